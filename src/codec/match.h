@@ -1,0 +1,44 @@
+/*
+ * match.h - struct, emptiness and conditions of values.
+ *
+ * Implements router-semantics section 2: what `when`, `filter` and reducers look
+ * at, and when a condition holds.  args and kwargs are valid JSON or absent.
+ */
+#ifndef FOX_CODEC_MATCH_H
+#define FOX_CODEC_MATCH_H
+
+#include "codec/json.h"
+
+/*
+ * The struct of a value: its only argument if that is an object; else its kwargs
+ * if there are any; else its only argument; else the list of args ("[]" if absent).
+ */
+extern FoxSlice fox_value_struct(FoxSlice args, FoxSlice kwargs);
+
+/* Empty: kwargs absent, null or {} (or not counted), and args absent, [], or [null]. */
+extern bool fox_value_empty(FoxSlice args, FoxSlice kwargs, bool kwargs_are_headers);
+
+typedef enum FoxMatch
+{
+	FOX_MATCH_NO,
+	FOX_MATCH_YES,
+	FOX_MATCH_INVALID			/* the condition itself is malformed, e.g. an unknown $operator */
+} FoxMatch;
+
+/*
+ * Does value (one valid JSON value) match condition?  Objects in depth, scalars by
+ * JSON equality with exact decimals, arrays element by element, and the operators
+ * $gt $gte $lt $lte $ne $in $nin $exists $regex.
+ */
+extern FoxMatch fox_match(FoxSlice condition, FoxSlice value);
+
+/* Is the condition well-formed?  Judged without a value; false also for unknown operators. */
+extern bool fox_condition_valid(FoxSlice condition);
+
+/* JSON equality of two valid values: key order and number spelling do not count. */
+extern bool fox_json_equal(FoxSlice a, FoxSlice b);
+
+/* RFC 7396: appends to out the result of merging patch into target (absent target: {}). */
+extern void fox_json_merge(FoxSlice target, FoxSlice patch, FoxBuf *out);
+
+#endif

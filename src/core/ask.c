@@ -1,0 +1,585 @@
+/*
+ * ask.c - questions that SQL backends put to the router (pg/ask.h).
+ *
+ * Views are answered at once, row by row.  lock, unlock and wait_for are requests of
+ * a session of the backend's own, so that they obey the very rules that hold for
+ * everybody else; the ask's id is the request id.
+ */
+#include <stdlib.h>
+
+#include "codec/json.h"
+#include "core/core.h"
+
+#include "base/pure.h"
+
+/* A question that is answered later. */
+typedef struct FoxAsker
+{
+	FoxNode		node;			/* router->asks */
+	FoxRouter  *router;
+	uint64_t	ask;
+	bool		is_sync;
+	bool		done;			/* wait_for: answered, its subscription is to be taken down */
+	uint64_t	token;			/* sync: all writes up to this one */
+	FoxSession *session;		/* wait_for: a session for this one question */
+	FoxTimer	timer;
+} FoxAsker;
+
+/* --- answering --- */
+
+static void
+answer(FoxRouter *r, uint64_t ask, FoxBuf *row, bool last)
+{
+	r->ports.answer(r->ports.ctx, ask, row->failed ? FOX_LIT("{}") : fox_buf_view(row), last);
+	fox_buf_reset(row);
+}
+
+static void
+answer_text(FoxRouter *r, uint64_t ask, const char *text)
+{
+	r->ports.answer(r->ports.ctx, ask, fox_cstr(text), true);
+}
+
+static void
+answer_error(FoxRouter *r, uint64_t ask, FoxSlice uri, FoxSlice text)
+{
+	FoxBuf		row = {0};
+
+	fox_buf_str(&row, "{\"error\":");
+	fox_buf_json_str(&row, uri);
+	fox_buf_str(&row, ",\"message\":");
+	fox_buf_json_str(&row, fox_absent(text) ? uri : text);
+	fox_buf_char(&row, '}');
+	answer(r, ask, &row, true);
+	fox_buf_free(&row);
+}
+
+static void
+put_text(FoxBuf *row, const char *name, FoxSlice value)
+{
+	fox_buf_char(row, row->len == 0 ? '{' : ',');
+	fox_buf_json_str(row, fox_cstr(name));
+	fox_buf_char(row, ':');
+	fox_buf_json_str(row, value);
+}
+
+static void
+put_number(FoxBuf *row, const char *name, uint64_t value)
+{
+	fox_buf_char(row, row->len == 0 ? '{' : ',');
+	fox_buf_json_str(row, fox_cstr(name));
+	fox_buf_char(row, ':');
+	fox_buf_u64(row, value);
+}
+
+static uint64_t
+age_ms(FoxRouter *r, uint64_t since_us)
+{
+	return (fox_router_now(r) - since_us) / 1000;
+}
+
+/* --- views --- */
+
+static void
+ask_sessions(FoxRouter *r, uint64_t ask)
+{
+	FoxBuf		row = {0};
+	size_t		pos = 0;
+	FoxMapSlot *slot;
+
+	while ((slot = fox_map_next(&r->sessions, &pos)) != NULL)
+	{
+		FoxSession *s = slot->value;
+
+		put_text(&row, "realm", s->realm->name);
+		put_number(&row, "id", s->id);
+		put_text(&row, "authid", s->authid);
+		put_text(&row, "authrole", s->authrole);
+		put_text(&row, "authmethod", s->authmethod);
+		put_text(&row, "peer", s->peer);
+		put_text(&row, "protocol", s->protocol);
+		put_number(&row, "age_ms", age_ms(r, s->joined_us));
+		fox_buf_char(&row, '}');
+		answer(r, ask, &row, false);
+	}
+	fox_buf_free(&row);
+	r->ports.answer(r->ports.ctx, ask, FOX_ABSENT, true);
+}
+
+static void
+ask_subscriptions(FoxRouter *r, uint64_t ask)
+{
+	FoxBuf		row = {0};
+	size_t		at = 0;
+	FoxMapSlot *realm_slot;
+
+	while ((realm_slot = fox_map_next(&r->realms, &at)) != NULL)
+	{
+		FoxRealm   *realm = realm_slot->value;
+		size_t		pos = 0;
+		FoxMapSlot *slot;
+
+		while ((slot = fox_map_next(&realm->subscriptions_by_id, &pos)) != NULL)
+		{
+			FoxSubscription *sub = slot->value;
+
+			put_text(&row, "realm", realm->name);
+			put_number(&row, "id", sub->id);
+			put_text(&row, "topic", sub->topic);
+			put_text(&row, "match", fox_cstr(fox_match_name(sub->kind)));
+			put_number(&row, "subscribers", sub->count);
+			put_number(&row, "age_ms", age_ms(r, sub->created_us));
+			if (!fox_absent(sub->filter))
+			{
+				fox_buf_str(&row, ",\"filter\":");
+				fox_buf_slice(&row, sub->filter);
+			}
+			fox_buf_char(&row, '}');
+			answer(r, ask, &row, false);
+		}
+	}
+	fox_buf_free(&row);
+	r->ports.answer(r->ports.ctx, ask, FOX_ABSENT, true);
+}
+
+static void
+ask_waiters(FoxRouter *r, uint64_t ask)
+{
+	FoxBuf		row = {0};
+	size_t		at = 0;
+	FoxMapSlot *realm_slot;
+
+	while ((realm_slot = fox_map_next(&r->realms, &at)) != NULL)
+	{
+		FoxRealm   *realm = realm_slot->value;
+		size_t		pos = 0;
+		FoxMapSlot *slot;
+
+		while ((slot = fox_map_next(&realm->queues, &pos)) != NULL)
+		{
+			FoxQueue   *q = slot->value;
+
+			fox_list_each(n, &q->waiters)
+			{
+				FoxPending *w = fox_container(FoxPending, in_order, n);
+
+				put_text(&row, "realm", realm->name);
+				put_text(&row, "topic", q->topic);
+				put_number(&row, "session", w->session_id);
+				put_number(&row, "age_ms", age_ms(r, w->since_us));
+				fox_buf_str(&row, ",\"condition\":");
+				fox_buf_slice(&row, w->p.when);
+				fox_buf_char(&row, '}');
+				answer(r, ask, &row, false);
+			}
+		}
+	}
+	fox_buf_free(&row);
+	r->ports.answer(r->ports.ctx, ask, FOX_ABSENT, true);
+}
+
+static void
+ask_stats(FoxRouter *r, uint64_t ask)
+{
+	const struct
+	{
+		const char *name;
+		uint64_t	value;
+	}			stats[] = {
+		{"sessions", r->sessions.count},
+		{"publishes", r->stats.publishes},
+		{"events", r->stats.events},
+		{"calls", r->stats.calls},
+		{"condition_failed", r->stats.condition_failed},
+		{"publishes_refused", r->stats.publishes_refused},
+		{"writes", r->stats.writes},
+		{"writes_refused", r->stats.writes_refused},
+		{"writes_in_flight", r->pendings.count},
+		{"gaps", r->stats.gaps},
+	};
+	FoxBuf		row = {0};
+
+	for (size_t i = 0; i < sizeof(stats) / sizeof(stats[0]); i++)
+	{
+		put_text(&row, "name", fox_cstr(stats[i].name));
+		put_number(&row, "value", stats[i].value);
+		fox_buf_char(&row, '}');
+		answer(r, ask, &row, false);
+	}
+	fox_buf_free(&row);
+	r->ports.answer(r->ports.ctx, ask, FOX_ABSENT, true);
+}
+
+/* --- sessions of backends --- */
+
+static void
+sql_done(FoxSession *s, FoxRequest what, uint64_t request, uint64_t id)
+{
+	(void) id;
+	if (what == FOX_REQ_PUBLISH)
+		answer_text(s->realm->router, request, "{\"ok\":true}");
+}
+
+static void
+sql_failed(FoxSession *s, FoxRequest what, uint64_t request, const FoxFailure *why)
+{
+	(void) what;
+	answer_error(s->realm->router, request, why->uri, why->text);
+}
+
+static void
+sql_ended(FoxSession *s, const char *reason, FoxSlice message)
+{
+	(void) s, (void) reason, (void) message;
+}
+
+static void
+sql_unsubscribed(FoxSession *s, uint64_t subscription, const char *reason)
+{
+	(void) s, (void) subscription, (void) reason;
+}
+
+static void
+wait_event(FoxSession *s, const FoxSubscription *sub, FoxEvent *e)
+{
+	FoxAsker   *a = s->data;
+	FoxBuf		row = {0};
+
+	(void) sub;
+	if (a->done)
+		return;
+	put_text(&row, "topic", e->topic);
+	put_number(&row, "publication", e->publication);
+	if (!fox_absent(e->args))
+	{
+		fox_buf_str(&row, ",\"args\":");
+		fox_buf_slice(&row, e->args);
+	}
+	if (!fox_absent(e->kwargs))
+	{
+		fox_buf_str(&row, ",\"kwargs\":");
+		fox_buf_slice(&row, e->kwargs);
+	}
+	fox_buf_char(&row, '}');
+	answer(a->router, a->ask, &row, true);
+	fox_buf_free(&row);
+	a->done = true;				/* delivery is under way: it is taken down by the next turn */
+}
+
+static void
+wait_failed(FoxSession *s, FoxRequest what, uint64_t request, const FoxFailure *why)
+{
+	FoxAsker   *a = s->data;
+
+	sql_failed(s, what, request, why);
+	a->done = true;
+}
+
+static void
+wait_ended(FoxSession *s, const char *reason, FoxSlice message)
+{
+	FoxAsker   *a = s->data;
+
+	(void) message;
+	if (!a->done)
+		answer_error(a->router, a->ask, fox_cstr(reason), FOX_ABSENT);
+	a->done = true;
+	a->session = NULL;
+}
+
+static const FoxSessionOps sql_ops = {
+	.done = sql_done, .failed = sql_failed, .unsubscribed = sql_unsubscribed, .ended = sql_ended
+};
+
+static const FoxSessionOps wait_ops = {
+	.event = wait_event, .done = sql_done, .failed = wait_failed,
+	.unsubscribed = sql_unsubscribed, .ended = wait_ended
+};
+
+static const FoxSessionInfo sql_info = {
+	.authid = FOX_LIT("sql"), .authrole = FOX_LIT("sql"), .authmethod = FOX_LIT("sql"),
+	.peer = FOX_LIT("backend"), .protocol = FOX_LIT("sql")
+};
+
+/* The backend's session in that realm; a backend locks in one realm at a time. */
+static FoxSession *
+backend_session(FoxRouter *r, uint64_t ask, FoxSlice realm, int pid)
+{
+	FoxSession *s = fox_idmap_get(&r->backends, (uint64_t) pid);
+	const char *reason;
+
+	if (s != NULL)
+	{
+		if (fox_slice_eq(s->realm->name, realm))
+			return s;
+		answer_error(r, ask, fox_cstr(FOX_ERR_INVALID_ARGUMENT), FOX_LIT("this backend holds locks in another realm"));
+		return NULL;
+	}
+	s = fox_session_join(r, realm, &sql_info, &sql_ops, NULL, &reason);
+	if (s == NULL)
+	{
+		answer_error(r, ask, fox_cstr(reason), FOX_ABSENT);
+		return NULL;
+	}
+	s->pid = pid;
+	if (!fox_idmap_put(&r->backends, (uint64_t) pid, s))
+	{
+		s->pid = 0;
+		fox_session_leave(s, FOX_END_LOST);
+		answer_error(r, ask, fox_cstr(FOX_ERR_UNAVAILABLE), FOX_ABSENT);
+		return NULL;
+	}
+	return s;
+}
+
+static FoxSlice
+text_of(FoxSlice question, const char *name, FoxBuf *scratch)
+{
+	FoxSlice	value = fox_json_get(question, name);
+
+	return fox_absent(value) ? FOX_ABSENT : fox_json_text(value, scratch);
+}
+
+static uint64_t
+number_of(FoxSlice question, const char *name)
+{
+	FoxSlice	value = fox_json_get(question, name);
+	uint64_t	n = 0;
+
+	return !fox_absent(value) && fox_json_uint(value, &n) ? n : 0;
+}
+
+/* {"realm","topic","value","wait","timeout_ms"}: the mutex recipe, as a publish of the backend's session. */
+static void
+ask_lock(FoxRouter *r, uint64_t ask, FoxSlice q, FoxSlice realm, FoxSlice topic, int pid)
+{
+	FoxSession *s = backend_session(r, ask, realm, pid);
+	FoxSlice	value = fox_json_get(q, "value");
+	FoxBuf		options = {0};
+	FoxBuf		args = {0};
+
+	if (s == NULL)
+		return;
+	fox_buf_str(&options, "{\"acknowledge\":true,\"retain\":true,\"when\":null,\"will\":null,\"will_on\":\"end\"");
+	if (fox_json_is_true(fox_json_get(q, "wait")))
+	{
+		fox_buf_str(&options, ",\"watch\":true,\"timeout\":");
+		fox_buf_u64(&options, number_of(q, "timeout_ms"));
+	}
+	fox_buf_char(&options, '}');
+	fox_buf_char(&args, '[');
+	fox_buf_slice(&args, fox_absent(value) || fox_json_kind(value) == FOX_JSON_NULL ? FOX_LIT("true") : value);
+	fox_buf_char(&args, ']');
+	if (options.failed || args.failed)
+		answer_error(r, ask, fox_cstr(FOX_ERR_UNAVAILABLE), FOX_ABSENT);
+	else
+		fox_session_publish(s, ask, fox_buf_view(&options), topic, fox_buf_view(&args), FOX_ABSENT);
+	fox_buf_free(&options);
+	fox_buf_free(&args);
+}
+
+static void
+ask_unlock(FoxRouter *r, uint64_t ask, FoxSlice realm, FoxSlice topic, int pid)
+{
+	FoxSession *s = fox_idmap_get(&r->backends, (uint64_t) pid);
+	FoxRealm   *where = fox_realm_find(r, realm);
+	FoxValue   *v = where ? fox_retained_get(where, topic) : NULL;
+
+	if (s == NULL || v == NULL || v->owned == NULL || v->owned->session != s)
+		answer_text(r, ask, "{\"ok\":false}");
+	else
+		fox_session_publish(s, ask, FOX_LIT("{\"acknowledge\":true,\"retain\":true}"), topic, FOX_ABSENT, FOX_ABSENT);
+}
+
+/* --- questions that wait --- */
+
+static FoxAsker *
+asker_new(FoxRouter *r, uint64_t ask)
+{
+	FoxAsker   *a = calloc(1, sizeof(*a));
+
+	if (a == NULL)
+	{
+		answer_error(r, ask, fox_cstr(FOX_ERR_UNAVAILABLE), FOX_ABSENT);
+		return NULL;
+	}
+	a->router = r;
+	a->ask = ask;
+	fox_list_push(&r->asks, &a->node);
+	return a;
+}
+
+static void
+asker_free(FoxAsker *a)
+{
+	fox_timer_clear(&a->router->timers, &a->timer);
+	if (a->session != NULL)
+		fox_session_leave(a->session, FOX_END_GOODBYE);
+	fox_list_del(&a->node);
+	free(a);
+}
+
+static void
+wait_timeout(void *ctx, FoxTimer *timer)
+{
+	FoxAsker   *a = fox_container(FoxAsker, timer, timer);
+
+	if (!a->done)
+		answer_error(ctx, a->ask, fox_cstr(FOX_ERR_TIMEOUT), FOX_LIT("no event came in time"));
+	asker_free(a);
+}
+
+static void
+ask_wait_for(FoxRouter *r, uint64_t ask, FoxSlice q, FoxSlice realm, FoxSlice pattern)
+{
+	FoxAsker   *a = asker_new(r, ask);
+	uint64_t	timeout = number_of(q, "timeout_ms");
+	const char *reason;
+
+	if (a == NULL)
+		return;
+	a->session = fox_session_join(r, realm, &sql_info, &wait_ops, a, &reason);
+	if (a->session == NULL)
+	{
+		answer_error(r, ask, fox_cstr(reason), FOX_ABSENT);
+		asker_free(a);
+		return;
+	}
+	fox_session_subscribe(a->session, ask, FOX_LIT("{}"), pattern);
+	if (timeout > 0)
+		fox_timer_set(&r->timers, &a->timer, fox_router_now(r) + timeout * 1000, wait_timeout);
+}
+
+static void
+ask_sync(FoxRouter *r, uint64_t ask)
+{
+	FoxAsker   *a = asker_new(r, ask);
+
+	if (a == NULL)
+		return;
+	a->is_sync = true;
+	a->token = r->next_token;
+	fox_ask_progress(r);
+}
+
+static bool
+writes_done(FoxRouter *r, uint64_t token)
+{
+	return fox_list_empty(&r->inflight) ||
+		fox_container(FoxPending, in_order, r->inflight.next)->token > token;
+}
+
+void
+fox_ask_progress(FoxRouter *r)
+{
+	fox_list_each(n, &r->asks)
+	{
+		FoxAsker   *a = fox_container(FoxAsker, node, n);
+
+		if (a->is_sync && writes_done(r, a->token))
+		{
+			answer_text(r, a->ask, "{\"ok\":true}");
+			asker_free(a);
+		}
+		else if (a->done)
+			asker_free(a);
+	}
+}
+
+static void
+ask_kill(FoxRouter *r, uint64_t ask, FoxSlice q)
+{
+	FoxSession *s = fox_idmap_get(&r->sessions, number_of(q, "session"));
+	FoxBuf		scratch = {0};
+	FoxSlice	message = text_of(q, "message", &scratch);
+
+	if (s != NULL)
+		fox_session_kill(s, FOX_CLOSE_KILLED, message);
+	answer_text(r, ask, s != NULL ? "{\"ok\":true}" : "{\"ok\":false}");
+	fox_buf_free(&scratch);
+}
+
+/* The asker has gone: what it waited for is given up. */
+static void
+withdrawn(FoxRouter *r, uint64_t ask, int pid)
+{
+	FoxSession *s = fox_idmap_get(&r->backends, (uint64_t) pid);
+
+	if (s != NULL)
+		fox_sync_withdraw(s, ask);
+	fox_list_each(n, &r->asks)
+	{
+		FoxAsker   *a = fox_container(FoxAsker, node, n);
+
+		if (a->ask == ask)
+		{
+			asker_free(a);
+			return;
+		}
+	}
+}
+
+void
+fox_router_ask(FoxRouter *r, uint64_t ask, FoxSlice q, int pid)
+{
+	FoxBuf		name_buf = {0};
+	FoxBuf		realm_buf = {0};
+	FoxBuf		topic_buf = {0};
+	FoxSlice	name;
+	FoxSlice	realm;
+	FoxSlice	topic;
+	FoxSession *s;
+
+	if (fox_absent(q))
+	{
+		withdrawn(r, ask, pid);
+		return;
+	}
+	if (!fox_json_valid(q, NULL) || fox_json_kind(q) != FOX_JSON_OBJECT)
+	{
+		answer_error(r, ask, fox_cstr(FOX_ERR_INVALID_ARGUMENT), FOX_LIT("a question must be a JSON object"));
+		return;
+	}
+	name = text_of(q, "ask", &name_buf);
+	realm = text_of(q, "realm", &realm_buf);
+	topic = text_of(q, fox_slice_is(name, "wait_for") ? "pattern" : "topic", &topic_buf);
+
+	if (fox_slice_is(name, "sessions"))
+		ask_sessions(r, ask);
+	else if (fox_slice_is(name, "subscriptions"))
+		ask_subscriptions(r, ask);
+	else if (fox_slice_is(name, "waiters"))
+		ask_waiters(r, ask);
+	else if (fox_slice_is(name, "stats"))
+		ask_stats(r, ask);
+	else if (fox_slice_is(name, "sync"))
+		ask_sync(r, ask);
+	else if (fox_slice_is(name, "kill"))
+		ask_kill(r, ask, q);
+	else if (fox_slice_is(name, "backend_end"))
+	{
+		if ((s = fox_idmap_get(&r->backends, (uint64_t) pid)) != NULL)
+			fox_session_leave(s, FOX_END_LOST);
+		answer_text(r, ask, "{\"ok\":true}");
+	}
+	else if (fox_absent(realm) || fox_absent(topic))
+		answer_error(r, ask, fox_cstr(FOX_ERR_INVALID_ARGUMENT), FOX_LIT("unknown question, or realm or topic is missing"));
+	else if (fox_slice_is(name, "lock"))
+		ask_lock(r, ask, q, realm, topic, pid);
+	else if (fox_slice_is(name, "unlock"))
+		ask_unlock(r, ask, realm, topic, pid);
+	else if (fox_slice_is(name, "wait_for"))
+		ask_wait_for(r, ask, q, realm, topic);
+	else
+		answer_error(r, ask, fox_cstr(FOX_ERR_INVALID_ARGUMENT), FOX_LIT("unknown question"));
+	fox_buf_free(&name_buf);
+	fox_buf_free(&realm_buf);
+	fox_buf_free(&topic_buf);
+}
+
+void
+fox_asks_free(FoxRouter *r)
+{
+	while (!fox_list_empty(&r->asks))
+		asker_free(fox_container(FoxAsker, node, r->asks.next));
+}

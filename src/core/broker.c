@@ -1,0 +1,319 @@
+/*
+ * broker.c - subscriptions, and the delivery of events to them.
+ *
+ * A subscription is one topic or pattern, one kind of match, one filter; its
+ * members are sessions.  Delivery goes by subscription, because an EVENT is the same
+ * bytes for all members of one: it is encoded once and queued by reference.
+ */
+#include <stdlib.h>
+
+#include "codec/match.h"
+#include "core/core.h"
+
+#include "base/pure.h"
+
+uint64_t
+fox_subscription_id(const FoxSubscription *sub)
+{
+	return sub->id;
+}
+
+bool
+fox_subscription_is_exact(const FoxSubscription *sub)
+{
+	return sub->kind == FOX_EXACT;
+}
+
+bool
+fox_filter_passes(FoxSlice filter, FoxSlice args, FoxSlice kwargs)
+{
+	return fox_absent(filter) || fox_match(filter, fox_value_struct(args, kwargs)) == FOX_MATCH_YES;
+}
+
+/* --- finding and making --- */
+
+static FoxSubscription *
+subscription_find(FoxRealm *realm, FoxSlice topic, FoxMatchKind kind, FoxSlice filter)
+{
+	FoxSubscription *sub = fox_index_get(&realm->subscriptions, topic, kind);
+
+	while (sub != NULL && (fox_absent(sub->filter) != fox_absent(filter) || !fox_slice_eq(sub->filter, filter)))
+		sub = sub->next_filter;
+	return sub;
+}
+
+static FoxSubscription *
+subscription_new(FoxRealm *realm, FoxSlice topic, FoxMatchKind kind, FoxSlice filter)
+{
+	FoxSubscription *sub = calloc(1, sizeof(*sub) + topic.len + filter.len + 1);
+
+	if (sub == NULL)
+		return NULL;
+	sub->realm = realm;
+	sub->id = ++realm->router->next_id;
+	sub->kind = kind;
+	sub->created_us = fox_router_now(realm->router);
+	memcpy(sub->block, topic.ptr, topic.len);
+	sub->topic = fox_slice(sub->block, topic.len);
+	if (!fox_absent(filter))
+	{
+		memcpy(sub->block + topic.len, filter.ptr, filter.len);
+		sub->filter = fox_slice(sub->block + topic.len, filter.len);
+	}
+	sub->next_filter = fox_index_get(&realm->subscriptions, topic, kind);
+	if (!fox_idmap_put(&realm->subscriptions_by_id, sub->id, sub))
+	{
+		free(sub);
+		return NULL;
+	}
+	if (!fox_index_put(&realm->subscriptions, sub->topic, kind, sub))
+	{
+		fox_idmap_del(&realm->subscriptions_by_id, sub->id);
+		free(sub);
+		return NULL;
+	}
+	return sub;
+}
+
+static void
+subscription_free(FoxSubscription *sub)
+{
+	FoxRealm   *realm = sub->realm;
+	FoxSubscription *first = fox_index_get(&realm->subscriptions, sub->topic, sub->kind);
+
+	if (first == sub)
+	{
+		/* The key lives in the subscription, so the entry is made anew for the next one. */
+		fox_index_del(&realm->subscriptions, sub->topic, sub->kind);
+		if (sub->next_filter != NULL &&
+			!fox_index_put(&realm->subscriptions, sub->next_filter->topic, sub->kind, sub->next_filter))
+			fox_router_log(realm->router, FOX_LOG_ERROR, "out of memory: a filtered subscription is lost");
+	}
+	else
+	{
+		while (first->next_filter != sub)
+			first = first->next_filter;
+		first->next_filter = sub->next_filter;
+	}
+	fox_idmap_del(&realm->subscriptions_by_id, sub->id);
+	free(sub->members);
+	free(sub);
+}
+
+static FoxMember *
+member_find(FoxSession *s, uint64_t subscription)
+{
+	fox_list_each(n, &s->members)
+	{
+		FoxMember  *m = fox_container(FoxMember, in_session, n);
+
+		if (m->subscription->id == subscription)
+			return m;
+	}
+	return NULL;
+}
+
+static FoxMember *
+member_new(FoxSession *s, FoxSubscription *sub)
+{
+	FoxMember  *m;
+
+	if (sub->count == sub->cap)
+	{
+		uint32_t	cap = sub->cap ? sub->cap * 2 : 2;
+		FoxMember **members = realloc(sub->members, cap * sizeof(*members));
+
+		if (members == NULL)
+			return NULL;
+		sub->members = members;
+		sub->cap = cap;
+	}
+	if ((m = calloc(1, sizeof(*m))) == NULL)
+		return NULL;
+	m->session = s;
+	m->subscription = sub;
+	m->place = sub->count;
+	sub->members[sub->count++] = m;
+	fox_list_push(&s->members, &m->in_session);
+	return m;
+}
+
+void
+fox_member_free(FoxMember *m)
+{
+	FoxSubscription *sub = m->subscription;
+	FoxMember  *last = sub->members[--sub->count];
+
+	sub->members[m->place] = last;
+	last->place = m->place;
+	fox_list_del(&m->in_session);
+	if (m->snapshot != NULL)
+		fox_snapshot_free(m->snapshot);
+	free(m);
+	if (sub->count == 0)
+		subscription_free(sub);
+}
+
+/* --- requests --- */
+
+typedef struct SubscribeOptions
+{
+	FoxSlice	match;
+	FoxSlice	filter;
+	bool		retained;
+	bool		snapshot;
+} SubscribeOptions;
+
+static const char *
+subscribe_options(FoxSlice options, SubscribeOptions *o, FoxBuf *scratch)
+{
+	static const char *const flags[] = {"retained", "retainedState", "get_retained", "snapshot"};
+	FoxSlice	value = fox_json_get(options, "match");
+
+	*o = (SubscribeOptions){.match = FOX_ABSENT};
+	if (!fox_absent(value))
+	{
+		o->match = fox_json_text(value, scratch);
+		if (fox_absent(o->match))
+			return "option match must be a string";
+	}
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+	{
+		value = fox_json_get(options, flags[i]);
+		if (fox_absent(value) || fox_json_kind(value) == FOX_JSON_FALSE)
+			continue;
+		if (!fox_json_is_true(value))
+			return "options retained, retainedState, get_retained and snapshot must be booleans";
+		if (i == 3)
+			o->snapshot = true;
+		else
+			o->retained = true;
+	}
+	o->filter = fox_json_get(options, "filter");
+	if (!fox_absent(o->filter) && fox_json_kind(o->filter) == FOX_JSON_NULL)
+		o->filter = FOX_ABSENT;
+	if (!fox_absent(o->filter) && !fox_condition_valid(o->filter))
+		return "option filter has an unknown or malformed operator";
+	return NULL;
+}
+
+void
+fox_session_subscribe(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice topic)
+{
+	SubscribeOptions o;
+	FoxBuf		scratch = {0};
+	FoxMatchKind kind;
+	FoxSubscription *sub;
+	FoxMember  *m = NULL;
+	const char *error = subscribe_options(options, &o, &scratch);
+
+	if (error == NULL && !fox_uri_match_kind(topic, o.match, &kind))
+		error = "option match must be exact, prefix or wildcard";
+	fox_buf_free(&scratch);
+	if (error != NULL)
+	{
+		fox_session_fail(s, FOX_REQ_SUBSCRIBE, request, FOX_ERR_INVALID_ARGUMENT, error);
+		return;
+	}
+	if (!fox_uri_pattern_valid(topic, kind, s->realm->strict))
+	{
+		fox_session_fail(s, FOX_REQ_SUBSCRIBE, request, FOX_ERR_INVALID_URI, "the topic is not a valid URI");
+		return;
+	}
+	sub = subscription_find(s->realm, topic, kind, o.filter);
+	if (sub != NULL)
+		m = member_find(s, sub->id);
+	else if ((sub = subscription_new(s->realm, topic, kind, o.filter)) == NULL)
+	{
+		fox_session_fail(s, FOX_REQ_SUBSCRIBE, request, FOX_ERR_UNAVAILABLE, "out of memory");
+		return;
+	}
+	if (m == NULL && (m = member_new(s, sub)) == NULL)
+	{
+		if (sub->count == 0)
+			subscription_free(sub);
+		fox_session_fail(s, FOX_REQ_SUBSCRIBE, request, FOX_ERR_UNAVAILABLE, "out of memory");
+		return;
+	}
+	s->ops->done(s, FOX_REQ_SUBSCRIBE, request, sub->id);
+	if ((o.retained || o.snapshot) && m->snapshot == NULL && !fox_snapshot_begin(m, o.snapshot))
+	{
+		s->ops->unsubscribed(s, sub->id, FOX_ERR_UNAVAILABLE);
+		fox_member_free(m);
+	}
+}
+
+void
+fox_session_unsubscribe(FoxSession *s, uint64_t request, uint64_t subscription)
+{
+	FoxMember  *m = member_find(s, subscription);
+
+	if (m == NULL)
+	{
+		fox_session_fail(s, FOX_REQ_UNSUBSCRIBE, request, FOX_ERR_NO_SUCH_SUBSCRIPTION, NULL);
+		return;
+	}
+	fox_member_free(m);
+	s->ops->done(s, FOX_REQ_UNSUBSCRIBE, request, 0);
+}
+
+/* --- delivery --- */
+
+typedef struct Delivery
+{
+	FoxEvent   *event;
+	const FoxSession *publisher;	/* NULL: nobody is to be left out as publisher */
+	const FoxPublish *audience; /* NULL: no lists */
+	uint64_t	delivered;
+} Delivery;
+
+void
+fox_member_deliver(FoxMember *m, FoxEvent *e)
+{
+	if (m->snapshot == NULL)
+		m->session->ops->event(m->session, m->subscription, e);
+	else if (!fox_snapshot_hold(m->snapshot, e))
+		fox_router_log(m->session->realm->router, FOX_LOG_WARNING,
+					   "session %llu: out of memory, an event is lost during its snapshot",
+					   (unsigned long long) m->session->id);
+}
+
+static void
+deliver_to(void *ctx, void *value)
+{
+	Delivery   *d = ctx;
+
+	for (FoxSubscription *sub = value; sub != NULL; sub = sub->next_filter)
+	{
+		if (!fox_filter_passes(sub->filter, d->event->args, d->event->kwargs))
+			continue;
+		for (uint32_t i = 0; i < sub->count; i++)
+		{
+			FoxMember  *m = sub->members[i];
+
+			if (m->session == d->publisher)
+				continue;
+			if (d->audience != NULL && !fox_audience_allows(d->audience->options, m->session))
+				continue;
+			fox_member_deliver(m, d->event);
+			d->delivered++;
+		}
+	}
+}
+
+void
+fox_broker_deliver(FoxRealm *realm, FoxEvent *e, const FoxSession *publisher, const FoxPublish *p)
+{
+	Delivery	d = {.event = e};
+
+	if (p == NULL || p->exclude_me)
+		d.publisher = publisher;
+	if (p != NULL && p->has_audience)
+		d.audience = p;
+	e->encoded = NULL;
+	fox_index_match(&realm->subscriptions, e->topic, deliver_to, &d);
+	fox_bytes_unref(e->encoded);
+	e->encoded = NULL;
+	realm->router->stats.publishes++;
+	realm->router->stats.events += d.delivered;
+}

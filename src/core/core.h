@@ -1,0 +1,355 @@
+/*
+ * core.h - the core's own nouns, shared by its files and by nobody else.
+ */
+#ifndef FOX_CORE_CORE_H
+#define FOX_CORE_CORE_H
+
+#include "core/index.h"
+#include "core/session.h"
+#include "core/timer.h"
+
+typedef struct FoxRealm FoxRealm;
+typedef struct FoxMember FoxMember;
+typedef struct FoxRegistration FoxRegistration;
+typedef struct FoxCallee FoxCallee;
+typedef struct FoxCall FoxCall;
+typedef struct FoxValue FoxValue;
+typedef struct FoxOwned FoxOwned;
+typedef struct FoxPending FoxPending;
+typedef struct FoxQueue FoxQueue;
+typedef struct FoxSnapshot FoxSnapshot;
+
+typedef struct FoxRouterStats
+{
+	uint64_t	publishes;
+	uint64_t	events;
+	uint64_t	calls;
+	uint64_t	condition_failed;
+	uint64_t	publishes_refused;	/* without acknowledgement, so nobody was told */
+	uint64_t	writes;
+	uint64_t	writes_refused;
+	uint64_t	gaps;
+} FoxRouterStats;
+
+struct FoxRouter
+{
+	FoxPorts	ports;
+	FoxRouterConfig config;
+	FoxMap		realms;
+	FoxIdMap	sessions;
+	FoxIdMap	pendings;		/* writes in flight by token */
+	FoxNode		inflight;		/* the same in order */
+	FoxNode		retries;		/* wills that wait for the database */
+	FoxNode		snapshots;		/* that have more to send */
+	FoxNode		bridges;		/* FoxBridge of ask/bridge.c */
+	FoxNode		asks;			/* FoxAsker of ask.c */
+	FoxIdMap	backends;		/* pid → FoxSession of SQL sessions */
+	FoxTimers	timers;
+	uint64_t	next_token;
+	uint64_t	next_id;		/* subscriptions and registrations */
+	uint64_t	random[2];		/* state of the generator of publication ids */
+	uint64_t	reread;			/* generation of the current or last re-read */
+	bool		rereading;
+	FoxRouterStats stats;
+};
+
+struct FoxRealm
+{
+	FoxRouter  *router;
+	FoxSlice	name;			/* owned */
+	bool		strict;
+	FoxIndex	subscriptions;	/* → FoxSubscription, first of a chain that differs by filter */
+	FoxIdMap	subscriptions_by_id;
+	FoxIndex	registrations;
+	FoxIdMap	registrations_by_id;
+	FoxTrie		retained;		/* → FoxValue */
+	FoxMap		buried;			/* topics deleted while a re-read is under way; keys are owned */
+	FoxMap		queues;			/* topic → FoxQueue of waiters */
+	FoxNode		sessions;
+};
+
+struct FoxSession
+{
+	FoxRealm   *realm;
+	FoxNode		in_realm;
+	const FoxSessionOps *ops;
+	void	   *data;
+	uint64_t	id;
+	int32_t		pid;			/* of a SQL session's backend; 0: none */
+	bool		call_canceling;
+	bool		progressive_results;
+	FoxSlice	authid;			/* these five are owned, in one block */
+	FoxSlice	authrole;
+	FoxSlice	authmethod;
+	FoxSlice	peer;
+	FoxSlice	protocol;
+	uint64_t	joined_us;
+	FoxNode		members;		/* its subscriptions */
+	FoxNode		callees;		/* its registrations */
+	FoxNode		owned;			/* values whose will it holds */
+	FoxNode		pendings;		/* writes in flight and waiting publishes */
+	FoxNode		held;			/* publishes that wait for a retained one */
+	uint32_t	writes;			/* in flight, waiters not counted */
+	uint32_t	waiting;
+	FoxIdMap	calls;			/* as caller: request → FoxCall */
+	FoxIdMap	invocations;	/* as callee: invocation → FoxCall */
+	uint64_t	last_invocation;
+	char	   *block;
+};
+
+/* --- router.c --- */
+
+extern FoxRealm *fox_realm_find(FoxRouter *r, FoxSlice name);
+extern uint64_t fox_router_publication_id(FoxRouter *r);
+extern uint64_t fox_router_now(FoxRouter *r);
+extern void fox_router_log(FoxRouter *r, FoxLogLevel level, const char *format, ...)
+			__attribute__((format(printf, 3, 4)));
+
+extern void fox_realm_change(FoxRouter *r, const FoxChange *c);	/* a row of fox_wamp.realm */
+
+/* --- session.c --- */
+
+extern void fox_session_fail(FoxSession *s, FoxRequest what, uint64_t request, const char *uri, const char *text);
+extern void fox_session_kill(FoxSession *s, const char *reason, FoxSlice message);
+
+/* --- publish options (options.c; router-semantics section 3) --- */
+
+typedef struct FoxPublish
+{
+	uint64_t	request;
+	FoxSlice	options;
+	FoxSlice	topic;
+	FoxSlice	args;
+	FoxSlice	kwargs;
+	bool		acknowledge;
+	bool		exclude_me;
+	bool		disclose_me;
+	bool		retain;
+	bool		watch;
+	bool		merge;
+	bool		will_on_end;
+	bool		has_audience;	/* some exclude or eligible list is there */
+	FoxSlice	when;			/* absent: none */
+	FoxSlice	will;
+	double		ttl;
+	uint64_t	timeout_ms;
+} FoxPublish;
+
+/* Fills p from p->options; NULL, or a static text that says which option is wrong. */
+extern const char *fox_publish_options(FoxPublish *p);
+/* May the session hear an event published with these options? */
+extern bool fox_audience_allows(FoxSlice options, const FoxSession *s);
+
+/* --- broker.c --- */
+
+struct FoxSubscription
+{
+	FoxSubscription *next_filter;	/* same topic and kind, another filter */
+	FoxRealm   *realm;
+	uint64_t	id;
+	FoxMatchKind kind;
+	FoxMember **members;
+	uint32_t	count;
+	uint32_t	cap;
+	uint64_t	created_us;
+	FoxSlice	topic;			/* these two are owned, in the same block */
+	FoxSlice	filter;			/* absent: none */
+	char		block[];
+};
+
+struct FoxMember
+{
+	FoxSession *session;
+	FoxSubscription *subscription;
+	FoxNode		in_session;
+	uint32_t	place;			/* in subscription->members */
+	FoxSnapshot *snapshot;		/* while initial values are on their way */
+};
+
+/* Delivers e to everybody in the realm who may hear it; publisher may be NULL. */
+extern void fox_broker_deliver(FoxRealm *realm, FoxEvent *e, const FoxSession *publisher, const FoxPublish *p);
+extern void fox_member_free(FoxMember *m);
+extern void fox_member_deliver(FoxMember *m, FoxEvent *e);
+/* Does value's struct match the filter?  An absent filter lets everything through. */
+extern bool fox_filter_passes(FoxSlice filter, FoxSlice args, FoxSlice kwargs);
+
+/* --- snapshot.c --- */
+
+/* Begins to send the retained values that m's subscription matches; ends the subscription after them if only. */
+extern bool fox_snapshot_begin(FoxMember *m, bool only);
+extern bool fox_snapshot_hold(FoxSnapshot *snap, const FoxEvent *e);	/* a live event waits its turn */
+extern void fox_snapshot_free(FoxSnapshot *snap);
+extern bool fox_snapshots_run(FoxRouter *r);	/* one slice; true: more is left */
+
+/* --- retain.c: the copy --- */
+
+struct FoxValue
+{
+	uint32_t	refs;
+	uint64_t	publication;
+	uint64_t	reread;			/* generation that has seen it */
+	FoxOwned   *owned;			/* will of a live session, or NULL */
+	FoxSlice	topic;
+	FoxSlice	args;
+	FoxSlice	kwargs;
+	char		block[];
+};
+
+extern FoxValue *fox_retained_get(FoxRealm *realm, FoxSlice topic);
+/* Replaces the value; NULL without memory. */
+extern FoxValue *fox_retained_put(FoxRealm *realm, FoxSlice topic, FoxSlice args, FoxSlice kwargs, uint64_t publication);
+extern void fox_retained_del(FoxRealm *realm, FoxSlice topic);
+extern void fox_retained_free(FoxRealm *realm);
+/* Topics that were deleted during a re-read, which may still bring their old rows. */
+extern void fox_retained_bury(FoxRealm *realm, FoxSlice topic);
+extern bool fox_retained_buried(FoxRealm *realm, FoxSlice topic);
+extern void fox_retained_exhume(FoxRealm *realm);
+extern void fox_value_unref(FoxValue *v);
+/* Does the condition hold for the stored value, as far as the copy knows?  when "null": there is none. */
+extern bool fox_retained_holds(FoxRealm *realm, FoxSlice topic, FoxSlice when);
+
+/* --- will.c --- */
+
+struct FoxOwned
+{
+	FoxSession *session;
+	FoxValue   *value;
+	FoxNode		in_session;
+	bool		on_end;
+	FoxSlice	will;
+	char		block[];
+};
+
+/* The session owns the value from now on. */
+extern bool fox_will_set(FoxSession *s, FoxValue *v, FoxSlice will, bool on_end);
+extern void fox_will_drop(FoxValue *v);	/* harmless without one */
+/* Writes the wills of a session that ends. */
+extern void fox_wills_apply(FoxSession *s, FoxEnd how);
+/* Writes one will of a session that is no more. */
+extern void fox_will_write(FoxRealm *realm, FoxSlice topic, uint64_t session, FoxSlice will);
+
+/* --- sync.c: writes in flight, waiters --- */
+
+typedef enum FoxPendingState
+{
+	FOX_PENDING_HELD,			/* behind a retained publish of the same session */
+	FOX_PENDING_WAITING,		/* a watch whose condition does not hold */
+	FOX_PENDING_INFLIGHT
+} FoxPendingState;
+
+struct FoxPending
+{
+	FoxPendingState state;
+	FoxRealm   *realm;
+	FoxSession *session;		/* NULL: gone, or the router's own write */
+	uint64_t	session_id;
+	uint64_t	token;			/* in flight */
+	uint64_t	since_us;
+	bool		is_will;
+	int			attempts;
+	FoxQueue   *queue;			/* of waiters, once it has been in one */
+	FoxNode		in_order;		/* router->inflight, queue->waiters or session->held */
+	FoxNode		in_session;
+	FoxTimer	timer;
+	FoxPublish	p;				/* slices into block */
+	char		block[];
+};
+
+struct FoxQueue
+{
+	FoxRealm   *realm;
+	FoxNode		waiters;
+	FoxPending *trying;			/* the one whose write is in flight */
+	FoxSlice	topic;
+	char		block[];
+};
+
+/* Takes up a publish that is valid: stores, waits, or holds it back. */
+extern void fox_sync_publish(FoxSession *s, const FoxPublish *p);
+/* The queue of waiting publishes of a topic looks whether one fits now. */
+extern void fox_sync_wake(FoxRealm *realm, FoxSlice topic);
+extern void fox_sync_session_end(FoxSession *s);
+extern void fox_sync_withdraw(FoxSession *s, uint64_t request);	/* a waiting publish is given up, silently */
+extern void fox_sync_realm_end(FoxRealm *realm);	/* forgets its writes; its sessions are gone */
+extern FoxPending *fox_sync_take(FoxRouter *r, uint64_t token);	/* removes it from flight */
+extern void fox_sync_finish(FoxPending *w, uint64_t publication, const char *uri, const char *text);
+extern bool fox_sync_write(FoxPending *w, FoxWrite *write);	/* sends; false: refused */
+extern FoxPending *fox_pending_new(FoxRealm *realm, FoxSession *s, const FoxPublish *p);
+
+/* --- publish.c --- */
+
+extern void fox_publish_now(FoxSession *s, const FoxPublish *p);	/* deliver and acknowledge */
+
+/* --- dealer.c, call.c --- */
+
+typedef enum FoxInvoke
+{
+	FOX_INVOKE_SINGLE,
+	FOX_INVOKE_ROUNDROBIN,
+	FOX_INVOKE_RANDOM,
+	FOX_INVOKE_FIRST,
+	FOX_INVOKE_LAST
+} FoxInvoke;
+
+struct FoxCallee
+{
+	FoxSession *session;
+	FoxRegistration *registration;
+	FoxNode		in_session;
+	FoxNode		calls;			/* running here */
+	uint32_t	running;
+	uint32_t	concurrency;	/* 0: unlimited */
+	bool		disclose_caller;
+};
+
+struct FoxRegistration
+{
+	FoxRealm   *realm;
+	uint64_t	id;
+	FoxMatchKind kind;
+	FoxInvoke	invoke;
+	FoxCallee **callees;
+	uint32_t	count;
+	uint32_t	cap;
+	uint32_t	next;			/* roundrobin */
+	uint32_t	queued;
+	FoxNode		queue;			/* calls that wait for a free callee */
+	uint64_t	created_us;
+	FoxSlice	uri;
+	char		block[];
+};
+
+extern const char *fox_invoke_name(FoxInvoke invoke);
+extern FoxRegistration *fox_dealer_find(FoxRealm *realm, FoxSlice procedure);
+/* A callee with a free place by the registration's policy, or NULL. */
+extern FoxCallee *fox_dealer_pick(FoxRegistration *reg);
+extern void fox_callee_free(FoxCallee *c);	/* its calls must be gone */
+extern void fox_calls_take_up(FoxRegistration *reg);	/* queued calls go to free callees */
+extern void fox_calls_callee_lost(FoxCallee *c);
+extern void fox_calls_let_go(FoxCallee *c); /* UNREGISTER: running calls go on without it */
+extern void fox_calls_caller_lost(FoxSession *s);
+extern void fox_calls_registration_gone(FoxRegistration *reg);
+extern void fox_calls_free(FoxSession *s);	/* dead calls that a callee still owed an answer to */
+
+/* --- ask.c, bridge.c --- */
+
+extern void fox_ask_progress(FoxRouter *r);	/* answers syncs that are due, reaps finished ones */
+extern void fox_bridge_change(FoxRouter *r, const FoxChange *c);
+extern void fox_bridges_free(FoxRouter *r);
+extern void fox_asks_free(FoxRouter *r);
+
+#define FOX_ERR_INVALID_URI "wamp.error.invalid_uri"
+#define FOX_ERR_INVALID_ARGUMENT "wamp.error.invalid_argument"
+#define FOX_ERR_INVALID_PAYLOAD "wamp.error.invalid_payload"
+#define FOX_ERR_NO_SUCH_REALM "wamp.error.no_such_realm"
+#define FOX_ERR_NO_SUCH_SUBSCRIPTION "wamp.error.no_such_subscription"
+#define FOX_ERR_NO_SUCH_REGISTRATION "wamp.error.no_such_registration"
+#define FOX_ERR_NO_SUCH_PROCEDURE "wamp.error.no_such_procedure"
+#define FOX_ERR_PROCEDURE_EXISTS "wamp.error.procedure_already_exists"
+#define FOX_ERR_UNAVAILABLE "wamp.error.unavailable"
+#define FOX_ERR_TIMEOUT "wamp.error.timeout"
+#define FOX_ERR_CANCELED "wamp.error.canceled"
+#define FOX_CLOSE_KILLED "wamp.close.killed"
+#define FOX_CLOSE_SYSTEM "wamp.close.system_shutdown"
+
+#endif

@@ -1,0 +1,307 @@
+/*
+ * dealer.c - registrations: who offers a procedure, and who of several is to be called.
+ *
+ * A registration is one URI or pattern, one kind of match, one policy (`invoke`); its
+ * callees are sessions.  Its calls live in call.c.
+ */
+#include <stdlib.h>
+
+#include "codec/json.h"
+#include "core/core.h"
+
+#include "base/pure.h"
+
+static const char *const invoke_names[] = {"single", "roundrobin", "random", "first", "last"};
+
+const char *
+fox_invoke_name(FoxInvoke invoke)
+{
+	return invoke_names[invoke];
+}
+
+static void
+tell_registration(FoxRegistration *reg)
+{
+	FoxPorts   *ports = &reg->realm->router->ports;
+
+	ports->registration(ports->ctx, reg->realm->name, reg->id, reg->uri, fox_cstr(fox_match_name(reg->kind)),
+						fox_cstr(fox_invoke_name(reg->invoke)), reg->count);
+}
+
+static FoxRegistration *
+registration_new(FoxRealm *realm, FoxSlice uri, FoxMatchKind kind, FoxInvoke invoke)
+{
+	FoxRegistration *reg = calloc(1, sizeof(*reg) + uri.len + 1);
+
+	if (reg == NULL)
+		return NULL;
+	reg->realm = realm;
+	reg->id = ++realm->router->next_id;
+	reg->kind = kind;
+	reg->invoke = invoke;
+	reg->created_us = fox_router_now(realm->router);
+	fox_list_init(&reg->queue);
+	memcpy(reg->block, uri.ptr, uri.len);
+	reg->uri = fox_slice(reg->block, uri.len);
+	if (!fox_idmap_put(&realm->registrations_by_id, reg->id, reg))
+	{
+		free(reg);
+		return NULL;
+	}
+	if (!fox_index_put(&realm->registrations, reg->uri, kind, reg))
+	{
+		fox_idmap_del(&realm->registrations_by_id, reg->id);
+		free(reg);
+		return NULL;
+	}
+	return reg;
+}
+
+static void
+registration_free(FoxRegistration *reg)
+{
+	fox_calls_registration_gone(reg);
+	fox_index_del(&reg->realm->registrations, reg->uri, reg->kind);
+	fox_idmap_del(&reg->realm->registrations_by_id, reg->id);
+	free(reg->callees);
+	free(reg);
+}
+
+static FoxCallee *
+callee_find(const FoxRegistration *reg, const FoxSession *s)
+{
+	for (uint32_t i = 0; i < reg->count; i++)
+		if (reg->callees[i]->session == s)
+			return reg->callees[i];
+	return NULL;
+}
+
+static FoxCallee *
+callee_new(FoxSession *s, FoxRegistration *reg, uint32_t concurrency, bool disclose_caller)
+{
+	FoxCallee  *c;
+
+	if (reg->count == reg->cap)
+	{
+		uint32_t	cap = reg->cap ? reg->cap * 2 : 1;
+		FoxCallee **callees = realloc(reg->callees, cap * sizeof(*callees));
+
+		if (callees == NULL)
+			return NULL;
+		reg->callees = callees;
+		reg->cap = cap;
+	}
+	if ((c = calloc(1, sizeof(*c))) == NULL)
+		return NULL;
+	c->session = s;
+	c->registration = reg;
+	c->concurrency = concurrency;
+	c->disclose_caller = disclose_caller;
+	fox_list_init(&c->calls);
+	reg->callees[reg->count++] = c;
+	fox_list_push(&s->callees, &c->in_session);
+	return c;
+}
+
+void
+fox_callee_free(FoxCallee *c)
+{
+	FoxRegistration *reg = c->registration;
+	uint32_t	i = 0;
+
+	while (reg->callees[i] != c)
+		i++;
+	/* The order of registration stays: `first` and `last` mean it. */
+	memmove(reg->callees + i, reg->callees + i + 1, (reg->count - i - 1) * sizeof(*reg->callees));
+	reg->count--;
+	fox_list_del(&c->in_session);
+	free(c);
+	tell_registration(reg);
+	if (reg->count == 0)
+		registration_free(reg);
+	else
+		fox_calls_take_up(reg);
+}
+
+/* --- requests --- */
+
+typedef struct RegisterOptions
+{
+	FoxSlice	match;
+	FoxInvoke	invoke;
+	uint32_t	concurrency;
+	bool		disclose_caller;
+} RegisterOptions;
+
+static const char *
+register_options(FoxSlice options, RegisterOptions *o, FoxBuf *scratch)
+{
+	FoxSlice	value = fox_json_get(options, "match");
+	uint64_t	n;
+
+	*o = (RegisterOptions){.match = FOX_ABSENT};
+	if (!fox_absent(value))
+	{
+		o->match = fox_json_text(value, scratch);
+		if (fox_absent(o->match))
+			return "option match must be a string";
+	}
+	value = fox_json_get(options, "concurrency");
+	if (!fox_absent(value) && fox_json_kind(value) != FOX_JSON_NULL)
+	{
+		if (!fox_json_uint(value, &n) || n == 0 || n > 1000000)
+			return "option concurrency must be an integer from 1 to 1000000";
+		o->concurrency = (uint32_t) n;
+	}
+	o->disclose_caller = fox_json_is_true(fox_json_get(options, "disclose_caller"));
+	value = fox_json_get(options, "invoke");
+	if (!fox_absent(value))
+	{
+		for (o->invoke = FOX_INVOKE_SINGLE; o->invoke <= FOX_INVOKE_LAST; o->invoke++)
+			if (value.len == strlen(invoke_names[o->invoke]) + 2 &&
+				memcmp(value.ptr + 1, invoke_names[o->invoke], value.len - 2) == 0)
+				return NULL;
+		return "option invoke must be single, roundrobin, random, first or last";
+	}
+	return NULL;
+}
+
+void
+fox_session_register(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice procedure)
+{
+	RegisterOptions o;
+	FoxBuf		scratch = {0};
+	FoxMatchKind kind;
+	FoxRegistration *reg;
+	const char *error = register_options(options, &o, &scratch);
+
+	if (error == NULL && !fox_uri_match_kind(procedure, o.match, &kind))
+		error = "option match must be exact, prefix or wildcard";
+	fox_buf_free(&scratch);
+	if (error != NULL)
+	{
+		fox_session_fail(s, FOX_REQ_REGISTER, request, FOX_ERR_INVALID_ARGUMENT, error);
+		return;
+	}
+	if (!fox_uri_pattern_valid(procedure, kind, s->realm->strict) || fox_uri_reserved(procedure))
+	{
+		fox_session_fail(s, FOX_REQ_REGISTER, request, FOX_ERR_INVALID_URI, "the procedure is not a valid URI for clients");
+		return;
+	}
+	reg = fox_index_get(&s->realm->registrations, procedure, kind);
+	if (reg != NULL && (reg->invoke == FOX_INVOKE_SINGLE || reg->invoke != o.invoke || callee_find(reg, s) != NULL))
+	{
+		fox_session_fail(s, FOX_REQ_REGISTER, request, FOX_ERR_PROCEDURE_EXISTS,
+						 reg->invoke == o.invoke ? "the procedure is already registered" :
+						 "the procedure is registered with another invocation policy");
+		return;
+	}
+	if (reg == NULL)
+		reg = registration_new(s->realm, procedure, kind, o.invoke);
+	if (reg == NULL || callee_new(s, reg, o.concurrency, o.disclose_caller) == NULL)
+	{
+		if (reg != NULL && reg->count == 0)
+			registration_free(reg);
+		fox_session_fail(s, FOX_REQ_REGISTER, request, FOX_ERR_UNAVAILABLE, "out of memory");
+		return;
+	}
+	s->ops->done(s, FOX_REQ_REGISTER, request, reg->id);
+	tell_registration(reg);
+	fox_calls_take_up(reg);
+}
+
+void
+fox_session_unregister(FoxSession *s, uint64_t request, uint64_t registration)
+{
+	FoxRegistration *reg = fox_idmap_get(&s->realm->registrations_by_id, registration);
+	FoxCallee  *c = reg ? callee_find(reg, s) : NULL;
+
+	if (c == NULL)
+	{
+		fox_session_fail(s, FOX_REQ_UNREGISTER, request, FOX_ERR_NO_SUCH_REGISTRATION, NULL);
+		return;
+	}
+	fox_calls_let_go(c);
+	fox_callee_free(c);
+	s->ops->done(s, FOX_REQ_UNREGISTER, request, 0);
+}
+
+/* --- looking up --- */
+
+typedef struct Find
+{
+	FoxRegistration *best;
+} Find;
+
+/* Which of two wildcard patterns is the more specific: the first component in which only one is literal decides. */
+static bool
+more_specific(FoxSlice a, FoxSlice b)
+{
+	FoxSlice	x;
+	FoxSlice	y;
+
+	while (fox_uri_component(&a, &x) && fox_uri_component(&b, &y))
+	{
+		bool		x_any = x.len == 0 || fox_slice_is(x, "*") || fox_slice_is(x, "#");
+		bool		y_any = y.len == 0 || fox_slice_is(y, "*") || fox_slice_is(y, "#");
+
+		if (x_any != y_any)
+			return y_any;
+		if (fox_slice_is(x, "#") != fox_slice_is(y, "#"))
+			return fox_slice_is(y, "#");
+	}
+	return !fox_absent(a);
+}
+
+/* The index brings exact first, then prefixes from the longest, then the others. */
+static void
+find_better(void *ctx, void *value)
+{
+	Find	   *find = ctx;
+	FoxRegistration *reg = value;
+
+	if (find->best == NULL ||
+		(find->best->kind >= FOX_WILDCARD && more_specific(reg->uri, find->best->uri)))
+		find->best = reg;
+}
+
+FoxRegistration *
+fox_dealer_find(FoxRealm *realm, FoxSlice procedure)
+{
+	Find		find = {NULL};
+
+	find.best = fox_map_get(&realm->registrations.exact, procedure);
+	if (find.best == NULL)
+		fox_index_match(&realm->registrations, procedure, find_better, &find);
+	return find.best;
+}
+
+static bool
+has_place(const FoxCallee *c)
+{
+	return c->concurrency == 0 || c->running < c->concurrency;
+}
+
+FoxCallee *
+fox_dealer_pick(FoxRegistration *reg)
+{
+	uint32_t	start = 0;
+
+	if (reg->count == 0)
+		return NULL;
+	if (reg->invoke == FOX_INVOKE_ROUNDROBIN)
+		start = reg->next % reg->count;
+	else if (reg->invoke == FOX_INVOKE_RANDOM)
+		start = (uint32_t) (fox_router_publication_id(reg->realm->router) % reg->count);
+	for (uint32_t i = 0; i < reg->count; i++)
+	{
+		uint32_t	at = reg->invoke == FOX_INVOKE_LAST ? reg->count - 1 - i : (start + i) % reg->count;
+
+		if (has_place(reg->callees[at]))
+		{
+			reg->next = at + 1;
+			return reg->callees[at];
+		}
+	}
+	return NULL;
+}

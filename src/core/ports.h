@@ -1,0 +1,109 @@
+/*
+ * ports.h - what the core asks of the world, and what the world tells the core.
+ *
+ * The core never waits: a request carries a token, the answer comes back later
+ * through fox_router_change() or fox_router_refused() of router.h.  Everything in
+ * these structs is borrowed for the length of the call.
+ */
+#ifndef FOX_CORE_PORTS_H
+#define FOX_CORE_PORTS_H
+
+#include "base/buf.h"
+
+/* A durable write of one topic's value. */
+typedef enum FoxWriteKind
+{
+	FOX_WRITE_PUT,				/* store args/kwargs (merge: RFC 7396 into the stored struct) */
+	FOX_WRITE_DELETE,			/* the value was empty: delete the row */
+	FOX_WRITE_DISOWN			/* drop owner and will, keep the value (GOODBYE with will_on = lost) */
+} FoxWriteKind;
+
+typedef struct FoxWrite
+{
+	FoxWriteKind kind;
+	uint64_t	token;			/* comes back in the change or the refusal */
+	FoxSlice	realm;
+	FoxSlice	topic;
+	uint64_t	publication;
+	uint64_t	session;		/* who publishes; the owner if has_will */
+	FoxSlice	args;			/* JSON array or absent */
+	FoxSlice	kwargs;			/* JSON object or absent */
+	FoxSlice	when;			/* condition as JSON ("null": no value may exist); absent: unconditional */
+	FoxSlice	will;			/* JSON; absent: no will, owner is cleared */
+	bool		will_on_end;	/* will_on = "end" */
+	bool		only_owner;		/* write only if `session` is still the owner, else refuse FOX_REFUSED_CONDITION */
+	bool		merge;
+	double		ttl;			/* seconds; 0: none */
+} FoxWrite;
+
+typedef enum FoxRefusal
+{
+	FOX_REFUSED_CONDITION,		/* when (or only_owner) does not hold; nothing was changed */
+	FOX_REFUSED_INVALID,		/* the value or condition cannot be stored; text says why */
+	FOX_REFUSED_UNAVAILABLE,	/* queue full, database in trouble, executor lost before commit was known */
+	FOX_REFUSED_DISOWNED		/* FOX_WRITE_DISOWN is done (it makes no change entry) */
+} FoxRefusal;
+
+/* Something that has committed, in commit order: one entry of the ring. */
+typedef enum FoxChangeKind
+{
+	FOX_CHANGE_EVENT = 1,		/* an event that is not stored (publish(), NOTIFY, delete of an absent value) */
+	FOX_CHANGE_PUT,				/* a row of retained was inserted or updated */
+	FOX_CHANGE_DELETE,
+	FOX_CHANGE_TRUNCATE,		/* all of retained is gone: one delete per topic */
+	FOX_CHANGE_REALM,			/* row of fox_wamp.realm: realm = name; args = '[{"strict":bool}]'; deleted flag */
+	FOX_CHANGE_BRIDGE_OUT,		/* row of fox_wamp.bridge with direction out: topic = pattern, args = '["channel"]' */
+	FOX_CHANGE_GAP				/* the ring overflowed: entries are missing; state will be re-read */
+} FoxChangeKind;
+
+typedef struct FoxChange
+{
+	FoxChangeKind kind;
+	bool		deleted;		/* REALM, BRIDGE_OUT */
+	bool		silent;			/* PUT at start-up or re-read: into the copy, no event unless different */
+	bool		bridged;		/* came in by a bridge: never leaves by one */
+	uint64_t	token;			/* of the FoxWrite it answers; 0: none */
+	uint64_t	publication;
+	uint64_t	session;		/* origin session of a client's publish; 0: SQL */
+	int32_t		pid;			/* origin backend of SQL's publish; 0: none */
+	FoxSlice	realm;
+	FoxSlice	topic;
+	FoxSlice	args;
+	FoxSlice	kwargs;
+	FoxSlice	options;		/* JSON object of publish options that matter for delivery; absent: none */
+	uint64_t	owner;			/* PUT: session that owns the value (has a will); 0: none */
+} FoxChange;
+
+typedef enum FoxLogLevel
+{
+	FOX_LOG_DEBUG,
+	FOX_LOG_INFO,
+	FOX_LOG_WARNING,
+	FOX_LOG_ERROR
+} FoxLogLevel;
+
+typedef struct FoxPorts
+{
+	void	   *ctx;
+	uint64_t	(*now_us) (void *ctx);	/* monotonic microseconds, the turn's clock */
+	uint64_t	(*random64) (void *ctx);	/* cryptographically strong */
+	void		(*log) (void *ctx, FoxLogLevel level, const char *text);
+
+	/* Queues a durable write.  False: the queue is full; the core answers unavailable. */
+	bool		(*write) (void *ctx, const FoxWrite *w);
+
+	/* Sends one row (a JSON object text) of an answer to a backend's question; last ends it. */
+	void		(*answer) (void *ctx, uint64_t ask, FoxSlice row, bool last);
+
+	/* An event for a channel of bridge_out. */
+	void		(*notify) (void *ctx, FoxSlice channel, FoxSlice payload);
+
+	/*
+	 * A registration came or went; written behind into fox_wamp.registration.
+	 * callees == 0: it went.
+	 */
+	void		(*registration) (void *ctx, FoxSlice realm, uint64_t id, FoxSlice uri, FoxSlice match,
+								 FoxSlice invoke, uint64_t callees);
+} FoxPorts;
+
+#endif

@@ -1,0 +1,228 @@
+/*
+ * publish.c - PUBLISH, and the changes that come back from the database.
+ */
+#include "codec/match.h"
+#include "core/core.h"
+
+#include "base/pure.h"
+
+static void
+disclose(FoxEvent *e, const FoxSession *s, bool wanted)
+{
+	if (wanted && s != NULL)
+		e->publisher = (FoxDisclosed){s->id, s->authid, s->authrole};
+}
+
+void
+fox_publish_now(FoxSession *s, const FoxPublish *p)
+{
+	FoxRealm   *realm = s->realm;
+	FoxEvent	e = {.topic = p->topic, .args = p->args, .kwargs = p->kwargs};
+
+	if (!fox_absent(p->when) && !fox_retained_holds(realm, p->topic, p->when))
+	{
+		realm->router->stats.condition_failed++;
+		if (p->acknowledge)
+			fox_session_fail(s, FOX_REQ_PUBLISH, p->request, FOX_ERR_INVALID_PAYLOAD, "the condition does not hold");
+		return;
+	}
+	e.publication = fox_router_publication_id(realm->router);
+	disclose(&e, s, p->disclose_me);
+	fox_broker_deliver(realm, &e, s, p);
+	if (p->acknowledge)
+		s->ops->done(s, FOX_REQ_PUBLISH, p->request, e.publication);
+}
+
+void
+fox_session_publish(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice topic,
+					FoxSlice args, FoxSlice kwargs)
+{
+	FoxPublish	p = {.request = request, .options = options, .topic = topic, .args = args, .kwargs = kwargs};
+	const char *error = fox_publish_options(&p);
+	const char *uri = FOX_ERR_INVALID_ARGUMENT;
+
+	if (error == NULL && (!fox_uri_valid(topic, s->realm->strict) || fox_uri_reserved(topic)))
+	{
+		uri = FOX_ERR_INVALID_URI;
+		error = fox_uri_reserved(topic) ? "topics below wamp. and fox_wamp. are the router's own" :
+			"the topic is not a valid URI";
+	}
+	if (error == NULL)
+		fox_sync_publish(s, &p);
+	else if (p.acknowledge || fox_json_is_true(fox_json_get(options, "acknowledge")))
+		fox_session_fail(s, FOX_REQ_PUBLISH, request, uri, error);
+	else
+		s->realm->router->stats.publishes_refused++;
+}
+
+/* --- changes --- */
+
+/* Takes the change into the copy; false: it changes nothing there. */
+static bool
+copy_change(FoxRealm *realm, const FoxChange *c)
+{
+	FoxValue   *v = fox_retained_get(realm, c->topic);
+
+	if (c->kind == FOX_CHANGE_DELETE)
+	{
+		fox_retained_del(realm, c->topic);
+		if (realm->router->rereading)
+			fox_retained_bury(realm, c->topic);
+		return v != NULL;
+	}
+	if (c->silent)
+	{
+		/* What the ring has brought since the re-read began is newer than what was read. */
+		if (fox_retained_buried(realm, c->topic) || (v != NULL && v->reread == realm->router->reread))
+			return false;
+		if (v != NULL && v->publication == c->publication)
+		{
+			v->reread = realm->router->reread;
+			return false;
+		}
+	}
+	if (fox_retained_put(realm, c->topic, c->args, c->kwargs, c->publication) == NULL)
+		fox_router_log(realm->router, FOX_LOG_ERROR,
+					   "out of memory: the copy of a retained value is stale until the router restarts");
+	return true;
+}
+
+/* A write with a will has succeeded: its session owns the value, or the will is due at once. */
+static void
+take_ownership(FoxRealm *realm, const FoxPending *w, const FoxChange *c)
+{
+	FoxValue   *v;
+
+	if (w->session == NULL)
+		fox_will_write(realm, c->topic, w->session_id, w->p.will);
+	else if ((v = fox_retained_get(realm, c->topic)) != NULL)
+		fox_will_set(w->session, v, w->p.will, w->p.will_on_end);
+}
+
+static void
+change_topic(FoxRouter *r, FoxRealm *realm, const FoxChange *c)
+{
+	FoxPending *w = fox_sync_take(r, c->token);
+	FoxSession *publisher = w != NULL ? w->session : NULL;
+	FoxPublish	sql = {.options = c->options, .exclude_me = true};
+	FoxPublish *p = w != NULL ? &w->p : &sql;
+	FoxEvent	e = {.publication = c->publication, .topic = c->topic, .args = c->args,
+	.kwargs = c->kwargs, .bridged = c->bridged};
+	bool		changed = true;
+
+	if (w == NULL && !fox_absent(c->options))
+		fox_publish_options(&sql);
+	if (c->kind != FOX_CHANGE_EVENT)
+		changed = copy_change(realm, c);
+	if (w != NULL && c->kind == FOX_CHANGE_PUT && !fox_absent(w->p.will))
+		take_ownership(realm, w, c);
+	disclose(&e, publisher, p->disclose_me);
+	if (publisher == NULL && c->pid != 0)
+		publisher = fox_idmap_get(&r->backends, (uint64_t) c->pid);
+	if (changed || !c->silent)
+		fox_broker_deliver(realm, &e, publisher, p);
+	if (w != NULL)
+		fox_sync_finish(w, c->publication, NULL, NULL);
+	if (c->kind != FOX_CHANGE_EVENT)
+		fox_sync_wake(realm, c->topic);
+}
+
+/* --- sweeping: TRUNCATE, and what a re-read did not find --- */
+
+typedef struct Sweep
+{
+	FoxRouter  *router;
+	bool		all;
+	FoxBuf		topics;			/* NUL-terminated topics that are gone */
+} Sweep;
+
+static void
+sweep_value(void *ctx, void *value)
+{
+	Sweep	   *sweep = ctx;
+	FoxValue   *v = value;
+
+	if (sweep->all || v->reread != sweep->router->reread)
+	{
+		fox_buf_slice(&sweep->topics, v->topic);
+		fox_buf_char(&sweep->topics, '\0');
+	}
+}
+
+static void
+sweep_realm(FoxRouter *r, FoxRealm *realm, bool all, bool bridged)
+{
+	Sweep		sweep = {r, all, {0}};
+
+	fox_trie_each(&realm->retained, sweep_value, &sweep);
+	for (size_t at = 0; at < sweep.topics.len;)
+	{
+		FoxSlice	topic = fox_cstr(sweep.topics.data + at);
+
+		at += topic.len + 1;
+		change_topic(r, realm, &(FoxChange){.kind = FOX_CHANGE_DELETE, .realm = realm->name, .topic = topic,
+					 .publication = fox_router_publication_id(r), .bridged = bridged});
+	}
+	if (sweep.topics.failed)
+		fox_router_log(r, FOX_LOG_ERROR, "out of memory: some deleted retained values stay in the router's copy");
+	fox_buf_free(&sweep.topics);
+}
+
+static void
+sweep_all(FoxRouter *r, bool all)
+{
+	size_t		pos = 0;
+	FoxMapSlot *slot;
+
+	while ((slot = fox_map_next(&r->realms, &pos)) != NULL)
+		sweep_realm(r, slot->value, all, false);
+}
+
+void
+fox_router_reread_begin(FoxRouter *r)
+{
+	r->reread++;
+	r->rereading = true;
+}
+
+void
+fox_router_reread_end(FoxRouter *r)
+{
+	size_t		pos = 0;
+	FoxMapSlot *slot;
+
+	sweep_all(r, false);
+	r->rereading = false;
+	while ((slot = fox_map_next(&r->realms, &pos)) != NULL)
+		fox_retained_exhume(slot->value);
+}
+
+/* --- the door --- */
+
+void
+fox_router_change(FoxRouter *r, const FoxChange *c)
+{
+	FoxRealm   *realm;
+
+	switch (c->kind)
+	{
+		case FOX_CHANGE_REALM:
+			fox_realm_change(r, c);
+			break;
+		case FOX_CHANGE_BRIDGE_OUT:
+			fox_bridge_change(r, c);
+			break;
+		case FOX_CHANGE_TRUNCATE:
+			sweep_all(r, true);
+			break;
+		case FOX_CHANGE_GAP:
+			r->stats.gaps++;
+			break;
+		default:
+			if ((realm = fox_realm_find(r, c->realm)) != NULL)
+				change_topic(r, realm, c);
+			else
+				fox_router_refused(r, c->token, FOX_REFUSED_UNAVAILABLE, "the realm is gone");
+	}
+	fox_ask_progress(r);
+}

@@ -1,0 +1,211 @@
+/*
+ * router.c - the router of one database: its realms, its clock, its turn.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "codec/json.h"
+#include "core/core.h"
+
+#include "base/pure.h"
+
+FoxRouter *
+fox_router_new(const FoxPorts *ports, const FoxRouterConfig *config)
+{
+	FoxRouter  *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return NULL;
+	r->ports = *ports;
+	r->config = *config;
+	fox_list_init(&r->inflight);
+	fox_list_init(&r->retries);
+	fox_list_init(&r->snapshots);
+	fox_list_init(&r->bridges);
+	fox_list_init(&r->asks);
+	r->random[0] = ports->random64(ports->ctx) | 1;
+	r->random[1] = ports->random64(ports->ctx);
+	fox_hash_seed(ports->random64(ports->ctx));
+	return r;
+}
+
+void
+fox_router_configure(FoxRouter *r, const FoxRouterConfig *config)
+{
+	r->config = *config;
+}
+
+bool
+fox_router_anonymous(const FoxRouter *r)
+{
+	return r->config.anonymous;
+}
+
+bool
+fox_router_strict_request_ids(const FoxRouter *r)
+{
+	return r->config.strict_request_ids;
+}
+
+uint64_t
+fox_router_now(FoxRouter *r)
+{
+	return r->ports.now_us(r->ports.ctx);
+}
+
+void
+fox_router_log(FoxRouter *r, FoxLogLevel level, const char *format, ...)
+{
+	char		text[512];
+	va_list		args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	r->ports.log(r->ports.ctx, level, text);
+}
+
+/*
+ * Publication ids are random over 1..2^53 (spec: global scope).  They guard nothing,
+ * so xorshift128+ seeded from the strong source is enough and costs no system call.
+ */
+uint64_t
+fox_router_publication_id(FoxRouter *r)
+{
+	uint64_t	a = r->random[0];
+	uint64_t	b = r->random[1];
+
+	r->random[0] = b;
+	a ^= a << 23;
+	r->random[1] = a ^ b ^ (a >> 17) ^ (b >> 26);
+	return ((r->random[1] + b) >> 11) + 1;
+}
+
+/* --- realms --- */
+
+FoxRealm *
+fox_realm_find(FoxRouter *r, FoxSlice name)
+{
+	return fox_map_get(&r->realms, name);
+}
+
+static FoxRealm *
+realm_new(FoxRouter *r, FoxSlice name)
+{
+	FoxRealm   *realm = calloc(1, sizeof(*realm));
+	char	   *copy = fox_strdup(name);
+
+	if (realm == NULL || copy == NULL)
+	{
+		free(realm);
+		free(copy);
+		return NULL;
+	}
+	realm->router = r;
+	realm->name = fox_slice(copy, name.len);
+	fox_list_init(&realm->sessions);
+	if (!fox_map_put(&r->realms, realm->name, realm))
+	{
+		free(copy);
+		free(realm);
+		return NULL;
+	}
+	return realm;
+}
+
+static void
+realm_end_sessions(FoxRealm *realm, const char *reason)
+{
+	while (!fox_list_empty(&realm->sessions))
+		fox_session_kill(fox_container(FoxSession, in_realm, realm->sessions.next), reason, FOX_ABSENT);
+}
+
+static void
+realm_free(FoxRealm *realm)
+{
+	fox_sync_realm_end(realm);
+	fox_retained_free(realm);
+	fox_retained_exhume(realm);
+	fox_index_free(&realm->subscriptions);
+	fox_map_free(&realm->subscriptions_by_id);
+	fox_index_free(&realm->registrations);
+	fox_map_free(&realm->registrations_by_id);
+	fox_map_free(&realm->queues);
+	fox_map_del(&realm->router->realms, realm->name);
+	free((char *) realm->name.ptr);
+	free(realm);
+}
+
+/* args = [{"strict":bool}] */
+void
+fox_realm_change(FoxRouter *r, const FoxChange *c)
+{
+	FoxRealm   *realm = fox_realm_find(r, c->realm);
+	FoxSlice	row = FOX_ABSENT;
+	size_t		pos = 0;
+
+	if (c->deleted)
+	{
+		if (realm != NULL)
+		{
+			realm_end_sessions(realm, "wamp.close.close_realm");
+			realm_free(realm);
+		}
+		return;
+	}
+	if (realm == NULL && (realm = realm_new(r, c->realm)) == NULL)
+	{
+		fox_router_log(r, FOX_LOG_ERROR, "out of memory: a realm is missing until the router restarts");
+		return;
+	}
+	if (!fox_absent(c->args) && fox_json_element(c->args, &pos, &row))
+		realm->strict = fox_json_is_true(fox_json_get(row, "strict"));
+}
+
+/* --- turn and end --- */
+
+int
+fox_router_tick(FoxRouter *r)
+{
+	uint64_t	now = fox_router_now(r);
+
+	fox_timers_run(&r->timers, now, r);
+	fox_ask_progress(r);
+	if (fox_snapshots_run(r))
+		return 0;
+	return fox_timers_wait(&r->timers, now);
+}
+
+void
+fox_router_shutdown(FoxRouter *r)
+{
+	size_t		pos = 0;
+	FoxMapSlot *slot;
+
+	while ((slot = fox_map_next(&r->realms, &pos)) != NULL)
+		realm_end_sessions(slot->value, FOX_CLOSE_SYSTEM);
+}
+
+void
+fox_router_free(FoxRouter *r)
+{
+	fox_bridges_free(r);
+	fox_router_shutdown(r);
+	fox_asks_free(r);
+	for (;;)
+	{
+		size_t		pos = 0;
+		FoxMapSlot *slot = fox_map_next(&r->realms, &pos);
+
+		if (slot == NULL)
+			break;
+		realm_free(slot->value);
+	}
+	fox_map_free(&r->realms);
+	fox_map_free(&r->sessions);
+	fox_map_free(&r->pendings);
+	fox_map_free(&r->backends);
+	fox_timers_free(&r->timers);
+	free(r);
+}

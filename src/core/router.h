@@ -1,0 +1,51 @@
+/*
+ * router.h - the core's face: what gates call, and what the server's side tells it.
+ *
+ * One FoxRouter per database.  It owns realms, sessions, subscriptions,
+ * registrations, calls, the copy of the retained values and the waiters.  It knows
+ * no protocol: a session is reached through its FoxSessionOps, which its gate gives.
+ */
+#ifndef FOX_CORE_ROUTER_H
+#define FOX_CORE_ROUTER_H
+
+#include "base/dlist.h"
+#include "base/hash.h"
+#include "core/ports.h"
+
+typedef struct FoxRouter FoxRouter;
+typedef struct FoxSession FoxSession;
+
+typedef struct FoxRouterConfig
+{
+	bool		kwargs_are_headers;
+	bool		strict_request_ids;
+	uint64_t	watch_timeout_ms;	/* 0: none */
+	uint32_t	call_queue_limit;	/* queued calls per registration */
+	uint32_t	waiter_limit;	/* waiting publishes of one session */
+	size_t		max_memory;		/* bytes; 0: none */
+	bool		anonymous;		/* anonymous log-in on loopback */
+} FoxRouterConfig;
+
+/* NULL: no memory.  The config may be replaced at any time between calls. */
+extern FoxRouter *fox_router_new(const FoxPorts *ports, const FoxRouterConfig *config);
+extern void fox_router_configure(FoxRouter *r, const FoxRouterConfig *config);
+extern void fox_router_free(FoxRouter *r);
+
+/* Ends every session as lost (reason wamp.close.system_shutdown is sent first). */
+extern void fox_router_shutdown(FoxRouter *r);
+
+/* A committed change, in ring order. */
+extern void fox_router_change(FoxRouter *r, const FoxChange *change);
+/* A write that will make no change. text may be NULL. */
+extern void fox_router_refused(FoxRouter *r, uint64_t token, FoxRefusal why, const char *text);
+/* A question of a backend (ask.h); absent question: the asker has gone. */
+extern void fox_router_ask(FoxRouter *r, uint64_t ask, FoxSlice question, int pid);
+
+/* Re-reading retained (start-up, gap): begin, PUTs with silent = true, end: what was not put is deleted. */
+extern void fox_router_reread_begin(FoxRouter *r);
+extern void fox_router_reread_end(FoxRouter *r);
+
+/* Timers and sliced work (snapshots).  Returns milliseconds until the next call is due; 0: more work waits; -1: none. */
+extern int	fox_router_tick(FoxRouter *r);
+
+#endif

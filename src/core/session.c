@@ -1,0 +1,174 @@
+/*
+ * session.c - joining, leaving, and what both leave behind.
+ */
+#include <stdlib.h>
+
+#include "core/core.h"
+
+#include "base/pure.h"
+
+static FoxSlice
+keep(char **at, FoxSlice s)
+{
+	FoxSlice	copy = fox_slice(*at, s.len);
+
+	if (s.len > 0)
+		memcpy(*at, s.ptr, s.len);
+	*at += s.len;
+	return copy;
+}
+
+static bool
+keep_info(FoxSession *s, const FoxSessionInfo *info)
+{
+	char	   *at = malloc(info->authid.len + info->authrole.len + info->authmethod.len +
+							info->peer.len + info->protocol.len + 1);
+
+	if ((s->block = at) == NULL)
+		return false;
+	s->authid = keep(&at, info->authid);
+	s->authrole = keep(&at, info->authrole);
+	s->authmethod = keep(&at, info->authmethod);
+	s->peer = keep(&at, info->peer);
+	s->protocol = keep(&at, info->protocol);
+	s->call_canceling = info->call_canceling;
+	s->progressive_results = info->progressive_results;
+	return true;
+}
+
+/* wamp.session.on_join and on_leave, to whoever has subscribed to them. */
+static void
+tell_meta(FoxSession *s, const char *topic)
+{
+	FoxBuf		args = {0};
+	FoxEvent	e = {.topic = fox_cstr(topic), .kwargs = FOX_ABSENT};
+
+	if (fox_map_get(&s->realm->subscriptions.exact, e.topic) == NULL &&
+		s->realm->subscriptions.prefix.count == 0 && s->realm->subscriptions.wildcard.count == 0 &&
+		s->realm->subscriptions.pattern.count == 0)
+		return;
+	if (strcmp(topic, "wamp.session.on_join") == 0)
+	{
+		fox_buf_str(&args, "[{\"session\":");
+		fox_buf_u64(&args, s->id);
+		fox_buf_str(&args, ",\"authid\":");
+		fox_buf_json_str(&args, s->authid);
+		fox_buf_str(&args, ",\"authrole\":");
+		fox_buf_json_str(&args, s->authrole);
+		fox_buf_str(&args, ",\"authmethod\":");
+		fox_buf_json_str(&args, s->authmethod);
+		fox_buf_str(&args, "}]");
+	}
+	else
+	{
+		fox_buf_char(&args, '[');
+		fox_buf_u64(&args, s->id);
+		fox_buf_char(&args, ',');
+		fox_buf_json_str(&args, s->authid);
+		fox_buf_char(&args, ',');
+		fox_buf_json_str(&args, s->authrole);
+		fox_buf_char(&args, ']');
+	}
+	if (!args.failed)
+	{
+		e.args = fox_buf_view(&args);
+		e.publication = fox_router_publication_id(s->realm->router);
+		fox_broker_deliver(s->realm, &e, s, NULL);
+	}
+	fox_buf_free(&args);
+}
+
+FoxSession *
+fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
+				 const FoxSessionOps *ops, void *data, const char **reason)
+{
+	FoxRealm   *realm = fox_realm_find(r, realm_name);
+	FoxSession *s;
+
+	if (realm == NULL)
+	{
+		*reason = fox_uri_valid(realm_name, false) ? FOX_ERR_NO_SUCH_REALM : FOX_ERR_INVALID_URI;
+		return NULL;
+	}
+	*reason = FOX_ERR_UNAVAILABLE;
+	if ((s = calloc(1, sizeof(*s))) == NULL)
+		return NULL;
+	s->realm = realm;
+	s->ops = ops;
+	s->data = data;
+	s->joined_us = fox_router_now(r);
+	do
+		s->id = (r->ports.random64(r->ports.ctx) >> 11) + 1;
+	while (fox_idmap_get(&r->sessions, s->id) != NULL);
+	fox_list_init(&s->members);
+	fox_list_init(&s->callees);
+	fox_list_init(&s->owned);
+	fox_list_init(&s->pendings);
+	fox_list_init(&s->held);
+	if (!keep_info(s, info) || !fox_idmap_put(&r->sessions, s->id, s))
+	{
+		free(s->block);
+		free(s);
+		return NULL;
+	}
+	fox_list_push(&realm->sessions, &s->in_realm);
+	tell_meta(s, "wamp.session.on_join");
+	return s;
+}
+
+void
+fox_session_leave(FoxSession *s, FoxEnd how)
+{
+	FoxRouter  *r = s->realm->router;
+
+	/* The spec's order: what it offers goes first, then what it waits for, then its wills. */
+	fox_list_each(n, &s->callees)
+	{
+		FoxCallee  *c = fox_container(FoxCallee, in_session, n);
+
+		fox_calls_callee_lost(c);
+		fox_callee_free(c);
+	}
+	fox_calls_caller_lost(s);
+	fox_calls_free(s);
+	fox_list_each(n, &s->members)
+		fox_member_free(fox_container(FoxMember, in_session, n));
+	fox_sync_session_end(s);
+	fox_wills_apply(s, how);
+	fox_idmap_del(&r->sessions, s->id);
+	fox_list_del(&s->in_realm);
+	if (s->pid != 0)
+		fox_idmap_del(&r->backends, (uint64_t) s->pid);
+	tell_meta(s, "wamp.session.on_leave");
+	fox_map_free(&s->calls);
+	fox_map_free(&s->invocations);
+	free(s->block);
+	free(s);
+}
+
+uint64_t
+fox_session_id(const FoxSession *s)
+{
+	return s->id;
+}
+
+void *
+fox_session_data(const FoxSession *s)
+{
+	return s->data;
+}
+
+void
+fox_session_fail(FoxSession *s, FoxRequest what, uint64_t request, const char *uri, const char *text)
+{
+	FoxFailure	why = {.uri = fox_cstr(uri), .text = text ? fox_cstr(text) : FOX_ABSENT};
+
+	s->ops->failed(s, what, request, &why);
+}
+
+void
+fox_session_kill(FoxSession *s, const char *reason, FoxSlice message)
+{
+	s->ops->ended(s, reason, message);
+	fox_session_leave(s, FOX_END_LOST);
+}

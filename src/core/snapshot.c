@@ -1,0 +1,238 @@
+/*
+ * snapshot.c - initial values of a subscription, sent in slices.
+ *
+ * The values are collected by reference when the subscription begins, so that they
+ * are those of one moment; a slice of them is sent each turn, so that no other
+ * session waits; live events of that subscription queue behind them
+ * (router-semantics section 3 rule 8).
+ */
+#include <stdlib.h>
+
+#include "core/core.h"
+
+#include "base/pure.h"
+
+#define SLICE_US 500
+#define HOLD_LIMIT (16 * 1024 * 1024)	/* bytes of live events behind one snapshot */
+
+typedef struct HeldEvent
+{
+	struct HeldEvent *next;
+	FoxEvent	event;
+	char		block[];
+} HeldEvent;
+
+struct FoxSnapshot
+{
+	FoxMember  *member;
+	FoxNode		in_router;
+	bool		only;			/* end the subscription afterwards */
+	FoxValue  **values;
+	size_t		count;
+	size_t		cap;
+	size_t		sent;
+	bool		failed;			/* out of memory while collecting */
+	size_t		held_bytes;
+	HeldEvent  *held;
+	HeldEvent **held_tail;
+};
+
+static void
+collect(void *ctx, void *value)
+{
+	FoxSnapshot *snap = ctx;
+	FoxValue   *v = value;
+
+	if (snap->failed || !fox_filter_passes(snap->member->subscription->filter, v->args, v->kwargs))
+		return;
+	if (snap->count == snap->cap)
+	{
+		size_t		cap = snap->cap ? snap->cap * 2 : 16;
+		FoxValue  **values = realloc(snap->values, cap * sizeof(*values));
+
+		if (values == NULL)
+		{
+			snap->failed = true;
+			return;
+		}
+		snap->values = values;
+		snap->cap = cap;
+	}
+	v->refs++;
+	snap->values[snap->count++] = v;
+}
+
+typedef struct PrefixCollect
+{
+	FoxSnapshot *snap;
+	FoxSlice	prefix;
+} PrefixCollect;
+
+static void
+collect_prefix(void *ctx, void *value)
+{
+	PrefixCollect *pc = ctx;
+	FoxValue   *v = value;
+
+	if (v->topic.len >= pc->prefix.len && memcmp(v->topic.ptr, pc->prefix.ptr, pc->prefix.len) == 0)
+		collect(pc->snap, v);
+}
+
+static int
+by_topic(const void *a, const void *b)
+{
+	const FoxValue *x = *(FoxValue *const *) a;
+	const FoxValue *y = *(FoxValue *const *) b;
+	size_t		n = x->topic.len < y->topic.len ? x->topic.len : y->topic.len;
+	int			c = memcmp(x->topic.ptr, y->topic.ptr, n);
+
+	return c != 0 ? c : (x->topic.len > y->topic.len) - (x->topic.len < y->topic.len);
+}
+
+bool
+fox_snapshot_begin(FoxMember *m, bool only)
+{
+	FoxSubscription *sub = m->subscription;
+	FoxRealm   *realm = sub->realm;
+	FoxSnapshot *snap = calloc(1, sizeof(*snap));
+
+	if (snap == NULL)
+		return false;
+	snap->member = m;
+	snap->only = only;
+	snap->held_tail = &snap->held;
+	fox_list_push(&realm->router->snapshots, &snap->in_router);
+	m->snapshot = snap;
+
+	if (sub->kind == FOX_EXACT)
+	{
+		FoxValue   *v = fox_retained_get(realm, sub->topic);
+
+		if (v != NULL)
+			collect(snap, v);
+	}
+	else if (sub->kind == FOX_PREFIX)
+		fox_trie_each(&realm->retained, collect_prefix, &(PrefixCollect){snap, sub->topic});
+	else
+		fox_trie_find(&realm->retained, sub->topic, sub->kind, collect, snap);
+	if (snap->count > 1)
+		qsort(snap->values, snap->count, sizeof(*snap->values), by_topic);
+	return !snap->failed;
+}
+
+static FoxSlice
+keep(char **at, FoxSlice s)
+{
+	FoxSlice	copy = FOX_ABSENT;
+
+	if (!fox_absent(s))
+	{
+		copy = fox_slice(*at, s.len);
+		memcpy(*at, s.ptr, s.len);
+		*at += s.len;
+	}
+	return copy;
+}
+
+bool
+fox_snapshot_hold(FoxSnapshot *snap, const FoxEvent *e)
+{
+	size_t		n = sizeof(HeldEvent) + e->topic.len + e->args.len + e->kwargs.len +
+		e->publisher.authid.len + e->publisher.authrole.len + 1;
+	HeldEvent  *h;
+	char	   *at;
+
+	if (snap->only)
+		return true;			/* it wants no live events */
+	if (snap->held_bytes + n > HOLD_LIMIT || (h = malloc(n)) == NULL)
+		return false;
+	at = h->block;
+	h->next = NULL;
+	h->event = *e;
+	h->event.encoded = NULL;
+	h->event.topic = keep(&at, e->topic);
+	h->event.args = keep(&at, e->args);
+	h->event.kwargs = keep(&at, e->kwargs);
+	h->event.publisher.authid = keep(&at, e->publisher.authid);
+	h->event.publisher.authrole = keep(&at, e->publisher.authrole);
+	snap->held_bytes += n;
+	*snap->held_tail = h;
+	snap->held_tail = &h->next;
+	return true;
+}
+
+void
+fox_snapshot_free(FoxSnapshot *snap)
+{
+	for (size_t i = snap->sent; i < snap->count; i++)
+		fox_value_unref(snap->values[i]);
+	while (snap->held != NULL)
+	{
+		HeldEvent  *h = snap->held;
+
+		snap->held = h->next;
+		free(h);
+	}
+	free(snap->values);
+	fox_list_del(&snap->in_router);
+	snap->member->snapshot = NULL;
+	free(snap);
+}
+
+static void
+send_event(FoxMember *m, FoxEvent *e)
+{
+	m->session->ops->event(m->session, m->subscription, e);
+	fox_bytes_unref(e->encoded);
+	e->encoded = NULL;
+}
+
+/* Everything is sent: the member goes live, or its subscription ends. */
+static void
+finish(FoxSnapshot *snap)
+{
+	FoxMember  *m = snap->member;
+	FoxSession *s = m->session;
+	bool		only = snap->only;
+	uint64_t	id = m->subscription->id;
+
+	for (HeldEvent *h = snap->held; h != NULL; h = h->next)
+		send_event(m, &h->event);
+	fox_snapshot_free(snap);
+	if (only)
+	{
+		fox_member_free(m);
+		s->ops->unsubscribed(s, id, "fox_wamp.snapshot_end");
+	}
+}
+
+bool
+fox_snapshots_run(FoxRouter *r)
+{
+	uint64_t	until = fox_router_now(r) + SLICE_US;
+
+	while (!fox_list_empty(&r->snapshots))
+	{
+		FoxSnapshot *snap = fox_container(FoxSnapshot, in_router, r->snapshots.next);
+
+		for (int i = 0; i < 64 && snap->sent < snap->count; i++)
+		{
+			FoxValue   *v = snap->values[snap->sent++];
+			FoxEvent	e = {.publication = v->publication, .topic = v->topic, .args = v->args,
+			.kwargs = v->kwargs, .retained = true};
+
+			send_event(snap->member, &e);
+			fox_value_unref(v);
+		}
+		if (snap->sent == snap->count)
+			finish(snap);
+		else
+		{
+			fox_list_del(&snap->in_router);
+			fox_list_push(&r->snapshots, &snap->in_router);
+		}
+		if (fox_router_now(r) >= until)
+			break;
+	}
+	return !fox_list_empty(&r->snapshots);
+}

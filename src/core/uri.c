@@ -1,0 +1,101 @@
+/*
+ * uri.c - checks of topics, procedures and patterns (see uri.h).
+ */
+#include "core/uri.h"
+
+#include "base/pure.h"
+
+static bool
+component_valid(FoxSlice c, bool strict)
+{
+	for (size_t i = 0; i < c.len; i++)
+	{
+		unsigned char ch = (unsigned char) c.ptr[i];
+
+		if (strict)
+		{
+			if (!((ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9') || ch == '_'))
+				return false;
+		}
+		else if (ch == '#' || ch <= ' ' || ch == 0x7f)
+			return false;
+	}
+	return true;
+}
+
+bool
+fox_uri_valid(FoxSlice uri, bool strict)
+{
+	FoxSlice	component;
+
+	if (uri.len == 0 || uri.len > FOX_URI_MAX)
+		return false;
+	while (fox_uri_component(&uri, &component))
+		if (component.len == 0 || !component_valid(component, strict))
+			return false;
+	return true;
+}
+
+bool
+fox_uri_pattern_valid(FoxSlice uri, FoxMatchKind kind, bool strict)
+{
+	FoxSlice	component;
+
+	if (uri.len > FOX_URI_MAX)
+		return false;
+	if (kind == FOX_EXACT)
+		return fox_uri_valid(uri, strict);
+	if (kind == FOX_PREFIX && uri.len > 0 && uri.ptr[uri.len - 1] == '.')
+		uri.len--;				/* "a." is a prefix though not a URI */
+	if (uri.len == 0)
+		return kind != FOX_PATTERN;
+	while (fox_uri_component(&uri, &component))
+	{
+		if (kind == FOX_PATTERN && fox_slice_is(component, "#"))
+			return fox_absent(uri);
+		if (kind == FOX_PATTERN && fox_slice_is(component, "*"))
+			continue;
+		if (component.len == 0 && kind != FOX_WILDCARD)
+			return false;
+		if (!component_valid(component, strict))
+			return false;
+	}
+	return true;
+}
+
+bool
+fox_uri_reserved(FoxSlice uri)
+{
+	return (uri.len >= 5 && memcmp(uri.ptr, "wamp.", 5) == 0) ||
+		(uri.len >= 9 && memcmp(uri.ptr, "fox_wamp.", 9) == 0);
+}
+
+bool
+fox_uri_match_kind(FoxSlice uri, FoxSlice match, FoxMatchKind *kind)
+{
+	FoxSlice	component;
+
+	if (fox_absent(match))
+	{
+		*kind = FOX_EXACT;
+		while (fox_uri_component(&uri, &component))
+			if (fox_slice_is(component, "*") || fox_slice_is(component, "#"))
+				*kind = FOX_PATTERN;
+		return true;
+	}
+	for (int k = FOX_EXACT; k <= FOX_WILDCARD; k++)
+		if (fox_slice_is(match, fox_match_name((FoxMatchKind) k)))
+		{
+			*kind = (FoxMatchKind) k;
+			return true;
+		}
+	return false;
+}
+
+const char *
+fox_match_name(FoxMatchKind kind)
+{
+	static const char *const names[] = {"exact", "prefix", "wildcard", "pattern"};
+
+	return names[kind];
+}

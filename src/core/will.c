@@ -1,0 +1,117 @@
+/*
+ * will.c - wills: the value a topic takes when its owner's session ends.
+ *
+ * router-semantics section 3 rules 4 and 6.  The database judges whether the session
+ * is still the owner (FoxWrite.only_owner), so a will never overwrites what somebody
+ * else has stored since.
+ */
+#include <stdlib.h>
+
+#include "codec/match.h"
+#include "core/core.h"
+
+#include "base/pure.h"
+
+bool
+fox_will_set(FoxSession *s, FoxValue *v, FoxSlice will, bool on_end)
+{
+	FoxOwned   *o = malloc(sizeof(*o) + will.len);
+
+	if (o == NULL)
+		return false;
+	fox_will_drop(v);
+	o->session = s;
+	o->value = v;
+	o->on_end = on_end;
+	memcpy(o->block, will.ptr, will.len);
+	o->will = fox_slice(o->block, will.len);
+	fox_list_push(&s->owned, &o->in_session);
+	v->owned = o;
+	return true;
+}
+
+void
+fox_will_drop(FoxValue *v)
+{
+	if (v->owned == NULL)
+		return;
+	fox_list_del(&v->owned->in_session);
+	free(v->owned);
+	v->owned = NULL;
+}
+
+/* An object of nothing but args (array) and kwargs (object) is taken apart; any other value is the only argument. */
+static void
+will_value(FoxSlice will, FoxSlice *args, FoxSlice *kwargs, FoxBuf *scratch)
+{
+	FoxSlice	key;
+	FoxSlice	value;
+	size_t		pos = 0;
+	size_t		members = 0;
+
+	*args = *kwargs = FOX_ABSENT;
+	if (fox_json_kind(will) == FOX_JSON_NULL)
+		return;
+	if (fox_json_kind(will) == FOX_JSON_OBJECT)
+	{
+		while (fox_json_member(will, &pos, &key, &value))
+		{
+			members++;
+			if (fox_json_key_is(key, "args") && fox_json_kind(value) == FOX_JSON_ARRAY)
+				*args = value;
+			else if (fox_json_key_is(key, "kwargs") && fox_json_kind(value) == FOX_JSON_OBJECT)
+				*kwargs = value;
+			else
+				members += 2;	/* something else: not that form */
+		}
+		if (members > 0 && members <= 2)
+			return;
+		*kwargs = FOX_ABSENT;
+	}
+	fox_buf_char(scratch, '[');
+	fox_buf_slice(scratch, will);
+	fox_buf_char(scratch, ']');
+	*args = fox_buf_view(scratch);
+}
+
+void
+fox_will_write(FoxRealm *realm, FoxSlice topic, uint64_t session, FoxSlice will)
+{
+	FoxBuf		scratch = {0};
+	FoxPublish	p = {.options = FOX_LIT("{}"), .topic = topic, .retain = true};
+	FoxPending *w;
+	FoxWrite	write = {.kind = FOX_WRITE_PUT, .only_owner = true};
+
+	will_value(will, &p.args, &p.kwargs, &scratch);
+	if (fox_value_empty(p.args, p.kwargs, realm->router->config.kwargs_are_headers))
+		write.kind = FOX_WRITE_DELETE;
+	w = fox_pending_new(realm, NULL, &p);
+	fox_buf_free(&scratch);
+	if (w == NULL)
+	{
+		fox_router_log(realm->router, FOX_LOG_ERROR,
+					   "out of memory: a will is left for the next start of the router");
+		return;
+	}
+	w->session_id = session;
+	w->is_will = true;
+	fox_sync_write(w, &write);
+}
+
+void
+fox_wills_apply(FoxSession *s, FoxEnd how)
+{
+	fox_list_each(n, &s->owned)
+	{
+		FoxOwned   *o = fox_container(FoxOwned, in_session, n);
+		FoxValue   *v = o->value;
+
+		if (how == FOX_END_LOST || o->on_end)
+			fox_will_write(s->realm, v->topic, s->id, o->will);
+		else
+			s->realm->router->ports.write(s->realm->router->ports.ctx,
+										  &(FoxWrite){.kind = FOX_WRITE_DISOWN, .realm = s->realm->name,
+										  .topic = v->topic, .session = s->id, .only_owner = true});
+		fox_will_drop(v);
+	}
+}

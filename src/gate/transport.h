@@ -1,0 +1,31 @@
+/*
+ * transport.h - what a gate knows of the socket under it.
+ */
+#ifndef FOX_GATE_TRANSPORT_H
+#define FOX_GATE_TRANSPORT_H
+
+#include "base/buf.h"
+
+typedef struct FoxTransport
+{
+	void	   *conn;
+	void		(*send) (void *conn, FoxBytes *message, bool binary);	/* keeps a reference of its own */
+	void		(*close) (void *conn, int code, const char *reason);	/* after what is queued is sent */
+} FoxTransport;
+
+typedef struct FoxPeer
+{
+	const char *address;		/* "127.0.0.1:54321" */
+	const char *subprotocol;
+	bool		loopback;		/* and not forwarded by a proxy */
+	const char *origin;			/* Origin header or "" */
+} FoxPeer;
+
+typedef enum FoxGateClose
+{
+	FOX_GATE_CLOSED,			/* orderly */
+	FOX_GATE_LOST,
+	FOX_GATE_SHUTDOWN
+} FoxGateClose;
+
+#endif

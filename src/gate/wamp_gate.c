@@ -1,0 +1,281 @@
+/*
+ * wamp_gate.c - messages of a WAMP client, checked and handed to the core.
+ *
+ * Every violation of the protocol ends in an ABORT that says why, before the
+ * transport closes (WAMP basic profile, "Protocol Errors"); the session's state is
+ * disposed of first, so that nothing it sent is processed any more.
+ */
+#include "gate/wamp_gate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gate/wamp_private.h"
+
+#include "base/pure.h"
+
+#define VIOLATION "wamp.error.protocol_violation"
+
+static const char roles_announced[] =
+"{\"agent\":\"fox_wamp\",\"authid\":\"anonymous\",\"authrole\":\"anonymous\",\"authmethod\":\"anonymous\",\"roles\":{"
+"\"broker\":{\"features\":{\"publisher_exclusion\":true,\"publisher_identification\":true,"
+"\"subscriber_blackwhite_listing\":true,\"pattern_based_subscription\":true}},"
+"\"dealer\":{\"features\":{\"progressive_call_results\":true,\"call_canceling\":true,\"call_timeout\":true,"
+"\"caller_identification\":true,\"pattern_based_registration\":true,\"shared_registration\":true}}}}";
+
+static FoxMsg msg;				/* of the message in hand; the loop is single-threaded */
+
+void *
+fox_wamp_gate_open(FoxRouter *router, const FoxTransport *transport, const FoxPeer *peer)
+{
+	FoxWampPeer *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return NULL;
+	p->router = router;
+	p->transport = *transport;
+	p->loopback = peer->loopback;
+	snprintf(p->address, sizeof(p->address), "%s", peer->address);
+	snprintf(p->protocol, sizeof(p->protocol), "%s", peer->subprotocol);
+	return p;
+}
+
+static void
+end_session(FoxWampPeer *p, FoxEnd how)
+{
+	FoxSession *s = p->session;
+
+	p->session = NULL;
+	if (s != NULL)
+		fox_session_leave(s, how);
+}
+
+void
+fox_wamp_gate_close(void *gate, FoxGateClose cause)
+{
+	FoxWampPeer *p = gate;
+
+	(void) cause;				/* without a GOODBYE every end of the transport is a loss */
+	p->transport_gone = true;
+	end_session(p, FOX_END_LOST);
+	free(p);
+}
+
+static void
+violation(FoxWampPeer *p, const char *text)
+{
+	end_session(p, FOX_END_LOST);
+	fox_wamp_abort(p, VIOLATION, text);
+}
+
+/* --- HELLO --- */
+
+static bool
+feature(FoxSlice roles, const char *role, const char *name)
+{
+	FoxSlice	r = fox_json_get(roles, role);
+	FoxSlice	features;
+
+	if (fox_json_kind(r) != FOX_JSON_OBJECT)
+		return false;
+	features = fox_json_get(r, "features");
+	return fox_json_kind(features) == FOX_JSON_OBJECT && fox_json_is_true(fox_json_get(features, name));
+}
+
+/* At least one of the four roles must be announced, each as an object. */
+static bool
+roles_valid(FoxSlice roles)
+{
+	static const char *const known[] = {"publisher", "subscriber", "caller", "callee"};
+	bool		any = false;
+
+	if (fox_json_kind(roles) != FOX_JSON_OBJECT)
+		return false;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+	{
+		FoxSlice	role = fox_json_get(roles, known[i]);
+
+		if (fox_absent(role))
+			continue;
+		if (fox_json_kind(role) != FOX_JSON_OBJECT)
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+static bool
+asks_for_anonymous(FoxSlice details)
+{
+	FoxSlice	methods = fox_json_get(details, "authmethods");
+	FoxSlice	method;
+	size_t		pos = 0;
+
+	if (fox_json_kind(methods) != FOX_JSON_ARRAY)
+		return true;
+	while (fox_json_element(methods, &pos, &method))
+		if (fox_slice_is(method, "\"anonymous\""))
+			return true;
+	return pos == 0;
+}
+
+static void
+hello(FoxWampPeer *p)
+{
+	FoxSlice	roles = fox_json_get(msg.dict, "roles");
+	const char *reason;
+	FoxSessionInfo info = {
+		.authid = FOX_LIT("anonymous"), .authrole = FOX_LIT("anonymous"), .authmethod = FOX_LIT("anonymous"),
+		.peer = fox_cstr(p->address), .protocol = fox_cstr(p->protocol)
+	};
+
+	if (!roles_valid(roles))
+	{
+		violation(p, "HELLO.Details.roles must announce at least one role");
+		return;
+	}
+	if (!p->loopback || !fox_router_anonymous(p->router))
+	{
+		fox_wamp_abort(p, "wamp.error.authentication_required", "anonymous clients are allowed on the loopback address only");
+		return;
+	}
+	if (!asks_for_anonymous(msg.dict))
+	{
+		fox_wamp_abort(p, "wamp.error.no_matching_auth_method", "this realm offers the method anonymous");
+		return;
+	}
+	info.call_canceling = feature(roles, "callee", "call_canceling") || feature(roles, "callee", "call_cancelling");
+	info.progressive_results = feature(roles, "callee", "progressive_call_results");
+	p->last_request = 0;
+	p->session = fox_session_join(p->router, msg.uri, &info, &fox_wamp_ops, p, &reason);
+	if (p->session == NULL)
+	{
+		fox_wamp_abort(p, reason, "the session could not join the realm");
+		return;
+	}
+	p->state = WAMP_JOINED;
+	fox_wamp_send(p, &(FoxMsg){.type = FOX_MSG_WELCOME, .id = fox_session_id(p->session),
+				  .dict = FOX_LIT(roles_announced)});
+}
+
+/* --- an established session --- */
+
+static void
+goodbye(FoxWampPeer *p)
+{
+	end_session(p, FOX_END_GOODBYE);
+	p->state = WAMP_NEW;
+	fox_wamp_send(p, &(FoxMsg){.type = FOX_MSG_GOODBYE, .dict = FOX_LIT("{}"),
+				  .uri = FOX_LIT("wamp.close.goodbye_and_out")});
+}
+
+/* Requests carry ids 1, 2, 3, … of the session; looked at only where an administrator wants that. */
+static bool
+request_id_fits(FoxWampPeer *p)
+{
+	if (!fox_router_strict_request_ids(p->router))
+		return true;
+	return msg.id == ++p->last_request;
+}
+
+static void
+error_of_callee(FoxWampPeer *p)
+{
+	if (msg.type2 != FOX_REQ_INVOCATION)
+		violation(p, "ERROR.REQUEST.Type from a client must be INVOCATION");
+	else if (!fox_session_invocation_failed(p->session, msg.id, msg.uri, msg.args, msg.kwargs))
+		violation(p, "ERROR for an invocation that does not exist");
+}
+
+static void
+joined(FoxWampPeer *p)
+{
+	FoxSession *s = p->session;
+
+	switch (msg.type)
+	{
+		case FOX_MSG_SUBSCRIBE:
+		case FOX_MSG_UNSUBSCRIBE:
+		case FOX_MSG_PUBLISH:
+		case FOX_MSG_REGISTER:
+		case FOX_MSG_UNREGISTER:
+		case FOX_MSG_CALL:
+			if (!request_id_fits(p))
+			{
+				violation(p, "request ids must be 1, 2, 3 and so on");
+				return;
+			}
+			break;
+		default:
+			break;
+	}
+	switch (msg.type)
+	{
+		case FOX_MSG_PUBLISH:
+			fox_session_publish(s, msg.id, msg.dict, msg.uri, msg.args, msg.kwargs);
+			break;
+		case FOX_MSG_SUBSCRIBE:
+			fox_session_subscribe(s, msg.id, msg.dict, msg.uri);
+			break;
+		case FOX_MSG_UNSUBSCRIBE:
+			fox_session_unsubscribe(s, msg.id, msg.id2);
+			break;
+		case FOX_MSG_CALL:
+			fox_session_call(s, msg.id, msg.dict, msg.uri, msg.args, msg.kwargs);
+			break;
+		case FOX_MSG_CANCEL:
+			fox_session_cancel(s, msg.id, msg.dict);
+			break;
+		case FOX_MSG_YIELD:
+			if (!fox_session_yield(s, msg.id, msg.dict, msg.args, msg.kwargs))
+				violation(p, "YIELD for an invocation that does not exist");
+			break;
+		case FOX_MSG_ERROR:
+			error_of_callee(p);
+			break;
+		case FOX_MSG_REGISTER:
+			fox_session_register(s, msg.id, msg.dict, msg.uri);
+			break;
+		case FOX_MSG_UNREGISTER:
+			fox_session_unregister(s, msg.id, msg.id2);
+			break;
+		case FOX_MSG_GOODBYE:
+			goodbye(p);
+			break;
+		case FOX_MSG_HELLO:
+			violation(p, "HELLO in an established session");
+			break;
+		default:
+			violation(p, "a message that only a router may send");
+	}
+}
+
+void
+fox_wamp_gate_message(void *gate, char *data, size_t len, bool binary)
+{
+	FoxWampPeer *p = gate;
+	const char *error;
+
+	if (p->state == WAMP_DEAD)
+		return;
+	if (binary)
+	{
+		violation(p, "wamp.2.json messages are text frames");
+		return;
+	}
+	error = fox_msg_decode_json(fox_slice(data, len), &msg);
+	if (error != NULL)
+		violation(p, error);
+	else if (msg.type == FOX_MSG_ABORT)
+	{
+		end_session(p, FOX_END_LOST);
+		p->state = WAMP_DEAD;
+		p->transport.close(p->transport.conn, 1000, "aborted by the client");
+	}
+	else if (p->state == WAMP_JOINED)
+		joined(p);
+	else if (msg.type == FOX_MSG_HELLO)
+		hello(p);
+	else
+		violation(p, "the first message must be HELLO");
+}

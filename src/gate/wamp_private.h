@@ -1,0 +1,42 @@
+/*
+ * wamp_private.h - a WAMP peer, shared by wamp_gate.c (in) and wamp_out.c (out).
+ */
+#ifndef FOX_GATE_WAMP_PRIVATE_H
+#define FOX_GATE_WAMP_PRIVATE_H
+
+#include "codec/wamp_msg.h"
+#include "core/session.h"
+#include "gate/transport.h"
+
+/*
+ *      NEW ──HELLO──► JOINED ──GOODBYE──► NEW (a session may be opened again)
+ *       │                │
+ *       └── violation, ABORT, kill ──► DEAD (nothing more is processed)
+ */
+typedef enum FoxWampState
+{
+	WAMP_NEW,
+	WAMP_JOINED,
+	WAMP_DEAD
+} FoxWampState;
+
+typedef struct FoxWampPeer
+{
+	FoxWampState state;
+	FoxRouter  *router;
+	FoxSession *session;		/* while JOINED */
+	FoxTransport transport;
+	bool		transport_gone;
+	bool		loopback;
+	uint64_t	last_request;	/* of the client's, for strict_request_ids */
+	char		address[64];
+	char		protocol[32];
+} FoxWampPeer;
+
+extern const FoxSessionOps fox_wamp_ops;
+
+extern void fox_wamp_send(FoxWampPeer *peer, const FoxMsg *msg);
+/* ABORT with a reason and a text, then the transport closes. */
+extern void fox_wamp_abort(FoxWampPeer *peer, const char *reason, const char *text);
+
+#endif

@@ -1,0 +1,99 @@
+/*
+ * net.h - the sockets: one listener, its connections, and the loop's three faces.
+ *
+ * The only header through which the router's main reaches libwebsockets.  Nothing
+ * here calls PostgreSQL.  Upward it speaks through FoxNetHandler: a connection
+ * opens, whole messages arrive, it closes; no callback may longjmp.
+ *
+ * The port speaks WebSocket now; the first bytes decide, so RawSocket, MQTT and
+ * HTTP can join without another port.
+ */
+#ifndef FOX_NET_NET_H
+#define FOX_NET_NET_H
+
+#include "base/buf.h"
+
+typedef struct FoxNet FoxNet;
+typedef struct FoxConn FoxConn;
+
+typedef struct FoxNetConfig
+{
+	const char *listen_addresses;	/* comma-separated IPv4/IPv6 literals, "localhost" or "*" */
+	int			port;
+	size_t		max_message_size;	/* bytes of one message; larger: close 1009 */
+	size_t		out_hard_limit;		/* bytes queued on one connection before it is cut */
+	int			ping_interval_ms;	/* 0: no pings */
+	int			ping_timeout_ms;	/* no sign of life for that long after a ping: cut */
+	int			max_connections;
+} FoxNetConfig;
+
+typedef enum FoxCloseCause
+{
+	FOX_CLOSE_PEER,				/* orderly close by the peer, or after our own fox_conn_close */
+	FOX_CLOSE_LOST,				/* reset, EOF without a close frame, or dead by ping */
+	FOX_CLOSE_SLOW,				/* out_hard_limit reached */
+	FOX_CLOSE_TOO_BIG,
+	FOX_CLOSE_SHUTDOWN
+} FoxCloseCause;
+
+typedef struct FoxConnInfo
+{
+	char		peer[64];		/* "127.0.0.1:54321" */
+	char		subprotocol[32];	/* "wamp.2.json", "" if none was asked for */
+	bool		loopback;		/* peer address is loopback, and no X-Forwarded-For/Forwarded header */
+	char		origin[256];	/* Origin header or "" */
+} FoxConnInfo;
+
+typedef struct FoxNetHandler
+{
+	void	   *ctx;
+	/* A WebSocket is established.  Returns the gate's object, or NULL to refuse (the connection is closed). */
+	void	   *(*open) (void *ctx, FoxConn *conn, const FoxConnInfo *info);
+	/* One whole message.  data is writable and followed by at least one spare byte; gone after the call. */
+	void		(*message) (void *gate, char *data, size_t len, bool binary);
+	/* The last call for this connection, exactly once after open succeeded. */
+	void		(*close) (void *gate, FoxCloseCause cause);
+	void		(*log) (void *ctx, int level, const char *text);	/* level: 0 debug 1 info 2 warning 3 error */
+} FoxNetHandler;
+
+/* NULL on failure with a text in err (e.g. "could not listen on 127.0.0.1:8080: Address already in use"). */
+extern FoxNet *fox_net_create(const FoxNetConfig *config, const FoxNetHandler *handler, char *err, size_t errlen);
+/* Applies limits and ping times of a new configuration to live and later connections; not addresses and port. */
+extern void fox_net_configure(FoxNet *net, const FoxNetConfig *config);
+/* Closes every connection (close 1001) with FOX_CLOSE_SHUTDOWN, sends what can be sent at once, frees all. */
+extern void fox_net_destroy(FoxNet *net);
+
+/* The loop: a descriptor to wait on for reading, how long to wait at most, and one turn. */
+extern int	fox_net_fd(const FoxNet *net);
+extern int	fox_net_timeout_ms(const FoxNet *net);	/* -1: no timer */
+extern void fox_net_turn(FoxNet *net);	/* handles what is ready, then flushes; never blocks */
+/* Sends what was queued since the last flush; call after work that did not come from fox_net_turn. */
+extern void fox_net_flush(FoxNet *net);
+
+/*
+ * Queues one text (binary == false) or binary message.  The reference is kept, not
+ * the bytes copied, until the flush joins them into few large writes.
+ */
+extern void fox_conn_send(FoxConn *conn, FoxBytes *message, bool binary);
+/* Closes when everything queued is sent: code is a WebSocket close code (1000, 1002, 1009 …). */
+extern void fox_conn_close(FoxConn *conn, int code, const char *reason);
+/* Stops and restarts reading from a connection (back-pressure). */
+extern void fox_conn_pause(FoxConn *conn, bool paused);
+extern size_t fox_conn_queued(const FoxConn *conn);	/* bytes not yet handed to the kernel */
+
+typedef struct FoxNetStats
+{
+	uint64_t	connections;	/* open now */
+	uint64_t	accepted;		/* ever */
+	uint64_t	refused;		/* above max_connections, or unknown subprotocol */
+	uint64_t	slow_cut;
+	uint64_t	dead_cut;
+	uint64_t	too_big;
+	uint64_t	bytes_in;
+	uint64_t	bytes_out;
+	uint64_t	queued;			/* bytes in all out queues */
+} FoxNetStats;
+
+extern void fox_net_stats(const FoxNet *net, FoxNetStats *stats);
+
+#endif

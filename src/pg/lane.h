@@ -1,0 +1,45 @@
+/*
+ * lane.h - executors as the router sees them.
+ *
+ * A lane is one executor process and its two shm_mq queues.  The system lane writes
+ * retained values in group commits; the slow lane takes topics that somebody else
+ * has locked.  Requests are pipelined; nothing here blocks the router.
+ */
+#ifndef FOX_PG_LANE_H
+#define FOX_PG_LANE_H
+
+#include "postgres.h"
+
+#include "core/ports.h"
+
+typedef struct FoxLaneHandler
+{
+	void	   *ctx;
+	void		(*refused) (void *ctx, uint64_t token, FoxRefusal why, const char *text);
+	/* Rows read at start-up and after a gap; then loaded(). reread_begin comes first. */
+	void		(*load_begin) (void *ctx);
+	void		(*load_row) (void *ctx, const FoxChange *row);	/* silent; kinds REALM, BRIDGE_OUT, PUT */
+	void		(*loaded) (void *ctx);
+	/* A channel that the router must LISTEN on (bridge rows of direction in), sent with each load. */
+	void		(*settings) (void *ctx, const char *name, const char *value);	/* pg_db_role_setting of fox_wamp.* */
+} FoxLaneHandler;
+
+/* Starts the system executor (a dynamic background worker); false: no free worker slot (retried by fox_lane_turn). */
+extern bool fox_lane_start(const FoxLaneHandler *handler, uint64 boot_id);
+/* Queues a write; false when more than fox_wamp.write_queue are pending. Copies everything. */
+extern bool fox_lane_write(const FoxWrite *w);
+/* Start-up: apply wills of sessions that are no more, clear registration, then load realms, bridges, retained. */
+extern void fox_lane_boot(void);
+/* Load again (gap; second pass after WaitForLockers when settle is true). */
+extern void fox_lane_reload(bool settle);
+/* Write-behind of registrations. */
+extern void fox_lane_registration(FoxSlice realm, uint64 id, FoxSlice uri, FoxSlice match, FoxSlice invoke, uint64 callees);
+/* NOTIFY channel, payload (bridge_out), batched. */
+extern void fox_lane_notify(FoxSlice channel, FoxSlice payload);
+/* Moves requests and answers; call each turn of the loop. True: more work waits. */
+extern bool fox_lane_turn(void);
+extern void fox_lane_stop(void);	/* ends the executors, waits at most a second */
+/* Numbers for stat_router: pending writes, batches, written rows, executors alive. */
+extern void fox_lane_stats(uint64 *pending, uint64 *batches, uint64 *rows, int *executors);
+
+#endif

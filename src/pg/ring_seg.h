@@ -1,0 +1,61 @@
+/*
+ * ring_seg.h - the layout of the segment that ring.c and ask.c share.
+ *
+ * A header with the mailbox of questions, then the bytes of the ring.  Positions
+ * only grow; a position modulo the size is a place.  Lengths are multiples of 8, so
+ * the room left before the end always holds a wrap marker.
+ */
+#ifndef FOX_PG_RING_SEG_H
+#define FOX_PG_RING_SEG_H
+
+#include "postgres.h"
+#include "port/atomics.h"
+#include "storage/dsm.h"
+#include "storage/lwlock.h"
+
+#include "pg/shmem.h"
+
+#define FOX_RING_MAGIC UINT64CONST(0x666f7872696e6731)
+#define FOX_ASK_SLOTS 64
+
+typedef enum FoxMailState
+{
+	FOX_MAIL_FREE = 0,
+	FOX_MAIL_CLAIMED,			/* a backend is filling it in */
+	FOX_MAIL_ASKED				/* for the router to take */
+} FoxMailState;
+
+typedef struct FoxMail
+{
+	pg_atomic_uint32 state;
+	int			pid;
+	dsm_handle	segment;		/* question and answer queue; invalid: the backend is ending */
+} FoxMail;
+
+typedef struct FoxRingHeader
+{
+	uint64		magic;
+	uint64		boot_id;
+	Size		size;			/* of the ring's bytes */
+	LWLock		lock;			/* taking positions, withdrawing */
+	pg_atomic_uint32 withdrawn;
+	pg_atomic_uint64 head;		/* next position to be taken */
+	pg_atomic_uint64 tail;		/* first position not yet handed to the router's core */
+	pg_atomic_uint64 gaps;		/* transactions that committed with entries left out */
+	FoxMail		mail[FOX_ASK_SLOTS];
+} FoxRingHeader;
+
+#define FOX_RING_DATA(h) ((char *) (h) + MAXALIGN(sizeof(FoxRingHeader)))
+
+/*
+ * The ring of this database, mapped for the rest of this process's life or until
+ * another router's ring takes its place; NULL without a router.
+ */
+extern FoxRingHeader *fox_ring_attach(void);
+/* The ring as it is mapped now, for callbacks that must not attach; NULL: none. */
+extern FoxRingHeader *fox_ring_mapped(void);
+
+/* Raises ERROR WF004 with its hint. */
+extern void fox_ring_no_router(void) pg_attribute_noreturn();
+
+#endif
