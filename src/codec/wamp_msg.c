@@ -1,0 +1,229 @@
+/*
+ * wamp_msg.c - WAMP v2 messages in JSON (see wamp_msg.h).
+ *
+ * The shape of every message is one line of a table, which decoding and encoding
+ * both follow: I an id, Z an id or 0, T a message type, D a dict, U a string, then
+ * optional: A args, K kwargs, d a dict.
+ */
+#include "codec/wamp_msg.h"
+
+#include "base/pure.h"
+
+typedef struct Shape
+{
+	const char *name;
+	const char *fields;
+} Shape;
+
+static const Shape shapes[] = {
+	[FOX_MSG_HELLO] = {"HELLO", "UD"},
+	[FOX_MSG_WELCOME] = {"WELCOME", "ID"},
+	[FOX_MSG_ABORT] = {"ABORT", "DUAK"},
+	[FOX_MSG_CHALLENGE] = {"CHALLENGE", "UD"},
+	[FOX_MSG_AUTHENTICATE] = {"AUTHENTICATE", "UD"},
+	[FOX_MSG_GOODBYE] = {"GOODBYE", "DUAK"},
+	[FOX_MSG_ERROR] = {"ERROR", "TIDUAK"},
+	[FOX_MSG_PUBLISH] = {"PUBLISH", "IDUAK"},
+	[FOX_MSG_PUBLISHED] = {"PUBLISHED", "IJ"},
+	[FOX_MSG_SUBSCRIBE] = {"SUBSCRIBE", "IDU"},
+	[FOX_MSG_SUBSCRIBED] = {"SUBSCRIBED", "IJ"},
+	[FOX_MSG_UNSUBSCRIBE] = {"UNSUBSCRIBE", "IJ"},
+	[FOX_MSG_UNSUBSCRIBED] = {"UNSUBSCRIBED", "Zd"},
+	[FOX_MSG_EVENT] = {"EVENT", "IJDAK"},
+	[FOX_MSG_CALL] = {"CALL", "IDUAK"},
+	[FOX_MSG_CANCEL] = {"CANCEL", "ID"},
+	[FOX_MSG_RESULT] = {"RESULT", "IDAK"},
+	[FOX_MSG_REGISTER] = {"REGISTER", "IDU"},
+	[FOX_MSG_REGISTERED] = {"REGISTERED", "IJ"},
+	[FOX_MSG_UNREGISTER] = {"UNREGISTER", "IJ"},
+	[FOX_MSG_UNREGISTERED] = {"UNREGISTERED", "Zd"},
+	[FOX_MSG_INVOCATION] = {"INVOCATION", "IJDAK"},
+	[FOX_MSG_INTERRUPT] = {"INTERRUPT", "ID"},
+	[FOX_MSG_YIELD] = {"YIELD", "IDAK"},
+};
+
+#define N_SHAPES (sizeof(shapes) / sizeof(shapes[0]))
+
+const char *
+fox_msg_name(uint32_t type)
+{
+	return type < N_SHAPES && shapes[type].name ? shapes[type].name : "unknown";
+}
+
+static inline bool
+is_space(char c)
+{
+	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+/* The next element of the outer array: *p stands behind '[' or behind the former element. */
+static const char *
+element(const char **p, const char *end, bool first, bool *more, FoxSlice *value, FoxKind *kind)
+{
+	const char *q = *p;
+
+	while (q < end && is_space(*q))
+		q++;
+	if (q < end && *q == ']')
+	{
+		*more = false;
+		*p = q + 1;
+		return NULL;
+	}
+	*more = true;
+	if (!first)
+	{
+		if (q >= end || *q != ',')
+			return "malformed JSON";
+		q++;
+	}
+	if ((q = fox_json_scan(q, end, value, kind)) == NULL)
+		return "malformed JSON";
+	*p = q;
+	return NULL;
+}
+
+static const char *
+take(FoxMsg *msg, char field, FoxSlice value, FoxKind kind)
+{
+	uint64_t	n;
+
+	switch (field)
+	{
+		case 'I':
+			if (kind != FOX_JSON_NUMBER || !fox_json_uint(value, &msg->id) || msg->id == 0)
+				return "an id must be an integer from 1 to 2^53";
+			return NULL;
+		case 'Z':
+			if (kind != FOX_JSON_NUMBER || !fox_json_uint(value, &msg->id))
+				return "an id must be an integer from 0 to 2^53";
+			return NULL;
+		case 'J':
+			if (kind != FOX_JSON_NUMBER || !fox_json_uint(value, &msg->id2) || msg->id2 == 0)
+				return "an id must be an integer from 1 to 2^53";
+			return NULL;
+		case 'T':
+			if (kind != FOX_JSON_NUMBER || !fox_json_uint(value, &n) || n > 1000)
+				return "REQUEST.Type must be a message type";
+			msg->type2 = (uint32_t) n;
+			return NULL;
+		case 'D':
+		case 'd':
+			if (kind != FOX_JSON_OBJECT)
+				return "options and details must be a dict";
+			msg->dict = value;
+			return NULL;
+		case 'U':
+			if (kind != FOX_JSON_STRING)
+				return "a URI must be a string";
+			msg->uri = fox_json_text(value, &msg->scratch);
+			return fox_absent(msg->uri) ? "a string is not valid Unicode" : NULL;
+		case 'A':
+			if (kind != FOX_JSON_ARRAY)
+				return "arguments must be a list";
+			msg->args = value;
+			return NULL;
+		default:
+			if (kind != FOX_JSON_OBJECT)
+				return "keyword arguments must be a dict";
+			msg->kwargs = value;
+			return NULL;
+	}
+}
+
+static bool
+optional(char field)
+{
+	return field == 'A' || field == 'K' || field == 'd';
+}
+
+const char *
+fox_msg_decode_json(FoxSlice text, FoxMsg *msg)
+{
+	const char *p = text.ptr;
+	const char *end = p + text.len;
+	const char *error;
+	const char *field;
+	FoxSlice	value;
+	FoxKind		kind;
+	bool		more;
+	uint64_t	type;
+
+	fox_buf_reset(&msg->scratch);
+	msg->type2 = 0;
+	msg->id = msg->id2 = 0;
+	msg->dict = msg->uri = msg->args = msg->kwargs = FOX_ABSENT;
+
+	while (p < end && is_space(*p))
+		p++;
+	if (p >= end || *p++ != '[')
+		return "a message must be a JSON array";
+	if ((error = element(&p, end, true, &more, &value, &kind)) != NULL)
+		return error;
+	if (!more)
+		return "a message must not be empty";
+	if (kind != FOX_JSON_NUMBER || !fox_json_uint(value, &type))
+		return "the message type must be an integer";
+	if (type >= N_SHAPES || shapes[type].name == NULL)
+		return "unknown message type";
+	msg->type = (FoxMsgType) type;
+
+	for (field = shapes[type].fields;; field++)
+	{
+		if ((error = element(&p, end, false, &more, &value, &kind)) != NULL)
+			return error;
+		if (!more)
+			break;
+		if (*field == '\0')
+			return "the message has too many elements";
+		if ((error = take(msg, *field, value, kind)) != NULL)
+			return error;
+	}
+	if (*field != '\0' && !optional(*field))
+		return "the message has too few elements";
+	while (p < end && is_space(*p))
+		p++;
+	if (p != end)
+		return "something follows the message";
+	return NULL;
+}
+
+void
+fox_msg_encode_json(const FoxMsg *msg, FoxBuf *out)
+{
+	fox_buf_char(out, '[');
+	fox_buf_u64(out, msg->type);
+	for (const char *field = shapes[msg->type].fields; *field; field++)
+	{
+		if ((*field == 'A' && fox_absent(msg->args) && fox_absent(msg->kwargs)) ||
+			(*field == 'K' && fox_absent(msg->kwargs)) || (*field == 'd' && fox_absent(msg->dict)))
+			break;
+		fox_buf_char(out, ',');
+		switch (*field)
+		{
+			case 'I':
+			case 'Z':
+				fox_buf_u64(out, msg->id);
+				break;
+			case 'J':
+				fox_buf_u64(out, msg->id2);
+				break;
+			case 'T':
+				fox_buf_u64(out, msg->type2);
+				break;
+			case 'D':
+			case 'd':
+				fox_buf_slice(out, fox_absent(msg->dict) ? FOX_LIT("{}") : msg->dict);
+				break;
+			case 'U':
+				fox_buf_json_str(out, msg->uri);
+				break;
+			case 'A':
+				fox_buf_slice(out, fox_absent(msg->args) ? FOX_LIT("[]") : msg->args);
+				break;
+			default:
+				fox_buf_slice(out, msg->kwargs);
+		}
+	}
+	fox_buf_char(out, ']');
+}

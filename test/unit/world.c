@@ -1,0 +1,361 @@
+/*
+ * world.c - a router without a server (see world.h).
+ */
+#include "world.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "codec/match.h"
+#include "gate/wamp_gate.h"
+
+#define MAX 4096
+
+struct Peer
+{
+	void	   *gate;
+	char	   *messages[MAX];
+	int			got;
+	int			read;
+	bool		closed;
+};
+
+typedef struct Row
+{
+	char	   *topic;
+	char	   *args;
+	char	   *kwargs;
+	uint64_t	owner;
+} Row;
+
+typedef struct Stored
+{
+	FoxWrite	w;
+	char	   *copy[6];
+} Stored;
+
+static FoxRouter *router;
+static uint64_t clock_us;
+static Row	rows[MAX];
+static int	n_rows;
+static Stored queue[MAX];
+static int	n_queue;
+static Peer *peers[MAX];
+static int	n_peers;
+static char *last_answer;
+static uint64_t numbers[16];
+
+static uint64_t
+now_us(void *ctx)
+{
+	(void) ctx;
+	return clock_us;
+}
+
+static uint64_t
+random64(void *ctx)
+{
+	static uint64_t x = 88172645463325252ull;
+
+	(void) ctx;
+	x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+	return x;
+}
+
+static void
+log_text(void *ctx, FoxLogLevel level, const char *text)
+{
+	(void) ctx;
+	if (level >= FOX_LOG_WARNING)
+		fprintf(stderr, "log: %s\n", text);
+}
+
+static FoxSlice
+dup_slice(FoxSlice s, char **keep)
+{
+	if (fox_absent(s))
+		return FOX_ABSENT;
+	*keep = fox_strdup(s);
+	return fox_slice(*keep, s.len);
+}
+
+static bool
+store_write(void *ctx, const FoxWrite *w)
+{
+	Stored	   *s = &queue[n_queue++];
+
+	(void) ctx;
+	memset(s, 0, sizeof(*s));
+	s->w = *w;
+	s->w.realm = dup_slice(w->realm, &s->copy[0]);
+	s->w.topic = dup_slice(w->topic, &s->copy[1]);
+	s->w.args = dup_slice(w->args, &s->copy[2]);
+	s->w.kwargs = dup_slice(w->kwargs, &s->copy[3]);
+	s->w.when = dup_slice(w->when, &s->copy[4]);
+	s->w.will = dup_slice(w->will, &s->copy[5]);
+	return true;
+}
+
+static void
+answer(void *ctx, uint64_t ask, FoxSlice row, bool last)
+{
+	(void) ctx, (void) ask, (void) last;
+	if (fox_absent(row))
+		return;
+	free(last_answer);
+	last_answer = fox_strdup(row);
+}
+
+static void
+notify(void *ctx, FoxSlice channel, FoxSlice payload)
+{
+	(void) ctx, (void) channel, (void) payload;
+}
+
+static void
+registration(void *ctx, FoxSlice realm, uint64_t id, FoxSlice uri, FoxSlice match, FoxSlice invoke, uint64_t callees)
+{
+	(void) ctx, (void) realm, (void) id, (void) uri, (void) match, (void) invoke, (void) callees;
+}
+
+static Row *
+row_find(FoxSlice topic)
+{
+	for (int i = 0; i < n_rows; i++)
+		if (fox_slice_is(topic, rows[i].topic))
+			return &rows[i];
+	return NULL;
+}
+
+static void
+row_clear(Row *r)
+{
+	free(r->topic);
+	free(r->args);
+	free(r->kwargs);
+}
+
+static FoxSlice
+text_slice(char *s)
+{
+	return s ? fox_cstr(s) : FOX_ABSENT;
+}
+
+static void
+carry_out(const FoxWrite *w)
+{
+	Row		   *r = row_find(w->topic);
+	FoxChange	c = {.kind = FOX_CHANGE_PUT, .token = w->token, .publication = w->publication,
+	.session = w->session, .realm = w->realm, .topic = w->topic, .args = w->args, .kwargs = w->kwargs};
+	bool		holds = true;
+
+	if (w->only_owner)
+		holds = r != NULL && r->owner == w->session;
+	else if (!fox_absent(w->when))
+		holds = fox_slice_is(w->when, "null") ? r == NULL :
+			r != NULL && fox_match(w->when, fox_value_struct(text_slice(r->args), text_slice(r->kwargs))) == FOX_MATCH_YES;
+	if (!holds)
+	{
+		fox_router_refused(router, w->token, FOX_REFUSED_CONDITION, NULL);
+		return;
+	}
+	if (w->kind == FOX_WRITE_DISOWN)
+	{
+		r->owner = 0;
+		fox_router_refused(router, w->token, FOX_REFUSED_DISOWNED, NULL);
+		return;
+	}
+	if (r != NULL)
+	{
+		row_clear(r);
+		*r = rows[--n_rows];
+	}
+	if (w->kind == FOX_WRITE_DELETE)
+		c.kind = r != NULL ? FOX_CHANGE_DELETE : FOX_CHANGE_EVENT;
+	else
+		rows[n_rows++] = (Row){fox_strdup(w->topic), fox_absent(w->args) ? NULL : fox_strdup(w->args),
+			fox_absent(w->kwargs) ? NULL : fox_strdup(w->kwargs), fox_absent(w->will) ? 0 : w->session};
+	fox_router_change(router, &c);
+}
+
+void
+world_commit(void)
+{
+	for (int i = 0; i < n_queue; i++)
+	{
+		Stored		s = queue[i];
+
+		carry_out(&s.w);
+		for (int k = 0; k < 6; k++)
+			free(s.copy[k]);
+	}
+	n_queue = 0;
+	fox_router_tick(router);
+}
+
+FoxRouter *
+world_open(void)
+{
+	FoxPorts	ports = {.now_us = now_us, .random64 = random64, .log = log_text, .write = store_write,
+	.answer = answer, .notify = notify, .registration = registration};
+	FoxRouterConfig config = {.call_queue_limit = 3, .waiter_limit = 100, .anonymous = true};
+
+	clock_us = 1000000;
+	router = fox_router_new(&ports, &config);
+	fox_router_change(router, &(FoxChange){.kind = FOX_CHANGE_REALM, .realm = FOX_LIT("realm1"),
+					  .args = FOX_LIT("[{\"strict\":false}]")});
+	return router;
+}
+
+void
+world_close(void)
+{
+	for (int i = 0; i < n_peers; i++)
+	{
+		if (peers[i]->gate != NULL)
+			peer_lose(peers[i]);
+		for (int k = 0; k < peers[i]->got; k++)
+			free(peers[i]->messages[k]);
+		free(peers[i]);
+	}
+	n_peers = 0;
+	world_commit();
+	fox_router_free(router);
+	while (n_rows > 0)
+		row_clear(&rows[--n_rows]);
+	free(last_answer);
+	last_answer = NULL;
+}
+
+void
+world_pass_ms(uint64_t ms)
+{
+	clock_us += ms * 1000;
+	fox_router_tick(router);
+}
+
+int
+world_rows(void)
+{
+	return n_rows;
+}
+
+const char *
+world_answer(void)
+{
+	return last_answer ? last_answer : "";
+}
+
+FoxRouter *
+world_router(void)
+{
+	return router;
+}
+
+/* --- peers --- */
+
+static void
+conn_send(void *conn, FoxBytes *m, bool binary)
+{
+	Peer	   *p = conn;
+
+	assert_false(binary);
+	assert_true(p->got < MAX);
+	p->messages[p->got++] = fox_strdup(fox_slice(m->data, m->len));
+}
+
+static void
+conn_close(void *conn, int code, const char *reason)
+{
+	(void) code, (void) reason;
+	((Peer *) conn)->closed = true;
+}
+
+Peer *
+peer_open(void)
+{
+	Peer	   *p = calloc(1, sizeof(*p));
+
+	peers[n_peers++] = p;
+	p->gate = fox_wamp_gate_open(router, &(FoxTransport){p, conn_send, conn_close},
+								 &(FoxPeer){"127.0.0.1:1", "wamp.2.json", true, ""});
+	return p;
+}
+
+Peer *
+peer_join(void)
+{
+	Peer	   *p = peer_open();
+
+	peer_send(p, "[1,\"realm1\",{\"roles\":{\"publisher\":{},\"subscriber\":{},\"caller\":{},"
+			  "\"callee\":{\"features\":{\"call_canceling\":true,\"progressive_call_results\":true}}}}]");
+	assert_memory_equal(peer_next(p), "[2,", 3);
+	return p;
+}
+
+void
+peer_send(Peer *p, const char *format,...)
+{
+	char		text[65536];
+	va_list		args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	fox_wamp_gate_message(p->gate, text, strlen(text), false);
+}
+
+const char *
+peer_next(Peer *p)
+{
+	return p->read < p->got ? p->messages[p->read++] : "";
+}
+
+void
+peer_expect(Peer *p, const char *text)
+{
+	const char *got = peer_next(p);
+	const char *g = got;
+	int			n = 0;
+
+	for (const char *t = text; *t; t++)
+	{
+		if (*t == '%' && isdigit((unsigned char) *g))
+		{
+			char	   *end;
+
+			numbers[n++] = strtoull(g, &end, 10);
+			g = end;
+		}
+		else if (*t != *g++)
+			fail_msg("expected %s, got %s", text, *got ? got : "nothing");
+	}
+	if (*g)
+		fail_msg("expected %s, got %s", text, got);
+}
+
+void
+peer_expect_nothing(Peer *p)
+{
+	assert_string_equal(peer_next(p), "");
+}
+
+uint64_t
+peer_number(int i)
+{
+	return numbers[i];
+}
+
+bool
+peer_closed(const Peer *p)
+{
+	return p->closed;
+}
+
+void
+peer_lose(Peer *p)
+{
+	fox_wamp_gate_close(p->gate, FOX_GATE_LOST);
+	p->gate = NULL;
+}

@@ -1,0 +1,40 @@
+/*
+ * world.h - a router without a server: peers are message lists, the store is a small
+ * array that judges conditions like the executor does and commits on demand.
+ */
+#ifndef FOX_TEST_WORLD_H
+#define FOX_TEST_WORLD_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "core/router.h"
+
+typedef struct Peer Peer;
+
+extern FoxRouter *world_open(void);	/* with realm1 */
+extern void world_close(void);
+extern void world_commit(void);	/* carries out the writes that wait */
+extern void world_pass_ms(uint64_t ms);	/* time goes by, timers run */
+extern int	world_rows(void);	/* stored values */
+extern const char *world_answer(void);	/* the last row answered to an ask */
+extern FoxRouter *world_router(void);
+
+extern Peer *peer_open(void);	/* not joined */
+extern Peer *peer_join(void);	/* joined realm1 with all features */
+extern void peer_send(Peer *p, const char *format,...) __attribute__((format(printf, 2, 3)));
+/* The next message that p has got, as text; "" when there is none. */
+extern const char *peer_next(Peer *p);
+/* Fails unless the next message equals text; every "%" in text stands for one number. */
+extern void peer_expect(Peer *p, const char *text);
+extern void peer_expect_nothing(Peer *p);
+extern uint64_t peer_number(int i);	/* the i-th number that "%" stood for in the last expect */
+extern bool peer_closed(const Peer *p);
+extern void peer_lose(Peer *p);	/* its transport breaks */
+
+#endif
