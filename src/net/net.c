@@ -1,0 +1,215 @@
+/*
+ * net.c - the loop: libwebsockets on a libuv loop that somebody else waits for.
+ *
+ * The loop is foreign to libwebsockets, so that its plug-in neither runs it nor takes
+ * signals; the router's main waits on uv_backend_fd() and calls fox_net_turn().
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "net/internal.h"
+
+#define LOG_PER_SECOND 5
+
+static FoxNet *logging_net;		/* libwebsockets' log has no context of its own */
+
+/* --- log --- */
+
+static void
+lws_log(int level, const char *line)
+{
+	FoxNet	   *net = logging_net;
+	char		text[256];
+	uint64_t	second;
+
+	if (net == NULL || net->handler.log == NULL)
+		return;
+	second = uv_hrtime() / 1000000000u;
+	if (second != net->log_second)
+	{
+		net->log_second = second;
+		net->log_count = 0;
+	}
+	if (net->log_count++ >= LOG_PER_SECOND)
+		return;
+	snprintf(text, sizeof(text), "libwebsockets: %.*s", (int) strcspn(line, "\n"), line);
+	net->handler.log(net->handler.ctx, level == LLL_ERR ? 2 : 0, text);
+}
+
+/* --- life --- */
+
+static void
+sweep(uv_timer_t *timer)
+{
+	FoxNet	   *net = timer->data;
+	uint64_t	now = uv_now(&net->loop);
+
+	fox_list_each(n, &net->conns)
+		fox_conn_sweep(fox_container(FoxConn, in_net, n), now);
+}
+
+/* As many descriptors as the administrator allows; the default soft limit is 1,024. */
+static int
+raise_descriptor_limit(int wanted)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return wanted;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	return limit.rlim_cur != RLIM_INFINITY && (rlim_t) wanted > limit.rlim_cur ? (int) limit.rlim_cur : wanted;
+}
+
+static void
+close_handle(uv_handle_t *handle, void *arg)
+{
+	(void) arg;
+	if (!uv_is_closing(handle))
+		uv_close(handle, NULL);
+}
+
+static void
+close_loop(FoxNet *net)
+{
+	uv_walk(&net->loop, close_handle, NULL);
+	for (int i = 0; i < 100 && uv_run(&net->loop, UV_RUN_NOWAIT) != 0; i++)
+		;
+	uv_loop_close(&net->loop);
+}
+
+FoxNet *
+fox_net_create(const FoxNetConfig *config, const FoxNetHandler *handler, char *err, size_t errlen)
+{
+	FoxNet	   *net = calloc(1, sizeof(*net));
+	struct lws_context_creation_info info;
+	void	   *loops[1];
+
+	if (net == NULL || uv_loop_init(&net->loop) != 0)
+	{
+		snprintf(err, errlen, "could not make the event loop");
+		free(net);
+		return NULL;
+	}
+	net->config = *config;
+	net->handler = *handler;
+	fox_list_init(&net->conns);
+	fox_list_init(&net->dirty);
+	logging_net = net;
+	lws_set_log_level(LLL_ERR | LLL_WARN, lws_log);
+
+	memset(&info, 0, sizeof(info));
+	loops[0] = &net->loop;
+	info.foreign_loops = loops;
+	info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
+	info.user = net;
+	info.fd_limit_per_thread = (unsigned) raise_descriptor_limit(config->max_connections + 64);
+	info.pt_serv_buf_size = 65536;
+	info.max_http_header_pool = 1024;
+	net->context = lws_create_context(&info);
+	if (net->context == NULL)
+	{
+		snprintf(err, errlen, "libwebsockets could not start (is the package libwebsockets-evlib-uv installed?)");
+		close_loop(net);
+		logging_net = NULL;
+		free(net);
+		return NULL;
+	}
+	uv_timer_init(&net->loop, &net->sweep);
+	net->sweep.data = net;
+	uv_timer_start(&net->sweep, sweep, 1000, 1000);
+	if (!fox_listen(net, err, errlen))
+	{
+		fox_net_destroy(net);
+		return NULL;
+	}
+	return net;
+}
+
+void
+fox_net_configure(FoxNet *net, const FoxNetConfig *config)
+{
+	const char *addresses = net->config.listen_addresses;
+	int			port = net->config.port;
+
+	net->config = *config;
+	net->config.listen_addresses = addresses;
+	net->config.port = port;
+}
+
+void
+fox_net_destroy(FoxNet *net)
+{
+	/* What is queued leaves, as far as the sockets take it; then every connection is told. */
+	net->shutting_down = true;
+	fox_net_flush(net);
+	fox_list_each(n, &net->conns)
+		fox_conn_close(fox_container(FoxConn, in_net, n), LWS_CLOSE_STATUS_GOINGAWAY, "server shuts down");
+	fox_net_flush(net);
+	for (int i = 0; i < 3; i++)
+		uv_run(&net->loop, UV_RUN_NOWAIT);
+
+	uv_close((uv_handle_t *) &net->sweep, NULL);
+	lws_context_destroy(net->context);
+	for (int i = 0; i < 100 && uv_run(&net->loop, UV_RUN_NOWAIT) != 0; i++)
+		;
+	lws_context_destroy(net->context);	/* with a foreign loop the second call frees */
+	close_loop(net);
+	logging_net = NULL;
+	free(net);
+}
+
+/* --- turns --- */
+
+int
+fox_net_fd(const FoxNet *net)
+{
+	return uv_backend_fd(&net->loop);
+}
+
+/* Watchers that libuv has not armed yet: it does so only inside uv_run. */
+static bool
+has_unarmed(const FoxNet *net)
+{
+	return net->loop.watcher_queue[0] != (void *) &net->loop.watcher_queue;
+}
+
+int
+fox_net_timeout_ms(const FoxNet *net)
+{
+	if (has_unarmed(net) || !fox_list_empty(&net->dirty))
+		return 0;
+	return uv_backend_timeout(&net->loop);
+}
+
+void
+fox_net_turn(FoxNet *net)
+{
+	int			rounds = 0;
+
+	do
+		uv_run(&net->loop, UV_RUN_NOWAIT);
+	while (has_unarmed(net) && ++rounds < 3);
+	fox_net_flush(net);
+}
+
+void
+fox_net_flush(FoxNet *net)
+{
+	/* A connection that waits for its socket leaves the list; the writable callback goes on with it. */
+	while (!fox_list_empty(&net->dirty))
+	{
+		FoxConn    *conn = fox_container(FoxConn, in_dirty, net->dirty.next);
+
+		fox_list_del(&conn->in_dirty);
+		fox_conn_flush(conn);
+	}
+}
+
+void
+fox_net_stats(const FoxNet *net, FoxNetStats *stats)
+{
+	*stats = net->stats;
+}
