@@ -26,6 +26,9 @@ extern FoxAsk *fox_ask_begin(const char *question);
 extern char *fox_ask_next(FoxAsk *ask, int64 timeout_ms, bool *timed_out);
 extern void fox_ask_end(FoxAsk *ask);	/* also withdraws the question if it is still open */
 
+/* At backend exit: tells the router {"ask":"backend_end"}; never fails, waits 100 ms at most. */
+extern void fox_ask_backend_end(void);
+
 /* --- router side --- */
 
 /* Takes up new questions: fn(ctx, ask id, question text, asking pid).  Withdrawn ones: fn with question absent. */

@@ -45,6 +45,38 @@ typedef struct FoxRingHeader
 	FoxMail		mail[FOX_ASK_SLOTS];
 } FoxRingHeader;
 
+typedef enum FoxEntryState
+{
+	FOX_ENTRY_PENDING = 1,
+	FOX_ENTRY_COMMITTED,
+	FOX_ENTRY_DEAD,
+	FOX_ENTRY_WRAP,					/* nothing more before the end of the ring */
+	FOX_ENTRY_ABANDONED				/* the ring was withdrawn while it was pending */
+} FoxEntryState;
+
+/* In the ring: length and state first, for a wrap marker consists of these two. */
+typedef struct FoxEntry
+{
+	uint32		length;			/* in the ring, header included */
+	pg_atomic_uint32 state;
+	int32		writer;			/* backend that took the place */
+	dsm_handle	side;			/* where the bytes are; invalid: behind the header */
+	uint8		kind;
+	bool		deleted;
+	bool		silent;
+	bool		bridged;
+	int32		pid;
+	uint64		token;
+	uint64		publication;
+	uint64		session;
+	uint64		owner;
+	uint32		lengths[5];		/* of the slices; FOX_ABSENT_LENGTH: absent */
+} FoxEntry;
+
+#define FOX_ABSENT_LENGTH PG_UINT32_MAX
+
+#define FOX_ENTRY_BYTES(e) ((char *) (e) + MAXALIGN(sizeof(FoxEntry)))
+
 #define FOX_RING_DATA(h) ((char *) (h) + MAXALIGN(sizeof(FoxRingHeader)))
 
 /*
@@ -54,6 +86,10 @@ typedef struct FoxRingHeader
 extern FoxRingHeader *fox_ring_attach(void);
 /* The ring as it is mapped now, for callbacks that must not attach; NULL: none. */
 extern FoxRingHeader *fox_ring_mapped(void);
+
+/* Makes the segment that this process created its mapped ring, or lets go of it. */
+extern void fox_ring_adopt(dsm_segment *segment, FoxSlot *slot);
+extern void fox_ring_unmap(void);
 
 /* Raises ERROR WF004 with its hint. */
 extern void fox_ring_no_router(void) pg_attribute_noreturn();

@@ -1,0 +1,380 @@
+/*
+ * boot_sql.c - what an executor reads and clears up when a router starts.
+ *
+ * Wills come before the load, so that nobody sees a value whose owner is gone.
+ * They are ordinary writes "if still the owner" and run in the writer's batches.
+ * The load streams through a cursor: one snapshot, any size, little memory.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "codec/match.h"
+#include "pg/boot_sql.h"
+#include "pg/sqlarg.h"
+#include "pg/store_sql.h"
+#include "pg/upkeep_sql.h"
+
+#define WILL_BATCH 256
+#define WILL_PATIENCE 50		/* tries for a will whose row is locked; each waits for lock_timeout */
+#define FETCH 200
+
+/* Owners that are no more: sessions of another run of the router, backends that have ended. */
+#define DEAD_OWNER \
+	"(l.pid IS NULL AND l.boot_id IS DISTINCT FROM $1::int8" \
+	" OR l.pid IS NOT NULL AND NOT EXISTS (SELECT FROM pg_stat_get_activity(l.pid) a" \
+	" WHERE a.pid = l.pid AND a.backend_start = l.backend_start))"
+
+/* --- wills --- */
+
+/* An object of nothing but args (array) and kwargs (object) is taken apart; any other value is the only argument. */
+static void
+will_value(FoxSlice will, FoxSlice *args, FoxSlice *kwargs)
+{
+	FoxSlice	key;
+	FoxSlice	value;
+	size_t		pos = 0;
+	int			members = 0;
+	bool		other = false;
+
+	*args = *kwargs = FOX_ABSENT;
+	if (fox_absent(will) || fox_json_kind(will) == FOX_JSON_NULL)
+		return;
+	if (fox_json_kind(will) == FOX_JSON_OBJECT)
+	{
+		while (fox_json_member(will, &pos, &key, &value))
+		{
+			members++;
+			if (fox_json_key_is(key, "args") && fox_json_kind(value) == FOX_JSON_ARRAY)
+				*args = value;
+			else if (fox_json_key_is(key, "kwargs") && fox_json_kind(value) == FOX_JSON_OBJECT)
+				*kwargs = value;
+			else
+				other = true;
+		}
+		if (members > 0 && !other)
+			return;
+		*kwargs = FOX_ABSENT;
+	}
+	*args = fox_cstr(psprintf("[%.*s]", (int) will.len, will.ptr));
+}
+
+static bool
+headers_do_not_count(void)
+{
+	const char *value = GetConfigOption("fox_wamp.kwargs_are_headers", true, false);
+
+	return value != NULL && strcmp(value, "on") == 0;
+}
+
+/* The wills as writes, in the memory given; returns how many. */
+static int
+read_wills(uint64 boot_id, MemoryContext memory, FoxStoreItem **items)
+{
+	static void *plan = NULL;
+	const char *values[1];
+	MemoryContext saved;
+	int			n;
+
+	fox_store_begin();
+	values[0] = psprintf(INT64_FORMAT, (int64) boot_id);
+	n = (int) fox_spi(&plan,
+					  "SELECT l.realm, l.topic, l.owner::text, l.will::text FROM fox_wamp.lock l"
+					  " WHERE " DEAD_OWNER " ORDER BY l.realm, l.topic LIMIT 100000", 1, values);
+	saved = MemoryContextSwitchTo(memory);
+	*items = palloc0(sizeof(FoxStoreItem) * Max(n, 1));
+	for (int i = 0; i < n; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		FoxWrite   *w = &(*items)[i].write;
+
+		w->kind = FOX_WRITE_PUT;
+		w->only_owner = true;
+		w->publication = fox_draw_id();
+		w->realm = fox_cstr(SPI_getvalue(row, desc, 1));
+		w->topic = fox_cstr(SPI_getvalue(row, desc, 2));
+		w->session = (uint64) strtoll(SPI_getvalue(row, desc, 3), NULL, 10);
+		will_value(fox_cstr(SPI_getvalue(row, desc, 4)), &w->args, &w->kwargs);
+		if (fox_value_empty(w->args, w->kwargs, headers_do_not_count()))
+			w->kind = FOX_WRITE_DELETE;
+	}
+	MemoryContextSwitchTo(saved);
+	fox_store_commit();
+	return n;
+}
+
+static void
+report_will(const FoxStoreItem *item)
+{
+	if (item->outcome == FOX_OUTCOME_SLOW)
+		ereport(WARNING,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("fox_wamp could not apply the will of topic \"%.*s\": its row is locked",
+						(int) item->write.topic.len, item->write.topic.ptr),
+				 errhint("End the transaction that holds it, then SELECT fox_wamp.restart().")));
+	else if (item->outcome == FOX_OUTCOME_REFUSED && item->why != FOX_REFUSED_CONDITION)
+		ereport(WARNING,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("fox_wamp could not apply the will of topic \"%.*s\": %s",
+						(int) item->write.topic.len, item->write.topic.ptr, item->text ? item->text : "unknown error")));
+}
+
+static void
+apply_wills(uint64 boot_id)
+{
+	MemoryContext memory = AllocSetContextCreate(TopMemoryContext, "fox_wamp wills", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext saved = MemoryContextSwitchTo(memory);
+	int			patience = WILL_PATIENCE;
+	FoxStoreItem *items;
+	int			n = read_wills(boot_id, memory, &items);
+
+	MemoryContextSwitchTo(memory);
+	for (int from = 0; from < n; from += WILL_BATCH)
+	{
+		int			count = Min(WILL_BATCH, n - from);
+
+		CHECK_FOR_INTERRUPTS();
+		fox_store_batch(items + from, count, false);
+		for (int i = from; i < from + count; i++)
+		{
+			if (items[i].outcome == FOX_OUTCOME_SLOW)
+				fox_store_slow_seen(items[i].write.realm, items[i].write.topic);
+			/* The start of the router waits a little, not for ever. */
+			while (items[i].outcome == FOX_OUTCOME_SLOW && patience-- > 0)
+				fox_store_batch(items + i, 1, true);
+			report_will(items + i);
+		}
+	}
+	MemoryContextSwitchTo(saved);
+	MemoryContextDelete(memory);
+}
+
+/* Ownership of values that are gone; a value that could not take its will keeps its row. */
+static void
+drop_orphans(uint64 boot_id)
+{
+	static void *plan = NULL;
+	const char *values[1];
+
+	fox_store_begin();
+	values[0] = psprintf(INT64_FORMAT, (int64) boot_id);
+	fox_spi(&plan,
+			"DELETE FROM fox_wamp.lock l WHERE " DEAD_OWNER
+			" AND NOT EXISTS (SELECT FROM fox_wamp.retained r WHERE r.realm = l.realm AND r.topic = l.topic)",
+			1, values);
+	fox_store_commit();
+}
+
+void
+fox_boot_clear(uint64 boot_id)
+{
+	static void *truncate = NULL;
+
+	apply_wills(boot_id);
+	drop_orphans(boot_id);
+	while (fox_upkeep_expire())
+		CHECK_FOR_INTERRUPTS();
+
+	/* Not TRUNCATE: its lock would wait for anybody who reads the table. */
+	fox_store_begin();
+	fox_spi(&truncate, "DELETE FROM fox_wamp.registration", 0, NULL);
+	fox_store_commit();
+}
+
+/* --- loading --- */
+
+void
+fox_boot_settings(const FoxBootSink *sink)
+{
+	static void *plan = NULL;
+	const char *values[1];
+	uint64		n;
+
+	fox_store_begin();
+	values[0] = psprintf("%u", MyDatabaseId);
+	n = fox_spi(&plan,
+				"SELECT split_part(s, '=', 1), substr(s, strpos(s, '=') + 1)"
+				" FROM pg_db_role_setting, unnest(setconfig) AS s"
+				" WHERE setdatabase = $1::oid AND setrole = 0 AND s LIKE 'fox\\_wamp.%'", 1, values);
+	for (uint64 i = 0; i < n; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+
+		sink->setting(SPI_getvalue(row, SPI_tuptable->tupdesc, 1), SPI_getvalue(row, SPI_tuptable->tupdesc, 2));
+	}
+	fox_store_commit();
+}
+
+static void
+load_realms(const FoxBootSink *sink)
+{
+	static void *plan = NULL;
+	uint64		n = fox_spi(&plan, "SELECT name, strict::text FROM fox_wamp.realm ORDER BY name", 0, NULL);
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		FoxChange	change = {.kind = FOX_CHANGE_REALM, .silent = true};
+		HeapTuple	row = SPI_tuptable->vals[i];
+		const char *strict = SPI_getvalue(row, SPI_tuptable->tupdesc, 2);
+
+		change.realm = fox_cstr(SPI_getvalue(row, SPI_tuptable->tupdesc, 1));
+		change.args = strict != NULL && strict[0] == 't' ? FOX_LIT("[{\"strict\":true}]") : FOX_LIT("[{\"strict\":false}]");
+		sink->row(&change);
+	}
+}
+
+static void
+load_bridges(const FoxBootSink *sink)
+{
+	static void *plan = NULL;
+	uint64		n = fox_spi(&plan,
+							"SELECT realm, pattern, json_build_array(channel)::text FROM fox_wamp.bridge"
+							" WHERE direction = 'out'", 0, NULL);
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		FoxChange	change = {.kind = FOX_CHANGE_BRIDGE_OUT, .silent = true};
+		HeapTuple	row = SPI_tuptable->vals[i];
+
+		change.realm = fox_cstr(SPI_getvalue(row, SPI_tuptable->tupdesc, 1));
+		change.topic = fox_cstr(SPI_getvalue(row, SPI_tuptable->tupdesc, 2));
+		change.args = fox_cstr(SPI_getvalue(row, SPI_tuptable->tupdesc, 3));
+		sink->row(&change);
+	}
+}
+
+static void
+load_retained_row(HeapTuple row, TupleDesc desc, const FoxBootSink *sink)
+{
+	FoxChange	change = {.kind = FOX_CHANGE_PUT, .silent = true};
+	bool		isnull;
+	Datum		payload = SPI_getbinval(row, desc, 5, &isnull);
+	Datum		owner;
+
+	change.realm = fox_cstr(SPI_getvalue(row, desc, 1));
+	change.topic = fox_cstr(SPI_getvalue(row, desc, 2));
+	fox_store_value(SPI_getvalue(row, desc, 3), SPI_getvalue(row, desc, 4), isnull ? NULL : DatumGetByteaPP(payload),
+					SPI_getvalue(row, desc, 6), &change.args, &change.kwargs);
+	change.publication = (uint64) DatumGetInt64(SPI_getbinval(row, desc, 7, &isnull));
+	owner = SPI_getbinval(row, desc, 8, &isnull);
+	change.owner = isnull ? 0 : (uint64) DatumGetInt64(owner);
+	sink->row(&change);
+}
+
+static void
+load_retained(const FoxBootSink *sink)
+{
+	SPIPlanPtr	plan = SPI_prepare("SELECT r.realm, r.topic, r.args::text, r.kwargs::text, r.payload, r.format,"
+								   " r.publication, l.owner FROM fox_wamp.retained r"
+								   " LEFT JOIN fox_wamp.lock l ON r.owned AND l.realm = r.realm AND l.topic = r.topic",
+								   0, NULL);
+	MemoryContext portion = AllocSetContextCreate(CurrentMemoryContext, "fox_wamp load", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext saved;
+	Portal		cursor;
+
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	cursor = SPI_cursor_open(NULL, plan, NULL, NULL, true);
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		SPI_cursor_fetch(cursor, true, FETCH);
+		if (SPI_processed == 0)
+			break;
+		saved = MemoryContextSwitchTo(portion);
+		for (uint64 i = 0; i < SPI_processed; i++)
+			load_retained_row(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, sink);
+		MemoryContextSwitchTo(saved);
+		MemoryContextReset(portion);
+		SPI_freetuptable(SPI_tuptable);
+	}
+	SPI_cursor_close(cursor);
+}
+
+void
+fox_boot_load(const FoxBootSink *sink)
+{
+	int			nest;
+
+	fox_store_begin();
+	nest = NewGUCNestLevel();
+	/* The writer's plans shun scans; this one is a scan. */
+	set_config_option("enable_seqscan", "on", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	set_config_option("enable_hashjoin", "on", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	load_realms(sink);
+	load_bridges(sink);
+	load_retained(sink);
+	AtEOXact_GUC(true, nest);
+	fox_store_commit();
+}
+
+/* --- settling --- */
+
+static VirtualTransactionId *unsettled = NULL;
+
+void
+fox_settle_begin(void)
+{
+	Oid			schema;
+	Oid			table;
+	LOCKTAG		tag;
+	VirtualTransactionId *conflicts;
+	int			n = 0;
+
+	if (unsettled != NULL)
+		pfree(unsettled);
+	unsettled = NULL;
+	fox_store_begin();
+	schema = get_namespace_oid("fox_wamp", true);
+	table = OidIsValid(schema) ? get_relname_relid("retained", schema) : InvalidOid;
+	if (OidIsValid(table))
+	{
+		SET_LOCKTAG_RELATION(tag, MyDatabaseId, table);
+		conflicts = GetLockConflicts(&tag, ShareLock, &n);
+		unsettled = MemoryContextAlloc(TopMemoryContext, sizeof(VirtualTransactionId) * (n + 1));
+		memcpy(unsettled, conflicts, sizeof(VirtualTransactionId) * n);
+		SetInvalidVirtualTransactionId(unsettled[n]);
+	}
+	fox_store_commit();
+}
+
+bool
+fox_settled(void)
+{
+	int			from = 0;
+	bool		settled;
+
+	if (unsettled == NULL)
+		return true;
+	StartTransactionCommand();
+	while (VirtualTransactionIdIsValid(unsettled[from]) && VirtualXactLock(unsettled[from], false))
+		from++;
+	settled = !VirtualTransactionIdIsValid(unsettled[from]);
+	if (!settled && from > 0)
+	{
+		int			to = 0;
+
+		while (VirtualTransactionIdIsValid(unsettled[from]))
+			unsettled[to++] = unsettled[from++];
+		SetInvalidVirtualTransactionId(unsettled[to]);
+	}
+	CommitTransactionCommand();
+	if (settled)
+	{
+		pfree(unsettled);
+		unsettled = NULL;
+	}
+	return settled;
+}

@@ -1,0 +1,31 @@
+/*
+ * boot_sql.h - what an executor reads and clears up when a router starts.
+ */
+#ifndef FOX_PG_BOOT_SQL_H
+#define FOX_PG_BOOT_SQL_H
+
+#include "postgres.h"
+
+#include "core/ports.h"
+
+/* Applies the wills of sessions that are no more, deletes what has expired, empties fox_wamp.registration. */
+extern void fox_boot_clear(uint64 boot_id);
+
+typedef struct FoxBootSink
+{
+	void		(*setting) (const char *name, const char *value);
+	void		(*row) (const FoxChange *row);
+} FoxBootSink;
+
+/* Settings of this database, realms, bridges (out), retained values. */
+extern void fox_boot_settings(const FoxBootSink *sink);
+extern void fox_boot_load(const FoxBootSink *sink);
+
+/*
+ * Transactions that may have written fox_wamp.retained before now and have not
+ * ended.  Polled, not waited for: one that sleeps must not stop the writer.
+ */
+extern void fox_settle_begin(void);
+extern bool fox_settled(void);
+
+#endif

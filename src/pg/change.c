@@ -1,0 +1,422 @@
+/*
+ * change.c - the triggers that put every change of a table into the ring.
+ *
+ * They are the only way by which the router learns of stored values, whoever wrote
+ * them: executors, publish(), plain SQL, logical replication.  What a writer knows
+ * beyond the row (token, origin, options, owner) it leaves in the change context
+ * before its statement.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "commands/async.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "codec/json.h"
+#include "pg/change.h"
+#include "pg/errcodes.h"
+#include "pg/listen.h"
+#include "pg/ring.h"
+#include "pg/sqlarg.h"
+
+/* Columns of fox_wamp.retained, in the script's order; upgrades append. */
+enum
+{
+	COL_REALM = 1,
+	COL_TOPIC,
+	COL_ARGS,
+	COL_KWARGS,
+	COL_PAYLOAD,
+	COL_FORMAT,
+	COL_PUBLICATION,
+	COL_OWNED,
+	COL_UPDATED,
+	N_RETAINED_COLUMNS = COL_UPDATED
+};
+
+PG_FUNCTION_INFO_V1(fox_wamp_retained_before);
+PG_FUNCTION_INFO_V1(fox_wamp_retained_trigger);
+PG_FUNCTION_INFO_V1(fox_wamp_realm_trigger);
+PG_FUNCTION_INFO_V1(fox_wamp_bridge_trigger);
+
+static bool context_set = false;
+static FoxChangeContext context;
+
+static void
+forget_context(XactEvent event, void *arg pg_attribute_unused())
+{
+	if (event != XACT_EVENT_PRE_COMMIT && event != XACT_EVENT_PRE_PREPARE)
+		context_set = false;
+}
+
+void
+fox_change_context(const FoxChangeContext *new_context)
+{
+	static bool registered = false;
+
+	if (!registered)
+	{
+		RegisterXactCallback(forget_context, NULL);
+		registered = true;
+	}
+	context_set = new_context != NULL;
+	if (context_set)
+		context = *new_context;
+}
+
+static TriggerData *
+trigger_data(FunctionCallInfo fcinfo, int columns)
+{
+	TriggerData *data = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("this function can only be called as a trigger")));
+	if (RelationGetDescr(data->tg_relation)->natts < columns)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("table \"%s\" is not one that this trigger knows", RelationGetRelationName(data->tg_relation))));
+	return data;
+}
+
+static FoxSlice
+text_column(HeapTuple tuple, TupleDesc desc, int column)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, column, desc, &isnull);
+
+	return isnull ? FOX_ABSENT : fox_cstr(TextDatumGetCString(value));
+}
+
+static FoxSlice
+json_column(HeapTuple tuple, TupleDesc desc, int column)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, column, desc, &isnull);
+	Jsonb	   *jsonb;
+
+	if (isnull)
+		return FOX_ABSENT;
+	jsonb = DatumGetJsonbP(value);
+	return fox_cstr(JsonbToCString(NULL, &jsonb->root, VARSIZE(jsonb)));
+}
+
+static bool
+bool_column(HeapTuple tuple, TupleDesc desc, int column)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, column, desc, &isnull);
+
+	return !isnull && DatumGetBool(value);
+}
+
+static uint64
+id_column(HeapTuple tuple, TupleDesc desc, int column)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, column, desc, &isnull);
+
+	return isnull ? 0 : (uint64) DatumGetInt64(value);
+}
+
+/* Two varlena columns of old and new row, byte by byte. */
+static bool
+same_column(HeapTuple a, HeapTuple b, TupleDesc desc, int column)
+{
+	bool		anull;
+	bool		bnull;
+	Datum		av = heap_getattr(a, column, desc, &anull);
+	Datum		bv = heap_getattr(b, column, desc, &bnull);
+	struct varlena *at;
+	struct varlena *bt;
+
+	if (anull || bnull)
+		return anull == bnull;
+	if (av == bv)
+		return true;
+	at = PG_DETOAST_DATUM_PACKED(av);
+	bt = PG_DETOAST_DATUM_PACKED(bv);
+	return VARSIZE_ANY_EXHDR(at) == VARSIZE_ANY_EXHDR(bt) &&
+		memcmp(VARDATA_ANY(at), VARDATA_ANY(bt), VARSIZE_ANY_EXHDR(at)) == 0;
+}
+
+static void
+delete_lock(FoxSlice realm, FoxSlice topic)
+{
+	static void *plan = NULL;
+	const char *values[2] = {realm.ptr, topic.ptr};
+	FoxAsOwner	saved = fox_as_owner();
+
+	SPI_connect();
+	fox_spi(&plan, "DELETE FROM fox_wamp.lock WHERE realm OPERATOR(pg_catalog.=) $1 AND topic OPERATOR(pg_catalog.=) $2", 2, values);
+	SPI_finish();
+	fox_as_caller(saved);
+}
+
+/* --- fox_wamp.retained, before the row is stored --- */
+
+Datum
+fox_wamp_retained_before(PG_FUNCTION_ARGS)
+{
+	TriggerData *data = trigger_data(fcinfo, N_RETAINED_COLUMNS);
+	TupleDesc	desc = RelationGetDescr(data->tg_relation);
+	bool		update = TRIGGER_FIRED_BY_UPDATE(data->tg_event);
+	HeapTuple	old = data->tg_trigtuple;
+	HeapTuple	row = update ? data->tg_newtuple : data->tg_trigtuple;
+	uint64		owner = context_set ? context.owner : 0;
+	bool		moved = update && (!same_column(old, row, desc, COL_REALM) || !same_column(old, row, desc, COL_TOPIC));
+	int			columns[5];
+	Datum		values[5];
+	bool		nulls[5] = {false};
+	int			n = 0;
+	uint64		publication;
+	FoxSlice	topic;
+
+	/* The will of the owner goes with the value that it was for. */
+	if (!TRIGGER_FIRED_BY_INSERT(data->tg_event) && bool_column(old, desc, COL_OWNED) &&
+		(owner == 0 || moved || TRIGGER_FIRED_BY_DELETE(data->tg_event)))
+		delete_lock(text_column(old, desc, COL_REALM), text_column(old, desc, COL_TOPIC));
+	if (TRIGGER_FIRED_BY_DELETE(data->tg_event))
+		return PointerGetDatum(old);
+
+	if (!update || moved)
+	{
+		topic = text_column(row, desc, COL_TOPIC);
+		if (!fox_absent(topic))
+			fox_topic_check(topic.ptr);
+	}
+
+	publication = id_column(row, desc, COL_PUBLICATION);
+	if (context_set && context.publication != 0)
+		publication = context.publication;
+	else if (publication == 0 || (update && publication == id_column(old, desc, COL_PUBLICATION)))
+		publication = fox_draw_id();
+	columns[n] = COL_PUBLICATION;
+	values[n++] = Int64GetDatum((int64) publication);
+	columns[n] = COL_OWNED;
+	values[n++] = BoolGetDatum(owner != 0);
+	columns[n] = COL_UPDATED;
+	values[n++] = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+
+	if (update && same_column(old, row, desc, COL_PAYLOAD) &&
+		(!same_column(old, row, desc, COL_ARGS) || !same_column(old, row, desc, COL_KWARGS)))
+	{
+		columns[n] = COL_PAYLOAD;
+		nulls[n] = true;
+		values[n++] = (Datum) 0;
+		columns[n] = COL_FORMAT;
+		nulls[n] = true;
+		values[n++] = (Datum) 0;
+	}
+	return PointerGetDatum(heap_modify_tuple_by_cols(row, desc, n, columns, values, nulls));
+}
+
+/* --- fox_wamp.retained, after --- */
+
+/* The exact message when the row keeps it, else what the jsonb columns say. */
+static void
+row_value(HeapTuple row, TupleDesc desc, FoxChange *change)
+{
+	bool		isnull;
+	Datum		payload = heap_getattr(row, COL_PAYLOAD, desc, &isnull);
+
+	if (!isnull)
+	{
+		FoxSlice	format = text_column(row, desc, COL_FORMAT);
+		struct varlena *bytes = PG_DETOAST_DATUM(payload);
+		FoxSlice	pair = fox_slice(VARDATA(bytes), VARSIZE(bytes) - VARHDRSZ);
+		FoxKind		kind;
+		size_t		pos = 0;
+		FoxSlice	args;
+		FoxSlice	kwargs;
+
+		if (fox_slice_is(format, "json") && fox_json_scan(pair.ptr, pair.ptr + pair.len, &pair, &kind) != NULL &&
+			kind == FOX_JSON_ARRAY && fox_json_element(pair, &pos, &args))
+		{
+			if (!fox_json_element(pair, &pos, &kwargs))
+				kwargs = FOX_ABSENT;
+			change->args = fox_json_kind(args) == FOX_JSON_ARRAY ? args : FOX_ABSENT;
+			change->kwargs = fox_json_kind(kwargs) == FOX_JSON_OBJECT ? kwargs : FOX_ABSENT;
+			return;
+		}
+	}
+	change->args = fox_args_list(json_column(row, desc, COL_ARGS));
+	change->kwargs = json_column(row, desc, COL_KWARGS);
+	if (!fox_absent(change->kwargs) && fox_json_kind(change->kwargs) != FOX_JSON_OBJECT)
+		change->kwargs = FOX_ABSENT;
+}
+
+static void
+add_row(HeapTuple row, TupleDesc desc, FoxChangeKind kind)
+{
+	FoxChange	change = {.kind = kind};
+
+	change.realm = text_column(row, desc, COL_REALM);
+	change.topic = text_column(row, desc, COL_TOPIC);
+	if (kind == FOX_CHANGE_PUT)
+	{
+		row_value(row, desc, &change);
+		change.publication = id_column(row, desc, COL_PUBLICATION);
+	}
+	if (context_set)
+	{
+		change.token = context.token;
+		change.session = context.session;
+		change.pid = context.pid;
+		change.options = context.options;
+		change.owner = kind == FOX_CHANGE_PUT ? context.owner : 0;
+		if (context.publication != 0)
+			change.publication = context.publication;
+	}
+	if (change.publication == 0)
+		change.publication = fox_draw_id();
+	fox_ring_add(&change);
+}
+
+static void
+truncated(void)
+{
+	static void *plan = NULL;
+	FoxChange	change = {.kind = FOX_CHANGE_TRUNCATE};
+	FoxAsOwner	saved = fox_as_owner();
+
+	SPI_connect();
+	fox_spi(&plan, "DELETE FROM fox_wamp.lock", 0, NULL);
+	SPI_finish();
+	fox_as_caller(saved);
+	change.publication = fox_draw_id();
+	fox_ring_add(&change);
+}
+
+Datum
+fox_wamp_retained_trigger(PG_FUNCTION_ARGS)
+{
+	TriggerData *data = trigger_data(fcinfo, N_RETAINED_COLUMNS);
+	TupleDesc	desc = RelationGetDescr(data->tg_relation);
+
+	if (TRIGGER_FIRED_BY_TRUNCATE(data->tg_event))
+		truncated();
+	else if (TRIGGER_FIRED_BY_INSERT(data->tg_event))
+		add_row(data->tg_trigtuple, desc, FOX_CHANGE_PUT);
+	else if (TRIGGER_FIRED_BY_DELETE(data->tg_event))
+		add_row(data->tg_trigtuple, desc, FOX_CHANGE_DELETE);
+	else
+	{
+		if (!same_column(data->tg_trigtuple, data->tg_newtuple, desc, COL_REALM) ||
+			!same_column(data->tg_trigtuple, data->tg_newtuple, desc, COL_TOPIC))
+			add_row(data->tg_trigtuple, desc, FOX_CHANGE_DELETE);
+		add_row(data->tg_newtuple, desc, FOX_CHANGE_PUT);
+	}
+	return PointerGetDatum(NULL);
+}
+
+/* --- fox_wamp.realm (name, strict) --- */
+
+static void
+add_realm(HeapTuple row, TupleDesc desc, bool deleted)
+{
+	FoxChange	change = {.kind = FOX_CHANGE_REALM, .deleted = deleted};
+
+	change.realm = text_column(row, desc, 1);
+	change.args = bool_column(row, desc, 2) ? FOX_LIT("[{\"strict\":true}]") : FOX_LIT("[{\"strict\":false}]");
+	fox_ring_add(&change);
+}
+
+Datum
+fox_wamp_realm_trigger(PG_FUNCTION_ARGS)
+{
+	TriggerData *data = trigger_data(fcinfo, 2);
+	TupleDesc	desc = RelationGetDescr(data->tg_relation);
+	bool		update = TRIGGER_FIRED_BY_UPDATE(data->tg_event);
+
+	if (TRIGGER_FIRED_BY_DELETE(data->tg_event) ||
+		(update && !same_column(data->tg_trigtuple, data->tg_newtuple, desc, 1)))
+		add_realm(data->tg_trigtuple, desc, true);
+	if (!TRIGGER_FIRED_BY_DELETE(data->tg_event))
+		add_realm(update ? data->tg_newtuple : data->tg_trigtuple, desc, false);
+	return PointerGetDatum(NULL);
+}
+
+/* --- fox_wamp.bridge (direction, realm, channel, pattern) --- */
+
+static void
+check_bridge(HeapTuple row, TupleDesc desc)
+{
+	FoxSlice	pattern = text_column(row, desc, 4);
+	FoxSlice	channel = text_column(row, desc, 3);
+	const char *problem;
+
+	if (channel.len == 0 || channel.len >= NAMEDATALEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
+				 errmsg("invalid channel name \"%.100s\"", channel.ptr),
+				 errdetail("A channel name has 1 to %d bytes.", NAMEDATALEN - 1)));
+	if (fox_slice_is(text_column(row, desc, 1), "in"))
+	{
+		fox_topic_check(pattern.ptr);
+		return;
+	}
+	problem = fox_pattern_problem(pattern.ptr, pattern.len);
+	if (problem != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
+				 errmsg("invalid pattern \"%.100s\"", pattern.ptr),
+				 errdetail_internal("%s", problem)));
+}
+
+static void
+add_bridge(HeapTuple row, TupleDesc desc, bool deleted)
+{
+	FoxChange	change = {.kind = FOX_CHANGE_BRIDGE_OUT, .deleted = deleted};
+	FoxBuf		args = {0};
+
+	/* The router is a listener: what it listens on comes to it as a notification. */
+	if (fox_slice_is(text_column(row, desc, 1), "in"))
+	{
+		Async_Notify(FOX_LISTEN_CHANGED, "");
+		return;
+	}
+	change.realm = text_column(row, desc, 2);
+	change.topic = text_column(row, desc, 4);
+	fox_buf_char(&args, '[');
+	fox_buf_json_str(&args, text_column(row, desc, 3));
+	fox_buf_char(&args, ']');
+	if (args.failed)
+	{
+		fox_buf_free(&args);
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory")));
+	}
+	change.args = fox_slice(pnstrdup(args.data, args.len), args.len);
+	fox_buf_free(&args);
+	fox_ring_add(&change);
+}
+
+Datum
+fox_wamp_bridge_trigger(PG_FUNCTION_ARGS)
+{
+	TriggerData *data = trigger_data(fcinfo, 4);
+	TupleDesc	desc = RelationGetDescr(data->tg_relation);
+	bool		update = TRIGGER_FIRED_BY_UPDATE(data->tg_event);
+
+	if (update || TRIGGER_FIRED_BY_DELETE(data->tg_event))
+		add_bridge(data->tg_trigtuple, desc, true);
+	if (!TRIGGER_FIRED_BY_DELETE(data->tg_event))
+	{
+		HeapTuple	row = update ? data->tg_newtuple : data->tg_trigtuple;
+
+		check_bridge(row, desc);
+		add_bridge(row, desc, false);
+	}
+	return PointerGetDatum(NULL);
+}

@@ -1,0 +1,139 @@
+/*
+ * guc.c - every setting of fox_wamp, with its description.
+ *
+ * They are PGC_SUSET, because ALTER DATABASE … SET refuses PGC_SIGHUP ones and two
+ * databases of a cluster need two ports.  A test compares this list with the README.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "utils/guc.h"
+
+#include "pg/compat.h"
+#include "pg/guc.h"
+
+int			fox_guc_port = 8080;
+char	   *fox_guc_listen_addresses = NULL;
+int			fox_guc_ring_size = 8192;
+int			fox_guc_write_queue = 100000;
+
+static char *default_realm = NULL;
+static char *anonymous_role = NULL;
+static bool anonymous = true;
+static int	max_message_size = 16384;
+static int	out_queue_limit = 65536;
+static int	max_connections = 20000;
+static int	ping_interval = 10000;
+static int	ping_timeout = 10000;
+static int	watch_timeout = 0;
+static int	call_queue_limit = 10000;
+static int	waiter_limit = 10000;
+static bool kwargs_are_headers = false;
+static bool strict_request_ids = false;
+static int	ring_full = 0;
+static int	commit_mode = 1;
+
+static const struct config_enum_entry ring_full_options[] = {
+	{"gap", 0, false},
+	{"error", 1, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry commit_options[] = {
+	{"off", 0, false},
+	{"on", 1, false},
+	{"local", 2, false},
+	{"remote_write", 3, false},
+	{"remote_apply", 4, false},
+	{NULL, 0, false}
+};
+
+static void
+define_int(const char *name, const char *text, int *variable, int boot, int min, int max, int flags)
+{
+	DefineCustomIntVariable(name, text, NULL, variable, boot, min, max, PGC_SUSET, flags, NULL, NULL, NULL);
+}
+
+static void
+define_bool(const char *name, const char *text, bool *variable, bool boot)
+{
+	DefineCustomBoolVariable(name, text, NULL, variable, boot, PGC_SUSET, 0, NULL, NULL, NULL);
+}
+
+static void
+define_string(const char *name, const char *text, char **variable, const char *boot)
+{
+	DefineCustomStringVariable(name, text, NULL, variable, boot, PGC_SUSET, 0, NULL, NULL, NULL);
+}
+
+void
+fox_guc_define(void)
+{
+	define_int("fox_wamp.port", "TCP port that the router of this database listens on.",
+			   &fox_guc_port, 8080, 1, 65535, 0);
+	define_string("fox_wamp.listen_addresses", "IP addresses to listen on, separated by commas; * for all.",
+				  &fox_guc_listen_addresses, "127.0.0.1");
+	define_string("fox_wamp.default_realm", "Realm of SQL functions that name none.",
+				  &default_realm, "realm1");
+	define_bool("fox_wamp.anonymous", "Lets clients on the loopback address join without logging in.",
+				&anonymous, true);
+	define_string("fox_wamp.anonymous_role", "Unprivileged role that anonymous clients stand for.",
+				  &anonymous_role, "fox_wamp_anonymous");
+	define_int("fox_wamp.max_message_size", "Largest message, from a client or from SQL.",
+			   &max_message_size, 16384, 1, 1024 * 1024, GUC_UNIT_KB);
+	define_int("fox_wamp.out_queue_limit", "What may wait for a slow reader before it is disconnected.",
+			   &out_queue_limit, 65536, 64, 1024 * 1024, GUC_UNIT_KB);
+	define_int("fox_wamp.max_connections", "Connections the router accepts.",
+			   &max_connections, 20000, 1, 1000000, 0);
+	define_int("fox_wamp.ping_interval", "Silence after which a client is pinged; 0 never.",
+			   &ping_interval, 10000, 0, INT_MAX / 2, GUC_UNIT_MS);
+	define_int("fox_wamp.ping_timeout", "Time a pinged client has before it counts as lost.",
+			   &ping_timeout, 10000, 100, INT_MAX / 2, GUC_UNIT_MS);
+	define_int("fox_wamp.watch_timeout", "Longest wait of a publish with the option watch; 0 for ever.",
+			   &watch_timeout, 0, 0, INT_MAX, GUC_UNIT_MS);
+	define_int("fox_wamp.waiter_limit", "Waiting publishes that one session may have.",
+			   &waiter_limit, 10000, 1, INT_MAX, 0);
+	define_int("fox_wamp.call_queue_limit", "Calls of one procedure that may wait for a free callee.",
+			   &call_queue_limit, 10000, 0, INT_MAX, 0);
+	define_bool("fox_wamp.kwargs_are_headers", "Keyword arguments do not make a value non-empty.",
+				&kwargs_are_headers, false);
+	define_bool("fox_wamp.strict_request_ids", "Request ids that are not 1, 2, 3 and so on are a protocol violation.",
+				&strict_request_ids, false);
+	define_int("fox_wamp.ring_size", "Size of the commit ring; taken up when the router starts.",
+			   &fox_guc_ring_size, 8192, 64, 1024 * 1024, GUC_UNIT_KB);
+	DefineCustomEnumVariable("fox_wamp.on_ring_full", "What a transaction does when the commit ring has no room.",
+							 NULL, &ring_full, 0, ring_full_options, PGC_SUSET, 0, NULL, NULL, NULL);
+	define_int("fox_wamp.write_queue", "Stored publishes of clients that may wait for the database.",
+			   &fox_guc_write_queue, 100000, 1, INT_MAX, 0);
+	DefineCustomEnumVariable("fox_wamp.synchronous_commit", "synchronous_commit of the router's own writes.",
+							 NULL, &commit_mode, 1, commit_options, PGC_SUSET, 0, NULL, NULL, NULL);
+	FOX_RESERVE_GUC_PREFIX("fox_wamp");
+}
+
+void
+fox_guc_router_config(FoxRouterConfig *config)
+{
+	*config = (FoxRouterConfig){
+		.kwargs_are_headers = kwargs_are_headers,
+		.strict_request_ids = strict_request_ids,
+		.watch_timeout_ms = (uint64) watch_timeout,
+		.call_queue_limit = (uint32) call_queue_limit,
+		.waiter_limit = (uint32) waiter_limit,
+		.anonymous = anonymous,
+	};
+}
+
+void
+fox_guc_net_config(FoxNetConfig *config)
+{
+	*config = (FoxNetConfig){
+		.listen_addresses = fox_guc_listen_addresses,
+		.port = fox_guc_port,
+		.max_message_size = (size_t) max_message_size * 1024,
+		.out_hard_limit = (size_t) out_queue_limit * 1024,
+		.ping_interval_ms = ping_interval,
+		.ping_timeout_ms = ping_timeout,
+		.max_connections = max_connections,
+	};
+}

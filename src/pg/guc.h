@@ -1,0 +1,22 @@
+/*
+ * guc.h - the settings fox_wamp.*; what they mean stands in guc.c and in the README.
+ */
+#ifndef FOX_PG_GUC_H
+#define FOX_PG_GUC_H
+
+#include "core/router.h"
+#include "net/net.h"
+
+extern int	fox_guc_port;
+extern char *fox_guc_listen_addresses;
+extern int	fox_guc_ring_size;	/* kB */
+extern int	fox_guc_write_queue;
+
+/* Defines all of them; called by _PG_init. */
+extern void fox_guc_define(void);
+
+/* The configurations of the layers below, from the settings of this moment. */
+extern void fox_guc_router_config(FoxRouterConfig *config);
+extern void fox_guc_net_config(FoxNetConfig *config);
+
+#endif

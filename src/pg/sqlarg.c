@@ -1,0 +1,263 @@
+/*
+ * sqlarg.c - what the SQL functions have in common: arguments, realm, owner.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xlog.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
+#include "common/pg_prng.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/proc.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/jsonb.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "codec/json.h"
+#include "pg/errcodes.h"
+#include "pg/sqlarg.h"
+
+#define TOPIC_LIMIT 2000
+
+static const char *
+uri_problem(const char *p, Size length, bool pattern)
+{
+	Size		begin = 0;
+
+	if (length == 0)
+		return "It is empty.";
+	if (length > TOPIC_LIMIT)
+		return "It is longer than 2000 bytes.";
+	for (Size i = 0; i <= length; i++)
+	{
+		unsigned char c = i < length ? (unsigned char) p[i] : '.';
+
+		if (c == '.')
+		{
+			if (i == begin)
+				return "It has an empty component.";
+			begin = i + 1;
+		}
+		else if (c <= ' ' || c == 0x7f)
+			return "It contains white space or a control character.";
+		else if (c == '#' || c == '*')
+		{
+			if (!pattern)
+				return "It contains \"#\" or \"*\".";
+			if (i != begin || (i + 1 < length && p[i + 1] != '.'))
+				return "\"#\" and \"*\" stand for whole components.";
+			if (c == '#' && i + 1 < length)
+				return "\"#\" can only be the last component.";
+		}
+	}
+	return NULL;
+}
+
+const char *
+fox_topic_problem(const char *topic, Size length)
+{
+	return uri_problem(topic, length, false);
+}
+
+const char *
+fox_pattern_problem(const char *pattern, Size length)
+{
+	return uri_problem(pattern, length, true);
+}
+
+void
+fox_topic_check(const char *topic)
+{
+	const char *problem = fox_topic_problem(topic, strlen(topic));
+
+	if (problem != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
+				 errmsg("invalid topic \"%.100s\"", topic),
+				 errdetail_internal("%s", problem),
+				 errhint("A topic is a list of components joined by dots, such as \"sensor.kitchen.temperature\".")));
+}
+
+char *
+fox_arg_text(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	if (PG_NARGS() <= n || PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
+				 errmsg("%s must not be null", name)));
+	return text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+char *
+fox_arg_realm(FunctionCallInfo fcinfo, int n)
+{
+	const char *value;
+
+	if (PG_NARGS() > n && !PG_ARGISNULL(n))
+		return text_to_cstring(PG_GETARG_TEXT_PP(n));
+	value = GetConfigOption("fox_wamp.default_realm", true, false);
+	return pstrdup(value != NULL && value[0] != '\0' ? value : "realm1");
+}
+
+int64
+fox_arg_timeout(FunctionCallInfo fcinfo, int n)
+{
+	Interval   *span;
+	double		us;
+
+	if (PG_NARGS() <= n || PG_ARGISNULL(n))
+		return -1;
+	span = PG_GETARG_INTERVAL_P(n);
+	us = (double) span->time + ((double) span->day + (double) span->month * 30) * USECS_PER_DAY;
+	if (us < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
+				 errmsg("timeout must not be negative")));
+	return (int64) Min(us / 1000, 1e12);
+}
+
+FoxSlice
+fox_arg_json(FunctionCallInfo fcinfo, int n)
+{
+	Jsonb	   *value;
+
+	if (PG_NARGS() <= n || PG_ARGISNULL(n))
+		return FOX_ABSENT;
+	value = PG_GETARG_JSONB_P(n);
+	return fox_cstr(JsonbToCString(NULL, &value->root, VARSIZE(value)));
+}
+
+FoxSlice
+fox_args_list(FoxSlice args)
+{
+	if (fox_absent(args) || fox_json_kind(args) == FOX_JSON_ARRAY)
+		return args;
+	return fox_cstr(psprintf("[%.*s]", (int) args.len, args.ptr));
+}
+
+FoxSlice
+fox_kwargs_check(FoxSlice kwargs)
+{
+	FoxKind		kind;
+
+	if (fox_absent(kwargs))
+		return kwargs;
+	kind = fox_json_kind(kwargs);
+	if (kind == FOX_JSON_NULL)
+		return FOX_ABSENT;
+	if (kind != FOX_JSON_OBJECT)
+		ereport(ERROR,
+				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
+				 errmsg("kwargs must be a JSON object")));
+	return kwargs;
+}
+
+uint64
+fox_draw_id(void)
+{
+	return pg_prng_uint64_range(&pg_global_prng_state, 1, UINT64CONST(1) << 53);
+}
+
+void
+fox_refuse_in_recovery(void)
+{
+	if (RecoveryInProgress())
+		ereport(ERROR,
+				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+				 errmsg("cannot publish during recovery"),
+				 errhint("Connect to the primary server.")));
+}
+
+FoxAsOwner
+fox_as_owner(void)
+{
+	FoxAsOwner	saved;
+	Oid			schema = get_namespace_oid("fox_wamp", false);
+	HeapTuple	tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for schema %u", schema);
+	owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
+	ReleaseSysCache(tuple);
+	GetUserIdAndSecContext(&saved.user, &saved.context);
+	SetUserIdAndSecContext(owner, saved.context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+	return saved;
+}
+
+void
+fox_as_caller(FoxAsOwner saved)
+{
+	SetUserIdAndSecContext(saved.user, saved.context);
+}
+
+uint64
+fox_spi(void **plan, const char *sql, int nargs, const char *const *values)
+{
+	Datum		datums[10];
+	char		nulls[10];
+	int			result;
+
+	Assert(nargs <= 10);
+	if (*plan == NULL)
+	{
+		Oid			types[10];
+		SPIPlanPtr	made;
+
+		for (int i = 0; i < nargs; i++)
+			types[i] = TEXTOID;
+		made = SPI_prepare(sql, nargs, types);
+		if (made == NULL || SPI_keepplan(made) != 0)
+			elog(ERROR, "could not prepare \"%s\": %s", sql, SPI_result_code_string(SPI_result));
+		*plan = made;
+	}
+	for (int i = 0; i < nargs; i++)
+	{
+		nulls[i] = values[i] == NULL ? 'n' : ' ';
+		datums[i] = values[i] == NULL ? (Datum) 0 : CStringGetTextDatum(values[i]);
+	}
+	result = SPI_execute_plan((SPIPlanPtr) *plan, datums, nulls, false, 0);
+	if (result < 0)
+		elog(ERROR, "could not execute \"%s\": %s", sql, SPI_result_code_string(result));
+	return SPI_processed;
+}
+
+char *
+fox_spi_value(int n)
+{
+	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, n);
+}
+
+void
+fox_realm_check(const char *realm)
+{
+	static void *plan = NULL;
+	static LocalTransactionId checked_in = InvalidLocalTransactionId;
+	static char checked[NAMEDATALEN];
+	FoxAsOwner	saved;
+	uint64		found;
+
+	/* Once per transaction and realm: a batch of publishes asks once. */
+	if (checked_in == MyProc->lxid && strcmp(checked, realm) == 0)
+		return;
+	saved = fox_as_owner();
+	SPI_connect();
+	found = fox_spi(&plan, "SELECT 1 FROM fox_wamp.realm WHERE name OPERATOR(pg_catalog.=) $1", 1, &realm);
+	SPI_finish();
+	fox_as_caller(saved);
+	if (found == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FOX_NO_SUCH_REALM),
+				 errmsg("realm \"%s\" does not exist", realm),
+				 errhint("SELECT fox_wamp.create_realm(%s);", quote_literal_cstr(realm))));
+	if (strlen(realm) < sizeof(checked))
+	{
+		strcpy(checked, realm);
+		checked_in = MyProc->lxid;
+	}
+}

@@ -1,0 +1,56 @@
+/*
+ * status.c - fox_wamp.doctor(): is everything as it should be, and what to do if not.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "funcapi.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+#include "pg/guc.h"
+#include "pg/launcher.h"
+
+PG_FUNCTION_INFO_V1(fox_wamp_doctor);
+
+static void
+put_row(ReturnSetInfo *result, const char *name, bool ok, const char *detail, const char *hint)
+{
+	Datum		values[4] = {CStringGetTextDatum(name), BoolGetDatum(ok), CStringGetTextDatum(detail)};
+	bool		nulls[4] = {false, false, false, hint == NULL || ok};
+
+	if (!nulls[3])
+		values[3] = CStringGetTextDatum(hint);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+Datum
+fox_wamp_doctor(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	FoxSlot    *slot = fox_shmem_slot(MyDatabaseId);
+	uint32		state = slot ? pg_atomic_read_u32(&slot->state) : FOX_SLOT_STOPPED;
+	static const char *const states[] = {"not started", "starting", "running", "stopping", "stopped"};
+	bool		preloaded = strstr(shared_preload_libraries_string ? shared_preload_libraries_string : "", "fox_wamp") != NULL ||
+		strstr(session_preload_libraries_string ? session_preload_libraries_string : "", "fox_wamp") != NULL;
+
+	InitMaterializedSRF(fcinfo, 0);
+	put_row(result, "launcher", fox_shmem_launcher()->pid != 0,
+			fox_shmem_launcher()->pid != 0 ? psprintf("pid %d", fox_shmem_launcher()->pid) : "not running",
+			"SELECT fox_wamp.start();");
+	put_row(result, "router", state == FOX_SLOT_RUNNING,
+			state == FOX_SLOT_RUNNING ? psprintf("pid %d", slot->router_pid) : states[state],
+			state == FOX_SLOT_STARTING ? "Look for warnings of \"fox_wamp router\" in the server's log: its port may be taken." :
+			"SELECT fox_wamp.start();");
+	put_row(result, "port", slot != NULL && slot->port == fox_guc_port,
+			slot != NULL && slot->port != 0 ? psprintf("listening on %s, port %d", fox_guc_listen_addresses, slot->port) :
+			"not listening", "SELECT fox_wamp.restart();");
+	put_row(result, "preload", preloaded,
+			preloaded ? "the router comes back after a server restart" : "the router does not come back after a server restart",
+			"ALTER SYSTEM SET shared_preload_libraries = 'fox_wamp'; (takes a restart), or "
+			"ALTER DATABASE … SET session_preload_libraries = 'fox_wamp';");
+	put_row(result, "encoding", GetDatabaseEncoding() == PG_UTF8,
+			GetDatabaseEncodingName(), "Use a database with encoding UTF8.");
+	return (Datum) 0;
+}

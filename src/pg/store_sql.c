@@ -1,0 +1,725 @@
+/*
+ * store_sql.c - the writer of retained values (consistency.md section 2).
+ *
+ * All that is waiting goes in one transaction, so that one fsync carries many
+ * writes.  Existing rows are locked first, in one statement that never waits: what
+ * somebody else has locked is sent back as slow, or one sleeping transaction would
+ * stop every writer.  Conditions are then judged one after the other against the
+ * value as the batch has made it so far.  A batch that fails is rolled back and its
+ * items run singly, which keeps subtransactions out of the normal way.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/latch.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "base/hash.h"
+#include "codec/json_sql.h"
+#include "codec/match.h"
+#include "pg/change.h"
+#include "pg/errcodes.h"
+#include "pg/ring.h"
+#include "pg/sqlarg.h"
+#include "pg/store_plan.h"
+#include "pg/store_sql.h"
+
+#define SINGLE_ATTEMPTS 10
+#define RING_FULL_ATTEMPTS 200	/* of 10 ms */
+#define MAX_TTL 3.0e9			/* seconds; a timestamp holds more */
+
+/* A topic of the batch, as the batch has made it so far. */
+typedef struct Topic
+{
+	FoxSlice	realm;
+	FoxSlice	topic;
+	bool		exists;			/* and locked by us */
+	bool		slow;
+	FoxSlice	args;			/* only if the batch needs values */
+	FoxSlice	kwargs;
+} Topic;
+
+/* A topic that has been sent back as slow. */
+typedef struct Bounced
+{
+	int			unseen;			/* times that the router has yet to take note */
+	Size		keylen;
+	char		key[FLEXIBLE_ARRAY_MEMBER];
+} Bounced;
+
+static uint64 my_boot_id;
+static uint64 rows_written = 0;
+static FoxMap bounced = {0};
+
+/* Where the transaction was when it failed. */
+static bool locking;
+
+static void
+pin(const char *name, const char *value)
+{
+	SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
+}
+
+void
+fox_store_setup(uint64 boot_id, int lock_timeout_ms)
+{
+	char		timeout[32];
+
+	my_boot_id = boot_id;
+	snprintf(timeout, sizeof(timeout), "%d", lock_timeout_ms);
+	pin("default_transaction_isolation", "read committed");
+	pin("default_transaction_read_only", "off");
+	pin("default_transaction_deferrable", "off");
+	pin("search_path", "pg_catalog");
+	pin("session_replication_role", "origin");
+	pin("row_security", "off");
+	pin("check_function_bodies", "on");
+	pin("statement_timeout", "0");
+	pin("lock_timeout", timeout);
+	pin("idle_in_transaction_session_timeout", "0");
+	pin("idle_session_timeout", "0");
+	pin("max_parallel_workers_per_gather", "0");
+	/* Plans are kept; one made while the table was small must not scan it later. */
+	pin("enable_seqscan", "off");
+	pin("enable_hashjoin", "off");
+	pin("enable_mergejoin", "off");
+	/* A write whose entry is lost would never be answered: it is refused instead. */
+	pin("fox_wamp.on_ring_full", "error");
+	fox_store_synchronous_commit(GetConfigOption("fox_wamp.synchronous_commit", true, false));
+}
+
+void
+fox_store_synchronous_commit(const char *value)
+{
+	if (value != NULL && value[0] != '\0')
+		(void) set_config_option("synchronous_commit", value, PGC_SUSET, PGC_S_SESSION,
+								 GUC_ACTION_SET, true, WARNING, false);
+}
+
+uint64
+fox_store_rows(void)
+{
+	return rows_written;
+}
+
+void
+fox_store_begin(void)
+{
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	SPI_connect();
+	PushActiveSnapshot(GetTransactionSnapshot());
+}
+
+void
+fox_store_commit(void)
+{
+	SPI_finish();
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+}
+
+/* --- topics that are with the slow lane --- */
+
+static FoxSlice
+topic_key(FoxSlice realm, FoxSlice topic)
+{
+	char	   *key = palloc(realm.len + 1 + topic.len);
+
+	memcpy(key, realm.ptr, realm.len);
+	key[realm.len] = '\0';
+	memcpy(key + realm.len + 1, topic.ptr, topic.len);
+	return fox_slice(key, realm.len + 1 + topic.len);
+}
+
+static bool
+is_bounced(const FoxWrite *w)
+{
+	return bounced.count > 0 && fox_map_get(&bounced, topic_key(w->realm, w->topic)) != NULL;
+}
+
+static void
+bounce(const FoxWrite *w)
+{
+	FoxSlice	key = topic_key(w->realm, w->topic);
+	Bounced    *b = fox_map_get(&bounced, key);
+
+	if (b == NULL)
+	{
+		b = MemoryContextAlloc(TopMemoryContext, offsetof(Bounced, key) + key.len);
+		b->unseen = 0;
+		b->keylen = key.len;
+		memcpy(b->key, key.ptr, key.len);
+		if (!fox_map_put(&bounced, fox_slice(b->key, b->keylen), b))
+			ereport(ERROR,
+					(errcode(ERRCODE_OUT_OF_MEMORY),
+					 errmsg("out of memory")));
+	}
+	b->unseen++;
+}
+
+void
+fox_store_slow_seen(FoxSlice realm, FoxSlice topic)
+{
+	FoxSlice	key = topic_key(realm, topic);
+	Bounced    *b = fox_map_get(&bounced, key);
+
+	if (b != NULL && --b->unseen == 0)
+	{
+		fox_map_del(&bounced, key);
+		pfree(b);
+	}
+	pfree((void *) key.ptr);
+}
+
+/* --- locking --- */
+
+void
+fox_store_value(const char *args, const char *kwargs, bytea *payload, const char *format,
+				FoxSlice *args_out, FoxSlice *kwargs_out)
+{
+	*args_out = fox_args_list(fox_cstr(args));
+	*kwargs_out = fox_cstr(kwargs);
+	if (payload != NULL && format != NULL && strcmp(format, "json") == 0)
+	{
+		FoxSlice	pair = fox_slice(VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload));
+		FoxSlice	value;
+		FoxKind		kind;
+		size_t		pos = 0;
+
+		if (fox_json_valid(pair, &kind) && kind == FOX_JSON_ARRAY && fox_json_element(pair, &pos, &value))
+		{
+			*args_out = fox_json_kind(value) == FOX_JSON_ARRAY ? value : FOX_ABSENT;
+			*kwargs_out = fox_json_element(pair, &pos, &value) ? value : FOX_ABSENT;
+		}
+	}
+	if (!fox_absent(*kwargs_out) && fox_json_kind(*kwargs_out) != FOX_JSON_OBJECT)
+		*kwargs_out = FOX_ABSENT;
+}
+
+/* Takes up what the last statement says of its rows. */
+static void
+take_locked(FoxMap *map, bool values, MemoryContext memory)
+{
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		Topic	   *t = fox_map_get(map, topic_key(fox_cstr(SPI_getvalue(row, desc, 1)),
+												   fox_cstr(SPI_getvalue(row, desc, 2))));
+
+		if (t == NULL)
+			continue;
+		t->exists = true;
+		if (values)
+		{
+			MemoryContext saved;
+			bool		isnull;
+			Datum		payload = SPI_getbinval(row, desc, 5, &isnull);
+			char	   *args = SPI_getvalue(row, desc, 3);
+			char	   *kwargs = SPI_getvalue(row, desc, 4);
+			char	   *format = SPI_getvalue(row, desc, 6);
+
+			/* What the value is made of must outlive SPI's memory. */
+			saved = MemoryContextSwitchTo(memory);
+			args = args ? pstrdup(args) : NULL;
+			kwargs = kwargs ? pstrdup(kwargs) : NULL;
+			fox_store_value(args, kwargs, isnull ? NULL : DatumGetByteaPCopy(payload), format, &t->args, &t->kwargs);
+			MemoryContextSwitchTo(saved);
+		}
+	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
+static ArrayType *
+text_array(Topic **topics, int n, bool realms)
+{
+	Datum	   *texts = palloc(sizeof(Datum) * n);
+
+	for (int i = 0; i < n; i++)
+	{
+		FoxSlice	s = realms ? topics[i]->realm : topics[i]->topic;
+
+		texts[i] = PointerGetDatum(cstring_to_text_with_len(s.ptr, s.len));
+	}
+	return construct_array(texts, n, TEXTOID, -1, false, TYPALIGN_INT);
+}
+
+static void
+run_on_topics(FoxPlan plan, Topic **topics, int n)
+{
+	Datum		values[2] = {PointerGetDatum(text_array(topics, n, true)),
+	PointerGetDatum(text_array(topics, n, false))};
+
+	fox_plan_run(plan, values, NULL);
+}
+
+static void
+lock_topics(FoxMap *map, Topic **topics, int n, bool values, bool patient, MemoryContext memory)
+{
+	Topic	  **missing = palloc(sizeof(Topic *) * n);
+	int			n_missing = 0;
+
+	locking = true;
+	if (patient)
+		run_on_topics(FOX_PLAN_LOCK_PATIENT, topics, n);
+	else
+		run_on_topics(values ? FOX_PLAN_LOCK_VALUES : FOX_PLAN_LOCK, topics, n);
+	take_locked(map, values || patient, memory);
+
+	for (int i = 0; i < n; i++)
+		if (!topics[i]->exists)
+			missing[n_missing++] = topics[i];
+	if (n_missing > 0 && !patient)
+	{
+		/* What is there all the same is locked by somebody else. */
+		run_on_topics(FOX_PLAN_EXISTS, missing, n_missing);
+		for (uint64 i = 0; i < SPI_processed; i++)
+		{
+			HeapTuple	row = SPI_tuptable->vals[i];
+			TupleDesc	desc = SPI_tuptable->tupdesc;
+			Topic	   *t = fox_map_get(map, topic_key(fox_cstr(SPI_getvalue(row, desc, 1)),
+													   fox_cstr(SPI_getvalue(row, desc, 2))));
+
+			if (t != NULL)
+				t->slow = true;
+		}
+		SPI_freetuptable(SPI_tuptable);
+	}
+	locking = false;
+}
+
+/* --- one write --- */
+
+static Datum
+text_datum(FoxSlice s)
+{
+	return PointerGetDatum(cstring_to_text_with_len(s.ptr, s.len));
+}
+
+/* JSON as a jsonb parameter; *changed is set when jsonb does not carry it exactly. */
+static Datum
+jsonb_datum(FoxSlice json, bool *isnull, bool *changed)
+{
+	FoxBuf		clean = {0};
+	char	   *text;
+	bool		failed;
+
+	*isnull = fox_absent(json);
+	if (*isnull)
+		return (Datum) 0;
+	if (!fox_json_for_sql(json, &clean))
+		return DirectFunctionCall1(jsonb_in, CStringGetDatum(pnstrdup(json.ptr, json.len)));
+	*changed = true;
+	failed = clean.failed;
+	text = failed ? NULL : pnstrdup(clean.data, clean.len);
+	fox_buf_free(&clean);
+	if (failed)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory")));
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
+}
+
+static Datum
+payload_datum(FoxSlice args, FoxSlice kwargs)
+{
+	StringInfoData s;
+
+	initStringInfo(&s);
+	appendStringInfoSpaces(&s, VARHDRSZ);
+	appendStringInfoChar(&s, '[');
+	appendBinaryStringInfo(&s, fox_absent(args) ? "null" : args.ptr, fox_absent(args) ? 4 : (int) args.len);
+	appendStringInfoChar(&s, ',');
+	appendBinaryStringInfo(&s, fox_absent(kwargs) ? "null" : kwargs.ptr, fox_absent(kwargs) ? 4 : (int) kwargs.len);
+	appendStringInfoChar(&s, ']');
+	SET_VARSIZE(s.data, s.len);
+	return PointerGetDatum(s.data);
+}
+
+static void
+refuse(FoxStoreItem *item, FoxRefusal why, const char *text)
+{
+	item->outcome = FOX_OUTCOME_REFUSED;
+	item->why = why;
+	item->text = text;
+}
+
+/* The owner by fox_wamp.lock; *publication is the row's. */
+static bool
+still_owner(const FoxWrite *w, uint64 *publication)
+{
+	Datum		values[2] = {text_datum(w->realm), text_datum(w->topic)};
+	bool		isnull;
+	bool		is = false;
+
+	fox_plan_run(FOX_PLAN_OWNER, values, NULL);
+	if (SPI_processed > 0)
+	{
+		is = (uint64) DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)) == w->session;
+		*publication = (uint64) DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return is;
+}
+
+/* False: refused, and the item says why. */
+static bool
+judge(FoxStoreItem *item, const Topic *t)
+{
+	const FoxWrite *w = &item->write;
+	FoxMatch	match;
+
+	if (fox_absent(w->when))
+		return true;
+	if (fox_json_kind(w->when) == FOX_JSON_NULL)
+		match = t->exists ? FOX_MATCH_NO : FOX_MATCH_YES;
+	else if (!t->exists)
+		match = fox_condition_valid(w->when) ? FOX_MATCH_NO : FOX_MATCH_INVALID;
+	else
+		match = fox_match(w->when, fox_value_struct(t->args, t->kwargs));
+	if (match == FOX_MATCH_INVALID)
+		refuse(item, FOX_REFUSED_INVALID, "the condition is malformed");
+	else if (match == FOX_MATCH_NO)
+		refuse(item, FOX_REFUSED_CONDITION, NULL);
+	return match == FOX_MATCH_YES;
+}
+
+/* Without an effect there is no ring entry, and so no answer. */
+static void
+check_effect(void)
+{
+	if (SPI_processed == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+				 errmsg("a trigger on fox_wamp.retained has suppressed the change")));
+	rows_written += SPI_processed;
+}
+
+static void
+store_lock(const FoxWrite *w)
+{
+	Datum		values[6];
+	char		nulls[7] = "      ";
+	bool		isnull;
+	bool		changed = false;
+
+	values[0] = text_datum(w->realm);
+	values[1] = text_datum(w->topic);
+	values[2] = Int64GetDatum((int64) w->session);
+	values[3] = Int64GetDatum((int64) my_boot_id);
+	values[4] = jsonb_datum(w->will, &isnull, &changed);
+	values[5] = text_datum(w->will_on_end ? FOX_LIT("end") : FOX_LIT("lost"));
+	fox_plan_run(FOX_PLAN_WILL, values, nulls);
+}
+
+static void
+store_put(const FoxWrite *w, Topic *t)
+{
+	Datum		values[6];
+	char		nulls[7] = "      ";
+	bool		isnull;
+	bool		changed = false;
+
+	values[0] = text_datum(w->realm);
+	values[1] = text_datum(w->topic);
+	values[2] = jsonb_datum(w->args, &isnull, &changed);
+	nulls[2] = isnull ? 'n' : ' ';
+	values[3] = jsonb_datum(w->kwargs, &isnull, &changed);
+	nulls[3] = isnull ? 'n' : ' ';
+	values[4] = changed ? payload_datum(w->args, w->kwargs) : (Datum) 0;
+	nulls[4] = changed ? ' ' : 'n';
+	values[5] = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp() + (int64) (Min(w->ttl, MAX_TTL) * USECS_PER_SEC));
+	nulls[5] = w->ttl > 0 ? ' ' : 'n';
+
+	fox_plan_run(t->exists ? FOX_PLAN_UPDATE : FOX_PLAN_INSERT, values, nulls);
+	if (!t->exists && SPI_processed == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("another transaction has stored the topic in between")));
+	check_effect();
+	if (!fox_absent(w->will))
+		store_lock(w);
+	t->exists = true;
+	t->args = w->args;
+	t->kwargs = w->kwargs;
+}
+
+static void
+store_delete(const FoxWrite *w, Topic *t)
+{
+	Datum		values[2] = {text_datum(w->realm), text_datum(w->topic)};
+	FoxChange	change = {.kind = FOX_CHANGE_EVENT};
+
+	if (t->exists)
+	{
+		fox_plan_run(FOX_PLAN_DELETE, values, NULL);
+		check_effect();
+		t->exists = false;
+		t->args = t->kwargs = FOX_ABSENT;
+		return;
+	}
+	/* No row, no trigger: the event and the acknowledgement come from here. */
+	change.token = w->token;
+	change.publication = w->publication;
+	change.session = w->session;
+	change.realm = w->realm;
+	change.topic = w->topic;
+	change.args = w->args;
+	change.kwargs = w->kwargs;
+	fox_ring_add(&change);
+}
+
+/* The patch laid over what is stored; the result is the only argument. */
+static void
+merge_value(FoxWrite *w, const Topic *t, MemoryContext memory)
+{
+	FoxBuf		merged = {0};
+	char	   *args = NULL;
+
+	fox_json_merge(t->exists ? fox_value_struct(t->args, t->kwargs) : FOX_ABSENT,
+				   fox_value_struct(w->args, w->kwargs), &merged);
+	if (!merged.failed)
+	{
+		args = MemoryContextAlloc(memory, merged.len + 2);
+		args[0] = '[';
+		memcpy(args + 1, merged.data, merged.len);
+		args[merged.len + 1] = ']';
+		w->args = fox_slice(args, merged.len + 2);
+		w->kwargs = FOX_ABSENT;
+	}
+	fox_buf_free(&merged);
+	if (args == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory")));
+}
+
+static void
+run_item(FoxStoreItem *item, Topic *t, MemoryContext memory)
+{
+	FoxWrite	w = item->write;	/* merging must not change what a second attempt sees */
+	FoxChangeContext context = {0};
+	uint64		publication = 0;
+
+	item->outcome = FOX_OUTCOME_DONE;
+	item->text = NULL;
+	if (t->slow)
+	{
+		item->outcome = FOX_OUTCOME_SLOW;
+		return;
+	}
+	if (w.only_owner && !(t->exists && still_owner(&w, &publication)))
+	{
+		refuse(item, FOX_REFUSED_CONDITION, NULL);
+		return;
+	}
+	if (!judge(item, t))
+		return;
+
+	context.token = w.token;
+	context.publication = w.publication;
+	context.session = w.session;
+	switch (w.kind)
+	{
+		case FOX_WRITE_PUT:
+			if (w.merge)
+				merge_value(&w, t, memory);
+			if (!fox_absent(w.will))
+				context.owner = w.session;
+			fox_change_context(&context);
+			store_put(&w, t);
+			break;
+		case FOX_WRITE_DELETE:
+			fox_change_context(&context);
+			store_delete(&w, t);
+			break;
+		case FOX_WRITE_DISOWN:
+			if (t->exists)
+			{
+				Datum		values[2] = {text_datum(w.realm), text_datum(w.topic)};
+
+				/* The value stays the same publication, and is no event. */
+				context.quiet = true;
+				context.publication = publication;
+				fox_change_context(&context);
+				fox_plan_run(FOX_PLAN_DISOWN, values, NULL);
+			}
+			refuse(item, FOX_REFUSED_DISOWNED, NULL);
+			break;
+	}
+	fox_change_context(NULL);
+}
+
+/* --- a transaction --- */
+
+static void
+run_items(FoxStoreItem *items, int n, bool patient, MemoryContext memory)
+{
+	static FoxMap map = {0};
+	MemoryContext saved = MemoryContextSwitchTo(memory);
+	Topic	   *topics = palloc0(sizeof(Topic) * n);
+	Topic	  **list = palloc(sizeof(Topic *) * n);
+	Topic	  **of_item = palloc0(sizeof(Topic *) * n);
+	int			n_topics = 0;
+	bool		values = false;
+
+	/* An attempt that failed has left its map. */
+	fox_map_free(&map);
+	map = (FoxMap) {0};
+	for (int i = 0; i < n; i++)
+	{
+		const FoxWrite *w = &items[i].write;
+		FoxSlice	key;
+
+		if (items[i].outcome == FOX_OUTCOME_SLOW)
+			continue;
+		key = topic_key(w->realm, w->topic);
+		of_item[i] = fox_map_get(&map, key);
+		if (of_item[i] == NULL)
+		{
+			of_item[i] = list[n_topics] = &topics[n_topics];
+			n_topics++;
+			of_item[i]->realm = w->realm;
+			of_item[i]->topic = w->topic;
+			if (!fox_map_put(&map, key, of_item[i]))
+				ereport(ERROR,
+						(errcode(ERRCODE_OUT_OF_MEMORY),
+						 errmsg("out of memory")));
+		}
+		if (w->merge || (!fox_absent(w->when) && fox_json_kind(w->when) != FOX_JSON_NULL))
+			values = true;
+	}
+	MemoryContextSwitchTo(saved);
+	if (n_topics == 0)
+		return;
+
+	lock_topics(&map, list, n_topics, values, patient, memory);
+	for (int i = 0; i < n; i++)
+		if (of_item[i] != NULL)
+			run_item(&items[i], of_item[i], memory);
+}
+
+/* NULL: committed.  Otherwise rolled back, and what the error was. */
+static ErrorData *
+run_transaction(FoxStoreItem *items, int n, bool patient)
+{
+	MemoryContext memory = CurrentMemoryContext;
+	ErrorData  *volatile error = NULL;
+	volatile uint64 rows_before = rows_written;
+
+	locking = false;
+	PG_TRY();
+	{
+		fox_store_begin();
+		run_items(items, n, patient, memory);
+		fox_store_commit();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(memory);
+		error = CopyErrorData();
+		FlushErrorState();
+		AbortCurrentTransaction();
+		rows_written = rows_before;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(memory);
+	return error;
+}
+
+static bool
+is_lock_trouble(const ErrorData *e)
+{
+	return e->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || e->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
+}
+
+/* The value's own fault, so that trying again is no use. */
+static bool
+is_data_trouble(const ErrorData *e)
+{
+	int			class = ERRCODE_TO_CATEGORY(e->sqlerrcode);
+
+	return class == ERRCODE_DATA_EXCEPTION || class == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION ||
+		class == ERRCODE_PROGRAM_LIMIT_EXCEEDED || class == ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION ||
+		e->sqlerrcode == ERRCODE_RAISE_EXCEPTION || e->sqlerrcode == ERRCODE_FOX_INVALID_ARGUMENT;
+}
+
+static void
+run_single(FoxStoreItem *item, bool patient)
+{
+	int			conflicts = 0;
+	int			waits = 0;
+
+	for (;;)
+	{
+		ErrorData  *e;
+
+		item->outcome = FOX_OUTCOME_DONE;
+		e = run_transaction(item, 1, patient);
+		if (e == NULL)
+			return;
+		if (is_lock_trouble(e) ||
+			(e->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE && ++conflicts >= SINGLE_ATTEMPTS))
+		{
+			item->outcome = FOX_OUTCOME_SLOW;
+			return;
+		}
+		if (e->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE)
+			continue;
+		if (e->sqlerrcode == ERRCODE_FOX_UNAVAILABLE && ++waits < RING_FULL_ATTEMPTS)
+		{
+			/* The router is draining the ring. */
+			(void) WaitLatch(NULL, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 10, PG_WAIT_EXTENSION);
+			CHECK_FOR_INTERRUPTS();
+			continue;
+		}
+		ereport(DEBUG1,
+				(errcode(e->sqlerrcode),
+				 errmsg_internal("fox_wamp refuses a retained value: %s", e->message)));
+		refuse(item, is_data_trouble(e) ? FOX_REFUSED_INVALID : FOX_REFUSED_UNAVAILABLE, e->message);
+		return;
+	}
+}
+
+void
+fox_store_batch(FoxStoreItem *items, int n, bool patient)
+{
+	ErrorData  *e;
+
+	for (int i = 0; i < n; i++)
+		items[i].outcome = !patient && is_bounced(&items[i].write) ? FOX_OUTCOME_SLOW : FOX_OUTCOME_DONE;
+
+	if (n == 1 && items[0].outcome != FOX_OUTCOME_SLOW)
+		run_single(&items[0], patient);
+	else if ((e = run_transaction(items, n, patient)) != NULL)
+	{
+		/* The table as a whole is locked: each item alone would only wait again. */
+		bool		table_locked = locking && is_lock_trouble(e);
+
+		for (int i = 0; i < n; i++)
+		{
+			if (table_locked || (!patient && is_bounced(&items[i].write)))
+				items[i].outcome = FOX_OUTCOME_SLOW;
+			else
+				run_single(&items[i], patient);
+			if (items[i].outcome == FOX_OUTCOME_SLOW && !patient)
+				bounce(&items[i].write);
+		}
+		return;
+	}
+	if (!patient)
+		for (int i = 0; i < n; i++)
+			if (items[i].outcome == FOX_OUTCOME_SLOW)
+				bounce(&items[i].write);
+}

@@ -1,0 +1,164 @@
+/*
+ * wire_msg.c - what router and executor say to each other.
+ */
+#include "postgres.h"
+
+#include "pg/wire_msg.h"
+
+#define ABSENT PG_UINT32_MAX
+
+#define WRITE_WILL_ON_END	0x01
+#define WRITE_ONLY_OWNER	0x02
+#define WRITE_MERGE			0x04
+
+#define ROW_DELETED			0x01
+#define ROW_SILENT			0x02
+
+void
+fox_wire_put_u8(FoxBuf *b, uint8 v)
+{
+	fox_buf_put(b, &v, sizeof(v));
+}
+
+void
+fox_wire_put_u64(FoxBuf *b, uint64 v)
+{
+	fox_buf_put(b, &v, sizeof(v));
+}
+
+void
+fox_wire_put_slice(FoxBuf *b, FoxSlice s)
+{
+	uint32		len = fox_absent(s) ? ABSENT : (uint32) s.len;
+
+	fox_buf_put(b, &len, sizeof(len));
+	if (!fox_absent(s))
+		fox_buf_put(b, s.ptr, s.len);
+}
+
+void
+fox_wire_put_write(FoxBuf *b, uint64 id, const FoxWrite *w)
+{
+	fox_wire_put_u8(b, FOX_WIRE_WRITE);
+	fox_wire_put_u64(b, id);
+	fox_wire_put_u8(b, w->kind);
+	fox_wire_put_u8(b, (w->will_on_end ? WRITE_WILL_ON_END : 0) |
+					(w->only_owner ? WRITE_ONLY_OWNER : 0) |
+					(w->merge ? WRITE_MERGE : 0));
+	fox_wire_put_u64(b, w->token);
+	fox_wire_put_u64(b, w->publication);
+	fox_wire_put_u64(b, w->session);
+	fox_buf_put(b, &w->ttl, sizeof(w->ttl));
+	fox_wire_put_slice(b, w->realm);
+	fox_wire_put_slice(b, w->topic);
+	fox_wire_put_slice(b, w->args);
+	fox_wire_put_slice(b, w->kwargs);
+	fox_wire_put_slice(b, w->when);
+	fox_wire_put_slice(b, w->will);
+}
+
+void
+fox_wire_put_row(FoxBuf *b, const FoxChange *c)
+{
+	fox_wire_put_u8(b, c->kind);
+	fox_wire_put_u8(b, (c->deleted ? ROW_DELETED : 0) | (c->silent ? ROW_SILENT : 0));
+	fox_wire_put_u64(b, c->publication);
+	fox_wire_put_u64(b, c->owner);
+	fox_wire_put_slice(b, c->realm);
+	fox_wire_put_slice(b, c->topic);
+	fox_wire_put_slice(b, c->args);
+	fox_wire_put_slice(b, c->kwargs);
+}
+
+static void
+take(FoxWire *w, void *into, Size n)
+{
+	if (w->bad || (Size) (w->end - w->at) < n)
+	{
+		w->bad = true;
+		memset(into, 0, n);
+		return;
+	}
+	memcpy(into, w->at, n);
+	w->at += n;
+}
+
+uint8
+fox_wire_u8(FoxWire *w)
+{
+	uint8		v;
+
+	take(w, &v, sizeof(v));
+	return v;
+}
+
+uint64
+fox_wire_u64(FoxWire *w)
+{
+	uint64		v;
+
+	take(w, &v, sizeof(v));
+	return v;
+}
+
+FoxSlice
+fox_wire_slice(FoxWire *w)
+{
+	uint32		len;
+	FoxSlice	s;
+
+	take(w, &len, sizeof(len));
+	if (w->bad || len == ABSENT)
+		return FOX_ABSENT;
+	if ((Size) (w->end - w->at) < len)
+	{
+		w->bad = true;
+		return FOX_ABSENT;
+	}
+	s = fox_slice(w->at, len);
+	w->at += len;
+	return s;
+}
+
+void
+fox_wire_write(FoxWire *w, FoxWrite *out)
+{
+	uint8		flags;
+
+	memset(out, 0, sizeof(*out));
+	out->kind = fox_wire_u8(w);
+	flags = fox_wire_u8(w);
+	out->will_on_end = (flags & WRITE_WILL_ON_END) != 0;
+	out->only_owner = (flags & WRITE_ONLY_OWNER) != 0;
+	out->merge = (flags & WRITE_MERGE) != 0;
+	out->token = fox_wire_u64(w);
+	out->publication = fox_wire_u64(w);
+	out->session = fox_wire_u64(w);
+	take(w, &out->ttl, sizeof(out->ttl));
+	out->realm = fox_wire_slice(w);
+	out->topic = fox_wire_slice(w);
+	out->args = fox_wire_slice(w);
+	out->kwargs = fox_wire_slice(w);
+	out->when = fox_wire_slice(w);
+	out->will = fox_wire_slice(w);
+	if (fox_absent(out->realm) || fox_absent(out->topic) || out->kind > FOX_WRITE_DISOWN)
+		w->bad = true;
+}
+
+void
+fox_wire_row(FoxWire *w, FoxChange *out)
+{
+	uint8		flags;
+
+	memset(out, 0, sizeof(*out));
+	out->kind = fox_wire_u8(w);
+	flags = fox_wire_u8(w);
+	out->deleted = (flags & ROW_DELETED) != 0;
+	out->silent = (flags & ROW_SILENT) != 0;
+	out->publication = fox_wire_u64(w);
+	out->owner = fox_wire_u64(w);
+	out->realm = fox_wire_slice(w);
+	out->topic = fox_wire_slice(w);
+	out->args = fox_wire_slice(w);
+	out->kwargs = fox_wire_slice(w);
+}

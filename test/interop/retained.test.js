@@ -1,0 +1,156 @@
+'use strict';
+// Retained values: rows that are snapshots and live events at once.
+const { test, before, after } = require('node:test');
+const assert = require('node:assert/strict');
+const { start, stop, join, listen, fresh, refusal, Raw, sql } = require('./lib');
+
+before(start);
+after(stop);
+
+const keep = { acknowledge: true, retain: true };
+
+test('a retained publish is a row when it is acknowledged', async () => {
+  const a = await join();
+  const topic = fresh();
+  await a.publish(topic, [{ n: 1 }, 'x'], { k: [null] }, keep);
+  assert.equal(await sql(`SELECT args, kwargs FROM fox_wamp.retained WHERE topic = '${topic}'`), '[{"n": 1}, "x"]|{"k": [null]}');
+});
+
+test('unacknowledged ones are rows after sync()', async () => {
+  const a = await Raw.join();
+  const topic = fresh();
+  for (let i = 0; i < 100; i++) a.send([16, i + 1, { retain: true }, `${topic}.n${i}`, [i]]);
+  // The answer of the last request says that the router has read all of them.
+  await a.ask([32, 101, {}, fresh()]);
+  assert.equal(await sql('SELECT fox_wamp.sync()'), 't');
+  assert.equal(await sql(`SELECT count(*) FROM fox_wamp.retained WHERE topic LIKE '${topic}.n%'`), '100');
+});
+
+test('retained: true gives the snapshot in topic order, then live events', async () => {
+  const [a, b] = [await join(), await join()];
+  const base = fresh();
+  for (const n of ['c', 'a', 'b']) await a.publish(`${base}.${n}`, [n], {}, keep);
+  const inbox = await listen(b, `${base}.#`, { retained: true });
+  for (const n of ['a', 'b', 'c']) {
+    const event = await inbox.next();
+    assert.deepEqual([event.topic, event.args, event.retained], [`${base}.${n}`, [n], true]);
+  }
+  await a.publish(`${base}.b`, ['live'], {}, keep);
+  await a.publish(`${base}.b`, ['not kept'], {}, { acknowledge: true });
+  const live = [await inbox.next(), await inbox.next()];
+  assert.deepEqual(live.map((e) => [e.args[0], e.retained]), [['live', false], ['not kept', false]]);
+});
+
+test('get_retained and retainedState do the same', async () => {
+  const [a, b] = [await join(), await join()];
+  const topic = fresh();
+  await a.publish(topic, ['v'], {}, keep);
+  for (const option of ['get_retained', 'retainedState']) {
+    const inbox = await listen(b, topic, { [option]: true });
+    const event = await inbox.next();
+    assert.deepEqual([event.args, event.retained], [['v'], true]);
+    await b.unsubscribe(inbox.subscription);
+  }
+});
+
+test('snapshot: true ends with UNSUBSCRIBED', async () => {
+  const [a, raw] = [await join(), await Raw.join()];
+  const base = fresh();
+  for (const n of ['a', 'b']) await a.publish(`${base}.${n}`, [n], {}, keep);
+  const [, , subscription] = await raw.ask([32, 1, { snapshot: true }, `${base}.*`]);
+  assert.deepEqual((await raw.next())[4], ['a']);
+  assert.deepEqual((await raw.next())[4], ['b']);
+  const end = await raw.next();
+  assert.deepEqual([end[0], end[1], end[2].subscription, end[2].reason], [35, 0, subscription, 'fox_wamp.snapshot_end']);
+});
+
+test('no update is lost or doubled between snapshot and live events', async () => {
+  const [a, b] = [await Raw.join(), await join()];
+  const base = fresh();
+  const topics = 50;
+  for (let round = 0; round < 20; round++) {
+    for (let t = 0; t < topics; t++) a.send([16, round * topics + t + 1, { retain: true }, `${base}.k${t}`, [round]]);
+    if (round === 10) {
+      await a.ask([32, 100000, {}, fresh()]);
+      b.watching = listen(b, `${base}.#`, { retained: true });
+    }
+  }
+  const inbox = await b.watching;
+  const last = {};
+  while (Object.keys(last).length < topics || Object.values(last).some((v) => v < 19)) {
+    const { topic, args: [round], retained } = await inbox.next();
+    if (topic in last) {
+      assert.equal(round, last[topic] + 1, `${topic} jumped`);
+      assert.equal(retained, false, 'an initial value comes once, first');
+    }
+    last[topic] = round;
+  }
+});
+
+test('an empty value deletes the row, and the deletion is an event', async () => {
+  const [a, b] = [await join(), await join()];
+  const topic = fresh();
+  await a.publish(topic, ['v'], {}, keep);
+  const inbox = await listen(b, topic);
+  await a.publish(topic, [], {}, keep);
+  assert.deepEqual((await inbox.next()).args, []);
+  assert.equal(await sql(`SELECT count(*) FROM fox_wamp.retained WHERE topic = '${topic}'`), '0');
+  for (const value of [[0], [false], [''], [[]]]) {
+    await a.publish(topic, value, {}, keep);
+    assert.equal(await sql(`SELECT args FROM fox_wamp.retained WHERE topic = '${topic}'`), JSON.stringify(value));
+  }
+});
+
+test('when: null and when: {…} judge the stored value', async () => {
+  const a = await join();
+  const topic = fresh();
+  await a.publish(topic, [{ state: 'new', n: 1.0 }], {}, { ...keep, when: null });
+  assert.equal((await refusal(a.publish(topic, [{ state: 'b' }], {}, { ...keep, when: null }))).error, 'wamp.error.invalid_payload');
+  assert.equal((await refusal(a.publish(topic, [{ state: 'b' }], {}, { ...keep, when: { state: 'old' } }))).error, 'wamp.error.invalid_payload');
+  assert.equal((await refusal(a.publish(topic, [{ state: 'b' }], {}, { ...keep, when: { n: '1' } }))).error, 'wamp.error.invalid_payload');
+  await a.publish(topic, [{ state: 'b' }], {}, { ...keep, when: { state: 'new', n: 1 } });
+  assert.equal(await sql(`SELECT args FROM fox_wamp.retained WHERE topic = '${topic}'`), '[{"state": "b"}]');
+});
+
+test('of many sessions racing for one topic exactly one is acknowledged', async () => {
+  const topic = fresh();
+  const sessions = await Promise.all(Array.from({ length: 10 }, () => join()));
+  const results = await Promise.allSettled(sessions.map((s, i) => s.publish(topic, [{ winner: i }], {}, { ...keep, when: null })));
+  const winners = results.flatMap((r, i) => (r.status === 'fulfilled' ? [i] : []));
+  assert.equal(winners.length, 1);
+  assert.equal(await sql(`SELECT args->0->'winner' FROM fox_wamp.retained WHERE topic = '${topic}'`), String(winners[0]));
+});
+
+test('a filter lets through what matches, stored values too', async () => {
+  const [a, b] = [await join(), await join()];
+  const base = fresh();
+  await a.publish(`${base}.a`, [{ type: 'x' }], {}, keep);
+  await a.publish(`${base}.b`, [{ type: 'y' }], {}, keep);
+  const inbox = await listen(b, `${base}.#`, { retained: true, filter: { type: 'x' } });
+  assert.equal((await inbox.next()).topic, `${base}.a`);
+  await a.publish(`${base}.c`, [{ type: 'y' }], {}, { acknowledge: true });
+  await a.publish(`${base}.d`, ['scalar'], {}, { acknowledge: true });
+  await a.publish(`${base}.e`, [{ type: 'x', more: 1 }], {}, { acknowledge: true });
+  assert.equal((await inbox.next()).topic, `${base}.e`);
+});
+
+test('values that jsonb refuses are kept exactly', async () => {
+  const [a, b] = [await Raw.join(), await Raw.join()];
+  const topic = fresh();
+  a.send(`[16,1,{"acknowledge":true,"retain":true},"${topic}",["\\u0000bin"]]`);
+  assert.equal((await a.next())[0], 17);
+  await b.ask([32, 1, { retained: true }, topic]);
+  assert.deepEqual((await b.next())[4], ['\u0000bin']);
+});
+
+test('merge and ttl', async () => {
+  const [a, b] = [await join(), await join()];
+  const topic = fresh();
+  await a.publish(topic, [{ a: 1, b: 2 }], {}, keep);
+  await a.publish(topic, [{ b: null, c: 3 }], {}, { ...keep, merge: true });
+  assert.equal(await sql(`SELECT args FROM fox_wamp.retained WHERE topic = '${topic}'`), '[{"a": 1, "c": 3}]');
+  const inbox = await listen(b, `${topic}.short`);
+  await a.publish(`${topic}.short`, ['soon gone'], {}, { ...keep, ttl: 1 });
+  assert.deepEqual((await inbox.next()).args, ['soon gone']);
+  assert.deepEqual((await inbox.next(8000)).args, []);
+});
