@@ -313,24 +313,30 @@ CREATE FUNCTION fox_wamp.ask_view(what text) RETURNS SETOF jsonb
 COMMENT ON FUNCTION fox_wamp.ask_view(text) IS 'internal: the rows behind the views';
 
 CREATE VIEW fox_wamp.session AS
-	SELECT r.* FROM fox_wamp.ask_view('sessions') AS a(a),
+	SELECT r.realm, r.id, r.authid, r.authrole, r.authmethod, r.peer, r.protocol,
+		clock_timestamp() - r.age_ms * interval '1 ms' AS since
+	FROM fox_wamp.ask_view('sessions') AS a(a),
 		jsonb_to_record(a) AS r(realm text, id bigint, authid text, authrole text, authmethod text, peer text,
-								serializer text, subprotocol text, since timestamptz);
+								protocol text, age_ms bigint);
 COMMENT ON VIEW fox_wamp.session IS 'clients that are connected now';
 
 CREATE VIEW fox_wamp.subscription AS
-	SELECT r.* FROM fox_wamp.ask_view('subscriptions') AS a(a),
-		jsonb_to_record(a) AS r(realm text, id bigint, topic text, match text, subscribers bigint);
+	SELECT r.realm, r.id, r.topic, r.match, r.filter, r.subscribers,
+		clock_timestamp() - r.age_ms * interval '1 ms' AS since
+	FROM fox_wamp.ask_view('subscriptions') AS a(a),
+		jsonb_to_record(a) AS r(realm text, id bigint, topic text, match text, filter jsonb, subscribers bigint,
+								age_ms bigint);
 COMMENT ON VIEW fox_wamp.subscription IS 'topics and patterns that are subscribed to now';
 
 CREATE VIEW fox_wamp.lock_waiter AS
-	SELECT r.* FROM fox_wamp.ask_view('waiters') AS a(a),
-		jsonb_to_record(a) AS r(realm text, topic text, session bigint, since timestamptz, condition jsonb);
+	SELECT r.realm, r.topic, r.session, r.condition, clock_timestamp() - r.age_ms * interval '1 ms' AS since
+	FROM fox_wamp.ask_view('waiters') AS a(a),
+		jsonb_to_record(a) AS r(realm text, topic text, session bigint, condition jsonb, age_ms bigint);
 COMMENT ON VIEW fox_wamp.lock_waiter IS 'publishes that wait for their condition to hold';
 
 CREATE VIEW fox_wamp.stat_router AS
 	SELECT r.* FROM fox_wamp.ask_view('stats') AS a(a),
-		jsonb_to_record(a) AS r(name text, value text);
+		jsonb_to_record(a) AS r(name text, value bigint);
 COMMENT ON VIEW fox_wamp.stat_router IS 'numbers of the router, one a row';
 
 --

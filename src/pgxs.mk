@@ -1,16 +1,16 @@
-# pgxs.mk - what PGXS builds, installs and cleans; called by the Makefile above,
+# pgxs.mk - what PGXS builds, installs and cleans; included by the Makefile above,
 # with the project's directory as the current one.
 #
 # Only src/pg sees PostgreSQL's headers.  All other folders are compiled with
 # plain CC and no path to them, so that the layer law is the compiler's.
 
-VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" fox_wamp.control)
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" fox_wamp.control)
 
 EXTENSION = fox_wamp
 MODULE_big = fox_wamp
 PGFILEDESC = "fox_wamp - WAMP router"
 DATA = $(wildcard sql/fox_wamp--*--*.sql)
-DATA_built = sql/fox_wamp--$(VERSION).sql
+DATA_built = sql/fox_wamp--$(EXTVERSION).sql
 
 PLAIN_OBJS := $(patsubst %.c,%.o,$(sort $(foreach folder,base codec core gate net,$(wildcard src/$(folder)/*.c))))
 PG_OBJS := $(patsubst %.c,%.o,$(sort $(wildcard src/pg/*.c)))
@@ -23,8 +23,8 @@ REGRESS_OPTS = --inputdir=. --load-extension=fox_wamp
 PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server) -MMD -MP
 PG_CFLAGS = -std=gnu11 -Wextra -Werror -Wno-declaration-after-statement -Wno-unused-parameter \
 	-Wno-sign-compare -Wno-missing-field-initializers
-SHLIB_LINK = -lwebsockets -luv -lcrypto -lm
-EXTRA_CLEAN = $(OBJS:.o=.d) sql/fox_wamp--$(VERSION).sql results regression.out regression.diffs output_iso
+SHLIB_LINK = -lwebsockets -luv -lcrypto
+EXTRA_CLEAN = $(OBJS:.o=.d) sql/fox_wamp--$(EXTVERSION).sql results regression.out regression.diffs output_iso
 
 PLAIN_CFLAGS = -std=gnu11 -Wall -Wextra -Werror -O2 -g -fPIC -fvisibility=hidden \
 	-fno-strict-aliasing -fno-omit-frame-pointer -fstack-protector-strong
@@ -33,13 +33,10 @@ PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
-# No bitcode: there is nothing for the JIT to inline into a query.
-override with_llvm = no
-
 $(PLAIN_OBJS): %.o: %.c
 	$(CC) $(PLAIN_CFLAGS) $(COPT) -Isrc -MMD -MP -c -o $@ $<
 
-sql/fox_wamp--$(VERSION).sql: sql/fox_wamp.sql fox_wamp.control
+sql/fox_wamp--$(EXTVERSION).sql: sql/fox_wamp.sql fox_wamp.control
 	cp $< $@
 
 # Objects of another compiler flag or server version are not worth keeping.

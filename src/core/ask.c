@@ -212,19 +212,34 @@ ask_stats(FoxRouter *r, uint64_t ask)
 
 /* --- sessions of backends --- */
 
+/* Marks the request id of a lock, whose failure to get it is an answer and no error. */
+#define LOCK_REQUEST ((uint64_t) 1 << 62)
+
 static void
 sql_done(FoxSession *s, FoxRequest what, uint64_t request, uint64_t id)
 {
-	(void) id;
-	if (what == FOX_REQ_PUBLISH)
-		answer_text(s->realm->router, request, "{\"ok\":true}");
+	FoxBuf		row = {0};
+
+	if (what != FOX_REQ_PUBLISH)
+		return;
+	fox_buf_str(&row, "{\"ok\":true");
+	put_number(&row, "publication", id);
+	fox_buf_char(&row, '}');
+	answer(s->realm->router, request & ~LOCK_REQUEST, &row, true);
+	fox_buf_free(&row);
 }
 
 static void
 sql_failed(FoxSession *s, FoxRequest what, uint64_t request, const FoxFailure *why)
 {
+	FoxRouter  *r = s->realm->router;
+
 	(void) what;
-	answer_error(s->realm->router, request, why->uri, why->text);
+	if ((request & LOCK_REQUEST) != 0 &&
+		(fox_slice_is(why->uri, FOX_ERR_INVALID_PAYLOAD) || fox_slice_is(why->uri, FOX_ERR_TIMEOUT)))
+		answer_text(r, request & ~LOCK_REQUEST, "{\"ok\":false}");
+	else
+		answer_error(r, request & ~LOCK_REQUEST, why->uri, why->text);
 }
 
 static void
@@ -301,34 +316,40 @@ static const FoxSessionInfo sql_info = {
 	.peer = FOX_LIT("backend"), .protocol = FOX_LIT("sql")
 };
 
-/* The backend's session in that realm; a backend locks in one realm at a time. */
-static FoxSession *
-backend_session(FoxRouter *r, uint64_t ask, FoxSlice realm, int pid)
+FoxSession *
+fox_backend_session(FoxRouter *r, FoxSlice realm, int32_t pid, const char **reason)
 {
 	FoxSession *s = fox_idmap_get(&r->backends, (uint64_t) pid);
-	const char *reason;
 
 	if (s != NULL)
 	{
-		if (fox_slice_eq(s->realm->name, realm))
-			return s;
-		answer_error(r, ask, fox_cstr(FOX_ERR_INVALID_ARGUMENT), FOX_LIT("this backend holds locks in another realm"));
-		return NULL;
+		*reason = FOX_ERR_INVALID_ARGUMENT;
+		return fox_slice_eq(s->realm->name, realm) ? s : NULL;
 	}
-	s = fox_session_join(r, realm, &sql_info, &sql_ops, NULL, &reason);
+	s = fox_session_join(r, realm, &sql_info, &sql_ops, NULL, reason);
 	if (s == NULL)
-	{
-		answer_error(r, ask, fox_cstr(reason), FOX_ABSENT);
 		return NULL;
-	}
 	s->pid = pid;
 	if (!fox_idmap_put(&r->backends, (uint64_t) pid, s))
 	{
 		s->pid = 0;
 		fox_session_leave(s, FOX_END_LOST);
-		answer_error(r, ask, fox_cstr(FOX_ERR_UNAVAILABLE), FOX_ABSENT);
+		*reason = FOX_ERR_UNAVAILABLE;
 		return NULL;
 	}
+	return s;
+}
+
+/* The same, with the failure as the answer. */
+static FoxSession *
+backend_session(FoxRouter *r, uint64_t ask, FoxSlice realm, int pid)
+{
+	const char *reason;
+	FoxSession *s = fox_backend_session(r, realm, pid, &reason);
+
+	if (s == NULL)
+		answer_error(r, ask, fox_cstr(reason), strcmp(reason, FOX_ERR_INVALID_ARGUMENT) == 0 ?
+					 FOX_LIT("this backend holds locks in another realm") : FOX_ABSENT);
 	return s;
 }
 
@@ -373,9 +394,47 @@ ask_lock(FoxRouter *r, uint64_t ask, FoxSlice q, FoxSlice realm, FoxSlice topic,
 	if (options.failed || args.failed)
 		answer_error(r, ask, fox_cstr(FOX_ERR_UNAVAILABLE), FOX_ABSENT);
 	else
-		fox_session_publish(s, ask, fox_buf_view(&options), topic, fox_buf_view(&args), FOX_ABSENT);
+		fox_session_publish(s, ask | LOCK_REQUEST, fox_buf_view(&options), topic, fox_buf_view(&args), FOX_ABSENT);
 	fox_buf_free(&options);
 	fox_buf_free(&args);
+}
+
+/* {"realm","topic","args","kwargs","options","timeout_ms"}: a publish that waits for its condition. */
+static void
+ask_publish(FoxRouter *r, uint64_t ask, FoxSlice q, FoxSlice realm, FoxSlice topic, int pid)
+{
+	FoxSession *s = backend_session(r, ask, realm, pid);
+	FoxSlice	given = fox_json_get(q, "options");
+	FoxSlice	args = fox_json_get(q, "args");
+	FoxSlice	kwargs = fox_json_get(q, "kwargs");
+	FoxBuf		options = {0};
+	FoxSlice	key;
+	FoxSlice	value;
+	size_t		pos = 0;
+
+	if (s == NULL)
+		return;
+	fox_buf_char(&options, '{');
+	while (fox_json_member(given, &pos, &key, &value))
+	{
+		if (fox_json_key_is(key, "acknowledge") || fox_json_key_is(key, "timeout"))
+			continue;
+		fox_buf_char(&options, '"');
+		fox_buf_slice(&options, key);
+		fox_buf_str(&options, "\":");
+		fox_buf_slice(&options, value);
+		fox_buf_char(&options, ',');
+	}
+	fox_buf_str(&options, "\"acknowledge\":true,\"timeout\":");
+	fox_buf_u64(&options, number_of(q, "timeout_ms"));
+	fox_buf_char(&options, '}');
+	if (options.failed)
+		answer_error(r, ask, fox_cstr(FOX_ERR_UNAVAILABLE), FOX_ABSENT);
+	else
+		fox_session_publish(s, ask, fox_buf_view(&options), topic,
+							fox_json_kind(args) == FOX_JSON_ARRAY ? args : FOX_ABSENT,
+							fox_json_kind(kwargs) == FOX_JSON_OBJECT ? kwargs : FOX_ABSENT);
+	fox_buf_free(&options);
 }
 
 static void
@@ -388,7 +447,8 @@ ask_unlock(FoxRouter *r, uint64_t ask, FoxSlice realm, FoxSlice topic, int pid)
 	if (s == NULL || v == NULL || v->owned == NULL || v->owned->session != s)
 		answer_text(r, ask, "{\"ok\":false}");
 	else
-		fox_session_publish(s, ask, FOX_LIT("{\"acknowledge\":true,\"retain\":true}"), topic, FOX_ABSENT, FOX_ABSENT);
+		fox_session_publish(s, ask | LOCK_REQUEST, FOX_LIT("{\"acknowledge\":true,\"retain\":true}"), topic,
+							FOX_ABSENT, FOX_ABSENT);
 }
 
 /* --- questions that wait --- */
@@ -506,7 +566,10 @@ withdrawn(FoxRouter *r, uint64_t ask, int pid)
 	FoxSession *s = fox_idmap_get(&r->backends, (uint64_t) pid);
 
 	if (s != NULL)
+	{
 		fox_sync_withdraw(s, ask);
+		fox_sync_withdraw(s, ask | LOCK_REQUEST);
+	}
 	fox_list_each(n, &r->asks)
 	{
 		FoxAsker   *a = fox_container(FoxAsker, node, n);
@@ -566,6 +629,8 @@ fox_router_ask(FoxRouter *r, uint64_t ask, FoxSlice q, int pid)
 		answer_error(r, ask, fox_cstr(FOX_ERR_INVALID_ARGUMENT), FOX_LIT("unknown question, or realm or topic is missing"));
 	else if (fox_slice_is(name, "lock"))
 		ask_lock(r, ask, q, realm, topic, pid);
+	else if (fox_slice_is(name, "publish"))
+		ask_publish(r, ask, q, realm, topic, pid);
 	else if (fox_slice_is(name, "unlock"))
 		ask_unlock(r, ask, realm, topic, pid);
 	else if (fox_slice_is(name, "wait_for"))

@@ -215,18 +215,19 @@ struct FoxOwned
 	FoxSession *session;
 	FoxValue   *value;
 	FoxNode		in_session;
+	uint64_t	owner;			/* as fox_wamp.lock has it */
 	bool		on_end;
 	FoxSlice	will;
 	char		block[];
 };
 
 /* The session owns the value from now on. */
-extern bool fox_will_set(FoxSession *s, FoxValue *v, FoxSlice will, bool on_end);
+extern bool fox_will_set(FoxSession *s, FoxValue *v, uint64_t owner, FoxSlice will, bool on_end);
 extern void fox_will_drop(FoxValue *v);	/* harmless without one */
 /* Writes the wills of a session that ends. */
 extern void fox_wills_apply(FoxSession *s, FoxEnd how);
 /* Writes one will of a session that is no more. */
-extern void fox_will_write(FoxRealm *realm, FoxSlice topic, uint64_t session, FoxSlice will);
+extern void fox_will_write(FoxRealm *realm, FoxSlice topic, uint64_t owner, FoxSlice will);
 
 /* --- sync.c: writes in flight, waiters --- */
 
@@ -332,6 +333,9 @@ extern void fox_calls_registration_gone(FoxRegistration *reg);
 extern void fox_calls_free(FoxSession *s);	/* dead calls that a callee still owed an answer to */
 
 /* --- ask.c, bridge.c --- */
+
+/* The session that stands for a backend; one per backend, of the realm that it first used. */
+extern FoxSession *fox_backend_session(FoxRouter *r, FoxSlice realm, int32_t pid, const char **reason);
 
 extern void fox_ask_progress(FoxRouter *r);	/* answers syncs that are due, reaps finished ones */
 extern void fox_bridge_change(FoxRouter *r, const FoxChange *c);

@@ -96,7 +96,22 @@ take_ownership(FoxRealm *realm, const FoxPending *w, const FoxChange *c)
 	if (w->session == NULL)
 		fox_will_write(realm, c->topic, w->session_id, w->p.will);
 	else if ((v = fox_retained_get(realm, c->topic)) != NULL)
-		fox_will_set(w->session, v, w->p.will, w->p.will_on_end);
+		fox_will_set(w->session, v, w->session_id, w->p.will, w->p.will_on_end);
+}
+
+/* The same for a publish of SQL's: the owner is the backend. */
+static void
+take_ownership_of_backend(FoxRealm *realm, const FoxPublish *p, const FoxChange *c)
+{
+	const char *reason = FOX_ERR_INVALID_ARGUMENT;
+	FoxSession *s = fox_backend_session(realm->router, realm->name, c->pid, &reason);
+	FoxValue   *v = fox_retained_get(realm, c->topic);
+
+	if (s == NULL)
+		fox_router_log(realm->router, FOX_LOG_WARNING,
+					   "the will of backend %d is left for the next start of the router: %s", c->pid, reason);
+	else if (v != NULL)
+		fox_will_set(s, v, c->owner, p->will, p->will_on_end);
 }
 
 static void
@@ -116,6 +131,8 @@ change_topic(FoxRouter *r, FoxRealm *realm, const FoxChange *c)
 		changed = copy_change(realm, c);
 	if (w != NULL && c->kind == FOX_CHANGE_PUT && !fox_absent(w->p.will))
 		take_ownership(realm, w, c);
+	if (w == NULL && c->kind == FOX_CHANGE_PUT && c->owner != 0 && c->pid != 0 && !fox_absent(sql.will))
+		take_ownership_of_backend(realm, &sql, c);
 	disclose(&e, publisher, p->disclose_me);
 	if (publisher == NULL && c->pid != 0)
 		publisher = fox_idmap_get(&r->backends, (uint64_t) c->pid);

@@ -13,7 +13,7 @@
 #include "base/pure.h"
 
 bool
-fox_will_set(FoxSession *s, FoxValue *v, FoxSlice will, bool on_end)
+fox_will_set(FoxSession *s, FoxValue *v, uint64_t owner, FoxSlice will, bool on_end)
 {
 	FoxOwned   *o = malloc(sizeof(*o) + will.len);
 
@@ -22,6 +22,7 @@ fox_will_set(FoxSession *s, FoxValue *v, FoxSlice will, bool on_end)
 	fox_will_drop(v);
 	o->session = s;
 	o->value = v;
+	o->owner = owner;
 	o->on_end = on_end;
 	memcpy(o->block, will.ptr, will.len);
 	o->will = fox_slice(o->block, will.len);
@@ -75,7 +76,7 @@ will_value(FoxSlice will, FoxSlice *args, FoxSlice *kwargs, FoxBuf *scratch)
 }
 
 void
-fox_will_write(FoxRealm *realm, FoxSlice topic, uint64_t session, FoxSlice will)
+fox_will_write(FoxRealm *realm, FoxSlice topic, uint64_t owner, FoxSlice will)
 {
 	FoxBuf		scratch = {0};
 	FoxPublish	p = {.options = FOX_LIT("{}"), .topic = topic, .retain = true};
@@ -93,7 +94,7 @@ fox_will_write(FoxRealm *realm, FoxSlice topic, uint64_t session, FoxSlice will)
 					   "out of memory: a will is left for the next start of the router");
 		return;
 	}
-	w->session_id = session;
+	w->session_id = owner;
 	w->is_will = true;
 	fox_sync_write(w, &write);
 }
@@ -107,11 +108,11 @@ fox_wills_apply(FoxSession *s, FoxEnd how)
 		FoxValue   *v = o->value;
 
 		if (how == FOX_END_LOST || o->on_end)
-			fox_will_write(s->realm, v->topic, s->id, o->will);
+			fox_will_write(s->realm, v->topic, o->owner, o->will);
 		else
 			s->realm->router->ports.write(s->realm->router->ports.ctx,
 										  &(FoxWrite){.kind = FOX_WRITE_DISOWN, .realm = s->realm->name,
-										  .topic = v->topic, .session = s->id, .only_owner = true});
+										  .topic = v->topic, .session = o->owner, .only_owner = true});
 		fox_will_drop(v);
 	}
 }

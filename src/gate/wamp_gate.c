@@ -25,6 +25,32 @@ static const char roles_announced[] =
 
 static FoxMsg msg;				/* of the message in hand; the loop is single-threaded */
 
+/*
+ * A page of any web site can reach the loopback address through the browser of who
+ * looks at it; only pages that came from the loopback address themselves may join
+ * without logging in (consistency.md section 6).
+ */
+static bool
+origin_is_local(const char *origin)
+{
+	static const char *const hosts[] = {"localhost", "127.0.0.1", "[::1]"};
+	const char *host = strstr(origin, "://");
+
+	if (*origin == '\0')
+		return true;			/* not a browser */
+	if (host == NULL)
+		return false;
+	host += 3;
+	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++)
+	{
+		size_t		n = strlen(hosts[i]);
+
+		if (strncmp(host, hosts[i], n) == 0 && (host[n] == '\0' || host[n] == ':' || host[n] == '/'))
+			return true;
+	}
+	return false;
+}
+
 void *
 fox_wamp_gate_open(FoxRouter *router, const FoxTransport *transport, const FoxPeer *peer)
 {
@@ -34,7 +60,7 @@ fox_wamp_gate_open(FoxRouter *router, const FoxTransport *transport, const FoxPe
 		return NULL;
 	p->router = router;
 	p->transport = *transport;
-	p->loopback = peer->loopback;
+	p->local = peer->loopback && origin_is_local(peer->origin);
 	snprintf(p->address, sizeof(p->address), "%s", peer->address);
 	snprintf(p->protocol, sizeof(p->protocol), "%s", peer->subprotocol);
 	return p;
@@ -134,9 +160,9 @@ hello(FoxWampPeer *p)
 		violation(p, "HELLO.Details.roles must announce at least one role");
 		return;
 	}
-	if (!p->loopback || !fox_router_anonymous(p->router))
+	if (!p->local || !fox_router_anonymous(p->router))
 	{
-		fox_wamp_abort(p, "wamp.error.authentication_required", "anonymous clients are allowed on the loopback address only");
+		fox_wamp_abort(p, "wamp.error.authentication_required", "anonymous clients may join from the loopback address only");
 		return;
 	}
 	if (!asks_for_anonymous(msg.dict))

@@ -27,7 +27,7 @@ typedef struct FoxWampPeer
 	FoxSession *session;		/* while JOINED */
 	FoxTransport transport;
 	bool		transport_gone;
-	bool		loopback;
+	bool		local;			/* may join without logging in */
 	uint64_t	last_request;	/* of the client's, for strict_request_ids */
 	char		address[64];
 	char		protocol[32];

@@ -27,6 +27,7 @@
 #include "pg/upkeep_sql.h"
 
 #define WILL_BATCH 256
+#define WILL_PORTION 50000
 #define WILL_PATIENCE 50		/* tries for a will whose row is locked; each waits for lock_timeout */
 #define FETCH 200
 
@@ -91,7 +92,7 @@ read_wills(uint64 boot_id, MemoryContext memory, FoxStoreItem **items)
 	values[0] = psprintf(INT64_FORMAT, (int64) boot_id);
 	n = (int) fox_spi(&plan,
 					  "SELECT l.realm, l.topic, l.owner::text, l.will::text FROM fox_wamp.lock l"
-					  " WHERE " DEAD_OWNER " ORDER BY l.realm, l.topic LIMIT 100000", 1, values);
+					  " WHERE " DEAD_OWNER " ORDER BY l.realm, l.topic LIMIT " CppAsString2(WILL_PORTION), 1, values);
 	saved = MemoryContextSwitchTo(memory);
 	*items = palloc0(sizeof(FoxStoreItem) * Max(n, 1));
 	for (int i = 0; i < n; i++)
@@ -131,7 +132,8 @@ report_will(const FoxStoreItem *item)
 						(int) item->write.topic.len, item->write.topic.ptr, item->text ? item->text : "unknown error")));
 }
 
-static void
+/* True: there may be more. */
+static bool
 apply_wills(uint64 boot_id)
 {
 	MemoryContext memory = AllocSetContextCreate(TopMemoryContext, "fox_wamp wills", ALLOCSET_DEFAULT_SIZES);
@@ -159,6 +161,7 @@ apply_wills(uint64 boot_id)
 	}
 	MemoryContextSwitchTo(saved);
 	MemoryContextDelete(memory);
+	return n >= WILL_PORTION && patience > 0;
 }
 
 /* Ownership of values that are gone; a value that could not take its will keeps its row. */
@@ -182,7 +185,8 @@ fox_boot_clear(uint64 boot_id)
 {
 	static void *truncate = NULL;
 
-	apply_wills(boot_id);
+	while (apply_wills(boot_id))
+		CHECK_FOR_INTERRUPTS();
 	drop_orphans(boot_id);
 	while (fox_upkeep_expire())
 		CHECK_FOR_INTERRUPTS();

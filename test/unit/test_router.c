@@ -279,10 +279,10 @@ test_backend_lock(void **state)
 	(void) state;
 	fox_router_ask(r, 1, fox_cstr("{\"ask\":\"lock\",\"realm\":\"realm1\",\"topic\":\"l\",\"value\":5,\"wait\":false}"), 77);
 	world_commit();
-	assert_string_equal(world_answer(), "{\"ok\":true}");
+	assert_non_null(strstr(world_answer(), "{\"ok\":true"));
 	fox_router_ask(r, 2, fox_cstr("{\"ask\":\"lock\",\"realm\":\"realm1\",\"topic\":\"l\",\"wait\":false}"), 78);
 	world_commit();
-	assert_non_null(strstr(world_answer(), "invalid_payload"));
+	assert_string_equal(world_answer(), "{\"ok\":false}");
 	fox_router_ask(r, 3, fox_cstr("{\"ask\":\"lock\",\"realm\":\"realm1\",\"topic\":\"l\",\"wait\":true,\"timeout_ms\":1000}"), 78);
 	fox_router_ask(r, 3, FOX_ABSENT, 78);
 	fox_router_ask(r, 4, fox_cstr("{\"ask\":\"backend_end\"}"), 77);

@@ -1,0 +1,387 @@
+/*
+ * router_main.c - the router's process: one event loop for sockets, ring and lanes.
+ *
+ * Order of the start (consistency.md section 5): the ring is announced, then what is
+ * stored is read, then wills of sessions that are no more have been applied, then the
+ * port opens; a second read after everybody who held a lock on fox_wamp.retained has
+ * ended catches transactions that wrote before the ring was there.
+ *
+ * A turn never waits for SQL or disk.  The few transactions that this process runs
+ * itself (is the extension still there, which channels to listen on) are of its own
+ * code and follow a change of the catalog, not a message.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_namespace.h"
+#include "commands/extension.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "tcop/tcopprot.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+#include "pg/ask.h"
+#include "pg/compat.h"
+#include "pg/guc.h"
+#include "pg/lane.h"
+#include "pg/launcher.h"
+#include "pg/listen.h"
+#include "pg/ring.h"
+#include "pg/server_ports.h"
+#include "pg/wire.h"
+
+#define DRAIN_PER_TURN 1000
+#define PORT_RETRY_MS 1000
+#define LAST_WRITES_MS 1000
+
+PGDLLEXPORT void fox_wamp_router_main(Datum arg);
+
+static FoxSlot *slot;
+static FoxRouter *router;
+static FoxNet *net;
+static bool loaded = false;
+static bool extension_may_be_gone = false;
+static bool port_warned = false;
+static TimestampTz next_port_try = 0;
+
+/* --- what comes from the server's side --- */
+
+static void
+on_change(void *ctx, const FoxChange *change)
+{
+	fox_router_change(router, change);
+	if (change->kind == FOX_CHANGE_GAP)
+		fox_lane_reload(false);
+}
+
+static void
+on_ask(void *ctx, uint64 ask, FoxSlice question, int pid)
+{
+	fox_router_ask(router, ask, question, pid);
+}
+
+static void
+on_refused(void *ctx, uint64_t token, FoxRefusal why, const char *text)
+{
+	fox_router_refused(router, token, why, text);
+}
+
+static void
+on_load_begin(void *ctx)
+{
+	fox_router_reread_begin(router);
+}
+
+static void
+on_loaded(void *ctx)
+{
+	fox_router_reread_end(router);
+	loaded = true;
+}
+
+static void
+on_setting(void *ctx, const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_SUSET, PGC_S_DATABASE, GUC_ACTION_SET, true, WARNING, false);
+}
+
+/* --- catalog --- */
+
+static void
+namespace_changed(Datum arg, int cacheid, uint32 hash)
+{
+	extension_may_be_gone = true;
+}
+
+static bool
+extension_exists(void)
+{
+	bool		exists;
+
+	StartTransactionCommand();
+	exists = OidIsValid(get_extension_oid("fox_wamp", true));
+	CommitTransactionCommand();
+	return exists;
+}
+
+/* --- the port --- */
+
+static bool
+is_loopback_list(const char *addresses)
+{
+	char	   *copy = pstrdup(addresses);
+	char	   *rest = copy;
+	char	   *item;
+	bool		loopback = true;
+
+	while ((item = strsep(&rest, ",")) != NULL)
+	{
+		item += strspn(item, " \t");
+		item[strcspn(item, " \t")] = '\0';
+		if (*item != '\0' && strncmp(item, "127.", 4) != 0 && strcmp(item, "::1") != 0 &&
+			strcmp(item, "localhost") != 0)
+			loopback = false;
+	}
+	pfree(copy);
+	return loopback;
+}
+
+static void
+warn_port(const char *text, const char *hint)
+{
+	if (!port_warned)
+		ereport(WARNING,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("fox_wamp does not listen: %s", text),
+				 errdetail("The router goes on trying."),
+				 errhint("%s", hint)));
+	port_warned = true;
+}
+
+/* A port that is taken is tried again and again; the router itself runs on. */
+static void
+try_to_listen(void)
+{
+	FoxNetConfig config;
+	FoxNetHandler handler = fox_wire_handler(router);
+	char		err[256];
+
+	if (GetCurrentTimestamp() < next_port_try)
+		return;
+	next_port_try = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), PORT_RETRY_MS);
+	fox_guc_net_config(&config);
+	if (!is_loopback_list(config.listen_addresses))
+	{
+		warn_port("addresses other than loopback need authentication, and none is configured",
+				  "Set fox_wamp.listen_addresses to 127.0.0.1.");
+		return;
+	}
+	net = fox_net_create(&config, &handler, err, sizeof(err));
+	if (net == NULL)
+	{
+		warn_port(err, "Set fox_wamp.port to a free port.");
+		return;
+	}
+	port_warned = false;
+	slot->port = config.port;
+	ereport(LOG,
+			(errmsg("fox_wamp listens on %s, port %d", config.listen_addresses, config.port)));
+}
+
+/* --- life --- */
+
+static void
+leave(int code, Datum arg)
+{
+	uint32		state = FOX_SLOT_STOPPING;
+
+	slot->router_pid = 0;
+	slot->router_procno = -1;
+	slot->port = 0;
+	pg_atomic_compare_exchange_u32(&slot->state, &state, FOX_SLOT_STOPPED);
+	fox_launcher_wake();
+}
+
+static void
+reload(void)
+{
+	FoxRouterConfig router_config;
+	FoxNetConfig net_config;
+
+	ConfigReloadPending = false;
+	ProcessConfigFile(PGC_SIGHUP);
+	fox_guc_router_config(&router_config);
+	fox_router_configure(router, &router_config);
+	fox_guc_net_config(&net_config);
+	if (net != NULL)
+		fox_net_configure(net, &net_config);
+	port_warned = false;
+}
+
+static void
+drain(void)
+{
+	int			blocking_pid;
+
+	(void) fox_ring_drain(on_change, NULL, DRAIN_PER_TURN, &blocking_pid);
+}
+
+static bool
+stop_requested(void)
+{
+	return ShutdownRequestPending || pg_atomic_read_u32(&slot->state) == FOX_SLOT_STOPPING;
+}
+
+static void
+start_up(void)
+{
+	static FoxLaneHandler lane_handler = {
+		.refused = on_refused, .load_begin = on_load_begin, .load_row = on_change,
+		.loaded = on_loaded, .settings = on_setting
+	};
+	FoxPorts	ports = fox_server_ports();
+	FoxRouterConfig config;
+
+	fox_guc_router_config(&config);
+	router = fox_router_new(&ports, &config);
+	if (router == NULL)
+		ereport(FATAL,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory")));
+	slot->boot_id = ports.random64(NULL) >> 1;
+	(void) fox_ring_create((Size) fox_guc_ring_size * 1024);
+	if (!fox_lane_start(&lane_handler, slot->boot_id))
+		ereport(WARNING,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("fox_wamp has no worker slot for its executor and waits for one"),
+				 errhint("Raise max_worker_processes.")));
+	fox_listen_start();
+	fox_lane_boot();
+}
+
+/* One turn after what woke us; returns how long the next may wait, in milliseconds, -1: for ever. */
+static long
+turn(void)
+{
+	bool		more;
+	long		wait;
+	int			net_wait;
+
+	if (net != NULL)
+		fox_net_turn(net);
+	drain();
+	fox_ask_poll(on_ask, NULL);
+	fox_ask_pump();
+	more = fox_lane_turn();
+	drain();					/* what the lane has refused comes behind what has committed */
+	fox_listen_turn(on_change, NULL);
+	wait = fox_router_tick(router);
+	if (loaded && net == NULL)
+	{
+		try_to_listen();
+		if (net == NULL)
+			wait = wait < 0 || wait > PORT_RETRY_MS ? PORT_RETRY_MS : wait;
+		else
+		{
+			uint32		state = FOX_SLOT_STARTING;
+
+			pg_atomic_compare_exchange_u32(&slot->state, &state, FOX_SLOT_RUNNING);
+			fox_lane_reload(true);
+		}
+	}
+	if (net != NULL)
+	{
+		fox_net_flush(net);
+		net_wait = fox_net_timeout_ms(net);
+		if (net_wait >= 0 && (wait < 0 || net_wait < wait))
+			wait = net_wait;
+	}
+	return more ? 0 : wait;
+}
+
+/* Sessions hear of the end; their wills have a moment to be stored (the rest is done at the next start). */
+static void
+shut_down(void)
+{
+	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LAST_WRITES_MS);
+	uint64		pending = 1;
+	uint64		batches;
+	uint64		rows;
+	int			executors = 1;
+
+	fox_router_shutdown(router);
+	if (net != NULL)
+		fox_net_destroy(net);
+	while (loaded && pending > 0 && executors > 0 && GetCurrentTimestamp() < until)
+	{
+		(void) fox_lane_turn();
+		drain();
+		fox_lane_stats(&pending, &batches, &rows, &executors);
+		if (pending > 0)
+			(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | WL_TIMEOUT, 10, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+	}
+	fox_lane_stop();
+	fox_ring_withdraw();
+}
+
+static void
+loop(void)
+{
+	WaitEventSet *events = FOX_CREATE_WAIT_EVENT_SET(3);
+	MemoryContext turn_context = AllocSetContextCreate(TopMemoryContext, "fox_wamp turn", ALLOCSET_DEFAULT_SIZES);
+	bool		net_added = false;
+
+	AddWaitEventToSet(events, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
+	AddWaitEventToSet(events, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
+	while (!stop_requested())
+	{
+		WaitEvent	event;
+		long		wait;
+
+		MemoryContextSwitchTo(turn_context);
+		MemoryContextReset(turn_context);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		AcceptInvalidationMessages();
+		if (extension_may_be_gone)
+		{
+			extension_may_be_gone = false;
+			if (!extension_exists())
+			{
+				pg_atomic_write_u32(&slot->state, FOX_SLOT_STOPPING);
+				break;
+			}
+			MemoryContextSwitchTo(turn_context);
+		}
+		if (ConfigReloadPending)
+			reload();
+		wait = turn();
+		if (net != NULL && !net_added)
+		{
+			AddWaitEventToSet(events, WL_SOCKET_READABLE, fox_net_fd(net), NULL, NULL);
+			net_added = true;
+		}
+		(void) WaitEventSetWait(events, wait, &event, 1, PG_WAIT_EXTENSION);
+	}
+	MemoryContextSwitchTo(TopMemoryContext);
+	FreeWaitEventSet(events);
+}
+
+void
+fox_wamp_router_main(Datum arg)
+{
+	if (IsBinaryUpgrade)
+		proc_exit(0);
+	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGINT, SIG_IGN);
+	pqsignal(SIGPIPE, SIG_IGN);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(arg), InvalidOid, 0);
+	pgstat_report_appname("fox_wamp router");
+
+	slot = fox_shmem_slot(MyDatabaseId);
+	if (slot == NULL)
+		proc_exit(0);			/* stopped before we came up */
+	slot->router_pid = MyProcPid;
+	slot->router_procno = FOX_MY_PROCNO();
+	before_shmem_exit(leave, (Datum) 0);
+	if (!extension_exists())
+	{
+		pg_atomic_write_u32(&slot->state, FOX_SLOT_STOPPING);
+		proc_exit(0);
+	}
+	CacheRegisterSyscacheCallback(NAMESPACEOID, namespace_changed, (Datum) 0);
+	pgstat_report_activity(STATE_RUNNING, "routing");
+	start_up();
+	loop();
+	shut_down();
+	proc_exit(0);
+}

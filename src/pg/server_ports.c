@@ -1,0 +1,85 @@
+/*
+ * server_ports.c - the core's ports, as the server carries them out.
+ *
+ * Called from within the loop, often below libwebsockets: nothing here may raise an
+ * error that a caller could want to survive, and nothing waits.
+ */
+#include "postgres.h"
+
+#include <time.h>
+
+#include "pg/ask.h"
+#include "pg/lane.h"
+#include "pg/server_ports.h"
+
+static uint64_t
+now_us(void *ctx)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t) t.tv_sec * 1000000 + (uint64_t) t.tv_nsec / 1000;
+}
+
+static uint64_t
+random64(void *ctx)
+{
+	uint64_t	v;
+
+	if (!pg_strong_random(&v, sizeof(v)))
+		ereport(FATAL,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("fox_wamp: no random numbers to be had")));
+	return v;
+}
+
+static void
+log_text(void *ctx, FoxLogLevel level, const char *text)
+{
+	static const int levels[] = {
+		[FOX_LOG_DEBUG] = DEBUG1,
+		[FOX_LOG_INFO] = LOG,
+		[FOX_LOG_WARNING] = WARNING,
+		[FOX_LOG_ERROR] = WARNING	/* an ERROR would end the router */
+	};
+
+	ereport(levels[level], (errmsg_internal("fox_wamp: %s", text)));
+}
+
+static bool
+write_value(void *ctx, const FoxWrite *w)
+{
+	return fox_lane_write(w);
+}
+
+static void
+answer(void *ctx, uint64_t ask, FoxSlice row, bool last)
+{
+	fox_ask_answer(ask, row, last);
+}
+
+static void
+notify(void *ctx, FoxSlice channel, FoxSlice payload)
+{
+	fox_lane_notify(channel, payload);
+}
+
+static void
+registration(void *ctx, FoxSlice realm, uint64_t id, FoxSlice uri, FoxSlice match, FoxSlice invoke, uint64_t callees)
+{
+	fox_lane_registration(realm, id, uri, match, invoke, callees);
+}
+
+FoxPorts
+fox_server_ports(void)
+{
+	return (FoxPorts){
+		.now_us = now_us,
+		.random64 = random64,
+		.log = log_text,
+		.write = write_value,
+		.answer = answer,
+		.notify = notify,
+		.registration = registration,
+	};
+}

@@ -1,0 +1,60 @@
+/*
+ * wire.c - the glue between sockets and gates: net/ knows no gate, a gate no socket.
+ */
+#include "postgres.h"
+
+#include "gate/wamp_gate.h"
+#include "pg/wire.h"
+
+static void
+wire_send(void *conn, FoxBytes *message, bool binary)
+{
+	fox_conn_send(conn, message, binary);
+}
+
+static void
+wire_close(void *conn, int code, const char *reason)
+{
+	fox_conn_close(conn, code, reason);
+}
+
+static void *
+wire_open(void *ctx, FoxConn *conn, const FoxConnInfo *info)
+{
+	FoxTransport transport = {conn, wire_send, wire_close};
+	FoxPeer		peer = {info->peer, info->subprotocol, info->loopback, info->origin};
+
+	return fox_wamp_gate_open(ctx, &transport, &peer);
+}
+
+static void
+wire_closed(void *gate, FoxCloseCause cause)
+{
+	static const FoxGateClose causes[] = {
+		[FOX_CLOSE_PEER] = FOX_GATE_CLOSED,
+		[FOX_CLOSE_LOST] = FOX_GATE_LOST,
+		[FOX_CLOSE_SLOW] = FOX_GATE_LOST,
+		[FOX_CLOSE_TOO_BIG] = FOX_GATE_LOST,
+		[FOX_CLOSE_SHUTDOWN] = FOX_GATE_SHUTDOWN,
+	};
+
+	fox_wamp_gate_close(gate, causes[cause]);
+}
+
+static void
+wire_log(void *ctx, int level, const char *text)
+{
+	ereport(level >= 2 ? WARNING : level == 1 ? LOG : DEBUG1, (errmsg_internal("fox_wamp: %s", text)));
+}
+
+FoxNetHandler
+fox_wire_handler(FoxRouter *router)
+{
+	return (FoxNetHandler){
+		.ctx = router,
+		.open = wire_open,
+		.message = fox_wamp_gate_message,
+		.close = wire_closed,
+		.log = wire_log,
+	};
+}
