@@ -315,12 +315,14 @@ fox_json_element(FoxSlice array, size_t *pos, FoxSlice *value)
 bool
 fox_json_member(FoxSlice object, size_t *pos, FoxSlice *key, FoxSlice *value)
 {
-	const char *end = object.ptr + object.len;
+	const char *end;
 	const char *p;
 	const char *q;
 
-	if (fox_json_kind(object) != FOX_JSON_OBJECT || !next_item(object, pos, &p) ||
-		*p != '"' || (q = scan_string(p + 1, end)) == NULL)
+	if (fox_json_kind(object) != FOX_JSON_OBJECT || !next_item(object, pos, &p))
+		return false;
+	end = object.ptr + object.len;
+	if (*p != '"' || (q = scan_string(p + 1, end)) == NULL)
 		return false;
 	*key = fox_slice(p + 1, (size_t) (q - p - 2));
 	q = skip_space(q, end);

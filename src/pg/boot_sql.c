@@ -183,18 +183,21 @@ drop_orphans(uint64 boot_id)
 void
 fox_boot_clear(uint64 boot_id)
 {
-	static void *truncate = NULL;
+	static void *forget = NULL;
 
+	/* First, for a second attempt must not drop what the router has written since. */
+	if (forget == NULL)
+	{
+		/* Not TRUNCATE: its lock would wait for anybody who reads the table. */
+		fox_store_begin();
+		fox_spi(&forget, "DELETE FROM fox_wamp.registration", 0, NULL);
+		fox_store_commit();
+	}
 	while (apply_wills(boot_id))
 		CHECK_FOR_INTERRUPTS();
 	drop_orphans(boot_id);
 	while (fox_upkeep_expire())
 		CHECK_FOR_INTERRUPTS();
-
-	/* Not TRUNCATE: its lock would wait for anybody who reads the table. */
-	fox_store_begin();
-	fox_spi(&truncate, "DELETE FROM fox_wamp.registration", 0, NULL);
-	fox_store_commit();
 }
 
 /* --- loading --- */

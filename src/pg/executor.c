@@ -10,8 +10,9 @@
  * not a write may fail (somebody has locked the table) without ending the process:
  * it is tried again or dropped with a WARNING, for the writes behind it must go on.
  *
- * It ends with code 0 at SIGTERM and when the router's end of the queue is gone,
- * the slow one also after a minute without work.
+ * It ends with code 0 at SIGTERM and when the router's end of the queue is gone; so
+ * the router ends a slow one that it has not needed for a minute, for an executor
+ * that went by itself could overlook a request that is just coming.
  */
 #include "postgres.h"
 
@@ -40,7 +41,6 @@
 
 #define SYSTEM_LOCK_TIMEOUT 10	/* ms */
 #define SLOW_LOCK_TIMEOUT 200	/* ms; then another topic has its turn */
-#define SLOW_IDLE_MS 60000
 #define EXPIRE_MS 1000
 #define RETRY_MS 100
 #define ROWS_BYTES 65536
@@ -396,7 +396,6 @@ loop(void)
 		shm_mq_result result;
 		void	   *data;
 		Size		len;
-		int			events;
 
 		CHECK_FOR_INTERRUPTS();
 		if (ConfigReloadPending)
@@ -429,11 +428,9 @@ loop(void)
 		}
 
 		(void) pgstat_report_stat(false);
-		events = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						   lane->slow ? SLOW_IDLE_MS : load_id != 0 ? RETRY_MS : EXPIRE_MS, PG_WAIT_EXTENSION);
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 load_id != 0 ? RETRY_MS : EXPIRE_MS, PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
-		if (lane->slow && (events & WL_TIMEOUT))
-			return;
 	}
 }
 

@@ -1,0 +1,173 @@
+/*
+ * lane_queue.c - requests that wait in the router's memory, and what they carry.
+ *
+ * Registrations are coalesced: while one message of them is under way, of many
+ * changes of one registration only the last is kept.
+ */
+#include "postgres.h"
+
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "pg/lane_queue.h"
+
+#define NOTIFY_BYTES ((Size) 16 * 1024 * 1024)	/* more than that is dropped */
+
+typedef struct Registration
+{
+	FoxBuf		row;
+	Size		keylen;
+	char		key[];
+} Registration;
+
+static FoxMap registrations = {0};
+static FoxBuf notifications = {0};
+static bool notifications_dropped = false;
+
+FoxRequest *
+fox_request_new(FoxWireType type, uint64 id, FoxSlice message, FoxSlice realm, FoxSlice topic)
+{
+	Size		keylen = realm.len + 1 + topic.len;
+	FoxRequest *r = malloc(sizeof(FoxRequest) + keylen + message.len);
+
+	if (r == NULL)
+		return NULL;
+	memset(r, 0, sizeof(*r));
+	fox_list_init(&r->node);
+	r->type = type;
+	r->id = id;
+	r->since = GetCurrentTimestamp();
+	r->key = fox_slice(r->block, keylen);
+	r->realm = fox_slice(r->block, realm.len);
+	r->topic = fox_slice(r->block + realm.len + 1, topic.len);
+	if (realm.len > 0)
+		memcpy(r->block, realm.ptr, realm.len);
+	r->block[realm.len] = '\0';
+	if (topic.len > 0)
+		memcpy(r->block + realm.len + 1, topic.ptr, topic.len);
+	r->len = message.len;
+	r->message = r->block + keylen;
+	memcpy(r->message, message.ptr, message.len);
+	return r;
+}
+
+static void
+no_memory(const char *what)
+{
+	ereport(WARNING,
+			(errcode(ERRCODE_OUT_OF_MEMORY),
+			 errmsg("fox_wamp has no memory to write %s", what)));
+}
+
+void
+fox_behind_registration(FoxSlice realm, uint64 id, FoxSlice uri, FoxSlice match, FoxSlice invoke, uint64 callees)
+{
+	FoxBuf		key = {0};
+	Registration *r;
+
+	fox_buf_slice(&key, realm);
+	fox_buf_char(&key, '\0');
+	fox_wire_put_u64(&key, id);
+	r = key.failed ? NULL : fox_map_get(&registrations, fox_buf_view(&key));
+	if (r == NULL && !key.failed && (r = malloc(sizeof(Registration) + key.len)) != NULL)
+	{
+		memset(&r->row, 0, sizeof(r->row));
+		r->keylen = key.len;
+		memcpy(r->key, key.data, key.len);
+		if (!fox_map_put(&registrations, fox_slice(r->key, r->keylen), r))
+		{
+			free(r);
+			r = NULL;
+		}
+	}
+	fox_buf_free(&key);
+	if (r == NULL)
+	{
+		no_memory("fox_wamp.registration");
+		return;
+	}
+	fox_buf_reset(&r->row);
+	fox_wire_put_slice(&r->row, realm);
+	fox_wire_put_u64(&r->row, id);
+	fox_wire_put_slice(&r->row, uri);
+	fox_wire_put_slice(&r->row, match);
+	fox_wire_put_slice(&r->row, invoke);
+	fox_wire_put_u64(&r->row, callees);
+}
+
+static FoxRequest *
+take_registrations(uint64 id)
+{
+	FoxBuf		message = {0};
+	FoxRequest *request = NULL;
+	FoxMapSlot *slot;
+	size_t		pos = 0;
+
+	fox_wire_put_u8(&message, FOX_WIRE_REGISTRATION);
+	fox_wire_put_u64(&message, id);
+	while ((slot = fox_map_next(&registrations, &pos)) != NULL)
+	{
+		Registration *r = slot->value;
+
+		if (r->row.failed)
+			message.failed = true;
+		else
+			fox_buf_slice(&message, fox_buf_view(&r->row));
+		fox_buf_free(&r->row);
+		free(r);
+	}
+	fox_map_free(&registrations);
+	registrations = (FoxMap) {0};
+	if (!message.failed)
+		request = fox_request_new(FOX_WIRE_REGISTRATION, id, fox_buf_view(&message), FOX_LIT(""), FOX_LIT(""));
+	if (request == NULL)
+		no_memory("fox_wamp.registration");
+	fox_buf_free(&message);
+	return request;
+}
+
+void
+fox_behind_notify(FoxSlice channel, FoxSlice payload)
+{
+	if (notifications.len + channel.len + payload.len > NOTIFY_BYTES || notifications.failed)
+	{
+		if (!notifications_dropped)
+			ereport(WARNING,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("fox_wamp drops notifications: the executor does not keep up")));
+		notifications_dropped = true;
+		return;
+	}
+	fox_wire_put_slice(&notifications, channel);
+	fox_wire_put_slice(&notifications, payload);
+}
+
+static FoxRequest *
+take_notifications(uint64 id)
+{
+	FoxBuf		message = {0};
+	FoxRequest *request = NULL;
+
+	fox_wire_put_u8(&message, FOX_WIRE_NOTIFY);
+	fox_wire_put_u64(&message, id);
+	fox_buf_slice(&message, fox_buf_view(&notifications));
+	if (!message.failed && !notifications.failed)
+		request = fox_request_new(FOX_WIRE_NOTIFY, id, fox_buf_view(&message), FOX_LIT(""), FOX_LIT(""));
+	if (request == NULL)
+		no_memory("notifications");
+	fox_buf_free(&message);
+	fox_buf_free(&notifications);
+	notifications = (FoxBuf) {0};
+	notifications_dropped = false;
+	return request;
+}
+
+FoxRequest *
+fox_behind_take(uint64 id, bool registrations_too)
+{
+	if (notifications.len > 0)
+		return take_notifications(id);
+	if (registrations_too && registrations.count > 0)
+		return take_registrations(id);
+	return NULL;
+}

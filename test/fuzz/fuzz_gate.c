@@ -1,0 +1,149 @@
+/* fuzz_gate.c - a joined session sends any messages, one a line, to a router whose store answers between them. */
+#include <stdlib.h>
+
+#include "codec/json.h"
+#include "gate/wamp_gate.h"
+
+static FoxRouter *router;
+
+static uint64_t
+now_us(void *ctx)
+{
+	static uint64_t t;
+
+	(void) ctx;
+	return t += 1000;
+}
+
+static uint64_t
+random64(void *ctx)
+{
+	static uint64_t x = 88172645463325252ull;
+
+	(void) ctx;
+	return x = x * 6364136223846793005ull + 1442695040888963407ull;
+}
+
+static void
+log_text(void *ctx, FoxLogLevel level, const char *text)
+{
+	(void) ctx, (void) level, (void) text;
+}
+
+/* Writes that wait for their commit: a store never answers within the call. */
+static FoxChange waiting[256];
+static int	n_waiting;
+
+static FoxSlice
+copy_of(FoxSlice s)
+{
+	return fox_absent(s) ? s : fox_slice(fox_strdup(s), s.len);
+}
+
+static bool
+store(void *ctx, const FoxWrite *w)
+{
+	(void) ctx;
+	if (n_waiting == 256 || w->publication % 4 == 0)
+		return false;
+	if (w->kind != FOX_WRITE_DISOWN)
+		waiting[n_waiting++] = (FoxChange){
+			.kind = w->kind == FOX_WRITE_DELETE ? FOX_CHANGE_DELETE : FOX_CHANGE_PUT, .token = w->token,
+			.publication = w->publication, .realm = FOX_LIT("realm1"), .topic = copy_of(w->topic),
+			.args = copy_of(w->args), .kwargs = copy_of(w->kwargs)};
+	return true;
+}
+
+static void
+commit(void)
+{
+	for (int i = 0; i < n_waiting; i++)
+	{
+		FoxChange	c = waiting[i];
+
+		if (c.publication % 5 == 0)
+			fox_router_refused(router, c.token, FOX_REFUSED_CONDITION, NULL);
+		else
+			fox_router_change(router, &c);
+		free((char *) c.topic.ptr);
+		free((char *) c.args.ptr);
+		free((char *) c.kwargs.ptr);
+	}
+	n_waiting = 0;
+}
+
+static void
+answer(void *ctx, uint64_t ask, FoxSlice row, bool last)
+{
+	(void) ctx, (void) ask, (void) row, (void) last;
+}
+
+static void
+notify(void *ctx, FoxSlice channel, FoxSlice payload)
+{
+	(void) ctx, (void) channel, (void) payload;
+}
+
+static void
+registration(void *ctx, FoxSlice realm, uint64_t id, FoxSlice uri, FoxSlice match, FoxSlice invoke, uint64_t callees)
+{
+	(void) ctx, (void) realm, (void) id, (void) uri, (void) match, (void) invoke, (void) callees;
+}
+
+static void
+send_message(void *conn, FoxBytes *m, bool binary)
+{
+	(void) conn, (void) binary;
+	if (!fox_json_valid(fox_slice(m->data, m->len), NULL))
+		abort();
+}
+
+static void
+close_conn(void *conn, int code, const char *reason)
+{
+	(void) conn, (void) code, (void) reason;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const char hello[] = "[1,\"realm1\",{\"roles\":{\"callee\":{\"features\":{\"call_canceling\":true,"
+		"\"progressive_call_results\":true}}}}]";
+	FoxPorts	ports = {.now_us = now_us, .random64 = random64, .log = log_text, .write = store,
+	.answer = answer, .notify = notify, .registration = registration};
+	FoxRouterConfig config = {.call_queue_limit = 4, .waiter_limit = 4, .anonymous = true};
+	void	   *gates[2];
+	int			turn = 0;
+
+	router = fox_router_new(&ports, &config);
+	fox_router_change(router, &(FoxChange){.kind = FOX_CHANGE_REALM, .realm = FOX_LIT("realm1")});
+	for (int i = 0; i < 2; i++)
+	{
+		char		copy[sizeof(hello)];
+
+		memcpy(copy, hello, sizeof(hello));
+		gates[i] = fox_wamp_gate_open(router, &(FoxTransport){NULL, send_message, close_conn},
+									  &(FoxPeer){"127.0.0.1:1", "wamp.2.json", true, ""});
+		fox_wamp_gate_message(gates[i], copy, sizeof(hello) - 1, false);
+	}
+	for (size_t at = 0; at < size && turn < 64; turn++)
+	{
+		const uint8_t *line = memchr(data + at, '\n', size - at);
+		size_t		n = line ? (size_t) (line - (data + at)) : size - at;
+		char	   *copy = malloc(n + 1);
+
+		memcpy(copy, data + at, n);
+		fox_wamp_gate_message(gates[turn & 1], copy, n, false);
+		free(copy);
+		if (turn % 3 == 0)
+			commit();
+		fox_router_tick(router);
+		at += n + 1;
+	}
+	for (int i = 0; i < 2; i++)
+		fox_wamp_gate_close(gates[i], FOX_GATE_LOST);
+	commit();
+	fox_router_free(router);
+	n_waiting = 0;
+	return 0;
+}
