@@ -20,7 +20,7 @@ typedef struct FoxAsker
 	uint64_t	ask;
 	bool		is_sync;
 	bool		done;			/* wait_for: answered, its subscription is to be taken down */
-	uint64_t	token;			/* sync: all writes up to this one */
+	uint64_t	ticket;			/* sync: all publishes up to this one */
 	FoxSession *session;		/* wait_for: a session for this one question */
 	FoxTimer	timer;
 } FoxAsker;
@@ -518,15 +518,15 @@ ask_sync(FoxRouter *r, uint64_t ask)
 	if (a == NULL)
 		return;
 	a->is_sync = true;
-	a->token = r->next_token;
+	a->ticket = r->next_ticket;
 	fox_ask_progress(r);
 }
 
 static bool
-writes_done(FoxRouter *r, uint64_t token)
+settled(FoxRouter *r, uint64_t ticket)
 {
-	return fox_list_empty(&r->inflight) ||
-		fox_container(FoxPending, in_order, r->inflight.next)->token > token;
+	return fox_list_empty(&r->unsettled) ||
+		fox_container(FoxPending, in_unsettled, r->unsettled.next)->ticket > ticket;
 }
 
 void
@@ -536,7 +536,7 @@ fox_ask_progress(FoxRouter *r)
 	{
 		FoxAsker   *a = fox_container(FoxAsker, node, n);
 
-		if (a->is_sync && writes_done(r, a->token))
+		if (a->is_sync && settled(r, a->ticket))
 		{
 			answer_text(r, a->ask, "{\"ok\":true}");
 			asker_free(a);
@@ -551,11 +551,14 @@ ask_kill(FoxRouter *r, uint64_t ask, FoxSlice q)
 {
 	FoxSession *s = fox_idmap_get(&r->sessions, number_of(q, "session"));
 	FoxBuf		scratch = {0};
-	FoxSlice	message = text_of(q, "message", &scratch);
+	FoxSlice	reason = text_of(q, "reason", &scratch);
+	char	   *uri = !fox_absent(reason) && fox_uri_valid(reason, false) ? fox_strdup(reason) : NULL;
 
+	/* A reason that is a URI is the GOODBYE's; any other text is its message. */
 	if (s != NULL)
-		fox_session_kill(s, FOX_CLOSE_KILLED, message);
+		fox_session_kill(s, uri ? uri : FOX_CLOSE_KILLED, uri ? FOX_ABSENT : reason);
 	answer_text(r, ask, s != NULL ? "{\"ok\":true}" : "{\"ok\":false}");
+	free(uri);
 	fox_buf_free(&scratch);
 }
 

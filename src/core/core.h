@@ -39,6 +39,7 @@ struct FoxRouter
 	FoxIdMap	sessions;
 	FoxIdMap	pendings;		/* writes in flight by token */
 	FoxNode		inflight;		/* the same in order */
+	FoxNode		unsettled;		/* held or in flight, in order of arrival */
 	FoxNode		retries;		/* wills that wait for the database */
 	FoxNode		snapshots;		/* that have more to send */
 	FoxNode		bridges;		/* FoxBridge of ask/bridge.c */
@@ -46,6 +47,7 @@ struct FoxRouter
 	FoxIdMap	backends;		/* pid → FoxSession of SQL sessions */
 	FoxTimers	timers;
 	uint64_t	next_token;
+	uint64_t	next_ticket;
 	uint64_t	next_id;		/* subscriptions and registrations */
 	uint64_t	random[2];		/* state of the generator of publication ids */
 	uint64_t	reread;			/* generation of the current or last re-read */
@@ -245,12 +247,14 @@ struct FoxPending
 	FoxSession *session;		/* NULL: gone, or the router's own write */
 	uint64_t	session_id;
 	uint64_t	token;			/* in flight */
+	uint64_t	ticket;			/* order of arrival; waiters have none */
 	uint64_t	since_us;
 	bool		is_will;
 	int			attempts;
 	FoxQueue   *queue;			/* of waiters, once it has been in one */
 	FoxNode		in_order;		/* router->inflight, queue->waiters or session->held */
 	FoxNode		in_session;
+	FoxNode		in_unsettled;
 	FoxTimer	timer;
 	FoxPublish	p;				/* slices into block */
 	char		block[];

@@ -20,6 +20,7 @@ fox_router_new(const FoxPorts *ports, const FoxRouterConfig *config)
 	r->ports = *ports;
 	r->config = *config;
 	fox_list_init(&r->inflight);
+	fox_list_init(&r->unsettled);
 	fox_list_init(&r->retries);
 	fox_list_init(&r->snapshots);
 	fox_list_init(&r->bridges);

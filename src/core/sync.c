@@ -60,6 +60,12 @@ fox_pending_new(FoxRealm *realm, FoxSession *s, const FoxPublish *p)
 	fox_publish_options(&w->p); /* once more, so that its slices are the copy's */
 	fox_list_init(&w->in_order);
 	fox_list_init(&w->in_session);
+	fox_list_init(&w->in_unsettled);
+	if (!w->p.watch)
+	{
+		w->ticket = ++realm->router->next_ticket;
+		fox_list_push(&realm->router->unsettled, &w->in_unsettled);
+	}
 	if (s != NULL)
 		fox_list_push(&s->pendings, &w->in_session);
 	return w;
@@ -71,6 +77,7 @@ pending_free(FoxPending *w)
 	fox_timer_clear(&w->realm->router->timers, &w->timer);
 	fox_list_del(&w->in_order);
 	fox_list_del(&w->in_session);
+	fox_list_del(&w->in_unsettled);
 	free(w);
 }
 

@@ -93,6 +93,9 @@ fox_store_setup(uint64 boot_id, int lock_timeout_ms)
 	pin("enable_seqscan", "off");
 	pin("enable_hashjoin", "off");
 	pin("enable_mergejoin", "off");
+	pin("enable_bitmapscan", "off");
+	pin("plan_cache_mode", "force_generic_plan");
+	pin("jit", "off");
 	/* A write whose entry is lost would never be answered: it is refused instead. */
 	pin("fox_wamp.on_ring_full", "error");
 	fox_store_synchronous_commit(GetConfigOption("fox_wamp.synchronous_commit", true, false));

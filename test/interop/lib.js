@@ -90,7 +90,7 @@ class Raw {
   /** Connects and joins; raw.id is the session. */
   static async join(realm = 'realm1') {
     const raw = await Raw.connect();
-    raw.send([1, realm, { roles: { publisher: {}, subscriber: {}, caller: {}, callee: {} } }]);
+    raw.send([1, realm, { roles: { publisher: {}, subscriber: {}, caller: {}, callee: { features: { call_canceling: true, progressive_call_results: true } } } }]);
     const welcome = await raw.next();
     if (welcome[0] !== 2) throw new Error(JSON.stringify(welcome));
     raw.id = welcome[1];

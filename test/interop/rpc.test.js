@@ -59,11 +59,12 @@ test('cancel kill: the callee is interrupted, its answer decides', async () => {
   const call = caller.call(uri);
   const invocation = await callee.next();
   assert.deepEqual([invocation[0], invocation[2]], [68, registration]);
+  const refused = refusal(call);
   call.cancel({ mode: 'kill' });
   const interrupt = await callee.next();
   assert.deepEqual([interrupt[0], interrupt[1]], [69, invocation[1]]);
   callee.send([8, 68, invocation[1], {}, 'wamp.error.canceled']);
-  assert.equal((await refusal(call)).error, 'wamp.error.canceled');
+  assert.equal((await refused).error, 'wamp.error.canceled');
 });
 
 test('cancel skip and killnowait answer at once', async () => {

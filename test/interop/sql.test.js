@@ -3,7 +3,7 @@
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
 const { spawn } = require('node:child_process');
-const { start, stop, join, listen, fresh, sql, until, env, Inbox } = require('./lib');
+const { start, stop, join, listen, fresh, sql, until, env, Inbox, Raw } = require('./lib');
 
 before(start);
 after(stop);
@@ -135,10 +135,11 @@ test('the views show sessions and subscriptions', async () => {
 
 test('kill() ends a session', async () => {
   const session = await join();
+  const id = session.id;
   const closed = new Promise((resolve) => { session.onleave = (reason) => resolve(reason); });
-  assert.equal(await sql(`SELECT fox_wamp.kill(${session.id}, 'com.example.enough')`), 't');
-  await closed;
-  assert.equal(await sql(`SELECT fox_wamp.kill(${session.id})`), 'f');
+  assert.equal(await sql(`SELECT fox_wamp.kill(${id}, 'com.example.enough')`), 't');
+  assert.equal(await closed, 'com.example.enough');
+  assert.equal(await sql(`SELECT fox_wamp.kill(${id})`), 'f');
 });
 
 test('realms are worlds of their own', async () => {
