@@ -5,9 +5,13 @@
  * that many of them leave in one write.  lws_write() with LWS_WRITE_HTTP passes bytes
  * to a WebSocket's socket as they are; it is called outside the writable callback
  * unless libwebsockets still holds a partial write, because asking for that callback
- * costs two system calls a time.
+ * costs two system calls a time.  Every write is a number of whole frames and what the
+ * socket does not take of it libwebsockets sends before anything else, so that its own
+ * Pong and Close frames never land inside one of ours; a message longer than a write
+ * leaves as fragments, between which they may.
  *
- * In: a message that arrives whole is handed up where it lies; pieces are joined.
+ * In: libwebsockets hands up a pointer into its read buffer, where the next frame
+ * follows without a gap.  The spare byte that we promise needs a copy.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -16,12 +20,14 @@
 
 #include "net/internal.h"
 
-#define OUT_CHUNK (128 * 1024)
 #define FLUSH_EARLY (64 * 1024)	/* queued bytes that leave before the end of the turn */
 #define FRAME_HEADER_MAX 10
+#define ITEM_COST 16			/* a queued message costs its bytes and this: empty ones are not free */
+#define CLOSE_PATIENCE_MS 1500	/* for what is queued to leave, and for the peer's Close frame */
 #define TAG_MASK ((uintptr_t) 7)
 
-static unsigned char out[LWS_PRE + OUT_CHUNK + FRAME_HEADER_MAX];
+static unsigned char out[LWS_PRE + FOX_OUT_CHUNK];
+static char whole[FOX_RX_SIZE + 1];
 
 /* --- the queue --- */
 
@@ -56,12 +62,19 @@ queue_grow(FoxConn *conn)
 }
 
 static void
+count_queued(FoxConn *conn, ptrdiff_t bytes)
+{
+	conn->queued += (size_t) bytes;
+	conn->net->stats.queued += (uint64_t) bytes;
+}
+
+static void
 queue_drop_first(FoxConn *conn)
 {
 	FoxBytes   *m = untag(conn->queue[conn->first]);
 
-	conn->queued -= m->len;
-	conn->net->stats.queued -= m->len;
+	count_queued(conn, -(ptrdiff_t) (m->len - conn->sent) - ITEM_COST);
+	conn->sent = 0;
 	conn->first = (conn->first + 1) & (conn->cap - 1);
 	conn->count--;
 	fox_bytes_unref(m);
@@ -86,18 +99,17 @@ queue_put(FoxConn *conn, FoxBytes *message, FoxFrame frame)
 		return;
 	}
 	conn->queue[(conn->first + conn->count++) & (conn->cap - 1)] = (uintptr_t) fox_bytes_ref(message) | frame;
-	conn->queued += message->len;
-	conn->net->stats.queued += message->len;
+	count_queued(conn, (ptrdiff_t) message->len + ITEM_COST);
 	mark_dirty(conn);
 }
 
 void
 fox_conn_send(FoxConn *conn, FoxBytes *message, bool binary)
 {
-	if (conn->closing || conn->close_code != 0)
+	if (conn->state != CONN_OPEN)
 		return;
 	queue_put(conn, message, binary ? FRAME_BINARY : FRAME_TEXT);
-	if (conn->queued > FLUSH_EARLY && !lws_partial_buffered(conn->wsi))
+	if (conn->queued > FLUSH_EARLY)
 		fox_conn_flush(conn);
 	if (conn->queued > conn->net->config.out_hard_limit)
 		fox_conn_shut(conn, FOX_CLOSE_SLOW);
@@ -112,11 +124,9 @@ fox_conn_queued(const FoxConn *conn)
 /* --- writing --- */
 
 static size_t
-put_header(unsigned char *p, FoxFrame frame, size_t len)
+put_header(unsigned char *p, unsigned char first, size_t len)
 {
-	static const unsigned char opcodes[] = {[FRAME_TEXT] = 0x81, [FRAME_BINARY] = 0x82, [FRAME_PING] = 0x89};
-
-	p[0] = opcodes[frame];
+	p[0] = first;
 	if (len < 126)
 	{
 		p[1] = (unsigned char) len;
@@ -135,6 +145,41 @@ put_header(unsigned char *p, FoxFrame frame, size_t len)
 	return 10;
 }
 
+/* Moves queued messages into the buffer as frames, as many as fit, and returns their length. */
+static size_t
+join_frames(FoxConn *conn, unsigned char *p)
+{
+	static const unsigned char opcodes[] = {[FRAME_TEXT] = 0x01, [FRAME_BINARY] = 0x02, [FRAME_PING] = 0x09, [FRAME_CLOSE] = 0x08};
+	size_t		n = 0;
+
+	while (conn->count > 0)
+	{
+		uintptr_t	item = conn->queue[conn->first];
+		FoxBytes   *m = untag(item);
+		size_t		left = m->len - conn->sent;
+		unsigned char first = conn->sent == 0 ? opcodes[item & TAG_MASK] : 0;
+
+		if (n + FRAME_HEADER_MAX + left > FOX_OUT_CHUNK)
+		{
+			size_t		part = FOX_OUT_CHUNK - FRAME_HEADER_MAX;
+
+			if (n > 0)
+				break;
+			n = put_header(p, first, part);
+			memcpy(p + n, m->data + conn->sent, part);
+			n += part;
+			conn->sent += (uint32_t) part;
+			count_queued(conn, -(ptrdiff_t) part);
+			break;
+		}
+		n += put_header(p + n, first | 0x80, left);
+		memcpy(p + n, m->data + conn->sent, left);
+		n += left;
+		queue_drop_first(conn);
+	}
+	return n;
+}
+
 static bool
 write_raw(FoxConn *conn, unsigned char *p, size_t n)
 {
@@ -147,95 +192,90 @@ write_raw(FoxConn *conn, unsigned char *p, size_t n)
 	return true;
 }
 
-/* A message larger than the chunk is framed in a buffer of its own; libwebsockets keeps what the socket does not take. */
-static bool
-write_large(FoxConn *conn, FoxBytes *m, FoxFrame frame)
-{
-	unsigned char *p = malloc(LWS_PRE + FRAME_HEADER_MAX + m->len);
-	size_t		n;
-	bool		written;
-
-	if (p == NULL)
-	{
-		fox_conn_shut(conn, FOX_CLOSE_SLOW);
-		return false;
-	}
-	n = put_header(p + LWS_PRE, frame, m->len);
-	memcpy(p + LWS_PRE + n, m->data, m->len);
-	written = write_raw(conn, p + LWS_PRE, n + m->len);
-	free(p);
-	return written;
-}
-
 void
 fox_conn_flush(FoxConn *conn)
 {
-	while (conn->count > 0 && !conn->closing)
+	if (conn->state > CONN_CLOSING)
+		return;
+	while (conn->count > 0)
 	{
-		unsigned char *p = out + LWS_PRE;
-		size_t		n = 0;
-
 		if (lws_partial_buffered(conn->wsi))
-		{
-			lws_callback_on_writable(conn->wsi);
-			return;
-		}
-		while (conn->count > 0)
-		{
-			uintptr_t	item = conn->queue[conn->first];
-			FoxBytes   *m = untag(item);
-			FoxFrame	frame = (FoxFrame) (item & TAG_MASK);
-
-			if (n + FRAME_HEADER_MAX + m->len > OUT_CHUNK)
-			{
-				if (n == 0)
-				{
-					if (!write_large(conn, m, frame))
-						return;
-					queue_drop_first(conn);
-				}
-				break;
-			}
-			n += put_header(p + n, frame, m->len);
-			memcpy(p + n, m->data, m->len);
-			n += m->len;
-			queue_drop_first(conn);
-		}
-		if (n > 0 && !write_raw(conn, p, n))
+			return;				/* it has asked for the writable callback */
+		if (!write_raw(conn, out + LWS_PRE, join_frames(conn, out + LWS_PRE)))
 			return;
 	}
-	if (conn->count == 0 && conn->close_code != 0)
-		lws_callback_on_writable(conn->wsi);	/* the Close frame is sent by libwebsockets */
-	if (conn->count == 0 && conn->cap > 64)
+	if (conn->state == CONN_CLOSING)
+		conn->state = CONN_CLOSED;	/* the peer answers with its own Close frame, or the sweep cuts it */
+	if (conn->cap > 64)
 		queue_clear(conn);		/* an idle connection keeps little */
 }
 
+/* Our stream has ended: what is still queued can not be sent any more. */
+static void
+end_stream(FoxConn *conn, FoxConnState state)
+{
+	if (conn->state == CONN_OPEN)
+		conn->closing_since_ms = uv_now(&conn->net->loop);
+	conn->state = state;
+	fox_list_del(&conn->in_dirty);
+	queue_clear(conn);
+}
+
+/* The Close frame is the last message of the queue. */
 void
 fox_conn_close(FoxConn *conn, int code, const char *reason)
 {
-	if (conn->closing || conn->close_code != 0)
+	char		payload[125] = {(char) (code >> 8), (char) code};
+	size_t		len = reason ? strlen(reason) : 0;
+	FoxBytes   *frame;
+
+	if (conn->state != CONN_OPEN)
 		return;
-	conn->close_code = code;
-	snprintf(conn->close_reason, sizeof(conn->close_reason), "%s", reason ? reason : "");
-	mark_dirty(conn);
+	if (len > sizeof(payload) - 2)
+		for (len = sizeof(payload) - 2; len > 0 && (reason[len] & 0xc0) == 0x80; len--)
+			;					/* not inside a character */
+	if (len > 0)
+		memcpy(payload + 2, reason, len);
+	if (conn->cause == FOX_CLOSE_LOST)
+		conn->cause = FOX_CLOSE_PEER;
+	if ((frame = fox_bytes_new(payload, len + 2)) == NULL)
+	{
+		fox_conn_shut(conn, FOX_CLOSE_PEER);
+		return;
+	}
+	conn->state = CONN_CLOSING;
+	conn->closing_since_ms = uv_now(&conn->net->loop);
+	queue_put(conn, frame, FRAME_CLOSE);
+	fox_bytes_unref(frame);
 }
 
+/* Timeouts are looked at after a socket's event only: libwebsockets has to be woken for them. */
 void
 fox_conn_shut(FoxConn *conn, FoxCloseCause cause)
 {
-	if (conn->closing)
+	if (conn->state == CONN_CUT)
 		return;
-	conn->closing = true;
-	conn->cause = cause;
+	if (conn->cause == FOX_CLOSE_LOST)
+		conn->cause = cause;
 	if (cause == FOX_CLOSE_SLOW)
 		conn->net->stats.slow_cut++;
+	end_stream(conn, CONN_CUT);
 	lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+	lws_cancel_service(conn->net->context);
 }
 
+/* libwebsockets gives what it has read already only when it is woken. */
 void
 fox_conn_pause(FoxConn *conn, bool paused)
 {
+	if (conn->paused == paused || conn->state == CONN_CUT)
+		return;
+	conn->paused = paused;
+	conn->ping_sent = false;
+	conn->last_in_ms = uv_now(&conn->net->loop);
 	lws_rx_flow_control(conn->wsi, paused ? 0 : 1);
+	if (!paused)
+		lws_cancel_service(conn->net->context);
 }
 
 /* --- pings --- */
@@ -246,7 +286,13 @@ fox_conn_sweep(FoxConn *conn, uint64_t now_ms)
 	const FoxNetConfig *config = &conn->net->config;
 	FoxBytes   *empty;
 
-	if (config->ping_interval_ms <= 0 || conn->closing)
+	if (conn->state != CONN_OPEN)
+	{
+		if (now_ms - conn->closing_since_ms >= CLOSE_PATIENCE_MS)
+			fox_conn_shut(conn, FOX_CLOSE_LOST);
+		return;
+	}
+	if (config->ping_interval_ms <= 0 || conn->paused)
 		return;
 	if (conn->ping_sent)
 	{
@@ -282,33 +328,26 @@ too_big(FoxConn *conn)
 }
 
 static void
-deliver(FoxConn *conn, char *data, size_t len, bool binary)
-{
-	if (conn->close_code == 0)
-		conn->net->handler.message(conn->gate, data, len, binary);
-}
-
-static void
-receive(FoxConn *conn, char *in, size_t len)
+receive(FoxConn *conn, const char *in, size_t len)
 {
 	struct lws *wsi = conn->wsi;
+	const FoxNet *net = conn->net;
 	bool		final = lws_is_final_fragment(wsi);
 
 	heard(conn);
 	conn->net->stats.bytes_in += len;
-	if (conn->closing || conn->close_code != 0)
+	if (conn->state != CONN_OPEN)
 		return;
-	if (conn->join == NULL && final && lws_is_first_fragment(wsi))
-	{
-		if (len > conn->net->config.max_message_size)
-			too_big(conn);
-		else
-			deliver(conn, in ? in : "", len, lws_frame_is_binary(wsi));
-		return;
-	}
-	if (conn->join_len + len > conn->net->config.max_message_size)
+	if (conn->join_len + len > net->config.max_message_size)
 	{
 		too_big(conn);
+		return;
+	}
+	if (conn->join == NULL && final && lws_is_first_fragment(wsi) && len < sizeof(whole))
+	{
+		if (len > 0)
+			memcpy(whole, in, len);
+		net->handler.message(conn->gate, whole, len, lws_frame_is_binary(wsi));
 		return;
 	}
 	if (conn->join_cap - conn->join_len < len + 1)
@@ -331,7 +370,7 @@ receive(FoxConn *conn, char *in, size_t len)
 	conn->join_len += len;
 	if (final)
 	{
-		deliver(conn, conn->join, conn->join_len, lws_frame_is_binary(wsi));
+		net->handler.message(conn->gate, conn->join, conn->join_len, lws_frame_is_binary(wsi));
 		free(conn->join);
 		conn->join = NULL;
 		conn->join_len = conn->join_cap = 0;
@@ -400,6 +439,7 @@ opened(FoxNet *net, struct lws *wsi, FoxConn *conn)
 	conn->gate = net->handler.open(net->handler.ctx, conn, &info);
 	if (conn->gate == NULL)
 	{
+		end_stream(conn, CONN_CUT);
 		net->stats.refused++;
 		return -1;
 	}
@@ -417,17 +457,13 @@ closed(FoxConn *conn)
 	if (gate == NULL)
 		return;
 	conn->gate = NULL;
-	conn->closing = true;
+	end_stream(conn, CONN_CUT);
 	fox_list_del(&conn->in_net);
-	fox_list_del(&conn->in_dirty);
-	queue_clear(conn);
 	free(conn->join);
 	conn->join = NULL;
 	conn->net->stats.connections--;
 	if (conn->net->shutting_down)
 		conn->cause = FOX_CLOSE_SHUTDOWN;
-	else if (conn->cause == FOX_CLOSE_LOST && conn->orderly)
-		conn->cause = FOX_CLOSE_PEER;
 	conn->net->handler.close(gate, conn->cause);
 }
 
@@ -448,19 +484,16 @@ fox_conn_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 			heard(conn);
 			break;
 		case LWS_CALLBACK_SERVER_WRITEABLE:
-			if (conn->gate == NULL || conn->closing)
+			if (conn->gate == NULL || conn->state == CONN_CUT)
 				return -1;
 			fox_conn_flush(conn);
-			if (conn->count == 0 && conn->close_code != 0 && !lws_partial_buffered(wsi))
-			{
-				conn->orderly = true;
-				lws_close_reason(wsi, (enum lws_close_status) conn->close_code,
-								 (unsigned char *) conn->close_reason, strlen(conn->close_reason));
-				return -1;
-			}
 			break;
 		case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
-			conn->orderly = true;
+			if (conn->gate == NULL || conn->state > CONN_CLOSING)
+				return -1;		/* it answers our Close frame: do not answer that */
+			if (conn->cause == FOX_CLOSE_LOST)
+				conn->cause = FOX_CLOSE_PEER;
+			end_stream(conn, CONN_CLOSED);
 			break;
 		case LWS_CALLBACK_CLOSED:
 			closed(conn);

@@ -20,18 +20,40 @@ struct FoxNet
 	FoxNode		conns;
 	FoxNode		dirty;			/* have something to send or to close */
 	FoxNetStats stats;
+	int			sockets;		/* accepted and not yet gone, handshakes included */
+	int			max_sockets;	/* what the descriptor limit allows */
 	bool		shutting_down;
 	uint64_t	log_second;		/* libwebsockets' messages are limited in rate */
 	int			log_count;
 };
+
+#define FOX_RX_SIZE 2048		/* a longer message arrives in pieces; every connection owns that much */
+#define FOX_OUT_CHUNK (128 * 1024)	/* most that one write takes */
 
 /* What a queued message is; kept in the low bits of its pointer. */
 typedef enum FoxFrame
 {
 	FRAME_TEXT,
 	FRAME_BINARY,
-	FRAME_PING
+	FRAME_PING,
+	FRAME_CLOSE
 } FoxFrame;
+
+/*
+ * Where a connection stands.  It only ever moves down this list:
+ *
+ *   OPEN     -> CLOSING   fox_conn_close()
+ *   CLOSING  -> CLOSED    the queue is sent, our Close frame at its end
+ *   OPEN, CLOSING -> CLOSED   the peer's Close frame came
+ *   any      -> CUT       too slow, dead, broken, or CLOSING and CLOSED for too long
+ */
+typedef enum FoxConnState
+{
+	CONN_OPEN,
+	CONN_CLOSING,				/* what is queued is still sent, nothing more is queued or delivered */
+	CONN_CLOSED,				/* nothing may be written: our stream has ended */
+	CONN_CUT					/* libwebsockets frees it soon */
+} FoxConnState;
 
 struct FoxConn
 {
@@ -44,17 +66,17 @@ struct FoxConn
 	uint32_t	first;
 	uint32_t	count;
 	uint32_t	cap;			/* a power of two, or 0 */
-	size_t		queued;			/* bytes */
+	uint32_t	sent;			/* bytes of the first message that have left in fragments */
+	size_t		queued;			/* bytes, see ITEM_COST */
 	char	   *join;			/* a message of which more is to come */
 	size_t		join_len;
 	size_t		join_cap;
 	uint64_t	last_in_ms;
+	uint64_t	closing_since_ms;
 	bool		ping_sent;
-	bool		closing;		/* nothing more is queued or delivered */
-	bool		orderly;		/* a Close frame was sent or seen */
+	bool		paused;
+	FoxConnState state;
 	FoxCloseCause cause;
-	int			close_code;
-	char		close_reason[64];
 };
 
 /* --- conn.c --- */

@@ -15,40 +15,92 @@
 
 #include "net/internal.h"
 
+#define SUBPROTOCOL "wamp.2.json"
+
+/* libwebsockets' own pings know nothing of ours and of paused connections: none. */
+static const lws_retry_bo_t no_pings;
+
+static bool
+names_subprotocol(struct lws *wsi)
+{
+	char		list[256];
+	char	   *rest = list;
+	char	   *item;
+
+	if (lws_hdr_copy(wsi, list, sizeof(list), WSI_TOKEN_PROTOCOL) <= 0)
+		return false;
+	while ((item = strsep(&rest, ", \t")) != NULL)
+		if (strcmp(item, SUBPROTOCOL) == 0)
+			return true;
+	return false;
+}
+
+/* True: the connection may serve another request.  A body that came with this one is not read. */
+static bool
+http_answer(struct lws *wsi, unsigned status, const char *text)
+{
+	unsigned char buf[LWS_PRE + 512];
+	unsigned char *start = buf + LWS_PRE;
+	unsigned char *p = start;
+	unsigned char *end = buf + sizeof(buf) - 1;
+	size_t		len = strlen(text);
+	bool		get = lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0;
+
+	if (lws_add_http_common_headers(wsi, status, "text/plain", len, &p, end) ||
+		lws_finalize_write_http_header(wsi, start, &p, end) || !get)
+		return false;
+	memcpy(start, text, len);
+	return lws_write(wsi, start, len, LWS_WRITE_HTTP_FINAL) == (int) len;
+}
+
 /* Plain HTTP: there is nothing here for a browser yet; a WebSocket must name a subprotocol. */
 static int
 http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
-	FoxNet	   *net;
+	FoxNet	   *net = lws_context_user(lws_get_context(wsi));
 
 	switch (reason)
 	{
 		case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
-			net = lws_context_user(lws_get_context(wsi));
-			if (net->stats.connections >= (uint64_t) net->config.max_connections)
+			if (net->stats.connections >= (uint64_t) net->config.max_connections ||
+				net->sockets >= net->max_sockets)
 			{
 				net->stats.refused++;
 				return 1;
 			}
 			return 0;
-		case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
-			net = lws_context_user(lws_get_context(wsi));
+		case LWS_CALLBACK_WSI_CREATE:
+			net->sockets++;
+			return 0;
+		case LWS_CALLBACK_WSI_DESTROY:
+			net->sockets--;
+			return 0;
+		case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+			if (in != NULL && strcasecmp(in, "websocket") == 0 && names_subprotocol(wsi))
+				return 0;
 			net->stats.refused++;
-			lws_return_http_status(wsi, HTTP_STATUS_BAD_REQUEST, "the subprotocol must be wamp.2.json");
+			return http_answer(wsi, HTTP_STATUS_BAD_REQUEST, "fox_wamp: ask for the WebSocket subprotocol " SUBPROTOCOL "\n") ? 1 : -1;
+		case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
+			/* The list has ours, but libwebsockets took the name of this protocol, which stands before it. */
+			net->stats.refused++;
 			return -1;
 		case LWS_CALLBACK_HTTP:
-			if (lws_return_http_status(wsi, HTTP_STATUS_NOT_FOUND, "fox_wamp: WebSocket endpoint") < 0 ||
+			if (!http_answer(wsi, HTTP_STATUS_NOT_FOUND, "fox_wamp: WebSocket endpoint\n") ||
 				lws_http_transaction_completed(wsi))
 				return -1;
 			return 0;
+		case LWS_CALLBACK_RAW_ADOPT:
+			return -1;			/* not HTTP */
 		default:
 			return lws_callback_http_dummy(wsi, reason, user, in, len);
 	}
 }
 
+/* Without tx_packet_size no write would take more than rx_buffer_size bytes. */
 static const struct lws_protocols protocols[] = {
 	{.name = "http", .callback = http_callback, .rx_buffer_size = 1024},
-	{.name = "wamp.2.json", .callback = fox_conn_callback, .per_session_data_size = sizeof(FoxConn), .rx_buffer_size = 2048},
+	{.name = SUBPROTOCOL, .callback = fox_conn_callback, .per_session_data_size = sizeof(FoxConn),
+	.rx_buffer_size = FOX_RX_SIZE, .tx_packet_size = FOX_OUT_CHUNK},
 	{0}
 };
 
@@ -94,8 +146,11 @@ listen_on(FoxNet *net, const char *address, char *err, size_t errlen)
 	info.port = net->config.port;
 	info.iface = address;
 	info.protocols = protocols;
-	info.options = LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND;
+	info.options = LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND | LWS_SERVER_OPTION_FALLBACK_TO_APPLY_LISTEN_ACCEPT_CONFIG;
+	info.listen_accept_role = "raw-skt";
+	info.listen_accept_protocol = "http";
 	info.timeout_secs = 10;
+	info.retry_and_idle_policy = &no_pings;
 	info.ka_time = 60;
 	info.ka_probes = 3;
 	info.ka_interval = 10;

@@ -11,6 +11,8 @@
 #include "net/internal.h"
 
 #define LOG_PER_SECOND 5
+#define HANDSHAKES_MAX 256		/* sockets that are not a connection yet, beside max_connections */
+#define OTHER_DESCRIPTORS 1280	/* max_files_per_process and some */
 
 static FoxNet *logging_net;		/* libwebsockets' log has no context of its own */
 
@@ -34,7 +36,7 @@ lws_log(int level, const char *line)
 	if (net->log_count++ >= LOG_PER_SECOND)
 		return;
 	snprintf(text, sizeof(text), "libwebsockets: %.*s", (int) strcspn(line, "\n"), line);
-	net->handler.log(net->handler.ctx, level == LLL_ERR ? 2 : 0, text);
+	net->handler.log(net->handler.ctx, level == LLL_ERR ? 2 : 1, text);
 }
 
 /* --- life --- */
@@ -49,18 +51,28 @@ sweep(uv_timer_t *timer)
 		fox_conn_sweep(fox_container(FoxConn, in_net, n), now);
 }
 
-/* As many descriptors as the administrator allows; the default soft limit is 1,024. */
+/*
+ * Sets the soft limit of descriptors to what the connections need and returns how
+ * many sockets that allows.  libwebsockets finds a connection by its descriptor in
+ * one step only while its own limit is the process's: given a smaller one it searches.
+ * Others (files, the server's pipes) need descriptors too: accept() at the limit would
+ * fail in a loop, so that the last ones are never given to sockets.
+ */
 static int
-raise_descriptor_limit(int wanted)
+set_descriptor_limit(int max_connections)
 {
+	rlim_t		wanted = (rlim_t) max_connections + HANDSHAKES_MAX + OTHER_DESCRIPTORS;
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return wanted;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-	getrlimit(RLIMIT_NOFILE, &limit);
-	return limit.rlim_cur != RLIM_INFINITY && (rlim_t) wanted > limit.rlim_cur ? (int) limit.rlim_cur : wanted;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+	{
+		limit.rlim_cur = limit.rlim_max != RLIM_INFINITY && limit.rlim_max < wanted ? limit.rlim_max : wanted;
+		setrlimit(RLIMIT_NOFILE, &limit);
+		getrlimit(RLIMIT_NOFILE, &limit);
+		if (limit.rlim_cur < wanted)
+			return (int) (limit.rlim_cur > 2 * OTHER_DESCRIPTORS ? limit.rlim_cur - OTHER_DESCRIPTORS : limit.rlim_cur / 2);
+	}
+	return max_connections + HANDSHAKES_MAX;
 }
 
 static void
@@ -95,6 +107,7 @@ fox_net_create(const FoxNetConfig *config, const FoxNetHandler *handler, char *e
 	}
 	net->config = *config;
 	net->handler = *handler;
+	net->max_sockets = set_descriptor_limit(config->max_connections);
 	fox_list_init(&net->conns);
 	fox_list_init(&net->dirty);
 	logging_net = net;
@@ -105,7 +118,6 @@ fox_net_create(const FoxNetConfig *config, const FoxNetHandler *handler, char *e
 	info.foreign_loops = loops;
 	info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
 	info.user = net;
-	info.fd_limit_per_thread = (unsigned) raise_descriptor_limit(config->max_connections + 64);
 	info.pt_serv_buf_size = 65536;
 	info.max_http_header_pool = 1024;
 	net->context = lws_create_context(&info);

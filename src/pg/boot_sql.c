@@ -124,7 +124,7 @@ report_will(const FoxStoreItem *item)
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 				 errmsg("fox_wamp could not apply the will of topic \"%.*s\": its row is locked",
 						(int) item->write.topic.len, item->write.topic.ptr),
-				 errhint("End the transaction that holds it, then SELECT fox_wamp.restart().")));
+				 errdetail("It is tried again every few seconds.")));
 	else if (item->outcome == FOX_OUTCOME_REFUSED && item->why != FOX_REFUSED_CONDITION)
 		ereport(WARNING,
 				(errcode(ERRCODE_DATA_EXCEPTION),
@@ -132,16 +132,20 @@ report_will(const FoxStoreItem *item)
 						(int) item->write.topic.len, item->write.topic.ptr, item->text ? item->text : "unknown error")));
 }
 
-/* True: there may be more. */
+/* True: there may be more.  Without patience what is locked is left for the next time, silently. */
 static bool
-apply_wills(uint64 boot_id)
+apply_wills(uint64 boot_id, int patience)
 {
-	MemoryContext memory = AllocSetContextCreate(TopMemoryContext, "fox_wamp wills", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext saved = MemoryContextSwitchTo(memory);
-	int			patience = WILL_PATIENCE;
+	static MemoryContext memory = NULL;
+	MemoryContext saved = CurrentMemoryContext;
+	bool		complain = patience > 0;
 	FoxStoreItem *items;
-	int			n = read_wills(boot_id, memory, &items);
+	int			n;
 
+	if (memory == NULL)
+		memory = AllocSetContextCreate(TopMemoryContext, "fox_wamp wills", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextReset(memory);
+	n = read_wills(boot_id, memory, &items);
 	MemoryContextSwitchTo(memory);
 	for (int from = 0; from < n; from += WILL_BATCH)
 	{
@@ -156,11 +160,12 @@ apply_wills(uint64 boot_id)
 			/* The start of the router waits a little, not for ever. */
 			while (items[i].outcome == FOX_OUTCOME_SLOW && patience-- > 0)
 				fox_store_batch(items + i, 1, true);
-			report_will(items + i);
+			if (complain)
+				report_will(items + i);
 		}
 	}
 	MemoryContextSwitchTo(saved);
-	MemoryContextDelete(memory);
+	MemoryContextReset(memory);
 	return n >= WILL_PORTION && patience > 0;
 }
 
@@ -193,11 +198,17 @@ fox_boot_clear(uint64 boot_id)
 		fox_spi(&forget, "DELETE FROM fox_wamp.registration", 0, NULL);
 		fox_store_commit();
 	}
-	while (apply_wills(boot_id))
+	while (apply_wills(boot_id, WILL_PATIENCE))
 		CHECK_FOR_INTERRUPTS();
 	drop_orphans(boot_id);
 	while (fox_upkeep_expire())
 		CHECK_FOR_INTERRUPTS();
+}
+
+void
+fox_boot_sweep(uint64 boot_id)
+{
+	(void) apply_wills(boot_id, 0);
 }
 
 /* --- loading --- */

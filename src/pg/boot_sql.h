@@ -11,6 +11,13 @@
 /* Applies the wills of sessions that are no more, deletes what has expired, empties fox_wamp.registration. */
 extern void fox_boot_clear(uint64 boot_id);
 
+/*
+ * Applies wills that are still open.  While a router runs they are those of
+ * backends that ended without its hearing of it (they outlived another router), and
+ * of rows that were locked at the start.
+ */
+extern void fox_boot_sweep(uint64 boot_id);
+
 typedef struct FoxBootSink
 {
 	void		(*setting) (const char *name, const char *value);

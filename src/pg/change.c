@@ -303,6 +303,8 @@ fox_wamp_retained_trigger(PG_FUNCTION_ARGS)
 	TriggerData *data = trigger_data(fcinfo, N_RETAINED_COLUMNS);
 	TupleDesc	desc = RelationGetDescr(data->tg_relation);
 
+	if (context_set && context.quiet)
+		return PointerGetDatum(NULL);
 	if (TRIGGER_FIRED_BY_TRUNCATE(data->tg_event))
 		truncated();
 	else if (TRIGGER_FIRED_BY_INSERT(data->tg_event))

@@ -42,6 +42,7 @@
 #define SYSTEM_LOCK_TIMEOUT 10	/* ms */
 #define SLOW_LOCK_TIMEOUT 200	/* ms; then another topic has its turn */
 #define EXPIRE_MS 1000
+#define SWEEP_MS 5000
 #define RETRY_MS 100
 #define ROWS_BYTES 65536
 
@@ -279,6 +280,12 @@ expire(void *arg)
 	*(bool *) arg = fox_upkeep_expire();
 }
 
+static void
+sweep(void *arg pg_attribute_unused())
+{
+	fox_boot_sweep(lane->boot_id);
+}
+
 /* A lock that somebody holds for a moment is waited out; then the rows are given up. */
 static void
 run_rows(void (*fn) (void *), FoxWire *rows, const char *what)
@@ -373,6 +380,7 @@ attach(Datum main_arg)
 static void
 upkeep(TimestampTz *last_expire)
 {
+	static TimestampTz last_sweep = 0;
 	TimestampTz now = GetCurrentTimestamp();
 	bool		more = false;
 
@@ -382,6 +390,12 @@ upkeep(TimestampTz *last_expire)
 	(void) guarded(expire, &more, "delete expired values", true);
 	if (more)
 		*last_expire = 0;
+	/* Before the load the clearing at the start has yet to be done. */
+	if (load_id == 0 && TimestampDifferenceExceeds(last_sweep, now, SWEEP_MS))
+	{
+		last_sweep = now;
+		(void) guarded(sweep, NULL, "apply wills", true);
+	}
 	(void) pgstat_report_stat(false);
 }
 

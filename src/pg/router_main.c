@@ -13,7 +13,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/pg_namespace.h"
+#include "catalog/namespace.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -23,8 +23,8 @@
 #include "storage/latch.h"
 #include "tcop/tcopprot.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 
 #include "pg/ask.h"
 #include "pg/compat.h"
@@ -93,10 +93,14 @@ on_setting(void *ctx, const char *name, const char *value)
 
 /* --- catalog --- */
 
+static Oid	retained_oid = InvalidOid;
+
+/* DROP EXTENSION drops the table; this process holds no lock that would tell it sooner. */
 static void
-namespace_changed(Datum arg, int cacheid, uint32 hash)
+relation_changed(Datum arg, Oid relation)
 {
-	extension_may_be_gone = true;
+	if (relation == retained_oid || !OidIsValid(relation))
+		extension_may_be_gone = true;
 }
 
 static bool
@@ -106,6 +110,8 @@ extension_exists(void)
 
 	StartTransactionCommand();
 	exists = OidIsValid(get_extension_oid("fox_wamp", true));
+	if (exists)
+		retained_oid = get_relname_relid("retained", get_namespace_oid("fox_wamp", false));
 	CommitTransactionCommand();
 	return exists;
 }
@@ -378,7 +384,7 @@ fox_wamp_router_main(Datum arg)
 		pg_atomic_write_u32(&slot->state, FOX_SLOT_STOPPING);
 		proc_exit(0);
 	}
-	CacheRegisterSyscacheCallback(NAMESPACEOID, namespace_changed, (Datum) 0);
+	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
 	pgstat_report_activity(STATE_RUNNING, "routing");
 	start_up();
 	loop();
