@@ -1,7 +1,7 @@
 /*
  * sync.c - publishes that do not end at once: stored ones, and ones that wait.
  *
- *      publish ──► HELD ──(the session's write is done)──┐
+ *      publish ──► HELD ──(stored, or no write in flight)┐
  *         │                                              ▼
  *         ├──(watch, does not fit by the copy)──► WAITING ──(fits)──► INFLIGHT ──► done
  *         └──────────────────────────────────────────────────────────▲   │
@@ -83,13 +83,19 @@ pending_free(FoxPending *w)
 
 /* --- the session's order --- */
 
+/*
+ * Stored publishes of a session go one behind the other into the lane, which keeps
+ * their order; one that is not stored waits until they are done.
+ */
 static void
 release_held(FoxSession *s)
 {
-	while (s->writes == 0 && !fox_list_empty(&s->held))
+	while (!fox_list_empty(&s->held))
 	{
 		FoxPending *w = fox_container(FoxPending, in_order, s->held.next);
 
+		if (!w->p.retain && s->writes > 0)
+			break;
 		fox_list_del(&w->in_order);
 		if (w->p.retain)
 			sync_send(w);

@@ -47,10 +47,12 @@ http_answer(struct lws *wsi, unsigned status, const char *text)
 	bool		get = lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0;
 
 	if (lws_add_http_common_headers(wsi, status, "text/plain", len, &p, end) ||
-		lws_finalize_write_http_header(wsi, start, &p, end) || !get)
+		(!get && lws_add_http_header_by_token(wsi, WSI_TOKEN_CONNECTION, (const unsigned char *) "close", 5, &p, end)) ||
+		lws_finalize_write_http_header(wsi, start, &p, end) ||
+		lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) > 0)
 		return false;
 	memcpy(start, text, len);
-	return lws_write(wsi, start, len, LWS_WRITE_HTTP_FINAL) == (int) len;
+	return lws_write(wsi, start, len, LWS_WRITE_HTTP_FINAL) == (int) len && get;
 }
 
 /* Plain HTTP: there is nothing here for a browser yet; a WebSocket must name a subprotocol. */
