@@ -92,6 +92,8 @@ struct FoxSession
 	FoxNode		pendings;		/* writes in flight and waiting publishes */
 	FoxNode		held;			/* publishes that wait for a retained one */
 	uint32_t	writes;			/* in flight, waiters not counted */
+	uint32_t	held_count;
+	bool		releasing;		/* release_held is at work: no need to enter it again */
 	uint32_t	waiting;
 	FoxIdMap	calls;			/* as caller: request → FoxCall */
 	FoxIdMap	invocations;	/* as callee: invocation → FoxCall */

@@ -90,6 +90,9 @@ pending_free(FoxPending *w)
 static void
 release_held(FoxSession *s)
 {
+	if (s->releasing)
+		return;					/* a write that is refused at once comes back here */
+	s->releasing = true;
 	while (!fox_list_empty(&s->held))
 	{
 		FoxPending *w = fox_container(FoxPending, in_order, s->held.next);
@@ -97,6 +100,7 @@ release_held(FoxSession *s)
 		if (!w->p.retain && s->writes > 0)
 			break;
 		fox_list_del(&w->in_order);
+		s->held_count--;
 		if (w->p.retain)
 			sync_send(w);
 		else
@@ -105,6 +109,7 @@ release_held(FoxSession *s)
 			pending_free(w);
 		}
 	}
+	s->releasing = false;
 }
 
 static void
@@ -297,10 +302,14 @@ fox_sync_publish(FoxSession *s, const FoxPublish *p)
 		fox_publish_now(s, p);
 		return;
 	}
-	if ((w = fox_pending_new(s->realm, s, p)) == NULL)
+	if ((!p->watch && s->held_count >= s->realm->router->config.waiter_limit) ||
+		(w = fox_pending_new(s->realm, s, p)) == NULL)
 	{
 		if (p->acknowledge)
-			fox_session_fail(s, FOX_REQ_PUBLISH, p->request, FOX_ERR_UNAVAILABLE, "out of memory");
+			fox_session_fail(s, FOX_REQ_PUBLISH, p->request, FOX_ERR_UNAVAILABLE,
+							 "too many publishes wait behind a stored one");
+		else
+			s->realm->router->stats.publishes_refused++;
 		return;
 	}
 	if (p->watch)
@@ -310,6 +319,7 @@ fox_sync_publish(FoxSession *s, const FoxPublish *p)
 	}
 	w->state = FOX_PENDING_HELD;
 	fox_list_push(&s->held, &w->in_order);
+	s->held_count++;
 	release_held(s);
 }
 

@@ -280,11 +280,12 @@ fox_conn_pause(FoxConn *conn, bool paused)
 
 /* --- pings --- */
 
+/* The ping has a payload, since libwebsockets keeps the answer to an empty one to itself. */
 void
 fox_conn_sweep(FoxConn *conn, uint64_t now_ms)
 {
 	const FoxNetConfig *config = &conn->net->config;
-	FoxBytes   *empty;
+	FoxBytes   *ping;
 
 	if (conn->state != CONN_OPEN)
 	{
@@ -303,11 +304,11 @@ fox_conn_sweep(FoxConn *conn, uint64_t now_ms)
 		}
 		return;
 	}
-	if (now_ms - conn->last_in_ms < (uint64_t) config->ping_interval_ms || (empty = fox_bytes_new("", 0)) == NULL)
+	if (now_ms - conn->last_in_ms < (uint64_t) config->ping_interval_ms || (ping = fox_bytes_new("fox", 3)) == NULL)
 		return;
 	conn->ping_sent = true;
-	queue_put(conn, empty, FRAME_PING);
-	fox_bytes_unref(empty);
+	queue_put(conn, ping, FRAME_PING);
+	fox_bytes_unref(ping);
 }
 
 static void

@@ -176,7 +176,11 @@ fox_listen(FoxNet *net, char *err, size_t errlen)
 	char	   *item;
 	bool		any = false;
 
-	snprintf(list, sizeof(list), "%s", net->config.listen_addresses);
+	if (snprintf(list, sizeof(list), "%s", net->config.listen_addresses) >= (int) sizeof(list))
+	{
+		snprintf(err, errlen, "fox_wamp.listen_addresses is too long");
+		return false;
+	}
 	while ((item = strsep(&rest, ",")) != NULL)
 	{
 		item += strspn(item, " \t");

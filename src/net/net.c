@@ -12,7 +12,7 @@
 
 #define LOG_PER_SECOND 5
 #define HANDSHAKES_MAX 256		/* sockets that are not a connection yet, beside max_connections */
-#define OTHER_DESCRIPTORS 1280	/* max_files_per_process and some */
+#define OTHER_DESCRIPTORS 512	/* this process opens few files beside its sockets */
 
 static FoxNet *logging_net;		/* libwebsockets' log has no context of its own */
 
