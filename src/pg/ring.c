@@ -266,6 +266,18 @@ report_lost(void)
 	lost = true;
 }
 
+/*
+ * Wakes the router, unless it has said that it looks by itself: a signal per commit
+ * costs more than the commit's share of the ring.
+ */
+static void
+ring_the_bell(FoxRingHeader *r)
+{
+	pg_memory_barrier();		/* our entries before the flag; the router does it the other way round */
+	if (pg_atomic_read_u32(&r->reader_looks) == 0)
+		fox_shmem_wake(ring_slot);
+}
+
 /* --- the transaction --- */
 
 static void
@@ -323,7 +335,7 @@ resolve(FoxEntryState state)
 	}
 	if (state == FOX_ENTRY_COMMITTED && lost)
 		pg_atomic_fetch_add_u64(&r->gaps, 1);
-	fox_shmem_wake(ring_slot);
+	ring_the_bell(r);
 }
 
 static void
@@ -506,6 +518,6 @@ fox_ring_put_now(const FoxChange *change)
 	placed = place_entries(r, &c, 1, FOX_ENTRY_COMMITTED);
 	pfree(c);
 	if (placed)
-		fox_shmem_wake(ring_slot);
+		ring_the_bell(r);
 	return placed;
 }

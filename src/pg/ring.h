@@ -38,4 +38,11 @@ extern void fox_ring_withdraw(void);	/* router end */
  */
 extern int	fox_ring_drain(void (*fn) (void *ctx, const FoxChange *change), void *ctx, int max, int *blocking_pid);
 
+/*
+ * The router says whether it will drain again within a millisecond by itself, so that
+ * commits need not wake it.  After taking that back it must drain once more before it
+ * sleeps.
+ */
+extern void fox_ring_reader_looks(bool looks);
+
 #endif

@@ -204,3 +204,14 @@ fox_ring_drain(void (*fn) (void *ctx, const FoxChange *change), void *ctx, int m
 	}
 	return n;
 }
+
+void
+fox_ring_reader_looks(bool looks)
+{
+	FoxRingHeader *r = fox_ring_mapped();
+
+	if (r == NULL)
+		return;
+	pg_atomic_write_u32(&r->reader_looks, looks);
+	pg_memory_barrier();
+}

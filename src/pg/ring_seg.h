@@ -42,6 +42,7 @@ typedef struct FoxRingHeader
 	pg_atomic_uint64 head;		/* next position to be taken */
 	pg_atomic_uint64 tail;		/* first position not yet handed to the router's core */
 	pg_atomic_uint64 gaps;		/* transactions that committed with entries left out */
+	pg_atomic_uint32 reader_looks;	/* the router looks by itself within a millisecond: no need to wake it */
 	FoxMail		mail[FOX_ASK_SLOTS];
 } FoxRingHeader;
 

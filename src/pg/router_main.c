@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
+#include "portability/instr_time.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -39,6 +40,8 @@
 #define DRAIN_PER_TURN 1000
 #define PORT_RETRY_MS 1000
 #define LAST_WRITES_MS 1000
+#define LOOK_US 1000
+#define FAST_ENTRIES 4			/* in that time */
 
 PGDLLEXPORT void fox_wamp_router_main(Datum arg);
 
@@ -49,6 +52,7 @@ static bool loaded = false;
 static bool extension_may_be_gone = false;
 static bool port_warned = false;
 static TimestampTz next_port_try = 0;
+static int	drained = 0;			/* entries since the ring's rate was last judged */
 
 /* --- what comes from the server's side --- */
 
@@ -215,7 +219,39 @@ drain(void)
 {
 	int			blocking_pid;
 
-	(void) fox_ring_drain(on_change, NULL, DRAIN_PER_TURN, &blocking_pid);
+	drained += fox_ring_drain(on_change, NULL, DRAIN_PER_TURN, &blocking_pid);
+}
+
+/*
+ * While commits come fast the router looks into the ring every millisecond by itself,
+ * and they do not wake it; at a low rate each one does, for the sake of latency.
+ */
+static long
+watch_ring(long wait)
+{
+	static bool looks = false;
+	static instr_time since;
+	instr_time	now;
+	instr_time	passed;
+
+	INSTR_TIME_SET_CURRENT(now);
+	passed = now;
+	INSTR_TIME_SUBTRACT(passed, since);
+	if (INSTR_TIME_GET_MICROSEC(passed) >= LOOK_US)
+	{
+		bool		fast = drained >= FAST_ENTRIES;
+
+		since = now;
+		drained = 0;
+		if (fast != looks)
+		{
+			looks = fast;
+			fox_ring_reader_looks(looks);
+			if (!looks)
+				drain();
+		}
+	}
+	return looks && (wait < 0 || wait > 1) ? 1 : wait;
 }
 
 static bool
@@ -288,6 +324,7 @@ turn(void)
 		if (net_wait >= 0 && (wait < 0 || net_wait < wait))
 			wait = net_wait;
 	}
+	wait = watch_ring(wait);
 	return more ? 0 : wait;
 }
 

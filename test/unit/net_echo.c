@@ -1,6 +1,6 @@
 /*
- * net_echo.c - src/net/ alone, for test/unit/net_test.js: an echo server that waits for
- * its loop as the router does, with poll() on fox_net_fd().
+ * net_echo.c - src/net/ alone, to be driven by hand or by a script: an echo server that
+ * waits for its loop as the router does, with poll() on fox_net_fd().
  *
  *   net_echo PORT [ADDRESSES [PING_INTERVAL_MS [PING_TIMEOUT_MS [MAX_CONNECTIONS]]]]
  *
@@ -39,6 +39,7 @@ typedef struct Peer
 
 static FoxNet *net;
 static FoxNode peers;
+static int	waiting;			/* peers with something to do later */
 static bool stop;
 static int	closes[FOX_CLOSE_SHUTDOWN + 1];
 
@@ -153,6 +154,7 @@ on_message(void *gate, char *data, size_t len, bool binary)
 			/* FALLTHROUGH */
 		case 'D':
 		case 'F':
+			waiting += p->later == 0;
 			p->later = data[0];
 			p->amount = data[0] == 'P' ? now_ms() + atol(rest) : atol(rest);
 			break;
@@ -173,6 +175,7 @@ on_close(void *gate, FoxCloseCause cause)
 	Peer	   *p = gate;
 
 	closes[cause]++;
+	waiting -= p->later != 0;
 	fox_list_del(&p->node);
 	free(p);
 	/* A session that ends may publish: to others, while this one is being closed. */
@@ -190,10 +193,14 @@ on_log(void *ctx, int level, const char *text)
 static void
 outside_turn(void)
 {
+	if (waiting == 0)
+		return;
 	fox_list_each(node, &peers)
 	{
 		Peer	   *p = fox_container(Peer, node, node);
 
+		if (p->later == 0)
+			continue;
 		if (p->later == 'D')
 			fox_conn_close(p->conn, 4001, "from outside");
 		else if (p->later == 'F')
@@ -206,6 +213,7 @@ outside_turn(void)
 			fox_conn_pause(p->conn, false);
 		}
 		p->later = 0;
+		waiting--;
 	}
 	fox_net_flush(net);
 }
