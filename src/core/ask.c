@@ -178,6 +178,24 @@ ask_waiters(FoxRouter *r, uint64_t ask)
 	r->ports.answer(r->ports.ctx, ask, FOX_ABSENT, true);
 }
 
+typedef struct StatRows
+{
+	FoxRouter  *router;
+	uint64_t	ask;
+	FoxBuf		row;
+} StatRows;
+
+static void
+put_stat(void *arg, const char *name, uint64_t value)
+{
+	StatRows   *rows = arg;
+
+	put_text(&rows->row, "name", fox_cstr(name));
+	put_number(&rows->row, "value", value);
+	fox_buf_char(&rows->row, '}');
+	answer(rows->router, rows->ask, &rows->row, false);
+}
+
 static void
 ask_stats(FoxRouter *r, uint64_t ask)
 {
@@ -197,16 +215,12 @@ ask_stats(FoxRouter *r, uint64_t ask)
 		{"writes_in_flight", r->pendings.count},
 		{"gaps", r->stats.gaps},
 	};
-	FoxBuf		row = {0};
+	StatRows	rows = {r, ask, {0}};
 
 	for (size_t i = 0; i < sizeof(stats) / sizeof(stats[0]); i++)
-	{
-		put_text(&row, "name", fox_cstr(stats[i].name));
-		put_number(&row, "value", stats[i].value);
-		fox_buf_char(&row, '}');
-		answer(r, ask, &row, false);
-	}
-	fox_buf_free(&row);
+		put_stat(&rows, stats[i].name, stats[i].value);
+	r->ports.stats(r->ports.ctx, put_stat, &rows);
+	fox_buf_free(&rows.row);
 	r->ports.answer(r->ports.ctx, ask, FOX_ABSENT, true);
 }
 
@@ -242,10 +256,15 @@ sql_failed(FoxSession *s, FoxRequest what, uint64_t request, const FoxFailure *w
 		answer_error(r, request & ~LOCK_REQUEST, why->uri, why->text);
 }
 
+/* A router that ends takes nothing from a backend, which lives on: the rows say so to the next one. */
 static void
 sql_ended(FoxSession *s, const char *reason, FoxSlice message)
 {
-	(void) s, (void) reason, (void) message;
+	(void) message;
+	if (strcmp(reason, FOX_CLOSE_SYSTEM) != 0)
+		return;
+	fox_list_each(n, &s->owned)
+		fox_will_drop(fox_container(FoxOwned, in_session, n)->value);
 }
 
 static void

@@ -25,7 +25,8 @@ typedef struct FoxWrite
 	FoxSlice	realm;
 	FoxSlice	topic;
 	uint64_t	publication;
-	uint64_t	session;		/* who publishes; the owner if has_will */
+	uint64_t	session;		/* who publishes; the owner if there is a will */
+	int32_t		pid;			/* backend of that session, which outlives the router; 0: none */
 	FoxSlice	args;			/* JSON array or absent */
 	FoxSlice	kwargs;			/* JSON object or absent */
 	FoxSlice	when;			/* condition as JSON ("null": no value may exist); absent: unconditional */
@@ -94,6 +95,9 @@ typedef struct FoxPorts
 
 	/* Sends one row (a JSON object text) of an answer to a backend's question; last ends it. */
 	void		(*answer) (void *ctx, uint64_t ask, FoxSlice row, bool last);
+
+	/* Numbers of the layers around the core, for stat_router. */
+	void		(*stats) (void *ctx, void (*put) (void *arg, const char *name, uint64_t value), void *arg);
 
 	/* An event for a channel of bridge_out. */
 	void		(*notify) (void *ctx, FoxSlice channel, FoxSlice payload);

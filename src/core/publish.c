@@ -99,7 +99,7 @@ take_ownership(FoxRealm *realm, const FoxPending *w, const FoxChange *c)
 		fox_will_set(w->session, v, w->session_id, w->p.will, w->p.will_on_end);
 }
 
-/* The same for a publish of SQL's: the owner is the backend. */
+/* The same for a publish of SQL's, and at the load for one that an earlier router saw: the owner is the backend. */
 static void
 take_ownership_of_backend(FoxRealm *realm, const FoxPublish *p, const FoxChange *c)
 {
@@ -114,10 +114,25 @@ take_ownership_of_backend(FoxRealm *realm, const FoxPublish *p, const FoxChange 
 		fox_will_set(s, v, c->owner, p->will, p->will_on_end);
 }
 
+/*
+ * A will that is none of this router's doing: an executor has found the backend that
+ * owned the value dead.  It may have gone without a word, for the word went to an
+ * earlier router.  NULL: nothing of the kind.
+ */
+static FoxSession *
+found_dead(FoxRealm *realm, const FoxPending *w, const FoxChange *c)
+{
+	FoxValue   *v = w == NULL && c->session != 0 ? fox_retained_get(realm, c->topic) : NULL;
+	FoxOwned   *o = v != NULL ? v->owned : NULL;
+
+	return o != NULL && o->owner == c->session && o->session->pid != 0 ? o->session : NULL;
+}
+
 static void
 change_topic(FoxRouter *r, FoxRealm *realm, const FoxChange *c)
 {
 	FoxPending *w = fox_sync_take(r, c->token);
+	FoxSession *dead = found_dead(realm, w, c);
 	FoxSession *publisher = w != NULL ? w->session : NULL;
 	FoxPublish	sql = {.options = c->options, .exclude_me = true};
 	FoxPublish *p = w != NULL ? &w->p : &sql;
@@ -131,7 +146,7 @@ change_topic(FoxRouter *r, FoxRealm *realm, const FoxChange *c)
 		changed = copy_change(realm, c);
 	if (w != NULL && c->kind == FOX_CHANGE_PUT && !fox_absent(w->p.will))
 		take_ownership(realm, w, c);
-	if (w == NULL && c->kind == FOX_CHANGE_PUT && c->owner != 0 && c->pid != 0 && !fox_absent(sql.will))
+	if (w == NULL && changed && c->kind == FOX_CHANGE_PUT && c->owner != 0 && c->pid != 0 && !fox_absent(sql.will))
 		take_ownership_of_backend(realm, &sql, c);
 	disclose(&e, publisher, p->disclose_me);
 	if (publisher == NULL && c->pid != 0)
@@ -142,6 +157,8 @@ change_topic(FoxRouter *r, FoxRealm *realm, const FoxChange *c)
 		fox_sync_finish(w, c->publication, NULL, NULL);
 	if (c->kind != FOX_CHANGE_EVENT)
 		fox_sync_wake(realm, c->topic);
+	if (dead != NULL)
+		fox_session_leave(dead, FOX_END_LOST);
 }
 
 /* --- sweeping: TRUNCATE, and what a re-read did not find --- */

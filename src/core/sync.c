@@ -260,6 +260,7 @@ fox_sync_write(FoxPending *w, FoxWrite *write)
 	write->kwargs = w->p.kwargs;
 	write->publication = fox_router_publication_id(r);
 	write->session = w->session_id;
+	write->pid = w->session ? w->session->pid : 0;
 	if (!fox_idmap_put(&r->pendings, w->token, w))
 	{
 		fox_sync_finish(w, 0, FOX_ERR_UNAVAILABLE, "out of memory");

@@ -273,6 +273,7 @@ load_bridges(const FoxBootSink *sink)
 	}
 }
 
+/* Owned by a living backend: it is the owner in this router too. */
 static void
 load_retained_row(HeapTuple row, TupleDesc desc, const FoxBootSink *sink)
 {
@@ -280,6 +281,7 @@ load_retained_row(HeapTuple row, TupleDesc desc, const FoxBootSink *sink)
 	bool		isnull;
 	Datum		payload = SPI_getbinval(row, desc, 5, &isnull);
 	Datum		owner;
+	Datum		pid;
 
 	change.realm = fox_cstr(SPI_getvalue(row, desc, 1));
 	change.topic = fox_cstr(SPI_getvalue(row, desc, 2));
@@ -288,6 +290,12 @@ load_retained_row(HeapTuple row, TupleDesc desc, const FoxBootSink *sink)
 	change.publication = (uint64) DatumGetInt64(SPI_getbinval(row, desc, 7, &isnull));
 	owner = SPI_getbinval(row, desc, 8, &isnull);
 	change.owner = isnull ? 0 : (uint64) DatumGetInt64(owner);
+	pid = SPI_getbinval(row, desc, 9, &isnull);
+	if (!isnull)
+	{
+		change.pid = DatumGetInt32(pid);
+		change.options = fox_cstr(SPI_getvalue(row, desc, 10));
+	}
 	sink->row(&change);
 }
 
@@ -295,8 +303,12 @@ static void
 load_retained(const FoxBootSink *sink)
 {
 	SPIPlanPtr	plan = SPI_prepare("SELECT r.realm, r.topic, r.args::text, r.kwargs::text, r.payload, r.format,"
-								   " r.publication, l.owner FROM fox_wamp.retained r"
-								   " LEFT JOIN fox_wamp.lock l ON r.owned AND l.realm = r.realm AND l.topic = r.topic",
+								   " r.publication, l.owner, a.pid,"
+								   " json_build_object('retain', true, 'will', l.will, 'will_on', l.will_on)::text"
+								   " FROM fox_wamp.retained r"
+								   " LEFT JOIN fox_wamp.lock l ON r.owned AND l.realm = r.realm AND l.topic = r.topic"
+								   " LEFT JOIN pg_stat_get_activity(NULL) a"
+								   " ON a.pid = l.pid AND a.backend_start = l.backend_start",
 								   0, NULL);
 	MemoryContext portion = AllocSetContextCreate(CurrentMemoryContext, "fox_wamp load", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext saved;

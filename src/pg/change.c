@@ -17,6 +17,7 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
+#include "utils/inval.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
@@ -345,6 +346,7 @@ fox_wamp_realm_trigger(PG_FUNCTION_ARGS)
 		add_realm(data->tg_trigtuple, desc, true);
 	if (!TRIGGER_FIRED_BY_DELETE(data->tg_event))
 		add_realm(update ? data->tg_newtuple : data->tg_trigtuple, desc, false);
+	CacheInvalidateRelcache(data->tg_relation);	/* see fox_realm_check() */
 	return PointerGetDatum(NULL);
 }
 

@@ -52,6 +52,7 @@ static bool loaded = false;
 static bool extension_may_be_gone = false;
 static bool port_warned = false;
 static TimestampTz next_port_try = 0;
+static int	blocking_pid = 0;		/* whose unresolved entry the ring waits for */
 static int	drained = 0;			/* entries since the ring's rate was last judged */
 
 /* --- what comes from the server's side --- */
@@ -93,6 +94,33 @@ static void
 on_setting(void *ctx, const char *name, const char *value)
 {
 	(void) set_config_option(name, value, PGC_SUSET, PGC_S_DATABASE, GUC_ACTION_SET, true, WARNING, false);
+}
+
+static void
+put_stats(void *ctx, void (*put) (void *arg, const char *name, uint64_t value), void *arg)
+{
+	FoxNetStats n = {0};
+	uint64		pending;
+	uint64		batches;
+	uint64		rows;
+	int			executors;
+
+	if (net != NULL)
+		fox_net_stats(net, &n);
+	fox_lane_stats(&pending, &batches, &rows, &executors);
+	put(arg, "connections", n.connections);
+	put(arg, "connections_accepted", n.accepted);
+	put(arg, "connections_refused", n.refused);
+	put(arg, "slow_readers_cut", n.slow_cut);
+	put(arg, "dead_peers_cut", n.dead_cut);
+	put(arg, "messages_too_large", n.too_big);
+	put(arg, "bytes_in", n.bytes_in);
+	put(arg, "bytes_out", n.bytes_out);
+	put(arg, "bytes_queued", n.queued);
+	put(arg, "executors", (uint64) executors);
+	put(arg, "write_batches", batches);
+	put(arg, "rows_written", rows);
+	put(arg, "ring_blocked_by_pid", (uint64) blocking_pid);
 }
 
 /* --- catalog --- */
@@ -217,8 +245,6 @@ reload(void)
 static void
 drain(void)
 {
-	int			blocking_pid;
-
 	drained += fox_ring_drain(on_change, NULL, DRAIN_PER_TURN, &blocking_pid);
 }
 
@@ -270,6 +296,7 @@ start_up(void)
 	FoxPorts	ports = fox_server_ports();
 	FoxRouterConfig config;
 
+	ports.stats = put_stats;
 	fox_guc_router_config(&config);
 	router = fox_router_new(&ports, &config);
 	if (router == NULL)

@@ -11,9 +11,10 @@
 #include "common/pg_prng.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/jsonb.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
@@ -233,18 +234,33 @@ fox_spi_value(int n)
 	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, n);
 }
 
+/*
+ * The realm that was found last.  The trigger on fox_wamp.realm invalidates the table
+ * in every relation cache, which is transactional: other backends hear of it when the
+ * change has committed, our own at once and again when it is rolled back.
+ */
+static char known_realm[NAMEDATALEN] = "";
+static Oid	realm_table = InvalidOid;
+
+static void
+forget_realm(Datum arg pg_attribute_unused(), Oid relation)
+{
+	if (relation == realm_table || !OidIsValid(relation))
+		known_realm[0] = '\0';
+}
+
 void
 fox_realm_check(const char *realm)
 {
 	static void *plan = NULL;
-	static LocalTransactionId checked_in = InvalidLocalTransactionId;
-	static char checked[NAMEDATALEN];
 	FoxAsOwner	saved;
 	uint64		found;
 
-	/* Once per transaction and realm: a batch of publishes asks once. */
-	if (checked_in == MyProc->lxid && strcmp(checked, realm) == 0)
+	if (known_realm[0] != '\0' && strcmp(known_realm, realm) == 0)
 		return;
+	if (!OidIsValid(realm_table))
+		CacheRegisterRelcacheCallback(forget_realm, (Datum) 0);
+	realm_table = get_relname_relid("realm", get_namespace_oid("fox_wamp", false));
 	saved = fox_as_owner();
 	SPI_connect();
 	found = fox_spi(&plan, "SELECT 1 FROM fox_wamp.realm WHERE name OPERATOR(pg_catalog.=) $1", 1, &realm);
@@ -255,9 +271,6 @@ fox_realm_check(const char *realm)
 				(errcode(ERRCODE_FOX_NO_SUCH_REALM),
 				 errmsg("realm \"%s\" does not exist", realm),
 				 errhint("SELECT fox_wamp.create_realm(%s);", quote_literal_cstr(realm))));
-	if (strlen(realm) < sizeof(checked))
-	{
-		strcpy(checked, realm);
-		checked_in = MyProc->lxid;
-	}
+	if (strlen(realm) < sizeof(known_realm))
+		strcpy(known_realm, realm);
 }

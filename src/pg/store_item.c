@@ -158,11 +158,30 @@ check_effect(void)
 	fox_store_rows_written += SPI_processed;
 }
 
-static void
-store_lock(const FoxWrite *w)
+/* False: the backend that is to own the value has ended. */
+static bool
+backend_started(int32_t pid, TimestampTz *start)
 {
-	Datum		values[6];
-	char		nulls[7] = "      ";
+	Datum		value = Int32GetDatum(pid);
+	bool		isnull = true;
+
+	fox_plan_run(FOX_PLAN_BACKEND, &value, NULL);
+	if (SPI_processed > 0)
+	{
+		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+		if (!isnull)
+			*start = DatumGetTimestampTz(value);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return !isnull;
+}
+
+/* A session ends with this run of the router; a backend, which has a start, does not. */
+static void
+store_lock(const FoxWrite *w, TimestampTz backend_start)
+{
+	Datum		values[8];
+	char		nulls[9] = "        ";
 	bool		isnull;
 	bool		changed = false;
 
@@ -170,13 +189,19 @@ store_lock(const FoxWrite *w)
 	values[1] = text_datum(w->topic);
 	values[2] = Int64GetDatum((int64) w->session);
 	values[3] = Int64GetDatum((int64) fox_store_boot_id);
-	values[4] = jsonb_datum(w->will, &isnull, &changed);
-	values[5] = text_datum(w->will_on_end ? FOX_LIT("end") : FOX_LIT("lost"));
+	values[4] = Int32GetDatum(w->pid);
+	values[5] = TimestampTzGetDatum(backend_start);
+	if (w->pid != 0)
+		nulls[3] = 'n';
+	else
+		nulls[4] = nulls[5] = 'n';
+	values[6] = jsonb_datum(w->will, &isnull, &changed);
+	values[7] = text_datum(w->will_on_end ? FOX_LIT("end") : FOX_LIT("lost"));
 	fox_plan_run(FOX_PLAN_WILL, values, nulls);
 }
 
 static void
-store_put(const FoxWrite *w, FoxStoreTopic *t)
+store_put(const FoxWrite *w, FoxStoreTopic *t, TimestampTz backend_start)
 {
 	Datum		values[6];
 	char		nulls[7] = "      ";
@@ -201,7 +226,7 @@ store_put(const FoxWrite *w, FoxStoreTopic *t)
 				 errmsg("another transaction has stored the topic in between")));
 	check_effect();
 	if (!fox_absent(w->will))
-		store_lock(w);
+		store_lock(w, backend_start);
 	t->exists = true;
 	t->args = w->args;
 	t->kwargs = w->kwargs;
@@ -262,6 +287,7 @@ fox_store_item(FoxStoreItem *item, FoxStoreTopic *t, MemoryContext memory)
 {
 	FoxWrite	w = item->write;	/* merging must not change what a second attempt sees */
 	FoxChangeContext context = {0};
+	TimestampTz backend_start = 0;
 	uint64		publication = 0;
 
 	item->outcome = FOX_OUTCOME_DONE;
@@ -278,6 +304,11 @@ fox_store_item(FoxStoreItem *item, FoxStoreTopic *t, MemoryContext memory)
 	}
 	if (!judge(item, t))
 		return;
+	if (w.pid != 0 && !fox_absent(w.will) && !backend_started(w.pid, &backend_start))
+	{
+		refuse(item, FOX_REFUSED_UNAVAILABLE, "the backend that was to own the value has ended");
+		return;
+	}
 
 	context.token = w.token;
 	context.publication = w.publication;
@@ -290,7 +321,7 @@ fox_store_item(FoxStoreItem *item, FoxStoreTopic *t, MemoryContext memory)
 			if (!fox_absent(w.will))
 				context.owner = w.session;
 			fox_change_context(&context);
-			store_put(&w, t);
+			store_put(&w, t, backend_start);
 			break;
 		case FOX_WRITE_DELETE:
 			fox_change_context(&context);

@@ -11,7 +11,7 @@
 
 #include "pg/store_plan.h"
 
-#define MAX_PARAMS 6
+#define MAX_PARAMS 8
 
 #define LOCK_ROWS \
 	" FROM fox_wamp.retained r JOIN unnest($1, $2) AS k(realm, topic)" \
@@ -48,12 +48,15 @@ static Statement statements[FOX_N_PLANS] = {
 	[FOX_PLAN_DELETE] = {"DELETE FROM fox_wamp.retained WHERE realm = $1 AND topic = $2", 2, {TEXTOID, TEXTOID}},
 	[FOX_PLAN_DISOWN] = {
 		"UPDATE fox_wamp.retained SET owned = false WHERE realm = $1 AND topic = $2", 2, {TEXTOID, TEXTOID}},
+	[FOX_PLAN_BACKEND] = {
+		"SELECT a.backend_start FROM pg_stat_get_activity($1) AS a WHERE a.pid = $1", 1, {INT4OID}},
 	[FOX_PLAN_WILL] = {
 		"INSERT INTO fox_wamp.lock (realm, topic, owner, boot_id, pid, backend_start, will, will_on)"
-		" VALUES ($1, $2, $3, $4, NULL, NULL, $5, $6)"
-		" ON CONFLICT (realm, topic) DO UPDATE SET owner = EXCLUDED.owner, boot_id = EXCLUDED.boot_id, pid = NULL,"
-		" backend_start = NULL, will = EXCLUDED.will, will_on = EXCLUDED.will_on, since = now()",
-		6, {TEXTOID, TEXTOID, INT8OID, INT8OID, JSONBOID, TEXTOID}},
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+		" ON CONFLICT (realm, topic) DO UPDATE SET owner = EXCLUDED.owner, boot_id = EXCLUDED.boot_id,"
+		" pid = EXCLUDED.pid, backend_start = EXCLUDED.backend_start, will = EXCLUDED.will,"
+		" will_on = EXCLUDED.will_on, since = now()",
+		8, {TEXTOID, TEXTOID, INT8OID, INT8OID, INT4OID, TIMESTAMPTZOID, JSONBOID, TEXTOID}},
 };
 
 void

@@ -17,7 +17,8 @@ typedef enum FoxPlan
 	FOX_PLAN_UPDATE,			/* the same */
 	FOX_PLAN_DELETE,			/* realm, topic */
 	FOX_PLAN_DISOWN,			/* realm, topic */
-	FOX_PLAN_WILL,				/* realm, topic, owner, boot id, will, will_on */
+	FOX_PLAN_BACKEND,			/* pid: its start, if it lives */
+	FOX_PLAN_WILL,				/* realm, topic, owner, boot id, pid, backend start, will, will_on */
 	FOX_N_PLANS
 } FoxPlan;
 

@@ -48,6 +48,7 @@ fox_wire_put_write(FoxBuf *b, uint64 id, const FoxWrite *w)
 	fox_wire_put_u64(b, w->token);
 	fox_wire_put_u64(b, w->publication);
 	fox_wire_put_u64(b, w->session);
+	fox_buf_put(b, &w->pid, sizeof(w->pid));
 	fox_buf_put(b, &w->ttl, sizeof(w->ttl));
 	fox_wire_put_slice(b, w->realm);
 	fox_wire_put_slice(b, w->topic);
@@ -64,10 +65,12 @@ fox_wire_put_row(FoxBuf *b, const FoxChange *c)
 	fox_wire_put_u8(b, (c->deleted ? ROW_DELETED : 0) | (c->silent ? ROW_SILENT : 0));
 	fox_wire_put_u64(b, c->publication);
 	fox_wire_put_u64(b, c->owner);
+	fox_buf_put(b, &c->pid, sizeof(c->pid));
 	fox_wire_put_slice(b, c->realm);
 	fox_wire_put_slice(b, c->topic);
 	fox_wire_put_slice(b, c->args);
 	fox_wire_put_slice(b, c->kwargs);
+	fox_wire_put_slice(b, c->options);
 }
 
 static void
@@ -134,6 +137,7 @@ fox_wire_write(FoxWire *w, FoxWrite *out)
 	out->token = fox_wire_u64(w);
 	out->publication = fox_wire_u64(w);
 	out->session = fox_wire_u64(w);
+	take(w, &out->pid, sizeof(out->pid));
 	take(w, &out->ttl, sizeof(out->ttl));
 	out->realm = fox_wire_slice(w);
 	out->topic = fox_wire_slice(w);
@@ -157,8 +161,10 @@ fox_wire_row(FoxWire *w, FoxChange *out)
 	out->silent = (flags & ROW_SILENT) != 0;
 	out->publication = fox_wire_u64(w);
 	out->owner = fox_wire_u64(w);
+	take(w, &out->pid, sizeof(out->pid));
 	out->realm = fox_wire_slice(w);
 	out->topic = fox_wire_slice(w);
 	out->args = fox_wire_slice(w);
 	out->kwargs = fox_wire_slice(w);
+	out->options = fox_wire_slice(w);
 }

@@ -85,6 +85,13 @@ notify(void *ctx, FoxSlice channel, FoxSlice payload)
 }
 
 static void
+stats(void *ctx, void (*put) (void *arg, const char *name, uint64_t value), void *arg)
+{
+	(void) ctx;
+	put(arg, "none", 0);
+}
+
+static void
 registration(void *ctx, FoxSlice realm, uint64_t id, FoxSlice uri, FoxSlice match, FoxSlice invoke, uint64_t callees)
 {
 	(void) ctx, (void) realm, (void) id, (void) uri, (void) match, (void) invoke, (void) callees;
@@ -110,7 +117,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const char hello[] = "[1,\"realm1\",{\"roles\":{\"callee\":{\"features\":{\"call_canceling\":true,"
 		"\"progressive_call_results\":true}}}}]";
 	FoxPorts	ports = {.now_us = now_us, .random64 = random64, .log = log_text, .write = store,
-	.answer = answer, .notify = notify, .registration = registration};
+	.answer = answer, .notify = notify, .registration = registration, .stats = stats};
 	FoxRouterConfig config = {.call_queue_limit = 4, .waiter_limit = 4, .anonymous = true};
 	void	   *gates[2];
 	int			turn = 0;

@@ -114,6 +114,13 @@ notify(void *ctx, FoxSlice channel, FoxSlice payload)
 }
 
 static void
+stats(void *ctx, void (*put) (void *arg, const char *name, uint64_t value), void *arg)
+{
+	(void) ctx;
+	put(arg, "none", 0);
+}
+
+static void
 registration(void *ctx, FoxSlice realm, uint64_t id, FoxSlice uri, FoxSlice match, FoxSlice invoke, uint64_t callees)
 {
 	(void) ctx, (void) realm, (void) id, (void) uri, (void) match, (void) invoke, (void) callees;
@@ -198,7 +205,7 @@ FoxRouter *
 world_open(void)
 {
 	FoxPorts	ports = {.now_us = now_us, .random64 = random64, .log = log_text, .write = store_write,
-	.answer = answer, .notify = notify, .registration = registration};
+	.answer = answer, .notify = notify, .registration = registration, .stats = stats};
 	FoxRouterConfig config = {.call_queue_limit = 3, .waiter_limit = 100, .anonymous = true};
 
 	clock_us = 1000000;
