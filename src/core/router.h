@@ -22,7 +22,6 @@ typedef struct FoxRouterConfig
 	uint64_t	watch_timeout_ms;	/* 0: none */
 	uint32_t	call_queue_limit;	/* queued calls per registration */
 	uint32_t	waiter_limit;	/* waiting publishes of one session */
-	size_t		max_memory;		/* bytes; 0: none */
 	bool		anonymous;		/* anonymous log-in on loopback */
 } FoxRouterConfig;
 

@@ -103,6 +103,27 @@ queue_put(FoxConn *conn, FoxBytes *message, FoxFrame frame)
 	mark_dirty(conn);
 }
 
+/* Cuts the connections with the longest queues until the sum of all is within its limit. */
+static void
+cut_slowest(FoxNet *net)
+{
+	while (net->stats.queued > net->config.out_total_limit)
+	{
+		FoxConn    *slowest = NULL;
+
+		fox_list_each(n, &net->conns)
+		{
+			FoxConn    *c = fox_container(FoxConn, in_net, n);
+
+			if (slowest == NULL || c->queued > slowest->queued)
+				slowest = c;
+		}
+		if (slowest == NULL || slowest->queued == 0)
+			return;
+		fox_conn_shut(slowest, FOX_CLOSE_SLOW);
+	}
+}
+
 void
 fox_conn_send(FoxConn *conn, FoxBytes *message, bool binary)
 {
@@ -113,6 +134,8 @@ fox_conn_send(FoxConn *conn, FoxBytes *message, bool binary)
 		fox_conn_flush(conn);
 	if (conn->queued > conn->net->config.out_hard_limit)
 		fox_conn_shut(conn, FOX_CLOSE_SLOW);
+	if (conn->net->stats.queued > conn->net->config.out_total_limit)
+		cut_slowest(conn->net);
 }
 
 size_t

@@ -22,6 +22,7 @@ typedef struct FoxNetConfig
 	int			port;
 	size_t		max_message_size;	/* bytes of one message; larger: close 1009 */
 	size_t		out_hard_limit;		/* bytes queued on one connection before it is cut */
+	size_t		out_total_limit;	/* bytes queued on all of them before the slowest is cut */
 	int			ping_interval_ms;	/* 0: no pings */
 	int			ping_timeout_ms;	/* no sign of life for that long after a ping: cut */
 	int			max_connections;

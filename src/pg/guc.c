@@ -23,6 +23,7 @@ static char *anonymous_role = NULL;
 static bool anonymous = true;
 static int	max_message_size = 16384;
 static int	out_queue_limit = 65536;
+static int	max_memory = 1024 * 1024;
 static int	max_connections = 20000;
 static int	ping_interval = 10000;
 static int	ping_timeout = 10000;
@@ -84,6 +85,8 @@ fox_guc_define(void)
 			   &max_message_size, 16384, 1, 1024 * 1024, GUC_UNIT_KB);
 	define_int("fox_wamp.out_queue_limit", "What may wait for a slow reader before it is disconnected.",
 			   &out_queue_limit, 65536, 64, 1024 * 1024, GUC_UNIT_KB);
+	define_int("fox_wamp.max_memory", "What may wait for all readers together before the slowest is disconnected.",
+			   &max_memory, 1024 * 1024, 1024, INT_MAX, GUC_UNIT_KB);
 	define_int("fox_wamp.max_connections", "Connections the router accepts.",
 			   &max_connections, 20000, 1, 1000000, 0);
 	define_int("fox_wamp.ping_interval", "Silence after which a client is pinged; 0 never.",
@@ -132,6 +135,7 @@ fox_guc_net_config(FoxNetConfig *config)
 		.port = fox_guc_port,
 		.max_message_size = (size_t) max_message_size * 1024,
 		.out_hard_limit = (size_t) out_queue_limit * 1024,
+		.out_total_limit = (size_t) max_memory * 1024,
 		.ping_interval_ms = ping_interval,
 		.ping_timeout_ms = ping_timeout,
 		.max_connections = max_connections,

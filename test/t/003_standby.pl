@@ -25,7 +25,7 @@ $standby->start;
 
 my ($in, $out, $err) = ('', '', '');
 my $holder = IPC::Run::start([ 'psql', '-XAtq', '-d', $primary->connstr('postgres') ], '<', \$in, '>', \$out, '2>', \$err,
-	IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
+	IPC::Run::timeout(10 * $PostgreSQL::Test::Utils::timeout_default));
 $in = "SELECT fox_wamp.lock('job');\n\\echo locked\n";
 $holder->pump until $out =~ /locked/;
 $primary->safe_psql('postgres', q{SELECT fox_wamp.publish('kept', '["v"]', options => '{"retain":true}')});
