@@ -189,6 +189,9 @@ subscribe_options(FoxSlice options, SubscribeOptions *o, FoxBuf *scratch)
 		else
 			o->retained = true;
 	}
+	value = fox_json_get(options, "after");
+	if (!fox_absent(value) && fox_json_kind(value) != FOX_JSON_NULL)
+		return "option after needs event history, which this router does not keep";
 	o->filter = fox_json_get(options, "filter");
 	if (!fox_absent(o->filter) && fox_json_kind(o->filter) == FOX_JSON_NULL)
 		o->filter = FOX_ABSENT;

@@ -325,12 +325,13 @@ turn(void)
 	if (net != NULL)
 		fox_net_turn(net);
 	drain();
-	fox_ask_poll(on_ask, NULL);
-	fox_ask_pump();
+	if (loaded)
+		fox_ask_poll(on_ask, NULL);	/* before that the answers would be wrong */
 	more = fox_lane_turn();
 	drain();					/* what the lane has refused comes behind what has committed */
 	fox_listen_turn(on_change, NULL);
 	wait = fox_router_tick(router);
+	fox_ask_pump();				/* behind everything that answers */
 	if (loaded && net == NULL)
 	{
 		try_to_listen();

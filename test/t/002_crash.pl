@@ -196,6 +196,8 @@ wait_running('runs');
 quit($holder);
 ok($node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM fox_wamp.retained WHERE topic = 'job'}),
 	'a backend that ends in silence releases its lock as well');
+ok($node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM fox_wamp.session WHERE protocol = 'sql'}),
+	'and has no session any more');
 is(query($other, q{SELECT fox_wamp.try_lock('job')}), 't', 'and the next one gets it');
 
 # A backend that ends while no router runs.
@@ -216,12 +218,12 @@ my $squatter = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $fox
 my $from = -s $node->logfile;
 $node->safe_psql('postgres', 'SELECT fox_wamp.start()');
 ok(wait_log(qr/WARNING:  fox_wamp does not listen/, $from), 'a port that is taken: WARNING');
-is($node->safe_psql('postgres', q{SELECT ok FROM fox_wamp.doctor() WHERE "check" = 'port'}), 'f', 'doctor() says so');
+is($node->safe_psql('postgres', q{SELECT ok FROM fox_wamp.doctor() WHERE check_name = 'port'}), 'f', 'doctor() says so');
 $pid = $node->safe_psql('postgres', $router_pid);
 isnt($pid, '', 'the router runs');
 close($squatter);
 wait_running('it listens as soon as the port is free');
-is($node->safe_psql('postgres', q{SELECT ok FROM fox_wamp.doctor() WHERE "check" = 'port'}), 't', 'doctor() says so');
+is($node->safe_psql('postgres', q{SELECT ok FROM fox_wamp.doctor() WHERE check_name = 'port'}), 't', 'doctor() says so');
 is($node->safe_psql('postgres', $router_pid), $pid, 'still the same process');
 close(client());
 

@@ -1,0 +1,42 @@
+'use strict';
+// The manual and the catalog say the same: settings in the README, a comment on every object.
+const { test, before, after } = require('node:test');
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { start, stop, sql } = require('./lib');
+
+before(start);
+after(stop);
+
+const readme = fs.readFileSync(path.join(__dirname, '../../README.md'), 'utf8');
+
+test("the README's table of settings is pg_settings", async () => {
+  const rows = [...readme.matchAll(/^\| `(fox_wamp\.[a-z_]+)` \| `([^`]*)` \|/gm)].map((m) => [m[1], m[2]]);
+  // LOAD makes the settings known to a session that has not called a function yet.
+  const listed = await sql("LOAD 'fox_wamp'", "SELECT string_agg(name, ',' ORDER BY name) FROM pg_settings WHERE name LIKE 'fox\\_wamp.%'");
+  assert.equal(rows.map((r) => r[0]).sort().join(','), listed);
+  for (const [name, value] of rows) {
+    if (name === 'fox_wamp.port') continue; // the test cluster's own
+    assert.equal(await sql("LOAD 'fox_wamp'", `SELECT current_setting('${name}')`), value, name);
+  }
+});
+
+test('every object of the extension has a comment', async () => {
+  const bare = await sql(`
+    SELECT coalesce(string_agg(pg_describe_object(d.classid, d.objid, 0), ', '), '')
+    FROM pg_depend d
+    WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+      AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'fox_wamp')
+      AND d.classid IN ('pg_proc'::regclass, 'pg_class'::regclass, 'pg_namespace'::regclass)
+      AND obj_description(d.objid, d.classid::regclass::name) IS NULL`);
+  assert.equal(bare, '');
+});
+
+test('no acting function may be executed by everybody', async () => {
+  const open = await sql(`
+    SELECT coalesce(string_agg(p.oid::regprocedure::text, ', '), '')
+    FROM pg_proc p WHERE p.pronamespace = 'fox_wamp'::regnamespace
+      AND has_function_privilege('public', p.oid, 'EXECUTE')`);
+  assert.equal(open, '');
+});
