@@ -9,10 +9,12 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
+#include "storage/lwlock.h"
 
 #include "pg/guc.h"
 #include "pg/launcher.h"
 #include "pg/lifecycle.h"
+#include "pg/shmem.h"
 
 PG_MODULE_MAGIC;
 
@@ -26,6 +28,32 @@ preloaded_by_session(void)
 		strstr(session_preload_libraries_string, "fox_wamp") != NULL;
 }
 
+/* An error here would end every connection to the database, so it becomes a warning. */
+static void
+ensure_launcher(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		(void) fox_launcher_ensure();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		LWLockReleaseAll();
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("fox_wamp does not start: %s", error->message)));
+		FreeErrorData(error);
+	}
+	PG_END_TRY();
+}
+
 void
 _PG_init(void)
 {
@@ -34,7 +62,10 @@ _PG_init(void)
 		return;
 	fox_lifecycle_install_hook();
 	if (process_shared_preload_libraries_in_progress)
+	{
+		fox_shmem_request();
 		fox_launcher_register();
+	}
 	else if (preloaded_by_session() && IsUnderPostmaster && MyBackendType == B_BACKEND)
-		(void) fox_launcher_ensure();	/* never raises: that would lock everybody out */
+		ensure_launcher();
 }

@@ -6,6 +6,9 @@
  *			  │                  └──(died: 1 s later)────┤
  *			  └──database or extension gone──STOPPED◄──stop()── STOPPING
  *
+ * A launcher that ends leaves its routers running; the next one knows them by the
+ * pid in their slot, which a router sets when it comes and clears when it goes.
+ *
  * Routers are BGW_NEVER_RESTART, because one whose database was dropped would be
  * restarted for ever.  After a crash of the server shared memory is empty: the
  * launcher, which the postmaster does restart, finds the databases anew by a probe in
@@ -163,9 +166,9 @@ warn_no_slot(void)
 	warned_no_slot = true;
 }
 
-/* Asks a short worker whether the database has the extension. */
+/* Asks a short worker whether the database has the extension; *asked: there was one to ask. */
 static bool
-probe(Oid database)
+probe(Oid database, bool *asked)
 {
 	FoxLauncherSlot *me = fox_shmem_launcher();
 	BackgroundWorker worker;
@@ -174,7 +177,8 @@ probe(Oid database)
 	me->probe_database = database;
 	me->probe_found = false;
 	fill_worker(&worker, "probe", "fox_wamp_probe_main", BGW_NEVER_RESTART, ObjectIdGetDatum(database));
-	if (!RegisterDynamicBackgroundWorker(&worker, &handle))
+	*asked = RegisterDynamicBackgroundWorker(&worker, &handle);
+	if (!*asked)
 	{
 		warn_no_slot();
 		return false;
@@ -184,23 +188,35 @@ probe(Oid database)
 	return me->probe_found;
 }
 
-static void
+/* Wants a router for every database that has the extension; false: ask again later. */
+static bool
 find_databases(void)
 {
 	List	   *list = list_databases();
 	ListCell   *cell;
+	bool		asked = true;
 
 	foreach(cell, list)
 	{
 		Database   *d = lfirst(cell);
+		FoxSlot    *slot;
 
 		CHECK_FOR_INTERRUPTS();
-		if (ShutdownRequestPending)
+		if (ShutdownRequestPending || !asked)
 			break;
-		if (d->connectable && fox_shmem_slot(d->oid) == NULL && probe(d->oid))
-			pg_atomic_write_u32(&fox_shmem_claim(d->oid)->state, FOX_SLOT_STARTING);
+		if (!d->connectable || fox_shmem_slot(d->oid) != NULL || !probe(d->oid, &asked))
+			continue;
+		slot = fox_shmem_try_claim(d->oid);
+		if (slot != NULL)
+			pg_atomic_write_u32(&slot->state, FOX_SLOT_STARTING);
+		else
+			ereport(WARNING,
+					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+					 errmsg("fox_wamp: database %u gets no router", d->oid),
+					 errdetail("%d databases of this cluster have one already.", FOX_MAX_DATABASES)));
 	}
 	list_free_deep(list);
+	return asked;
 }
 
 void
@@ -262,9 +278,9 @@ supervise(void)
 				continue;
 			pfree(s->handle);
 			s->handle = NULL;
-			slot->router_pid = 0;
-			slot->router_procno = -1;
 		}
+		if (slot->router_pid != 0)
+			continue;			/* an earlier launcher's; it wakes us when it ends */
 		state = pg_atomic_read_u32(&slot->state);
 		if (state == FOX_SLOT_STOPPING)
 			pg_atomic_compare_exchange_u32(&slot->state, &state, FOX_SLOT_STOPPED);
@@ -272,6 +288,7 @@ supervise(void)
 		{
 			/* It died without saying so: begin anew. */
 			pg_atomic_compare_exchange_u32(&slot->state, &state, FOX_SLOT_STARTING);
+			s->not_before = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), RESTART_MS);
 			waits = true;
 		}
 		else if (state == FOX_SLOT_STARTING)
@@ -280,6 +297,8 @@ supervise(void)
 				start_router(slot, s);
 			waits = true;
 		}
+		else if (state == FOX_SLOT_STOPPED && !database_exists(slot->database))
+			pg_atomic_compare_exchange_u32(&slot->state, &state, FOX_SLOT_FREE);
 	}
 	return waits;
 }
@@ -326,6 +345,8 @@ nobody_wanted(void)
 void
 fox_wamp_launcher_main(Datum arg)
 {
+	bool		found;
+
 	if (IsBinaryUpgrade)
 		proc_exit(0);
 	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
@@ -339,13 +360,14 @@ fox_wamp_launcher_main(Datum arg)
 	pgstat_report_appname("fox_wamp launcher");
 
 	/* A slot that is taken means a start() of this server's life; none means a fresh shared memory. */
-	if (nobody_wanted())
-		find_databases();
-
+	found = !nobody_wanted();
 	while (!ShutdownRequestPending)
 	{
-		bool		waits = supervise();
+		bool		waits;
 
+		if (!found)
+			found = find_databases();
+		waits = supervise() || !found;
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | WL_TIMEOUT,
 						 waits ? RESTART_MS / 4 : 60000, PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);

@@ -16,6 +16,7 @@
 #include "tcop/utility.h"
 #include "utils/timestamp.h"
 
+#include "pg/compat.h"
 #include "pg/errcodes.h"
 #include "pg/launcher.h"
 #include "pg/lifecycle.h"
@@ -30,6 +31,7 @@ PG_FUNCTION_INFO_V1(fox_wamp_wait_until_running);
 
 static ProcessUtility_hook_type previous_hook = NULL;
 static bool start_at_commit = false;
+static Oid	resume_at_end = InvalidOid; /* stopped for this transaction's statement */
 
 /* --- waiting --- */
 
@@ -56,12 +58,15 @@ wait_for_state(Oid database, FoxSlotState wanted, int64 timeout_ms)
 
 /* --- starting and stopping --- */
 
+/* Of a database with a slot; called where nothing may fail. */
 static void
 start_now(Oid database)
 {
-	FoxSlot    *slot = fox_shmem_claim(database);
+	FoxSlot    *slot = fox_shmem_slot(database);
 	uint32		state = FOX_SLOT_STOPPED;
 
+	if (slot == NULL)
+		return;
 	pg_atomic_compare_exchange_u32(&slot->state, &state, FOX_SLOT_STARTING);
 	fox_launcher_wake();
 }
@@ -87,18 +92,30 @@ stop_now(Oid database)
 static void
 at_transaction_end(XactEvent event, void *arg)
 {
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
+		return;
 	if (event == XACT_EVENT_COMMIT && start_at_commit)
 		start_now(MyDatabaseId);
-	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
-		start_at_commit = false;
+	if (OidIsValid(resume_at_end))
+		start_now(resume_at_end);
+	start_at_commit = false;
+	resume_at_end = InvalidOid;
+}
+
+static void
+watch_transaction(void)
+{
+	static bool watches = false;
+
+	if (!watches)
+		RegisterXactCallback(at_transaction_end, NULL);
+	watches = true;
 }
 
 /* The worker must see the extension, so it is started when this transaction has committed. */
 static void
 start(void)
 {
-	static bool registered = false;
-
 	PreventCommandDuringRecovery("fox_wamp.start()");
 	(void) fox_shmem_claim(MyDatabaseId);	/* what can fail does so now */
 	if (!fox_launcher_ensure())
@@ -106,9 +123,7 @@ start(void)
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("no free background worker slot for fox_wamp"),
 				 errhint("Raise max_worker_processes.")));
-	if (!registered)
-		RegisterXactCallback(at_transaction_end, NULL);
-	registered = true;
+	watch_transaction();
 	start_at_commit = true;
 }
 
@@ -161,7 +176,8 @@ fox_wamp_wait_until_running(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the router starts when this transaction has committed"),
 				 errhint("Call fox_wamp.wait_until_running() in a transaction of its own.")));
-	PG_RETURN_BOOL(wait_for_state(MyDatabaseId, FOX_SLOT_RUNNING, ms));
+	/* Kept to what can be added to a time. */
+	PG_RETURN_BOOL(wait_for_state(MyDatabaseId, FOX_SLOT_RUNNING, Max(Min(ms, PG_INT32_MAX), 0)));
 }
 
 /* --- statements that need a database without other sessions --- */
@@ -170,56 +186,61 @@ fox_wamp_wait_until_running(PG_FUNCTION_ARGS)
 static Oid
 wanted_alone(Node *statement)
 {
+	const char *name = NULL;
+	List	   *options = NIL;
+	ListCell   *cell;
+	Oid			database;
+
 	if (IsA(statement, DropdbStmt))
-		return get_database_oid(castNode(DropdbStmt, statement)->dbname, true);
-	if (IsA(statement, RenameStmt) && castNode(RenameStmt, statement)->renameType == OBJECT_DATABASE)
-		return get_database_oid(castNode(RenameStmt, statement)->subname, true);
-	if (IsA(statement, CreatedbStmt))
+		name = castNode(DropdbStmt, statement)->dbname;
+	else if (IsA(statement, RenameStmt) && castNode(RenameStmt, statement)->renameType == OBJECT_DATABASE)
+		name = castNode(RenameStmt, statement)->subname;
+	else if (IsA(statement, CreatedbStmt))
 	{
-		ListCell   *cell;
-
-		foreach(cell, castNode(CreatedbStmt, statement)->options)
-		{
-			DefElem    *option = lfirst(cell);
-
-			if (strcmp(option->defname, "template") == 0 && option->arg != NULL)
-				return get_database_oid(defGetString(option), true);
-		}
+		name = "template1";
+		options = castNode(CreatedbStmt, statement)->options;
 	}
-	return InvalidOid;
+	else if (IsA(statement, AlterDatabaseStmt))
+		options = castNode(AlterDatabaseStmt, statement)->options;
+
+	foreach(cell, options)
+	{
+		DefElem    *option = lfirst(cell);
+
+		if (IsA(statement, CreatedbStmt) && strcmp(option->defname, "template") == 0 && option->arg != NULL)
+			name = defGetString(option);
+		if (IsA(statement, AlterDatabaseStmt) && strcmp(option->defname, "tablespace") == 0)
+			name = castNode(AlterDatabaseStmt, statement)->dbname;
+	}
+	if (name == NULL)
+		return InvalidOid;
+	database = get_database_oid(name, true);
+	/* Only a copy can be made of the database one is in. */
+	return database == MyDatabaseId && !IsA(statement, CreatedbStmt) ? InvalidOid : database;
 }
 
+/*
+ * The router comes back when the transaction has ended, however it did: before that
+ * it would wait for the statement's lock.  Where the database is gone the launcher
+ * notices.  Who does not own the database stops nothing: the statement will be refused.
+ */
 static void
 utility_hook(PlannedStmt *pstmt, const char *query, bool read_only_tree, ProcessUtilityContext context,
 			 ParamListInfo params, QueryEnvironment *env, DestReceiver *dest, QueryCompletion *qc)
 {
 	ProcessUtility_hook_type next = previous_hook ? previous_hook : standard_ProcessUtility;
-	Oid			database = wanted_alone(pstmt->utilityStmt);
+	bool		alone = context == PROCESS_UTILITY_TOPLEVEL && !IsTransactionBlock();
+	Oid			database = alone ? wanted_alone(pstmt->utilityStmt) : InvalidOid;
 	FoxSlot    *slot = OidIsValid(database) ? fox_shmem_slot(database) : NULL;
 	uint32		state = slot ? pg_atomic_read_u32(&slot->state) : FOX_SLOT_FREE;
-	bool		stopped = false;
 
-	if (state == FOX_SLOT_STARTING || state == FOX_SLOT_RUNNING)
+	if ((state == FOX_SLOT_STARTING || state == FOX_SLOT_RUNNING) && FOX_OWNS_DATABASE(database, GetUserId()))
 	{
-		if (context == PROCESS_UTILITY_TOPLEVEL && !IsTransactionBlock())
-			stopped = stop_now(database);
+		watch_transaction();
+		resume_at_end = database;
+		(void) stop_now(database);
 	}
-	if (!stopped)
-	{
-		next(pstmt, query, read_only_tree, context, params, env, dest, qc);
-		return;
-	}
-	PG_TRY();
-	{
-		next(pstmt, query, read_only_tree, context, params, env, dest, qc);
-	}
-	PG_CATCH();
-	{
-		start_now(database);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
-	start_now(database);		/* a dropped one is noticed by the launcher */
+	next(pstmt, query, read_only_tree, context, params, env, dest, qc);
 }
 
 void

@@ -283,7 +283,9 @@ watch_ring(long wait)
 static bool
 stop_requested(void)
 {
-	return ShutdownRequestPending || pg_atomic_read_u32(&slot->state) == FOX_SLOT_STOPPING;
+	uint32		state = pg_atomic_read_u32(&slot->state);
+
+	return ShutdownRequestPending || (state != FOX_SLOT_STARTING && state != FOX_SLOT_RUNNING);
 }
 
 static void
@@ -425,6 +427,23 @@ loop(void)
 	FreeWaitEventSet(events);
 }
 
+/* False: the database has a router, which a launcher that is no more has started. */
+static bool
+take_slot(void)
+{
+	bool		mine;
+
+	LWLockAcquire(fox_shmem_lock(), LW_EXCLUSIVE);
+	mine = slot->router_pid == 0;
+	if (mine)
+	{
+		slot->router_pid = MyProcPid;
+		slot->router_procno = FOX_MY_PROCNO();
+	}
+	LWLockRelease(fox_shmem_lock());
+	return mine;
+}
+
 void
 fox_wamp_router_main(Datum arg)
 {
@@ -439,10 +458,8 @@ fox_wamp_router_main(Datum arg)
 	pgstat_report_appname("fox_wamp router");
 
 	slot = fox_shmem_slot(MyDatabaseId);
-	if (slot == NULL)
-		proc_exit(0);			/* stopped before we came up */
-	slot->router_pid = MyProcPid;
-	slot->router_procno = FOX_MY_PROCNO();
+	if (slot == NULL || !take_slot())
+		proc_exit(0);
 	before_shmem_exit(leave, (Datum) 0);
 	if (!extension_exists())
 	{

@@ -30,6 +30,29 @@ StaticAssertDecl(sizeof(Root) < 2048, "the root must fit into the slack of share
 
 static Root *root = NULL;
 
+#if PG_VERSION_NUM >= 150000
+static shmem_request_hook_type previous_request = NULL;
+
+static void
+request(void)
+{
+	if (previous_request)
+		previous_request();
+	RequestAddinShmemSpace(sizeof(Root));
+}
+#endif
+
+void
+fox_shmem_request(void)
+{
+#if PG_VERSION_NUM >= 150000
+	previous_request = shmem_request_hook;
+	shmem_request_hook = request;
+#else
+	RequestAddinShmemSpace(sizeof(Root));
+#endif
+}
+
 static Root *
 attach(void)
 {
@@ -103,7 +126,7 @@ fox_shmem_slot(Oid database)
 }
 
 FoxSlot *
-fox_shmem_claim(Oid database)
+fox_shmem_try_claim(Oid database)
 {
 	Root	   *r = attach();
 	FoxSlot    *slot;
@@ -123,11 +146,20 @@ fox_shmem_claim(Oid database)
 			pg_atomic_write_u32(&slot->state, FOX_SLOT_STOPPED);
 		}
 	LWLockRelease(&r->lock);
+	return slot;
+}
+
+FoxSlot *
+fox_shmem_claim(Oid database)
+{
+	FoxSlot    *slot = fox_shmem_try_claim(database);
+
 	if (slot == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("%d databases of this cluster have a router already", FOX_MAX_DATABASES),
-				 errhint("Stop one of them with SELECT fox_wamp.stop().")));
+				 errdetail("Routers that were stopped count until the server restarts."),
+				 errhint("Use another cluster, or restart the server when some of them are stopped for good.")));
 	return slot;
 }
 

@@ -39,6 +39,10 @@ typedef struct FoxSlot
 extern FoxSlot *fox_shmem_slot(Oid database);
 /* Makes or finds the slot; ERROR when all FOX_MAX_DATABASES are taken. */
 extern FoxSlot *fox_shmem_claim(Oid database);
+/* The same, but NULL when all are taken. */
+extern FoxSlot *fox_shmem_try_claim(Oid database);
+/* While the server loads the library: sets memory for the root aside. */
+extern void fox_shmem_request(void);
 /* Sets the router's latch; harmless when there is none. */
 extern void fox_shmem_wake(FoxSlot *slot);
 /* A lock for the slots (short sections only), and one shared by all rings for taking positions. */

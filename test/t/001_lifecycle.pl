@@ -103,8 +103,50 @@ $pre->safe_psql('postgres', 'ALTER DATABASE second SET fox_wamp.port = ' . Postg
 $pre->safe_psql('second', 'CREATE EXTENSION fox_wamp');
 $pre->safe_psql('second', 'SELECT fox_wamp.start()');
 wait_running($pre, 'second', 'second database');
+
+$pre->stop('smart');
+$pre->start;
+ok($pre->poll_query_until('second', 'SELECT fox_wamp.wait_until_running()', 't'), 'both routers are back after a smart stop');
+wait_running($pre, 'postgres', 'the first one too');
+
+my $second = q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'fox_wamp router' AND datname LIKE 'second%'};
+$pid = $pre->safe_psql('postgres', $second);
+$pre->safe_psql('postgres', 'CREATE ROLE stranger LOGIN CREATEDB');
+foreach my $statement ('DROP DATABASE second', 'ALTER DATABASE second RENAME TO third', 'CREATE DATABASE third TEMPLATE second')
+{
+	($status, $out, $err) = $pre->psql('postgres', $statement, extra_params => [ '-U', 'stranger' ]);
+	isnt($status, 0, "a stranger's $statement is refused");
+	is($pre->safe_psql('postgres', $second), $pid, 'and stops no router');
+}
+($status, $out, $err) = $pre->psql('second', 'DROP DATABASE second');
+isnt($status, 0, 'the database one is in cannot be dropped');
+is($pre->safe_psql('postgres', $second), $pid, 'and its router goes on');
+
+$pre->safe_psql('postgres', 'CREATE DATABASE copy TEMPLATE second');
+ok($pre->poll_query_until('second', 'SELECT fox_wamp.wait_until_running()', 't'), 'CREATE DATABASE TEMPLATE, and the router is back');
+is(routers($pre, 'copy'), 0, 'the copy has none until it is started');
+$pre->safe_psql('postgres', 'ALTER DATABASE second RENAME TO second2');
+ok($pre->poll_query_until('second2', 'SELECT fox_wamp.wait_until_running()', 't'), 'RENAME, and the router is back');
+$pre->safe_psql('postgres', 'ALTER DATABASE second2 RENAME TO second');
+ok($pre->poll_query_until('second', 'SELECT fox_wamp.wait_until_running()', 't'), 'and back again');
+$pre->psql('postgres', 'CREATE DATABASE copy TEMPLATE second');
+ok($pre->poll_query_until('second', 'SELECT fox_wamp.wait_until_running()', 't'), 'a statement that fails leaves it running');
+
+# Nobody but the launcher starts routers, and it must know those of the launcher before it.
+$pid = $pre->safe_psql('postgres', $second);
+$pre->safe_psql('postgres', q{SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE backend_type = 'fox_wamp launcher'});
+$pre->safe_psql('postgres', 'SELECT fox_wamp.start()');
+ok($pre->poll_query_until('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'fox_wamp launcher'}, '1'),
+	'start() brings a launcher that was terminated back');
+$pre->safe_psql('postgres', 'SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid = ' .
+	$pre->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'fox_wamp router' AND datname = 'postgres'}));
+ok($pre->poll_query_until('postgres', sprintf($router, 'postgres'), '1'), 'which looks after the routers it finds');
+wait_running($pre, 'postgres', 'a router that was terminated is back');
+is($pre->safe_psql('postgres', $second), $pid, 'the others have not been started twice');
+
 $pre->safe_psql('postgres', 'DROP DATABASE second');
 is($pre->safe_psql('postgres', q{SELECT count(*) FROM pg_database WHERE datname = 'second'}), 0, 'DROP DATABASE stops its router first');
+unlike(slurp_file($pre->logfile), qr/FATAL:.*does not exist/, 'and none is started for a database that is going');
 
 # A dump has the values and no locks.
 my ($dump, $dump_err) = run_command([ 'pg_dump', '-h', $pre->host, '-p', $pre->port, 'postgres' ]);
@@ -113,6 +155,17 @@ unlike($dump, qr/mine/, 'and no lock');
 $pre->safe_psql('postgres', q{CREATE TABLE t(x int); BEGIN; SELECT fox_wamp.publish('a.b', '[1]'); ROLLBACK});
 ($status, $out, $err) = $pre->psql('postgres', q{BEGIN; SELECT fox_wamp.publish('a.b', '[1]'); PREPARE TRANSACTION 'x'});
 isnt($status, 0, 'PREPARE TRANSACTION is refused after publish()');
+
+# Slots are few: databases that are gone give theirs back.
+foreach my $n (1 .. 17)
+{
+	$pre->safe_psql('postgres', "CREATE DATABASE brief$n");
+	$pre->safe_psql("brief$n", 'CREATE EXTENSION fox_wamp; SELECT fox_wamp.start()');
+	$pre->safe_psql("brief$n", 'SELECT fox_wamp.stop()');
+	$pre->safe_psql('postgres', "DROP DATABASE brief$n");
+}
+wait_running($pre, 'postgres', 'seventeen databases came and went');
+is($pre->safe_psql('postgres', q{SELECT fox_wamp.wait_until_running('1000000 years')}), 't', 'a timeout may be absurd');
 $pre->stop('fast');
 
 done_testing();
