@@ -10,12 +10,14 @@
 char *
 fox_buf_reserve(FoxBuf *b, size_t n)
 {
+	if (b->failed)
+		return NULL;
 	if (b->cap - b->len < n)
 	{
 		size_t		cap = b->cap ? b->cap : 64;
 		char	   *data;
 
-		if (b->failed || n > SIZE_MAX / 4)
+		if (n > SIZE_MAX / 4)
 			return b->failed = true, NULL;
 		while (cap - b->len < n)
 			cap *= 2;

@@ -51,7 +51,7 @@ extern FoxSlice fox_json_get(FoxSlice object, const char *name);
 
 /* A non-negative integer without fraction or exponent, at most 2^53; false otherwise. */
 extern bool fox_json_uint(FoxSlice value, uint64_t *out);
-/* Any JSON number as a double; false when value is none. */
+/* A JSON number of less than 64 characters as a double; false for anything else. */
 extern bool fox_json_double(FoxSlice value, double *out);
 extern bool fox_json_is_true(FoxSlice value);
 

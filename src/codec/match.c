@@ -10,7 +10,7 @@
 
 #include "base/pure.h"
 
-#define REGEX_PATTERN_MAX 256	/* bytes; together they bound the time a match can take */
+#define REGEX_PATTERN_MAX 256	/* bytes */
 #define REGEX_SUBJECT_MAX 4096
 
 static FoxMatch match_value(FoxSlice condition, FoxSlice value);
@@ -117,6 +117,19 @@ member_named(FoxSlice object, FoxSlice raw_key)
 	return found;
 }
 
+/* Is the member that ends at pos the last one of its name?  Duplicates before it do not count. */
+static bool
+last_of_name(FoxSlice object, size_t pos, FoxSlice raw_key)
+{
+	FoxSlice	key;
+	FoxSlice	value;
+
+	while (fox_json_member(object, &pos, &key, &value))
+		if (same_text(key, raw_key))
+			return false;
+	return true;
+}
+
 /* --- equality --- */
 
 bool
@@ -151,7 +164,8 @@ fox_json_equal(FoxSlice a, FoxSlice b)
 			}
 		case FOX_JSON_OBJECT:
 			while (fox_json_member(a, &i, &key, &x))
-				if (fox_absent(y = member_named(b, key)) || !fox_json_equal(member_named(a, key), y))
+				if (last_of_name(a, i, key) &&
+					(fox_absent(y = member_named(b, key)) || !fox_json_equal(x, y)))
 					return false;
 			while (fox_json_member(b, &j, &key, &y))
 				if (fox_absent(member_named(a, key)))
@@ -251,6 +265,24 @@ op_exists(const char *name, FoxSlice operand, FoxSlice value)
 	return yes_if(fox_absent(value) == (kind == FOX_JSON_FALSE));
 }
 
+/*
+ * Back-references can take exponential time and bounds like {1,100} multiply when they
+ * are nested, in memory too: patterns with either are refused, so that with the limits
+ * of length a match is bounded.
+ */
+static bool
+regex_is_bounded(FoxSlice pattern)
+{
+	for (size_t i = 0; i < pattern.len; i++)
+	{
+		if (pattern.ptr[i] == '{' || pattern.ptr[i] == '\0')
+			return false;
+		if (pattern.ptr[i] == '\\' && ++i < pattern.len && pattern.ptr[i] >= '0' && pattern.ptr[i] <= '9')
+			return false;
+	}
+	return pattern.len <= REGEX_PATTERN_MAX;
+}
+
 static FoxMatch
 op_regex(const char *name, FoxSlice operand, FoxSlice value)
 {
@@ -262,13 +294,13 @@ op_regex(const char *name, FoxSlice operand, FoxSlice value)
 	regex_t		regex;
 
 	(void) name;
-	pattern = fox_absent(text) || text.len > REGEX_PATTERN_MAX || memchr(text.ptr, '\0', text.len) ? NULL :
-		fox_strdup(text);
+	pattern = fox_absent(text) || !regex_is_bounded(text) ? NULL : fox_strdup(text);
 	fox_buf_reset(&buf);
 	if (pattern != NULL && regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) == 0)
 	{
 		text = fox_absent(value) ? FOX_ABSENT : fox_json_text(value, &buf);
-		subject = fox_absent(text) || text.len > REGEX_SUBJECT_MAX ? NULL : fox_strdup(text);
+		subject = fox_absent(text) || text.len > REGEX_SUBJECT_MAX || memchr(text.ptr, '\0', text.len) ? NULL :
+			fox_strdup(text);
 		result = yes_if(subject != NULL && regexec(&regex, subject, 0, NULL, 0) == 0);
 		free(subject);
 		regfree(&regex);
@@ -289,7 +321,7 @@ static const struct
 
 #define N_OPERATORS (sizeof(operators) / sizeof(operators[0]))
 
-/* An object whose first member begins with $ is one of operators only. */
+/* Is any member of the object named like an operator?  Then all must be operators. */
 static bool
 is_operators(FoxSlice condition)
 {
@@ -297,8 +329,19 @@ is_operators(FoxSlice condition)
 	FoxSlice	value;
 	size_t		pos = 0;
 
-	return fox_json_kind(condition) == FOX_JSON_OBJECT && fox_json_member(condition, &pos, &key, &value) &&
-		key.len > 0 && key.ptr[0] == '$';
+	if (fox_json_kind(condition) != FOX_JSON_OBJECT)
+		return false;
+	while (fox_json_member(condition, &pos, &key, &value))
+	{
+		FoxBuf		scratch = {0};
+		FoxSlice	name = plain_text(key, &scratch);
+		bool		found = !fox_absent(name) && name.len > 0 && name.ptr[0] == '$';
+
+		fox_buf_free(&scratch);
+		if (found)
+			return true;
+	}
+	return false;
 }
 
 /* value may be absent: the member is not there. */
@@ -395,6 +438,8 @@ fox_condition_valid(FoxSlice condition)
 	FoxSlice	value;
 	size_t		pos = 0;
 
+	if (condition.len > FOX_CONDITION_MAX)
+		return false;
 	if (is_operators(condition))
 		return match_operators(condition, FOX_ABSENT) != FOX_MATCH_INVALID;
 	if (fox_json_kind(condition) == FOX_JSON_OBJECT)
@@ -423,19 +468,6 @@ put_member(FoxBuf *out, FoxSlice raw_key, bool *first)
 	fox_buf_char(out, '"');
 	fox_buf_slice(out, raw_key);
 	fox_buf_str(out, "\":");
-}
-
-/* Is the member at pos the last one of its name? */
-static bool
-last_of_name(FoxSlice object, size_t pos, FoxSlice raw_key)
-{
-	FoxSlice	key;
-	FoxSlice	value;
-
-	while (fox_json_member(object, &pos, &key, &value))
-		if (same_text(key, raw_key))
-			return false;
-	return true;
 }
 
 void

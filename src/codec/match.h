@@ -9,6 +9,8 @@
 
 #include "codec/json.h"
 
+#define FOX_CONDITION_MAX 8192	/* bytes; it bounds what one event may cost */
+
 /*
  * The struct of a value: its only argument if that is an object; else its kwargs
  * if there are any; else its only argument; else the list of args ("[]" if absent).
@@ -32,7 +34,10 @@ typedef enum FoxMatch
  */
 extern FoxMatch fox_match(FoxSlice condition, FoxSlice value);
 
-/* Is the condition well-formed?  Judged without a value; false also for unknown operators. */
+/*
+ * Is the condition well-formed and at most FOX_CONDITION_MAX long?  Judged without a
+ * value; false also for unknown operators.
+ */
 extern bool fox_condition_valid(FoxSlice condition);
 
 /* JSON equality of two valid values: key order and number spelling do not count. */

@@ -196,7 +196,7 @@ subscribe_options(FoxSlice options, SubscribeOptions *o, FoxBuf *scratch)
 	if (!fox_absent(o->filter) && fox_json_kind(o->filter) == FOX_JSON_NULL)
 		o->filter = FOX_ABSENT;
 	if (!fox_absent(o->filter) && !fox_condition_valid(o->filter))
-		return "option filter has an unknown or malformed operator";
+		return "option filter is too long, or has an unknown or malformed operator";
 	return NULL;
 }
 

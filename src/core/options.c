@@ -117,7 +117,7 @@ fox_publish_options(FoxPublish *p)
 	if (p->ttl > 0 && !p->retain)
 		return "option ttl needs option retain";
 	if (!fox_absent(p->when) && !fox_condition_valid(p->when))
-		return "option when has an unknown or malformed operator";
+		return "option when is too long, or has an unknown or malformed operator";
 	return NULL;
 }
 

@@ -29,7 +29,7 @@ typedef struct FoxTimers
 extern bool fox_timer_set(FoxTimers *ts, FoxTimer *t, uint64_t due_us, FoxTimerFn fn);
 extern void fox_timer_clear(FoxTimers *ts, FoxTimer *t);	/* harmless when not set */
 extern void fox_timers_run(FoxTimers *ts, uint64_t now_us, void *ctx);
-/* Milliseconds until the first is due, rounded up; -1: none. */
+/* Milliseconds until the first is due, rounded up, at most a minute; -1: none. */
 extern int	fox_timers_wait(const FoxTimers *ts, uint64_t now_us);
 extern void fox_timers_free(FoxTimers *ts);
 

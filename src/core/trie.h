@@ -35,7 +35,7 @@ extern void fox_trie_free(FoxTrie *t);
 extern void fox_trie_match(const FoxTrie *t, FoxSlice topic, FoxTrieFn fn, void *ctx);
 /* Calls fn for every stored topic that the pattern matches (kind WILDCARD or PATTERN). */
 extern void fox_trie_find(const FoxTrie *t, FoxSlice pattern, FoxMatchKind kind, FoxTrieFn fn, void *ctx);
-/* Calls fn for every stored value. */
+/* Calls fn for every topic's value (not for patterns). */
 extern void fox_trie_each(const FoxTrie *t, FoxTrieFn fn, void *ctx);
 
 #endif

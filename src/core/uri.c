@@ -45,10 +45,10 @@ fox_uri_pattern_valid(FoxSlice uri, FoxMatchKind kind, bool strict)
 		return false;
 	if (kind == FOX_EXACT)
 		return fox_uri_valid(uri, strict);
-	if (kind == FOX_PREFIX && uri.len > 0 && uri.ptr[uri.len - 1] == '.')
-		uri.len--;				/* "a." is a prefix though not a URI */
 	if (uri.len == 0)
 		return kind != FOX_PATTERN;
+	if (kind == FOX_PREFIX && uri.len > 1 && uri.ptr[uri.len - 1] == '.')
+		uri.len--;				/* "a." is a prefix though not a URI */
 	while (fox_uri_component(&uri, &component))
 	{
 		if (kind == FOX_PATTERN && fox_slice_is(component, "#"))

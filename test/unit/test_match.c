@@ -220,6 +220,7 @@ test_invalid(void **state)
 		"{\"a\":{\"$exists\":1}}", "{\"a\":{\"$exists\":null}}", "{\"a\":{\"$regex\":1}}", "{\"a\":{\"$regex\":\"(\"}}",
 		"{\"a\":{\"$regex\":\"[\"}}", "{\"a\":{\"$regex\":\"a\\u0000b\"}}", "{\"a\":{\"$regex\":\"\\ud800\"}}",
 		"{\"$foo\":1}", "{\"b\":1,\"a\":{\"$foo\":1}}", "{\"a\":{\"b\":{\"$foo\":1}}}", "[{\"$foo\":1}]", "{\"a\":[1,{\"$foo\":1}]}",
+		"{\"a\":1,\"$foo\":1}", "{\"a\":{\"\\u0024foo\":1}}", "{\"$regex\":\"(a)\\\\1\"}", "{\"$regex\":\"(a{1,100}){1,100}\"}",
 	};
 	static const char *const sound[] = {
 		"{}", "null", "1", "[]", "[{}]", "{\"a\":{\"$gt\":null}}", "{\"a\":{\"$ne\":{\"$foo\":1}}}", "{\"a\":{\"$in\":[]}}",
@@ -242,13 +243,49 @@ test_invalid(void **state)
 	CHECK(table);
 }
 
+/* Members of the same name must not multiply the work from level to level. */
+static void
+test_duplicate_keys(void **state)
+{
+	FoxBuf		value = {0};
+
+	(void) state;
+	for (int i = 0; i < 100; i++)
+		fox_buf_str(&value, "{\"k\":0,\"k\":");
+	fox_buf_str(&value, "1");
+	for (int i = 0; i < 100; i++)
+		fox_buf_char(&value, '}');
+	assert_true(fox_json_equal(fox_buf_view(&value), fox_buf_view(&value)));
+	fox_buf_free(&value);
+}
+
+static void
+test_condition_size(void **state)
+{
+	FoxBuf		condition = {0};
+
+	(void) state;
+	fox_buf_str(&condition, "[0");
+	while (condition.len < FOX_CONDITION_MAX - 1)
+		fox_buf_str(&condition, ",1");
+	fox_buf_char(&condition, ']');
+	assert_int_equal(condition.len > FOX_CONDITION_MAX, !fox_condition_valid(fox_buf_view(&condition)));
+	fox_buf_reset(&condition);
+	fox_buf_str(&condition, "[0");
+	while (condition.len < FOX_CONDITION_MAX)
+		fox_buf_str(&condition, ",1");
+	fox_buf_char(&condition, ']');
+	assert_false(fox_condition_valid(fox_buf_view(&condition)));
+	fox_buf_free(&condition);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_struct), cmocka_unit_test(test_empty), cmocka_unit_test(test_equal),
 		cmocka_unit_test(test_numbers), cmocka_unit_test(test_conditions), cmocka_unit_test(test_operators),
-		cmocka_unit_test(test_invalid),
+		cmocka_unit_test(test_invalid), cmocka_unit_test(test_duplicate_keys), cmocka_unit_test(test_condition_size),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
