@@ -160,6 +160,8 @@ fox_map_put(FoxMap *m, FoxSlice key, void *value)
 	uint64_t	hash = fox_hash_bytes(key.ptr, key.len);
 	FoxMapSlot *s = m->count ? find(m, key, hash) : NULL;
 
+	if (key.ptr == NULL)
+		key.ptr = "";			/* without a key the entry would pass for an id's */
 	if (s == NULL)
 	{
 		if (!make_room(m))

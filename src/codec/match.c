@@ -3,15 +3,11 @@
  */
 #include "codec/match.h"
 
-#include <regex.h>
-#include <stdlib.h>
-
+#include "codec/members.h"
 #include "codec/number.h"
+#include "codec/regex.h"
 
 #include "base/pure.h"
-
-#define REGEX_PATTERN_MAX 256	/* bytes */
-#define REGEX_SUBJECT_MAX 4096
 
 static FoxMatch match_value(FoxSlice condition, FoxSlice value);
 
@@ -67,35 +63,7 @@ fox_value_empty(FoxSlice args, FoxSlice kwargs, bool kwargs_are_headers)
 	return n == 0 || (n == 1 && fox_json_kind(only) == FOX_JSON_NULL);
 }
 
-/* --- members by name, whatever their escapes --- */
-
-static FoxSlice
-plain_text(FoxSlice raw, FoxBuf *scratch)
-{
-	/* a raw key lies between its quotes */
-	return fox_json_text(fox_slice(raw.ptr - 1, raw.len + 2), scratch);
-}
-
-static bool
-same_text(FoxSlice raw_a, FoxSlice raw_b)
-{
-	FoxBuf		a_buf = {0};
-	FoxBuf		b_buf = {0};
-	FoxSlice	a;
-	FoxSlice	b;
-	bool		same;
-
-	if (memchr(raw_a.ptr, '\\', raw_a.len) == NULL && memchr(raw_b.ptr, '\\', raw_b.len) == NULL)
-		return fox_slice_eq(raw_a, raw_b);
-	a = plain_text(raw_a, &a_buf);
-	b = plain_text(raw_b, &b_buf);
-
-	/* Lone surrogates have no text: such strings are the same if they are spelt the same. */
-	same = fox_absent(a) || fox_absent(b) ? fox_slice_eq(raw_a, raw_b) : fox_slice_eq(a, b);
-	fox_buf_free(&a_buf);
-	fox_buf_free(&b_buf);
-	return same;
-}
+/* --- equality --- */
 
 static FoxSlice
 string_inside(FoxSlice value)
@@ -103,44 +71,64 @@ string_inside(FoxSlice value)
 	return fox_slice(value.ptr + 1, value.len - 2);
 }
 
-static FoxSlice
-member_named(FoxSlice object, FoxSlice raw_key)
+static bool
+equal_elements(FoxSlice a, FoxSlice b)
 {
-	FoxSlice	found = FOX_ABSENT;
-	FoxSlice	key;
-	FoxSlice	value;
-	size_t		pos = 0;
+	FoxSlice	x;
+	FoxSlice	y;
+	size_t		i = 0;
+	size_t		j = 0;
 
-	while (fox_json_member(object, &pos, &key, &value))
-		if (same_text(key, raw_key))
-			found = value;
-	return found;
+	for (;;)
+	{
+		bool		more = fox_json_element(a, &i, &x);
+
+		if (more != fox_json_element(b, &j, &y))
+			return false;
+		if (!more)
+			return true;
+		if (!fox_json_equal(x, y))
+			return false;
+	}
 }
 
-/* Is the member that ends at pos the last one of its name?  Duplicates before it do not count. */
 static bool
-last_of_name(FoxSlice object, size_t pos, FoxSlice raw_key)
+equal_members(const FoxMembers *a, const FoxMembers *b)
 {
 	FoxSlice	key;
-	FoxSlice	value;
+	FoxSlice	x;
+	FoxSlice	y;
+	size_t		pos = 0;
 
-	while (fox_json_member(object, &pos, &key, &value))
-		if (same_text(key, raw_key))
+	while (fox_members_next(b, &pos, &key, &y))
+		if (fox_absent(fox_members_get(a, key)))
+			return false;
+	pos = 0;
+	while (fox_members_next(a, &pos, &key, &x))
+		if (fox_absent(y = fox_members_get(b, key)) || !fox_json_equal(x, y))
 			return false;
 	return true;
 }
 
-/* --- equality --- */
+static bool
+equal_objects(FoxSlice a, FoxSlice b)
+{
+	FoxMembers	x;
+	FoxMembers	y;
+	bool		ready = fox_members_init(&x, a);
+	bool		equal;
+
+	ready = fox_members_init(&y, b) && ready;
+	equal = ready && equal_members(&x, &y);
+	fox_members_free(&x);
+	fox_members_free(&y);
+	return equal;
+}
 
 bool
 fox_json_equal(FoxSlice a, FoxSlice b)
 {
 	FoxKind		kind = fox_json_kind(a);
-	FoxSlice	x;
-	FoxSlice	y;
-	FoxSlice	key;
-	size_t		i = 0;
-	size_t		j = 0;
 
 	if (kind != fox_json_kind(b))
 		return false;
@@ -149,28 +137,11 @@ fox_json_equal(FoxSlice a, FoxSlice b)
 		case FOX_JSON_NUMBER:
 			return fox_number_compare(a, b) == 0;
 		case FOX_JSON_STRING:
-			return same_text(string_inside(a), string_inside(b));
+			return fox_json_same_text(string_inside(a), string_inside(b));
 		case FOX_JSON_ARRAY:
-			for (;;)
-			{
-				bool		more = fox_json_element(a, &i, &x);
-
-				if (more != fox_json_element(b, &j, &y))
-					return false;
-				if (!more)
-					return true;
-				if (!fox_json_equal(x, y))
-					return false;
-			}
+			return equal_elements(a, b);
 		case FOX_JSON_OBJECT:
-			while (fox_json_member(a, &i, &key, &x))
-				if (last_of_name(a, i, key) &&
-					(fox_absent(y = member_named(b, key)) || !fox_json_equal(x, y)))
-					return false;
-			while (fox_json_member(b, &j, &key, &y))
-				if (fox_absent(member_named(a, key)))
-					return false;
-			return true;
+			return equal_objects(a, b);
 		default:
 			return true;
 	}
@@ -265,48 +236,19 @@ op_exists(const char *name, FoxSlice operand, FoxSlice value)
 	return yes_if(fox_absent(value) == (kind == FOX_JSON_FALSE));
 }
 
-/*
- * Back-references can take exponential time and bounds like {1,100} multiply when they
- * are nested, in memory too: patterns with either are refused, so that with the limits
- * of length a match is bounded.
- */
-static bool
-regex_is_bounded(FoxSlice pattern)
-{
-	for (size_t i = 0; i < pattern.len; i++)
-	{
-		if (pattern.ptr[i] == '{' || pattern.ptr[i] == '\0')
-			return false;
-		if (pattern.ptr[i] == '\\' && ++i < pattern.len && pattern.ptr[i] >= '0' && pattern.ptr[i] <= '9')
-			return false;
-	}
-	return pattern.len <= REGEX_PATTERN_MAX;
-}
-
 static FoxMatch
 op_regex(const char *name, FoxSlice operand, FoxSlice value)
 {
 	FoxMatch	result = FOX_MATCH_INVALID;
-	FoxBuf		buf = {0};
-	FoxSlice	text = fox_json_text(operand, &buf);
-	char	   *pattern;
-	char	   *subject;
-	regex_t		regex;
+	FoxBuf		pattern_buf = {0};
+	FoxBuf		text_buf = {0};
+	FoxSlice	pattern = fox_json_text(operand, &pattern_buf);
 
 	(void) name;
-	pattern = fox_absent(text) || !regex_is_bounded(text) ? NULL : fox_strdup(text);
-	fox_buf_reset(&buf);
-	if (pattern != NULL && regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) == 0)
-	{
-		text = fox_absent(value) ? FOX_ABSENT : fox_json_text(value, &buf);
-		subject = fox_absent(text) || text.len > REGEX_SUBJECT_MAX || memchr(text.ptr, '\0', text.len) ? NULL :
-			fox_strdup(text);
-		result = yes_if(subject != NULL && regexec(&regex, subject, 0, NULL, 0) == 0);
-		free(subject);
-		regfree(&regex);
-	}
-	free(pattern);
-	fox_buf_free(&buf);
+	if (!fox_absent(pattern))
+		result = fox_regex_match(pattern, fox_json_text(value, &text_buf));
+	fox_buf_free(&pattern_buf);
+	fox_buf_free(&text_buf);
 	return result;
 }
 
@@ -329,37 +271,44 @@ is_operators(FoxSlice condition)
 	FoxSlice	value;
 	size_t		pos = 0;
 
-	if (fox_json_kind(condition) != FOX_JSON_OBJECT)
-		return false;
 	while (fox_json_member(condition, &pos, &key, &value))
-	{
-		FoxBuf		scratch = {0};
-		FoxSlice	name = plain_text(key, &scratch);
-		bool		found = !fox_absent(name) && name.len > 0 && name.ptr[0] == '$';
-
-		fox_buf_free(&scratch);
-		if (found)
+		if ((key.len > 0 && key.ptr[0] == '$') || (key.len >= 6 && memcmp(key.ptr, "\\u0024", 6) == 0))
 			return true;
-	}
 	return false;
 }
 
-/* value may be absent: the member is not there. */
 static FoxMatch
-match_operators(FoxSlice condition, FoxSlice value)
+match_operator(FoxSlice raw_name, FoxSlice operand, FoxSlice value)
 {
-	FoxMatch	result = FOX_MATCH_YES;
+	for (size_t i = 0; i < N_OPERATORS; i++)
+		if (fox_json_key_is(raw_name, operators[i].name))
+			return operators[i].holds(operators[i].name, operand, value);
+	return FOX_MATCH_INVALID;
+}
+
+/* --- conditions --- */
+
+/* All members are looked at even if one does not hold: a later one may be invalid. */
+static FoxMatch
+match_members(const FoxMembers *condition, bool of_operators, FoxSlice value, const FoxMembers *members)
+{
+	FoxMatch	result = of_operators || fox_json_kind(value) == FOX_JSON_OBJECT ? FOX_MATCH_YES : FOX_MATCH_NO;
 	FoxSlice	key;
-	FoxSlice	operand;
+	FoxSlice	wanted;
 	size_t		pos = 0;
 
-	while (fox_json_member(condition, &pos, &key, &operand))
+	while (fox_members_next(condition, &pos, &key, &wanted))
 	{
-		FoxMatch	one = FOX_MATCH_INVALID;
+		FoxMatch	one;
 
-		for (size_t i = 0; i < N_OPERATORS; i++)
-			if (fox_json_key_is(key, operators[i].name))
-				one = operators[i].holds(operators[i].name, operand, value);
+		if (of_operators)
+			one = match_operator(key, wanted, value);
+		else
+		{
+			FoxSlice	there = fox_members_get(members, key);
+
+			one = !fox_absent(there) || is_operators(wanted) ? match_value(wanted, there) : FOX_MATCH_NO;
+		}
 		if (one == FOX_MATCH_INVALID)
 			return one;
 		if (one == FOX_MATCH_NO)
@@ -368,27 +317,23 @@ match_operators(FoxSlice condition, FoxSlice value)
 	return result;
 }
 
-/* --- conditions --- */
-
+/* value may be absent: the member is not there. */
 static FoxMatch
-match_members(FoxSlice condition, FoxSlice value)
+match_object(FoxSlice condition, FoxSlice value)
 {
-	FoxMatch	result = FOX_MATCH_YES;
-	FoxSlice	key;
-	FoxSlice	wanted;
-	size_t		pos = 0;
+	bool		of_operators = is_operators(condition);
+	FoxMatch	result = FOX_MATCH_INVALID;
+	FoxMembers	wanted;
+	FoxMembers	there;
+	bool		ready = fox_members_init(&wanted, condition);
 
-	while (fox_json_member(condition, &pos, &key, &wanted))
-	{
-		FoxSlice	there = fox_json_kind(value) == FOX_JSON_OBJECT ? member_named(value, key) : FOX_ABSENT;
-		FoxMatch	one = is_operators(wanted) || !fox_absent(there) ? match_value(wanted, there) : FOX_MATCH_NO;
-
-		if (one == FOX_MATCH_INVALID)
-			return one;
-		if (one == FOX_MATCH_NO)
-			result = one;
-	}
-	return fox_json_kind(value) == FOX_JSON_OBJECT ? result : FOX_MATCH_NO;
+	/* operators look at the value as a whole */
+	ready = fox_members_init(&there, of_operators ? FOX_ABSENT : value) && ready;
+	if (ready)
+		result = match_members(&wanted, of_operators, value, &there);
+	fox_members_free(&wanted);
+	fox_members_free(&there);
+	return result;
 }
 
 static FoxMatch
@@ -416,13 +361,15 @@ match_elements(FoxSlice condition, FoxSlice value)
 static FoxMatch
 match_value(FoxSlice condition, FoxSlice value)
 {
-	if (is_operators(condition))
-		return match_operators(condition, value);
-	if (fox_json_kind(condition) == FOX_JSON_OBJECT)
-		return match_members(condition, value);
-	if (fox_json_kind(condition) == FOX_JSON_ARRAY)
-		return match_elements(condition, value);
-	return yes_if(fox_json_equal(condition, value));
+	switch (fox_json_kind(condition))
+	{
+		case FOX_JSON_OBJECT:
+			return match_object(condition, value);
+		case FOX_JSON_ARRAY:
+			return match_elements(condition, value);
+		default:
+			return yes_if(fox_json_equal(condition, value));
+	}
 }
 
 FoxMatch
@@ -441,7 +388,7 @@ fox_condition_valid(FoxSlice condition)
 	if (condition.len > FOX_CONDITION_MAX)
 		return false;
 	if (is_operators(condition))
-		return match_operators(condition, FOX_ABSENT) != FOX_MATCH_INVALID;
+		return match_object(condition, FOX_ABSENT) != FOX_MATCH_INVALID;
 	if (fox_json_kind(condition) == FOX_JSON_OBJECT)
 	{
 		while (fox_json_member(condition, &pos, &key, &value))
@@ -455,57 +402,4 @@ fox_condition_valid(FoxSlice condition)
 				return false;
 	}
 	return true;
-}
-
-/* --- RFC 7396 --- */
-
-static void
-put_member(FoxBuf *out, FoxSlice raw_key, bool *first)
-{
-	if (!*first)
-		fox_buf_char(out, ',');
-	*first = false;
-	fox_buf_char(out, '"');
-	fox_buf_slice(out, raw_key);
-	fox_buf_str(out, "\":");
-}
-
-void
-fox_json_merge(FoxSlice target, FoxSlice patch, FoxBuf *out)
-{
-	bool		first = true;
-	FoxSlice	key;
-	FoxSlice	value;
-	size_t		pos = 0;
-
-	if (fox_json_kind(patch) != FOX_JSON_OBJECT)
-	{
-		fox_buf_slice(out, patch);
-		return;
-	}
-	if (fox_json_kind(target) != FOX_JSON_OBJECT)
-		target = FOX_LIT("{}");
-	fox_buf_char(out, '{');
-	while (fox_json_member(target, &pos, &key, &value))
-	{
-		FoxSlice	change = member_named(patch, key);
-
-		if (!last_of_name(target, pos, key) || fox_json_kind(change) == FOX_JSON_NULL)
-			continue;
-		put_member(out, key, &first);
-		if (fox_absent(change))
-			fox_buf_slice(out, value);
-		else
-			fox_json_merge(value, change, out);
-	}
-	pos = 0;
-	while (fox_json_member(patch, &pos, &key, &value))
-	{
-		if (fox_json_kind(value) == FOX_JSON_NULL || !fox_absent(member_named(target, key)) ||
-			!last_of_name(patch, pos, key))
-			continue;
-		put_member(out, key, &first);
-		fox_json_merge(FOX_ABSENT, value, out);
-	}
-	fox_buf_char(out, '}');
 }

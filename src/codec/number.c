@@ -8,7 +8,7 @@
 
 #include "base/pure.h"
 
-#define EXPONENT_CAP ((int64_t) 1 << 40)	/* beyond it an exponent only says "huge" or "tiny" */
+#define EXPONENT_CAP ((int64_t) 100000000000000000)	/* 10^17: longer exponents lose their last digits */
 
 typedef struct Decimal
 {

@@ -8,7 +8,7 @@
 
 /*
  * Compares two valid JSON numbers exactly: <0, 0, >0.  1, 1.0 and 1e0 are equal, and no
- * digit is lost, whatever the exponents; it takes time by the length of the texts.
+ * digit is lost, unless an exponent is beyond 10^17; it takes time by the length of the texts.
  */
 extern int	fox_number_compare(FoxSlice a, FoxSlice b);
 

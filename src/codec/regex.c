@@ -15,7 +15,16 @@
 
 #define PATTERN_MAX 256			/* bytes */
 #define TEXT_MAX 4096			/* bytes */
-#define POSITIONS_MAX 128		/* of the pattern once its repetitions are written out */
+#define POSITIONS_MAX 256		/* of the pattern once its repetitions are written out */
+
+/* Behind a newline that .* went over, glibc takes ^ for matched, but not its own name for the start. */
+#ifdef __GLIBC__
+#define START "\\`"
+#else
+#define START "^"
+#endif
+
+#define PREFIX START ".*("
 
 /* The place behind a bracket expression, or NULL; p is behind its '['. */
 static const char *
@@ -71,9 +80,12 @@ read_interval(const char *p, const char *end, size_t *copies)
 	return p < end && *p == '}' && most >= least ? p + 1 : NULL;
 }
 
-/* Is the pattern one that compiles and runs in bounded time and memory? */
+/*
+ * Copies the pattern to out as it is handed to the library.  False: it would not compile
+ * and run in bounded time and memory.
+ */
 static bool
-affordable(FoxSlice pattern)
+prepare(FoxSlice pattern, FoxBuf *out)
 {
 	size_t		outside[PATTERN_MAX];	/* per open group: positions before it */
 	int			depth = 0;
@@ -85,8 +97,10 @@ affordable(FoxSlice pattern)
 
 	if (pattern.len > PATTERN_MAX || memchr(p, '\0', pattern.len) != NULL)
 		return false;
+	fox_buf_str(out, PREFIX);
 	while (p < end)
 	{
+		const char *item = p;
 		char		c = *p++;
 
 		switch (c)
@@ -123,31 +137,35 @@ affordable(FoxSlice pattern)
 		}
 		if (before + last > POSITIONS_MAX)
 			return false;
+		if (c == '^')
+			fox_buf_str(out, START);
+		else
+			fox_buf_put(out, item, (size_t) (p - item));
 	}
-	return depth == 0;
+	fox_buf_put(out, ")", 2);	/* with its NUL */
+	return depth == 0 && !out->failed;
 }
 
 FoxMatch
 fox_regex_match(FoxSlice pattern, FoxSlice text)
 {
-	char		anchored[PATTERN_MAX + sizeof("^.*()")];
+	FoxMatch	result = FOX_MATCH_INVALID;
+	FoxBuf		prepared = {0};
 	char		subject[TEXT_MAX + 1];
-	FoxMatch	result = FOX_MATCH_NO;
 	regex_t		regex;
 
-	if (!affordable(pattern))
-		return FOX_MATCH_INVALID;
-	memcpy(anchored, "^.*(", 4);
-	memcpy(anchored + 4, pattern.ptr, pattern.len);
-	memcpy(anchored + 4 + pattern.len, ")", 2);
-	if (regcomp(&regex, anchored, REG_EXTENDED | REG_NOSUB) != 0)
-		return FOX_MATCH_INVALID;
-	if (!fox_absent(text) && text.len <= TEXT_MAX && memchr(text.ptr, '\0', text.len) == NULL)
+	if (prepare(pattern, &prepared) && regcomp(&regex, prepared.data, REG_EXTENDED | REG_NOSUB) == 0)
 	{
-		memcpy(subject, text.ptr, text.len);
-		subject[text.len] = '\0';
-		result = regexec(&regex, subject, 0, NULL, 0) == 0 ? FOX_MATCH_YES : FOX_MATCH_NO;
+		result = FOX_MATCH_NO;
+		if (!fox_absent(text) && text.len <= TEXT_MAX && memchr(text.ptr, '\0', text.len) == NULL)
+		{
+			memcpy(subject, text.ptr, text.len);
+			subject[text.len] = '\0';
+			if (regexec(&regex, subject, 0, NULL, 0) == 0)
+				result = FOX_MATCH_YES;
+		}
+		regfree(&regex);
 	}
-	regfree(&regex);
+	fox_buf_free(&prepared);
 	return result;
 }

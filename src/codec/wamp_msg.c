@@ -181,6 +181,8 @@ fox_msg_decode_json(FoxSlice text, FoxMsg *msg)
 	}
 	if (*field != '\0' && !optional(*field))
 		return "the message has too few elements";
+	if (*field == 'd' && msg->id == 0)
+		return "request id 0 needs details";
 	while (p < end && is_space(*p))
 		p++;
 	if (p != end)

@@ -340,10 +340,14 @@ fox_backend_session(FoxRouter *r, FoxSlice realm, int32_t pid, const char **reas
 {
 	FoxSession *s = fox_idmap_get(&r->backends, (uint64_t) pid);
 
+	if (s != NULL && fox_slice_eq(s->realm->name, realm))
+		return s;
 	if (s != NULL)
 	{
 		*reason = FOX_ERR_INVALID_ARGUMENT;
-		return fox_slice_eq(s->realm->name, realm) ? s : NULL;
+		if (!fox_list_empty(&s->owned) || !fox_list_empty(&s->pendings))
+			return NULL;
+		fox_session_leave(s, FOX_END_GOODBYE);	/* it holds nothing there any more */
 	}
 	s = fox_session_join(r, realm, &sql_info, &sql_ops, NULL, reason);
 	if (s == NULL)

@@ -37,7 +37,7 @@ subscription_find(FoxRealm *realm, FoxSlice topic, FoxMatchKind kind, FoxSlice f
 {
 	FoxSubscription *sub = fox_index_get(&realm->subscriptions, topic, kind);
 
-	while (sub != NULL && (fox_absent(sub->filter) != fox_absent(filter) || !fox_slice_eq(sub->filter, filter)))
+	while (sub != NULL && (sub->transient || fox_absent(sub->filter) != fox_absent(filter) || !fox_slice_eq(sub->filter, filter)))
 		sub = sub->next_filter;
 	return sub;
 }
@@ -91,9 +91,10 @@ subscription_free(FoxSubscription *sub)
 	}
 	else
 	{
-		while (first->next_filter != sub)
+		while (first != NULL && first->next_filter != sub)
 			first = first->next_filter;
-		first->next_filter = sub->next_filter;
+		if (first != NULL)
+			first->next_filter = sub->next_filter;
 	}
 	fox_idmap_del(&realm->subscriptions_by_id, sub->id);
 	free(sub->members);
@@ -223,7 +224,7 @@ fox_session_subscribe(FoxSession *s, uint64_t request, FoxSlice options, FoxSlic
 		fox_session_fail(s, FOX_REQ_SUBSCRIBE, request, FOX_ERR_INVALID_URI, "the topic is not a valid URI");
 		return;
 	}
-	sub = subscription_find(s->realm, topic, kind, o.filter);
+	sub = o.snapshot ? NULL : subscription_find(s->realm, topic, kind, o.filter);
 	if (sub != NULL)
 		m = member_find(s, sub->id);
 	else if ((sub = subscription_new(s->realm, topic, kind, o.filter)) == NULL)
@@ -231,6 +232,7 @@ fox_session_subscribe(FoxSession *s, uint64_t request, FoxSlice options, FoxSlic
 		fox_session_fail(s, FOX_REQ_SUBSCRIBE, request, FOX_ERR_UNAVAILABLE, "out of memory");
 		return;
 	}
+	sub->transient = o.snapshot;
 	if (m == NULL && (m = member_new(s, sub)) == NULL)
 	{
 		if (sub->count == 0)

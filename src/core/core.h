@@ -152,6 +152,7 @@ struct FoxSubscription
 	FoxRealm   *realm;
 	uint64_t	id;
 	FoxMatchKind kind;
+	bool		transient;		/* made for one snapshot; shared with nobody */
 	FoxMember **members;
 	uint32_t	count;
 	uint32_t	cap;
@@ -251,8 +252,10 @@ struct FoxPending
 	uint64_t	token;			/* in flight */
 	uint64_t	ticket;			/* order of arrival; waiters have none */
 	uint64_t	since_us;
+	uint64_t	deadline_us;	/* of a wait; 0: none */
 	bool		is_will;
-	int			attempts;
+	bool		given_up;		/* its SQL statement was canceled while the write was in flight */
+	bool		said_goodbye;	/* its session ended orderly while the write was in flight */
 	FoxQueue   *queue;			/* of waiters, once it has been in one */
 	FoxNode		in_order;		/* router->inflight, queue->waiters or session->held */
 	FoxNode		in_session;
@@ -267,6 +270,8 @@ struct FoxQueue
 	FoxRealm   *realm;
 	FoxNode		waiters;
 	FoxPending *trying;			/* the one whose write is in flight */
+	FoxTimer	again;			/* looks once more after a refusal */
+	uint32_t	refusals;		/* since the topic last changed */
 	FoxSlice	topic;
 	char		block[];
 };
@@ -275,12 +280,15 @@ struct FoxQueue
 extern void fox_sync_publish(FoxSession *s, const FoxPublish *p);
 /* The queue of waiting publishes of a topic looks whether one fits now. */
 extern void fox_sync_wake(FoxRealm *realm, FoxSlice topic);
-extern void fox_sync_session_end(FoxSession *s);
+extern void fox_sync_changed(FoxRealm *realm, FoxSlice topic);	/* the same, because its value has changed */
+extern void fox_sync_session_end(FoxSession *s, FoxEnd how);
 extern void fox_sync_withdraw(FoxSession *s, uint64_t request);	/* a waiting publish is given up, silently */
 extern void fox_sync_realm_end(FoxRealm *realm);	/* forgets its writes; its sessions are gone */
 extern FoxPending *fox_sync_take(FoxRouter *r, uint64_t token);	/* removes it from flight */
 extern void fox_sync_finish(FoxPending *w, uint64_t publication, const char *uri, const char *text);
-extern bool fox_sync_write(FoxPending *w, FoxWrite *write);	/* sends; false: refused */
+/* Sends; false: there is no room for it now, and it is not in flight. */
+extern bool fox_sync_write(FoxPending *w, FoxWrite *write);
+extern void fox_sync_retry_will(FoxPending *w);	/* once more in a second */
 extern FoxPending *fox_pending_new(FoxRealm *realm, FoxSession *s, const FoxPublish *p);
 
 /* --- publish.c --- */
@@ -340,7 +348,7 @@ extern void fox_calls_free(FoxSession *s);	/* dead calls that a callee still owe
 
 /* --- ask.c, bridge.c --- */
 
-/* The session that stands for a backend; one per backend, of the realm that it first used. */
+/* The session that stands for a backend; it is in one realm as long as it holds something there. */
 extern FoxSession *fox_backend_session(FoxRouter *r, FoxSlice realm, int32_t pid, const char **reason);
 
 extern void fox_ask_progress(FoxRouter *r);	/* answers syncs that are due, reaps finished ones */

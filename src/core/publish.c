@@ -91,9 +91,13 @@ copy_change(FoxRealm *realm, const FoxChange *c)
 static void
 take_ownership(FoxRealm *realm, const FoxPending *w, const FoxChange *c)
 {
+	FoxPorts   *ports = &realm->router->ports;
 	FoxValue   *v;
 
-	if (w->session == NULL)
+	if (w->said_goodbye && !w->p.will_on_end)
+		ports->write(ports->ctx, &(FoxWrite){.kind = FOX_WRITE_DISOWN, .realm = realm->name, .topic = c->topic,
+					 .session = w->session_id, .only_owner = true});
+	else if (w->session == NULL || w->given_up)
 		fox_will_write(realm, c->topic, w->session_id, w->p.will);
 	else if ((v = fox_retained_get(realm, c->topic)) != NULL)
 		fox_will_set(w->session, v, w->session_id, w->p.will, w->p.will_on_end);
@@ -122,7 +126,7 @@ take_ownership_of_backend(FoxRealm *realm, const FoxPublish *p, const FoxChange 
 static FoxSession *
 found_dead(FoxRealm *realm, const FoxPending *w, const FoxChange *c)
 {
-	FoxValue   *v = w == NULL && c->session != 0 ? fox_retained_get(realm, c->topic) : NULL;
+	FoxValue   *v = w == NULL && c->token == 0 && c->session != 0 ? fox_retained_get(realm, c->topic) : NULL;
 	FoxOwned   *o = v != NULL ? v->owned : NULL;
 
 	return o != NULL && o->owner == c->session && o->session->pid != 0 ? o->session : NULL;
@@ -156,7 +160,7 @@ change_topic(FoxRouter *r, FoxRealm *realm, const FoxChange *c)
 	if (w != NULL)
 		fox_sync_finish(w, c->publication, NULL, NULL);
 	if (c->kind != FOX_CHANGE_EVENT)
-		fox_sync_wake(realm, c->topic);
+		fox_sync_changed(realm, c->topic);
 	if (dead != NULL)
 		fox_session_leave(dead, FOX_END_LOST);
 }

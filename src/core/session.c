@@ -133,7 +133,7 @@ fox_session_leave(FoxSession *s, FoxEnd how)
 	fox_calls_free(s);
 	fox_list_each(n, &s->members)
 		fox_member_free(fox_container(FoxMember, in_session, n));
-	fox_sync_session_end(s);
+	fox_sync_session_end(s, how);
 	fox_wills_apply(s, how);
 	fox_idmap_del(&r->sessions, s->id);
 	fox_list_del(&s->in_realm);

@@ -19,9 +19,11 @@
 #include "base/pure.h"
 
 #define WILL_RETRY_US 1000000
+#define AGAIN_US 10000			/* doubled with every refusal, up to a second */
+#define AGAIN_DOUBLINGS 6
 
 static void waiter_timeout(void *ctx, FoxTimer *timer);
-static void sync_send(FoxPending *w);
+static bool sync_send(FoxPending *w);
 
 /* --- pending publishes --- */
 
@@ -101,13 +103,13 @@ release_held(FoxSession *s)
 			break;
 		fox_list_del(&w->in_order);
 		s->held_count--;
-		if (w->p.retain)
-			sync_send(w);
-		else
+		if (!w->p.retain)
 		{
 			fox_publish_now(s, &w->p);
 			pending_free(w);
 		}
+		else if (!sync_send(w))
+			fox_sync_finish(w, 0, FOX_ERR_UNAVAILABLE, "too many stored publishes wait for the database");
 	}
 	s->releasing = false;
 }
@@ -158,6 +160,7 @@ queue_free_if_idle(FoxQueue *q)
 	if (q->trying != NULL || !fox_list_empty(&q->waiters))
 		return;
 	fox_map_del(&q->realm->queues, q->topic);
+	fox_timer_clear(&q->realm->router->timers, &q->again);
 	free(q);
 }
 
@@ -182,6 +185,41 @@ wait_in(FoxPending *w, FoxQueue *q, bool first)
 		w->session->waiting++;
 }
 
+static void
+look_again(void *ctx, FoxTimer *timer)
+{
+	FoxQueue   *q = fox_container(FoxQueue, again, timer);
+
+	(void) ctx;
+	fox_sync_wake(q->realm, q->topic);
+}
+
+/*
+ * The database has refused what the copy allows, or has no room: the copy lags, and the
+ * next change of the topic wakes the queue.  In case that change has already been
+ * seen, the queue looks again after a while, less and less often.
+ */
+static void
+wake_later(FoxQueue *q)
+{
+	FoxRouter  *r = q->realm->router;
+	uint32_t	doublings = q->refusals < AGAIN_DOUBLINGS ? q->refusals : AGAIN_DOUBLINGS;
+
+	q->refusals++;
+	fox_timer_set(&r->timers, &q->again, fox_router_now(r) + ((uint64_t) AGAIN_US << doublings), look_again);
+}
+
+void
+fox_sync_changed(FoxRealm *realm, FoxSlice topic)
+{
+	FoxQueue   *q = queue_of(realm, topic, false);
+
+	if (q == NULL)
+		return;
+	q->refusals = 0;
+	fox_sync_wake(realm, topic);
+}
+
 void
 fox_sync_wake(FoxRealm *realm, FoxSlice topic)
 {
@@ -199,7 +237,12 @@ fox_sync_wake(FoxRealm *realm, FoxSlice topic)
 		if (w->p.retain)
 		{
 			q->trying = w;
-			sync_send(w);
+			if (!sync_send(w))
+			{
+				q->trying = NULL;
+				wait_in(w, q, true);
+				wake_later(q);
+			}
 			return;
 		}
 		fox_publish_now(w->session, &w->p);
@@ -225,7 +268,10 @@ start_waiting(FoxPending *w)
 	}
 	wait_in(w, q, false);
 	if (timeout > 0)
-		fox_timer_set(&r->timers, &w->timer, fox_router_now(r) + timeout * 1000, waiter_timeout);
+	{
+		w->deadline_us = fox_router_now(r) + timeout * 1000;
+		fox_timer_set(&r->timers, &w->timer, w->deadline_us, waiter_timeout);
+	}
 	fox_sync_wake(w->realm, w->p.topic);
 }
 
@@ -237,7 +283,7 @@ waiter_timeout(void *ctx, FoxTimer *timer)
 
 	(void) ctx;
 	if (w->state != FOX_PENDING_WAITING)
-		return;					/* just being granted: too late to time out */
+		return;					/* just being tried: if that is refused, the refusal times out */
 	stop_waiting(w);
 	w->queue = NULL;
 	fox_sync_finish(w, 0, FOX_ERR_TIMEOUT, "the condition did not hold in time");
@@ -262,24 +308,22 @@ fox_sync_write(FoxPending *w, FoxWrite *write)
 	write->session = w->session_id;
 	write->pid = w->session ? w->session->pid : 0;
 	if (!fox_idmap_put(&r->pendings, w->token, w))
-	{
-		fox_sync_finish(w, 0, FOX_ERR_UNAVAILABLE, "out of memory");
 		return false;
-	}
 	fox_list_push(&r->inflight, &w->in_order);
 	if (w->session != NULL && w->queue == NULL)
 		w->session->writes++;
 	r->stats.writes++;
 	if (!r->ports.write(r->ports.ctx, write))
 	{
-		fox_router_refused(r, w->token, FOX_REFUSED_UNAVAILABLE, "too many stored publishes are waiting for the database");
+		flight_ends(w);
+		r->stats.writes_refused++;
 		return false;
 	}
 	return true;
 }
 
 /* Sends the durable write of a retained publish; a waiter's stays in its queue's hand. */
-static void
+static bool
 sync_send(FoxPending *w)
 {
 	FoxPublish *p = &w->p;
@@ -290,7 +334,7 @@ sync_send(FoxPending *w)
 
 	if (!p->merge && fox_value_empty(p->args, p->kwargs, w->realm->router->config.kwargs_are_headers))
 		write.kind = FOX_WRITE_DELETE;
-	fox_sync_write(w, &write);
+	return fox_sync_write(w, &write);
 }
 
 void
@@ -364,7 +408,20 @@ retry_will(void *ctx, FoxTimer *timer)
 	fox_list_del(&w->in_order);
 	if (fox_value_empty(w->p.args, w->p.kwargs, w->realm->router->config.kwargs_are_headers))
 		write.kind = FOX_WRITE_DELETE;
-	fox_sync_write(w, &write);
+	if (!fox_sync_write(w, &write))
+		fox_sync_retry_will(w);
+}
+
+/* Without memory for a timer the will is left for the next start of the router. */
+void
+fox_sync_retry_will(FoxPending *w)
+{
+	FoxRouter  *r = w->realm->router;
+
+	if (fox_timer_set(&r->timers, &w->timer, fox_router_now(r) + WILL_RETRY_US, retry_will))
+		fox_list_push(&r->retries, &w->in_order);
+	else
+		pending_free(w);
 }
 
 void
@@ -383,22 +440,21 @@ fox_router_refused(FoxRouter *r, uint64_t token, FoxRefusal why, const char *tex
 	r->stats.writes_refused++;
 	if (w->is_will && why == FOX_REFUSED_UNAVAILABLE)
 	{
-		if (fox_timer_set(&r->timers, &w->timer, fox_router_now(r) + WILL_RETRY_US, retry_will))
+		fox_sync_retry_will(w);
+		return;
+	}
+	if (w->queue != NULL && why == FOX_REFUSED_CONDITION && w->session != NULL)
+	{
+		if (w->deadline_us != 0 && fox_router_now(r) >= w->deadline_us)
 		{
-			fox_list_push(&r->retries, &w->in_order);
+			fox_sync_finish(w, 0, FOX_ERR_TIMEOUT, "the condition did not hold in time");
 			return;
 		}
-	}
-	if (w->queue != NULL && why == FOX_REFUSED_CONDITION)
-	{
-		FoxQueue   *q = w->queue;
-
-		q->trying = NULL;
-		if (w->session == NULL)
-			pending_free(w);
-		else
-			wait_in(w, q, true);	/* back to the head; the copy may know better by now */
-		fox_sync_wake(q->realm, q->topic);
+		w->queue->trying = NULL;
+		wait_in(w, w->queue, true);
+		if (w->deadline_us != 0)
+			fox_timer_set(&r->timers, &w->timer, w->deadline_us, waiter_timeout);
+		wake_later(w->queue);
 		return;
 	}
 	if (why == FOX_REFUSED_CONDITION && text == NULL)
@@ -414,8 +470,13 @@ fox_sync_withdraw(FoxSession *s, uint64_t request)
 		FoxPending *w = fox_container(FoxPending, in_session, n);
 		FoxQueue   *q = w->queue;
 
-		if (w->p.request != request || w->state != FOX_PENDING_WAITING)
+		if (w->p.request != request)
 			continue;
+		if (w->state != FOX_PENDING_WAITING)
+		{
+			w->given_up = true;
+			return;
+		}
 		stop_waiting(w);
 		pending_free(w);
 		queue_free_if_idle(q);
@@ -452,7 +513,7 @@ fox_sync_realm_end(FoxRealm *realm)
 }
 
 void
-fox_sync_session_end(FoxSession *s)
+fox_sync_session_end(FoxSession *s, FoxEnd how)
 {
 	fox_list_each(n, &s->pendings)
 	{
@@ -461,8 +522,9 @@ fox_sync_session_end(FoxSession *s)
 
 		if (w->state == FOX_PENDING_INFLIGHT)
 		{
-			/* It will be stored all the same; nobody is told, and a will of it is applied then. */
+			/* It will be stored all the same; nobody is told, and its will is dealt with then. */
 			w->session = NULL;
+			w->said_goodbye = how == FOX_END_GOODBYE;
 			fox_list_del(&w->in_session);
 			continue;
 		}

@@ -96,7 +96,8 @@ fox_will_write(FoxRealm *realm, FoxSlice topic, uint64_t owner, FoxSlice will)
 	}
 	w->session_id = owner;
 	w->is_will = true;
-	fox_sync_write(w, &write);
+	if (!fox_sync_write(w, &write))
+		fox_sync_retry_will(w);
 }
 
 void

@@ -5,6 +5,7 @@
  *			  ▲                  ▲                       │
  *			  │                  └──(died: 1 s later)────┤
  *			  └──database or extension gone──STOPPED◄──stop()── STOPPING
+ *	 start() while STOPPING: RESTARTING, which becomes STARTING instead of STOPPED.
  *
  * A launcher that ends leaves its routers running; the next one knows them by the
  * pid in their slot, which a router sets when it comes and clears when it goes.
@@ -284,6 +285,11 @@ supervise(void)
 		state = pg_atomic_read_u32(&slot->state);
 		if (state == FOX_SLOT_STOPPING)
 			pg_atomic_compare_exchange_u32(&slot->state, &state, FOX_SLOT_STOPPED);
+		else if (state == FOX_SLOT_RESTARTING)
+		{
+			pg_atomic_compare_exchange_u32(&slot->state, &state, FOX_SLOT_STARTING);
+			waits = true;
+		}
 		else if (state == FOX_SLOT_RUNNING)
 		{
 			/* It died without saying so: begin anew. */

@@ -67,7 +67,12 @@ start_now(Oid database)
 
 	if (slot == NULL)
 		return;
-	pg_atomic_compare_exchange_u32(&slot->state, &state, FOX_SLOT_STARTING);
+	if (!pg_atomic_compare_exchange_u32(&slot->state, &state, FOX_SLOT_STARTING))
+	{
+		/* One that is just stopping comes back when it has. */
+		state = FOX_SLOT_STOPPING;
+		pg_atomic_compare_exchange_u32(&slot->state, &state, FOX_SLOT_RESTARTING);
+	}
 	fox_launcher_wake();
 }
 
@@ -81,7 +86,7 @@ stop_now(Oid database)
 	if (slot == NULL)
 		return true;
 	state = pg_atomic_read_u32(&slot->state);
-	while ((state == FOX_SLOT_STARTING || state == FOX_SLOT_RUNNING) &&
+	while ((state == FOX_SLOT_STARTING || state == FOX_SLOT_RUNNING || state == FOX_SLOT_RESTARTING) &&
 		   !pg_atomic_compare_exchange_u32(&slot->state, &state, FOX_SLOT_STOPPING))
 		;
 	fox_shmem_wake(slot);

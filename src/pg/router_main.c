@@ -125,6 +125,7 @@ put_stats(void *ctx, void (*put) (void *arg, const char *name, uint64_t value), 
 
 /* --- catalog --- */
 
+static Oid	extension = InvalidOid;	/* that this router serves */
 static Oid	retained_oid = InvalidOid;
 
 /* DROP EXTENSION drops the table; this process holds no lock that would tell it sooner. */
@@ -135,17 +136,18 @@ relation_changed(Datum arg, Oid relation)
 		extension_may_be_gone = true;
 }
 
-static bool
-extension_exists(void)
+/* The extension's OID, InvalidOid when there is none: one that was made anew has another. */
+static Oid
+find_extension(void)
 {
-	bool		exists;
+	Oid			oid;
 
 	StartTransactionCommand();
-	exists = OidIsValid(get_extension_oid("fox_wamp", true));
-	if (exists)
+	oid = get_extension_oid("fox_wamp", true);
+	if (OidIsValid(oid))
 		retained_oid = get_relname_relid("retained", get_namespace_oid("fox_wamp", false));
 	CommitTransactionCommand();
-	return exists;
+	return oid;
 }
 
 /* --- the port --- */
@@ -217,12 +219,14 @@ try_to_listen(void)
 static void
 leave(int code, Datum arg)
 {
-	uint32		state = FOX_SLOT_STOPPING;
+	uint32		stopping = FOX_SLOT_STOPPING;
+	uint32		restarting = FOX_SLOT_RESTARTING;
 
 	slot->router_pid = 0;
 	slot->router_procno = -1;
 	slot->port = 0;
-	pg_atomic_compare_exchange_u32(&slot->state, &state, FOX_SLOT_STOPPED);
+	if (!pg_atomic_compare_exchange_u32(&slot->state, &stopping, FOX_SLOT_STOPPED))
+		pg_atomic_compare_exchange_u32(&slot->state, &restarting, FOX_SLOT_STARTING);
 	fox_launcher_wake();
 }
 
@@ -242,10 +246,13 @@ reload(void)
 	port_warned = false;
 }
 
-static void
+static int
 drain(void)
 {
-	drained += fox_ring_drain(on_change, NULL, DRAIN_PER_TURN, &blocking_pid);
+	int			n = fox_ring_drain(on_change, NULL, DRAIN_PER_TURN, &blocking_pid);
+
+	drained += n;
+	return n;
 }
 
 /*
@@ -274,7 +281,7 @@ watch_ring(long wait)
 			looks = fast;
 			fox_ring_reader_looks(looks);
 			if (!looks)
-				drain();
+				return 0;		/* what came in between rang no bell: one more turn */
 		}
 	}
 	return looks && (wait < 0 || wait > 1) ? 1 : wait;
@@ -326,13 +333,14 @@ turn(void)
 
 	if (net != NULL)
 		fox_net_turn(net);
-	drain();
+	(void) drain();
 	if (loaded)
 		fox_ask_poll(on_ask, NULL);	/* before that the answers would be wrong */
-	more = fox_lane_turn();
-	drain();					/* what the lane has refused comes behind what has committed */
 	fox_listen_turn(on_change, NULL);
 	wait = fox_router_tick(router);
+	more = fox_lane_turn();		/* behind everything that writes */
+	if (drain() > 0)
+		more = true;			/* that may have woken a waiter, whose write is still to be sent */
 	fox_ask_pump();				/* behind everything that answers */
 	if (loaded && net == NULL)
 	{
@@ -374,7 +382,7 @@ shut_down(void)
 	while (loaded && pending > 0 && executors > 0 && GetCurrentTimestamp() < until)
 	{
 		(void) fox_lane_turn();
-		drain();
+		(void) drain();
 		fox_lane_stats(&pending, &batches, &rows, &executors);
 		if (pending > 0)
 			(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | WL_TIMEOUT, 10, PG_WAIT_EXTENSION);
@@ -405,10 +413,12 @@ loop(void)
 		AcceptInvalidationMessages();
 		if (extension_may_be_gone)
 		{
+			Oid			now;
+
 			extension_may_be_gone = false;
-			if (!extension_exists())
+			if ((now = find_extension()) != extension)
 			{
-				pg_atomic_write_u32(&slot->state, FOX_SLOT_STOPPING);
+				pg_atomic_write_u32(&slot->state, OidIsValid(now) ? FOX_SLOT_RESTARTING : FOX_SLOT_STOPPING);
 				break;
 			}
 			MemoryContextSwitchTo(turn_context);
@@ -461,7 +471,8 @@ fox_wamp_router_main(Datum arg)
 	if (slot == NULL || !take_slot())
 		proc_exit(0);
 	before_shmem_exit(leave, (Datum) 0);
-	if (!extension_exists())
+	extension = find_extension();
+	if (!OidIsValid(extension))
 	{
 		pg_atomic_write_u32(&slot->state, FOX_SLOT_STOPPING);
 		proc_exit(0);

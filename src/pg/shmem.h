@@ -21,6 +21,7 @@ typedef enum FoxSlotState
 	FOX_SLOT_STARTING,
 	FOX_SLOT_RUNNING,			/* listening */
 	FOX_SLOT_STOPPING,
+	FOX_SLOT_RESTARTING,		/* stopping, and wanted again */
 	FOX_SLOT_STOPPED			/* ended on request: the launcher leaves it alone */
 } FoxSlotState;
 

@@ -31,7 +31,7 @@ fox_wamp_doctor(PG_FUNCTION_ARGS)
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	FoxSlot    *slot = fox_shmem_slot(MyDatabaseId);
 	uint32		state = slot ? pg_atomic_read_u32(&slot->state) : FOX_SLOT_STOPPED;
-	static const char *const states[] = {"not started", "starting", "running", "stopping", "stopped"};
+	static const char *const states[] = {"not started", "starting", "running", "stopping", "restarting", "stopped"};
 	bool		preloaded = strstr(shared_preload_libraries_string ? shared_preload_libraries_string : "", "fox_wamp") != NULL ||
 		strstr(session_preload_libraries_string ? session_preload_libraries_string : "", "fox_wamp") != NULL;
 

@@ -272,6 +272,78 @@ test_will_of_a_write_in_flight(void **state)
 }
 
 static void
+test_goodbye_of_a_write_in_flight(void **state)
+{
+	Peer	   *a = peer_join();
+
+	(void) state;
+	peer_send(a, "[16,1," LOCK ",\"m\",[1]]");
+	peer_send(a, "[6,{},\"wamp.close.normal\"]");
+	world_commit();
+	world_commit();
+	assert_int_equal(world_rows(), 1);
+}
+
+/* A snapshot leaves a live subscription of the same topic alone. */
+static void
+test_snapshot_beside_subscription(void **state)
+{
+	Peer	   *a = peer_join();
+	Peer	   *b = peer_join();
+	uint64_t	live = subscribe(a, 1, "{}", "s");
+
+	(void) state;
+	assert_true(subscribe(a, 2, "{\"snapshot\":true}", "s") != live);
+	peer_send(b, "[16,1,{},\"s\",[1]]");
+	peer_expect(a, "[36,%,%,{},[1]]");
+	world_pass_ms(1);
+	peer_expect(a, "[35,0,{\"subscription\":%,\"reason\":\"fox_wamp.snapshot_end\"}]");
+	peer_send(b, "[16,2,{},\"s\",[2]]");
+	peer_expect(a, "[36,%,%,{},[2]]");
+}
+
+/* The store has no room: a waiter keeps its place and its turn comes again. */
+static void
+test_full_store(void **state)
+{
+	Peer	   *a = peer_join();
+	Peer	   *b = peer_join();
+
+	(void) state;
+	world_store_full(true);
+	peer_send(a, "[16,1,{\"retain\":true,\"acknowledge\":true},\"m\",[1]]");
+	peer_expect(a, "[8,16,1,{},\"wamp.error.unavailable\",[\"too many stored publishes wait for the database\"]]");
+	for (int i = 1; i <= 50; i++)
+		peer_send(b, "[16,%d," LOCK ",\"m\",[%d]]", i, i);
+	world_pass_ms(100);
+	peer_expect_nothing(b);
+	world_store_full(false);
+	world_pass_ms(2000);
+	world_commit();
+	peer_expect(b, "[17,1,%]");
+	peer_expect_nothing(b);
+}
+
+/* The database refuses what the copy allows: no storm of tries, and the timeout holds. */
+static void
+test_refused_waiter_times_out(void **state)
+{
+	Peer	   *a = peer_join();
+
+	(void) state;
+	world_refuse(true);
+	peer_send(a, "[16,1,{\"acknowledge\":true,\"retain\":true,\"when\":null,\"watch\":true,\"timeout\":500},\"m\",[1]]");
+	for (int i = 0; i < 100; i++)
+	{
+		world_commit();
+		world_pass_ms(10);
+	}
+	world_refuse(false);
+	peer_expect(a, "[8,16,1,{},\"wamp.error.timeout\",[\"the condition did not hold in time\"]]");
+	assert_true(world_writes() < 10);
+}
+
+static void
 test_backend_lock(void **state)
 {
 	FoxRouter  *r = world_router();
@@ -377,6 +449,10 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_publisher_order, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_mutex, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_will_of_a_write_in_flight, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_goodbye_of_a_write_in_flight, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_snapshot_beside_subscription, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_full_store, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_refused_waiter_times_out, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_backend_lock, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_violations, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_unknown_realm, set_up, tear_down),

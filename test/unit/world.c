@@ -45,6 +45,9 @@ static Peer *peers[MAX];
 static int	n_peers;
 static char *last_answer;
 static uint64_t numbers[16];
+static bool store_full;
+static bool refuse_all;
+static int	n_writes;
 
 static uint64_t
 now_us(void *ctx)
@@ -83,9 +86,12 @@ dup_slice(FoxSlice s, char **keep)
 static bool
 store_write(void *ctx, const FoxWrite *w)
 {
-	Stored	   *s = &queue[n_queue++];
+	Stored	   *s = &queue[n_queue];
 
 	(void) ctx;
+	if (store_full)
+		return false;
+	n_queue++;
 	memset(s, 0, sizeof(*s));
 	s->w = *w;
 	s->w.realm = dup_slice(w->realm, &s->copy[0]);
@@ -157,7 +163,10 @@ carry_out(const FoxWrite *w)
 	.session = w->session, .realm = w->realm, .topic = w->topic, .args = w->args, .kwargs = w->kwargs};
 	bool		holds = true;
 
-	if (w->only_owner)
+	n_writes++;
+	if (refuse_all)
+		holds = false;
+	else if (w->only_owner)
 		holds = r != NULL && r->owner == w->session;
 	else if (!fox_absent(w->when))
 		holds = fox_slice_is(w->when, "null") ? r == NULL :
@@ -209,6 +218,7 @@ world_open(void)
 	FoxRouterConfig config = {.call_queue_limit = 3, .waiter_limit = 100, .anonymous = true};
 
 	clock_us = 1000000;
+	n_writes = 0;
 	router = fox_router_new(&ports, &config);
 	fox_router_change(router, &(FoxChange){.kind = FOX_CHANGE_REALM, .realm = FOX_LIT("realm1"),
 					  .args = FOX_LIT("[{\"strict\":false}]")});
@@ -240,6 +250,24 @@ world_pass_ms(uint64_t ms)
 {
 	clock_us += ms * 1000;
 	fox_router_tick(router);
+}
+
+void
+world_store_full(bool full)
+{
+	store_full = full;
+}
+
+void
+world_refuse(bool refuse)
+{
+	refuse_all = refuse;
+}
+
+int
+world_writes(void)
+{
+	return n_writes;
 }
 
 int

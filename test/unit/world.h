@@ -21,6 +21,9 @@ extern FoxRouter *world_open(void);	/* with realm1 */
 extern void world_close(void);
 extern void world_commit(void);	/* carries out the writes that wait */
 extern void world_pass_ms(uint64_t ms);	/* time goes by, timers run */
+extern void world_store_full(bool full);	/* the store takes no writes */
+extern void world_refuse(bool refuse);	/* it refuses every condition */
+extern int	world_writes(void);	/* writes carried out or refused since the start */
 extern int	world_rows(void);	/* stored values */
 extern const char *world_answer(void);	/* the last row answered to an ask */
 extern FoxRouter *world_router(void);
