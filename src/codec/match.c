@@ -378,28 +378,38 @@ fox_match(FoxSlice condition, FoxSlice value)
 	return match_value(condition, value);
 }
 
-bool
-fox_condition_valid(FoxSlice condition)
+static bool
+condition_valid(FoxSlice condition, int *regexes)
 {
 	FoxSlice	key;
 	FoxSlice	value;
 	size_t		pos = 0;
 
-	if (condition.len > FOX_CONDITION_MAX)
-		return false;
 	if (is_operators(condition))
-		return match_object(condition, FOX_ABSENT) != FOX_MATCH_INVALID;
+	{
+		while (fox_json_member(condition, &pos, &key, &value))
+			*regexes += fox_json_key_is(key, "$regex");
+		return *regexes <= FOX_CONDITION_REGEX_MAX && match_object(condition, FOX_ABSENT) != FOX_MATCH_INVALID;
+	}
 	if (fox_json_kind(condition) == FOX_JSON_OBJECT)
 	{
 		while (fox_json_member(condition, &pos, &key, &value))
-			if (!fox_condition_valid(value))
+			if (!condition_valid(value, regexes))
 				return false;
 	}
 	else if (fox_json_kind(condition) == FOX_JSON_ARRAY)
 	{
 		while (fox_json_element(condition, &pos, &value))
-			if (!fox_condition_valid(value))
+			if (!condition_valid(value, regexes))
 				return false;
 	}
 	return true;
+}
+
+bool
+fox_condition_valid(FoxSlice condition)
+{
+	int			regexes = 0;
+
+	return condition.len <= FOX_CONDITION_MAX && condition_valid(condition, &regexes);
 }

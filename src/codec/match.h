@@ -10,6 +10,7 @@
 #include "codec/json.h"
 
 #define FOX_CONDITION_MAX 8192	/* bytes; it bounds what one event may cost */
+#define FOX_CONDITION_REGEX_MAX 8	/* $regex in one condition, for the same reason */
 
 /*
  * The struct of a value: its only argument if that is an object; else its kwargs
@@ -35,8 +36,8 @@ typedef enum FoxMatch
 extern FoxMatch fox_match(FoxSlice condition, FoxSlice value);
 
 /*
- * Is the condition well-formed and at most FOX_CONDITION_MAX long?  Judged without a
- * value; false also for unknown operators.
+ * Is the condition well-formed and within the limits above?  Judged without a value;
+ * false also for unknown operators.
  */
 extern bool fox_condition_valid(FoxSlice condition);
 

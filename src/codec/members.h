@@ -31,7 +31,10 @@ typedef struct FoxMembers
  */
 extern bool fox_members_init(FoxMembers *m, FoxSlice object);
 extern void fox_members_free(FoxMembers *m);
-/* The last member of that name (raw, escapes and all), or the absent slice. */
+/*
+ * The last member of that name, or the absent slice.  A raw key stands between its
+ * quotes, as fox_json_member() gives it: they are looked at.
+ */
 extern FoxSlice fox_members_get(const FoxMembers *m, FoxSlice raw_key);
 /*
  * Walks the members in their order, leaving out those that a later one of the same name
