@@ -2,8 +2,9 @@
  * snapshot.c - initial values of a subscription, sent in slices.
  *
  * The values are collected by reference when the subscription begins, so that they
- * are those of one moment; a slice of them is sent each turn, so that no other
- * session waits; live events of that subscription queue behind them
+ * are those of one moment; a slice of them is sorted and sent each turn, so that no
+ * other session waits: a heap gives them in topic order with the work of sorting spread
+ * over the slices; live events of that subscription queue behind them
  * (router-semantics section 3 rule 8).
  */
 #include <stdlib.h>
@@ -27,10 +28,10 @@ struct FoxSnapshot
 	FoxMember  *member;
 	FoxNode		in_router;
 	bool		only;			/* end the subscription afterwards */
-	FoxValue  **values;
+	FoxValue  **values;			/* a heap by topic, once unordered is 0 */
 	size_t		count;
 	size_t		cap;
-	size_t		sent;
+	size_t		unordered;		/* places of the heap's first half that are still to be sifted */
 	bool		failed;			/* out of memory while collecting */
 	size_t		held_bytes;
 	HeldEvent  *held;
@@ -78,15 +79,46 @@ collect_prefix(void *ctx, void *value)
 		collect(pc->snap, v);
 }
 
-static int
-by_topic(const void *a, const void *b)
+static bool
+before(const FoxValue *x, const FoxValue *y)
 {
-	const FoxValue *x = *(FoxValue *const *) a;
-	const FoxValue *y = *(FoxValue *const *) b;
 	size_t		n = x->topic.len < y->topic.len ? x->topic.len : y->topic.len;
 	int			c = memcmp(x->topic.ptr, y->topic.ptr, n);
 
-	return c != 0 ? c : (x->topic.len > y->topic.len) - (x->topic.len < y->topic.len);
+	return c != 0 ? c < 0 : x->topic.len < y->topic.len;
+}
+
+static void
+sift_down(FoxSnapshot *snap, size_t place)
+{
+	FoxValue   *v = snap->values[place];
+
+	for (;;)
+	{
+		size_t		child = 2 * place + 1;
+
+		if (child >= snap->count)
+			break;
+		if (child + 1 < snap->count && before(snap->values[child + 1], snap->values[child]))
+			child++;
+		if (!before(snap->values[child], v))
+			break;
+		snap->values[place] = snap->values[child];
+		place = child;
+	}
+	snap->values[place] = v;
+}
+
+/* The first value by topic; the caller has its reference. */
+static FoxValue *
+take_first(FoxSnapshot *snap)
+{
+	FoxValue   *v = snap->values[0];
+
+	snap->values[0] = snap->values[--snap->count];
+	if (snap->count > 1)
+		sift_down(snap, 0);
+	return v;
 }
 
 bool
@@ -115,8 +147,7 @@ fox_snapshot_begin(FoxMember *m, bool only)
 		fox_trie_each(&realm->retained, collect_prefix, &(PrefixCollect){snap, sub->topic});
 	else
 		fox_trie_find(&realm->retained, sub->topic, sub->kind, collect, snap);
-	if (snap->count > 1)
-		qsort(snap->values, snap->count, sizeof(*snap->values), by_topic);
+	snap->unordered = snap->count / 2;
 	return !snap->failed;
 }
 
@@ -164,7 +195,7 @@ fox_snapshot_hold(FoxSnapshot *snap, const FoxEvent *e)
 void
 fox_snapshot_free(FoxSnapshot *snap)
 {
-	for (size_t i = snap->sent; i < snap->count; i++)
+	for (size_t i = 0; i < snap->count; i++)
 		fox_value_unref(snap->values[i]);
 	while (snap->held != NULL)
 	{
@@ -215,16 +246,18 @@ fox_snapshots_run(FoxRouter *r)
 	{
 		FoxSnapshot *snap = fox_container(FoxSnapshot, in_router, r->snapshots.next);
 
-		for (int i = 0; i < 64 && snap->sent < snap->count; i++)
+		for (int i = 0; i < 64 && snap->unordered > 0; i++)
+			sift_down(snap, --snap->unordered);
+		for (int i = 0; i < 64 && snap->unordered == 0 && snap->count > 0; i++)
 		{
-			FoxValue   *v = snap->values[snap->sent++];
+			FoxValue   *v = take_first(snap);
 			FoxEvent	e = {.publication = v->publication, .topic = v->topic, .args = v->args,
 			.kwargs = v->kwargs, .retained = true};
 
 			send_event(snap->member, &e);
 			fox_value_unref(v);
 		}
-		if (snap->sent == snap->count)
+		if (snap->count == 0)
 			finish(snap);
 		else
 		{
