@@ -39,6 +39,22 @@ fox_absent(FoxSlice s)
 	return s.ptr == NULL;
 }
 
+/* Copies s to *at, which moves behind it, and returns the copy; an absent slice stays absent. */
+static inline FoxSlice
+fox_slice_keep(char **at, FoxSlice s)
+{
+	FoxSlice	copy = FOX_ABSENT;
+
+	if (!fox_absent(s))
+	{
+		copy = fox_slice(*at, s.len);
+		if (s.len > 0)
+			memcpy(*at, s.ptr, s.len);
+		*at += s.len;
+	}
+	return copy;
+}
+
 static inline bool
 fox_slice_eq(FoxSlice a, FoxSlice b)
 {

@@ -48,20 +48,6 @@ struct FoxCall
 
 static void call_timeout(void *ctx, FoxTimer *timer);
 
-static FoxSlice
-keep(char **at, FoxSlice s)
-{
-	FoxSlice	copy = FOX_ABSENT;
-
-	if (!fox_absent(s))
-	{
-		copy = fox_slice(*at, s.len);
-		memcpy(*at, s.ptr, s.len);
-		*at += s.len;
-	}
-	return copy;
-}
-
 static void
 leave_caller(FoxCall *call)
 {
@@ -138,9 +124,9 @@ enqueue(FoxCall *call, FoxRegistration *reg, FoxSlice procedure, FoxSlice args, 
 	at = call->block = malloc(procedure.len + args.len + kwargs.len + 1);
 	if (at == NULL)
 		return false;
-	call->procedure = keep(&at, procedure);
-	call->args = keep(&at, args);
-	call->kwargs = keep(&at, kwargs);
+	call->procedure = fox_slice_keep(&at, procedure);
+	call->args = fox_slice_keep(&at, args);
+	call->kwargs = fox_slice_keep(&at, kwargs);
 	call->state = CALL_QUEUED;
 	call->registration = reg;
 	reg->queued++;

@@ -26,20 +26,6 @@ fox_value_unref(FoxValue *v)
 		free(v);
 }
 
-static FoxSlice
-copy_into(char **at, FoxSlice s)
-{
-	FoxSlice	copy = FOX_ABSENT;
-
-	if (!fox_absent(s))
-	{
-		copy = fox_slice(*at, s.len);
-		memcpy(*at, s.ptr, s.len);
-		*at += s.len;
-	}
-	return copy;
-}
-
 FoxValue *
 fox_retained_put(FoxRealm *realm, FoxSlice topic, FoxSlice args, FoxSlice kwargs, uint64_t publication)
 {
@@ -51,9 +37,9 @@ fox_retained_put(FoxRealm *realm, FoxSlice topic, FoxSlice args, FoxSlice kwargs
 		return NULL;
 	at = v->block;
 	*v = (FoxValue){.refs = 1, .publication = publication, .reread = realm->router->reread};
-	v->topic = copy_into(&at, topic);
-	v->args = copy_into(&at, args);
-	v->kwargs = copy_into(&at, kwargs);
+	v->topic = fox_slice_keep(&at, topic);
+	v->args = fox_slice_keep(&at, args);
+	v->kwargs = fox_slice_keep(&at, kwargs);
 	if (!fox_trie_put(&realm->retained, topic, FOX_EXACT, v))
 	{
 		free(v);

@@ -7,17 +7,6 @@
 
 #include "base/pure.h"
 
-static FoxSlice
-keep(char **at, FoxSlice s)
-{
-	FoxSlice	copy = fox_slice(*at, s.len);
-
-	if (s.len > 0)
-		memcpy(*at, s.ptr, s.len);
-	*at += s.len;
-	return copy;
-}
-
 static bool
 keep_info(FoxSession *s, const FoxSessionInfo *info)
 {
@@ -26,11 +15,11 @@ keep_info(FoxSession *s, const FoxSessionInfo *info)
 
 	if ((s->block = at) == NULL)
 		return false;
-	s->authid = keep(&at, info->authid);
-	s->authrole = keep(&at, info->authrole);
-	s->authmethod = keep(&at, info->authmethod);
-	s->peer = keep(&at, info->peer);
-	s->protocol = keep(&at, info->protocol);
+	s->authid = fox_slice_keep(&at, info->authid);
+	s->authrole = fox_slice_keep(&at, info->authrole);
+	s->authmethod = fox_slice_keep(&at, info->authmethod);
+	s->peer = fox_slice_keep(&at, info->peer);
+	s->protocol = fox_slice_keep(&at, info->protocol);
 	s->call_canceling = info->call_canceling;
 	s->progressive_results = info->progressive_results;
 	return true;

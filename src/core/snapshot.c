@@ -151,20 +151,6 @@ fox_snapshot_begin(FoxMember *m, bool only)
 	return !snap->failed;
 }
 
-static FoxSlice
-keep(char **at, FoxSlice s)
-{
-	FoxSlice	copy = FOX_ABSENT;
-
-	if (!fox_absent(s))
-	{
-		copy = fox_slice(*at, s.len);
-		memcpy(*at, s.ptr, s.len);
-		*at += s.len;
-	}
-	return copy;
-}
-
 bool
 fox_snapshot_hold(FoxSnapshot *snap, const FoxEvent *e)
 {
@@ -181,11 +167,11 @@ fox_snapshot_hold(FoxSnapshot *snap, const FoxEvent *e)
 	h->next = NULL;
 	h->event = *e;
 	h->event.encoded = NULL;
-	h->event.topic = keep(&at, e->topic);
-	h->event.args = keep(&at, e->args);
-	h->event.kwargs = keep(&at, e->kwargs);
-	h->event.publisher.authid = keep(&at, e->publisher.authid);
-	h->event.publisher.authrole = keep(&at, e->publisher.authrole);
+	h->event.topic = fox_slice_keep(&at, e->topic);
+	h->event.args = fox_slice_keep(&at, e->args);
+	h->event.kwargs = fox_slice_keep(&at, e->kwargs);
+	h->event.publisher.authid = fox_slice_keep(&at, e->publisher.authid);
+	h->event.publisher.authrole = fox_slice_keep(&at, e->publisher.authrole);
 	snap->held_bytes += n;
 	*snap->held_tail = h;
 	snap->held_tail = &h->next;

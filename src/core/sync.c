@@ -27,20 +27,6 @@ static bool sync_send(FoxPending *w);
 
 /* --- pending publishes --- */
 
-static FoxSlice
-keep(char **at, FoxSlice s)
-{
-	FoxSlice	copy = FOX_ABSENT;
-
-	if (!fox_absent(s))
-	{
-		copy = fox_slice(*at, s.len);
-		memcpy(*at, s.ptr, s.len);
-		*at += s.len;
-	}
-	return copy;
-}
-
 FoxPending *
 fox_pending_new(FoxRealm *realm, FoxSession *s, const FoxPublish *p)
 {
@@ -55,10 +41,10 @@ fox_pending_new(FoxRealm *realm, FoxSession *s, const FoxPublish *p)
 	w->session_id = s ? s->id : 0;
 	w->since_us = fox_router_now(realm->router);
 	w->p.request = p->request;
-	w->p.options = keep(&at, p->options);
-	w->p.topic = keep(&at, p->topic);
-	w->p.args = keep(&at, p->args);
-	w->p.kwargs = keep(&at, p->kwargs);
+	w->p.options = fox_slice_keep(&at, p->options);
+	w->p.topic = fox_slice_keep(&at, p->topic);
+	w->p.args = fox_slice_keep(&at, p->args);
+	w->p.kwargs = fox_slice_keep(&at, p->kwargs);
 	fox_publish_options(&w->p); /* once more, so that its slices are the copy's */
 	fox_list_init(&w->in_order);
 	fox_list_init(&w->in_session);
