@@ -63,6 +63,39 @@ fox_value_empty(FoxSlice args, FoxSlice kwargs, bool kwargs_are_headers)
 	return n == 0 || (n == 1 && fox_json_kind(only) == FOX_JSON_NULL);
 }
 
+void
+fox_will_value(FoxSlice will, FoxSlice *args, FoxSlice *kwargs, FoxBuf *scratch)
+{
+	FoxSlice	key;
+	FoxSlice	value;
+	size_t		pos = 0;
+	bool		taken_apart = false;
+
+	*args = *kwargs = FOX_ABSENT;
+	if (fox_absent(will) || fox_json_kind(will) == FOX_JSON_NULL)
+		return;
+	while (fox_json_member(will, &pos, &key, &value))
+	{
+		taken_apart = true;
+		if (fox_json_key_is(key, "args") && fox_json_kind(value) == FOX_JSON_ARRAY)
+			*args = value;
+		else if (fox_json_key_is(key, "kwargs") && fox_json_kind(value) == FOX_JSON_OBJECT)
+			*kwargs = value;
+		else
+		{
+			taken_apart = false;
+			break;
+		}
+	}
+	if (taken_apart)
+		return;
+	*kwargs = FOX_ABSENT;
+	fox_buf_char(scratch, '[');
+	fox_buf_slice(scratch, will);
+	fox_buf_char(scratch, ']');
+	*args = fox_buf_view(scratch);
+}
+
 /* --- equality --- */
 
 static FoxSlice

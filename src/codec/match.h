@@ -21,6 +21,13 @@ extern FoxSlice fox_value_struct(FoxSlice args, FoxSlice kwargs);
 /* Empty: kwargs absent, null or {} (or not counted), and args absent, [], or [null]. */
 extern bool fox_value_empty(FoxSlice args, FoxSlice kwargs, bool kwargs_are_headers);
 
+/*
+ * The value that a will stands for (section 3): an object of nothing but args (array)
+ * and kwargs (object) is taken apart, null is the empty value, anything else the only
+ * argument; that one is written to scratch, which must be empty.
+ */
+extern void fox_will_value(FoxSlice will, FoxSlice *args, FoxSlice *kwargs, FoxBuf *scratch);
+
 typedef enum FoxMatch
 {
 	FOX_MATCH_NO,

@@ -41,40 +41,6 @@ fox_will_drop(FoxValue *v)
 	v->owned = NULL;
 }
 
-/* An object of nothing but args (array) and kwargs (object) is taken apart; any other value is the only argument. */
-static void
-will_value(FoxSlice will, FoxSlice *args, FoxSlice *kwargs, FoxBuf *scratch)
-{
-	FoxSlice	key;
-	FoxSlice	value;
-	size_t		pos = 0;
-	size_t		members = 0;
-
-	*args = *kwargs = FOX_ABSENT;
-	if (fox_json_kind(will) == FOX_JSON_NULL)
-		return;
-	if (fox_json_kind(will) == FOX_JSON_OBJECT)
-	{
-		while (fox_json_member(will, &pos, &key, &value))
-		{
-			members++;
-			if (fox_json_key_is(key, "args") && fox_json_kind(value) == FOX_JSON_ARRAY)
-				*args = value;
-			else if (fox_json_key_is(key, "kwargs") && fox_json_kind(value) == FOX_JSON_OBJECT)
-				*kwargs = value;
-			else
-				members += 2;	/* something else: not that form */
-		}
-		if (members > 0 && members <= 2)
-			return;
-		*kwargs = FOX_ABSENT;
-	}
-	fox_buf_char(scratch, '[');
-	fox_buf_slice(scratch, will);
-	fox_buf_char(scratch, ']');
-	*args = fox_buf_view(scratch);
-}
-
 void
 fox_will_write(FoxRealm *realm, FoxSlice topic, uint64_t owner, FoxSlice will)
 {
@@ -83,7 +49,7 @@ fox_will_write(FoxRealm *realm, FoxSlice topic, uint64_t owner, FoxSlice will)
 	FoxPending *w;
 	FoxWrite	write = {.kind = FOX_WRITE_PUT, .only_owner = true};
 
-	will_value(will, &p.args, &p.kwargs, &scratch);
+	fox_will_value(will, &p.args, &p.kwargs, &scratch);
 	if (fox_value_empty(p.args, p.kwargs, realm->router->config.kwargs_are_headers))
 		write.kind = FOX_WRITE_DELETE;
 	w = fox_pending_new(realm, NULL, &p);

@@ -39,38 +39,6 @@
 
 /* --- wills --- */
 
-/* An object of nothing but args (array) and kwargs (object) is taken apart; any other value is the only argument. */
-static void
-will_value(FoxSlice will, FoxSlice *args, FoxSlice *kwargs)
-{
-	FoxSlice	key;
-	FoxSlice	value;
-	size_t		pos = 0;
-	int			members = 0;
-	bool		other = false;
-
-	*args = *kwargs = FOX_ABSENT;
-	if (fox_absent(will) || fox_json_kind(will) == FOX_JSON_NULL)
-		return;
-	if (fox_json_kind(will) == FOX_JSON_OBJECT)
-	{
-		while (fox_json_member(will, &pos, &key, &value))
-		{
-			members++;
-			if (fox_json_key_is(key, "args") && fox_json_kind(value) == FOX_JSON_ARRAY)
-				*args = value;
-			else if (fox_json_key_is(key, "kwargs") && fox_json_kind(value) == FOX_JSON_OBJECT)
-				*kwargs = value;
-			else
-				other = true;
-		}
-		if (members > 0 && !other)
-			return;
-		*kwargs = FOX_ABSENT;
-	}
-	*args = fox_cstr(psprintf("[%.*s]", (int) will.len, will.ptr));
-}
-
 static bool
 headers_do_not_count(void)
 {
@@ -84,6 +52,7 @@ static int
 read_wills(uint64 boot_id, MemoryContext memory, FoxStoreItem **items)
 {
 	static void *plan = NULL;
+	static FoxBuf wrapped = {0};	/* kept: an error may leave us on the way */
 	const char *values[1];
 	MemoryContext saved;
 	int			n;
@@ -107,7 +76,10 @@ read_wills(uint64 boot_id, MemoryContext memory, FoxStoreItem **items)
 		w->realm = fox_cstr(SPI_getvalue(row, desc, 1));
 		w->topic = fox_cstr(SPI_getvalue(row, desc, 2));
 		w->session = (uint64) strtoll(SPI_getvalue(row, desc, 3), NULL, 10);
-		will_value(fox_cstr(SPI_getvalue(row, desc, 4)), &w->args, &w->kwargs);
+		fox_buf_reset(&wrapped);
+		fox_will_value(fox_cstr(SPI_getvalue(row, desc, 4)), &w->args, &w->kwargs, &wrapped);
+		if (wrapped.len > 0)
+			w->args = fox_slice(pnstrdup(wrapped.data, wrapped.len), wrapped.len);
 		if (fox_value_empty(w->args, w->kwargs, headers_do_not_count()))
 			w->kind = FOX_WRITE_DELETE;
 	}
