@@ -16,12 +16,21 @@
 
 #define VIOLATION "wamp.error.protocol_violation"
 
-static const char roles_announced[] =
-"{\"agent\":\"fox_wamp\",\"authid\":\"anonymous\",\"authrole\":\"anonymous\",\"authmethod\":\"anonymous\",\"roles\":{"
-"\"broker\":{\"features\":{\"publisher_exclusion\":true,\"publisher_identification\":true,"
-"\"subscriber_blackwhite_listing\":true,\"pattern_based_subscription\":true}},"
-"\"dealer\":{\"features\":{\"progressive_call_results\":true,\"call_canceling\":true,\"call_timeout\":true,"
-"\"caller_identification\":true,\"pattern_based_registration\":true,\"shared_registration\":true}}}}";
+static const char welcome[] = "{\"agent\":\"fox_wamp\","
+"\"authid\":\"anonymous\",\"authrole\":\"anonymous\",\"authmethod\":\"anonymous\","
+"\"roles\":{\"broker\":{\"features\":{"
+"\"pattern_based_subscription\":true,"
+"\"publisher_exclusion\":true,"
+"\"publisher_identification\":true,"
+"\"subscriber_blackwhite_listing\":true"
+"}},\"dealer\":{\"features\":{"
+"\"call_canceling\":true,"
+"\"call_timeout\":true,"
+"\"caller_identification\":true,"
+"\"pattern_based_registration\":true,"
+"\"progressive_call_results\":true,"
+"\"shared_registration\":true"
+"}}}}";
 
 static FoxMsg msg;				/* of the message in hand; the loop is single-threaded */
 
@@ -181,7 +190,7 @@ hello(FoxWampPeer *p)
 	}
 	p->state = WAMP_JOINED;
 	fox_wamp_send(p, &(FoxMsg){.type = FOX_MSG_WELCOME, .id = fox_session_id(p->session),
-				  .dict = FOX_LIT(roles_announced)});
+				  .dict = FOX_LIT(welcome)});
 }
 
 /* --- an established session --- */
