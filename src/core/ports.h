@@ -26,6 +26,7 @@ typedef struct FoxWrite
 	FoxSlice	topic;
 	uint64_t	publication;
 	uint64_t	session;		/* who publishes; the owner if there is a will */
+	uint64_t	order;			/* writes of one such number take effect in their order; 0: of none */
 	int32_t		pid;			/* backend of that session, which outlives the router; 0: none */
 	FoxSlice	args;			/* JSON array or absent */
 	FoxSlice	kwargs;			/* JSON object or absent */

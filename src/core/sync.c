@@ -292,6 +292,7 @@ fox_sync_write(FoxPending *w, FoxWrite *write)
 	write->kwargs = w->p.kwargs;
 	write->publication = fox_router_publication_id(r);
 	write->session = w->session_id;
+	write->order = w->queue == NULL ? w->session_id : 0;
 	write->pid = w->session ? w->session->pid : 0;
 	if (!fox_idmap_put(&r->pendings, w->token, w))
 		return false;

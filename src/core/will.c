@@ -78,7 +78,7 @@ fox_wills_apply(FoxSession *s, FoxEnd how)
 			fox_will_write(s->realm, v->topic, o->owner, o->will);
 		else
 			s->realm->router->ports.write(s->realm->router->ports.ctx,
-										  &(FoxWrite){.kind = FOX_WRITE_DISOWN, .realm = s->realm->name,
+										  &(FoxWrite){.kind = FOX_WRITE_DISOWN, .realm = s->realm->name, .order = s->id,
 										  .topic = v->topic, .session = o->owner, .only_owner = true});
 		fox_will_drop(v);
 	}

@@ -22,6 +22,7 @@
 
 #include "codec/match.h"
 #include "pg/boot_sql.h"
+#include "pg/bounced.h"
 #include "pg/sqlarg.h"
 #include "pg/store_sql.h"
 #include "pg/upkeep_sql.h"
@@ -128,7 +129,7 @@ apply_wills(uint64 boot_id, int patience)
 		for (int i = from; i < from + count; i++)
 		{
 			if (items[i].outcome == FOX_OUTCOME_SLOW)
-				fox_store_slow_seen(items[i].write.realm, items[i].write.topic);
+				fox_bounce_seen(FOX_OUTCOME_SLOW, items[i].write.realm, items[i].write.topic, 0);
 			/* The start of the router waits a little, not for ever. */
 			while (items[i].outcome == FOX_OUTCOME_SLOW && patience-- > 0)
 				fox_store_batch(items + i, 1, true);

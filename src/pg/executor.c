@@ -34,6 +34,7 @@
 #include "utils/timestamp.h"
 
 #include "pg/boot_sql.h"
+#include "pg/bounced.h"
 #include "pg/lane_seg.h"
 #include "pg/store_sql.h"
 #include "pg/upkeep_sql.h"
@@ -304,7 +305,9 @@ take_request(const char *data, Size len)
 	uint8		type = fox_wire_u8(&message);
 	FoxSlice	realm;
 	FoxSlice	topic;
+	uint64		order;
 	uint64		id;
+	bool		behind;
 
 	if (type != FOX_WIRE_WRITE)
 		run_batch();
@@ -314,10 +317,12 @@ take_request(const char *data, Size len)
 			take_write(&message, data, len);
 			break;
 		case FOX_WIRE_SLOW_SEEN:
+			behind = fox_wire_u8(&message) != 0;
 			realm = fox_wire_slice(&message);
 			topic = fox_wire_slice(&message);
+			order = fox_wire_u64(&message);
 			if (!message.bad)
-				fox_store_slow_seen(realm, topic);
+				fox_bounce_seen(behind ? FOX_OUTCOME_BEHIND : FOX_OUTCOME_SLOW, realm, topic, order);
 			break;
 		case FOX_WIRE_BOOT:
 			load_id = fox_wire_u64(&message);

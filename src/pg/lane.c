@@ -4,17 +4,16 @@
  * Requests wait in the router's memory, then in the queue of an executor.
  *
  *   queue ──send──► system.sent ──outcome──► gone
- *                        │ slow
+ *                        │ locked, or behind a locked one of its session
  *                        ▼
- *                  SlowTopic.waiting ──send──► slow.sent ──outcome──► gone
- *                        ▲                        │ still locked
- *                        └────────────────────────┘
+ *                  lines of lane_slow.c ──send──► slow.sent ──outcome──► gone
+ *                        ▲                           │ still locked
+ *                        └───────────────────────────┘
  *
- * A topic that somebody else has locked gets a SlowTopic: its first write goes to
- * the slow executor, the others wait behind it.  When that write is through, they
- * go back to the end of the queue and the SlowTopic is gone.  Writes that were
- * already on their way to the system executor come back by themselves, in order,
- * because it refuses the topic until each SLOW has been confirmed (SLOW_SEEN).
+ * Writes that were already on their way to the system executor when a line began
+ * come back by themselves, in order, because it refuses the topic and the session
+ * until each return has been confirmed (SLOW_SEEN); the line stands still until the
+ * last of them has been answered.
  *
  * When an executor dies, whether its writes have committed is not known: they are
  * refused as unavailable.  Everything else is sent again.
@@ -33,6 +32,7 @@
 #include "pg/lane.h"
 #include "pg/lane_link.h"
 #include "pg/lane_queue.h"
+#include "pg/lane_slow.h"
 #include "pg/wire_msg.h"
 
 #define WRITE_PATIENCE_MS 60000 /* a write that could not be tried or not be done for so long is refused */
@@ -51,26 +51,17 @@ typedef struct Lane
 	uint64		link_rows;		/* of the one that runs */
 } Lane;
 
-typedef struct SlowTopic
-{
-	FoxNode		node;
-	FoxSlice	key;			/* in block */
-	FoxNode		waiting;
-	FoxRequest *sent;			/* with the slow executor */
-	char		block[];
-} SlowTopic;
-
 static const FoxLaneHandler *handler = NULL;
 static FoxLaneHandler handler_copy;
 static uint64 boot_id;
 static Lane system_lane = {.link = {.slow = false}};
 static Lane slow_lane = {.link = {.slow = true}};
 static FoxNode queue;			/* for the system executor */
-static FoxMap slow_map = {0};	/* SlowTopics by key */
-static FoxNode slow_topics;		/* the same in the order of their turns */
 static FoxIdMap by_id = {0};	/* every request that waits for an answer */
 static uint64 next_id = 1;
 static uint64 pending_writes = 0;
+static uint64 writes_sent = 0;	/* to the system executor, ever */
+static uint64 writes_answered = 0;	/* of those; answers keep the order */
 static int	registrations_under_way = 0;
 static uint64 batches = 0;
 static TimestampTz slow_used;
@@ -82,6 +73,8 @@ static TimeoutId wake_timeout;
 static void
 forget(FoxRequest *r)
 {
+	if (r->type == FOX_WIRE_WRITE)
+		fox_slow_left(r);
 	fox_list_del(&r->node);
 	if (r->id != 0)
 		fox_idmap_del(&by_id, r->id);
@@ -143,75 +136,25 @@ expired(const FoxRequest *r)
 	return turn_time - r->since > INT64CONST(1000) * WRITE_PATIENCE_MS;
 }
 
-/* --- slow topics --- */
-
-static SlowTopic *
-slow_topic(FoxSlice key)
-{
-	SlowTopic  *t = fox_map_get(&slow_map, key);
-
-	if (t != NULL)
-		return t;
-	t = malloc(sizeof(SlowTopic) + key.len);
-	if (t == NULL)
-		return NULL;
-	memcpy(t->block, key.ptr, key.len);
-	t->key = fox_slice(t->block, key.len);
-	t->sent = NULL;
-	fox_list_init(&t->waiting);
-	if (!fox_map_put(&slow_map, t->key, t))
-	{
-		free(t);
-		return NULL;
-	}
-	fox_list_push(&slow_topics, &t->node);
-	return t;
-}
-
-/* The lock is gone, or at least its first victim: the others take the fast way again. */
+/* The system executor has sent it back untouched. */
 static void
-release_topic(SlowTopic *t)
-{
-	while (!fox_list_empty(&t->waiting))
-	{
-		FoxNode    *n = t->waiting.next;
-
-		fox_list_del(n);
-		fox_list_push(&queue, n);
-	}
-	fox_list_del(&t->node);
-	fox_map_del(&slow_map, t->key);
-	free(t);
-}
-
-/* The system executor has found the topic locked. */
-static void
-go_slow(FoxRequest *r)
+returned(FoxRequest *r, bool behind)
 {
 	FoxBuf		message = {0};
 	FoxRequest *seen = NULL;
-	SlowTopic  *t = slow_topic(r->key);
-	FoxNode    *after;
 
 	fox_wire_put_u8(&message, FOX_WIRE_SLOW_SEEN);
+	fox_wire_put_u8(&message, behind);
 	fox_wire_put_slice(&message, r->realm);
 	fox_wire_put_slice(&message, r->topic);
+	fox_wire_put_u64(&message, r->session);
 	if (!message.failed)
 		seen = fox_request_new(FOX_WIRE_SLOW_SEEN, 0, fox_buf_view(&message), FOX_LIT(""), FOX_LIT(""));
 	fox_buf_free(&message);
 	/* Without this confirmation the topic would stay slow, but nothing would be lost. */
 	(void) enqueue(seen);
-	if (t == NULL)
-	{
+	if (!fox_slow_returned(r, behind, writes_sent))
 		refuse(r, FOX_REFUSED_UNAVAILABLE, "the router is out of memory");
-		return;
-	}
-	/* Writes that came later may wait here already. */
-	after = t->waiting.prev;
-	while (after != &t->waiting && fox_container(FoxRequest, node, after)->id > r->id)
-		after = after->prev;
-	fox_list_del(&r->node);
-	fox_list_push_front(after, &r->node);
 }
 
 /* --- the executor's end --- */
@@ -235,6 +178,8 @@ lane_died(Lane *lane)
 				forget(r);
 		}
 
+	if (!lane->link.slow)
+		writes_answered = writes_sent;
 	fox_list_init(&lost);
 	while (!fox_list_empty(&lane->sent))
 	{
@@ -246,10 +191,7 @@ lane_died(Lane *lane)
 	while (!fox_list_empty(&lost))
 	{
 		FoxRequest *r = fox_container(FoxRequest, node, lost.next);
-		SlowTopic  *t = lane->link.slow ? fox_map_get(&slow_map, r->key) : NULL;
 
-		if (t != NULL)
-			release_topic(t);
 		refuse(r, FOX_REFUSED_UNAVAILABLE, "the executor was lost before the commit was known");
 	}
 }
@@ -263,6 +205,8 @@ send_request(Lane *lane, FoxRequest *r, bool flush)
 
 	if (result == SHM_MQ_SUCCESS)
 	{
+		if (r->type == FOX_WIRE_WRITE && !lane->link.slow)
+			writes_sent++;
 		fox_list_del(&r->node);
 		if (r->id == 0)
 			forget(r);
@@ -314,7 +258,7 @@ pump_slow(void)
 {
 	int			room;
 
-	if (slow_map.count == 0)
+	if (fox_slow_topics() == 0)
 	{
 		if (slow_lane.link.up && turn_time - slow_used > INT64CONST(1000) * SLOW_IDLE_MS)
 			lane_died(&slow_lane);	/* nothing is lost: nothing is under way */
@@ -322,34 +266,27 @@ pump_slow(void)
 	}
 	slow_used = turn_time;
 	room = fox_link_start(&slow_lane.link, boot_id) ? SLOW_IN_FLIGHT - slow_in_flight() : 0;
-	for (size_t turns = slow_map.count; turns > 0 && !fox_list_empty(&slow_topics); turns--)
+	for (size_t turns = fox_slow_topics(); turns > 0 && fox_slow_topics() > 0; turns--)
 	{
-		SlowTopic  *t = fox_container(SlowTopic, node, slow_topics.next);
-		FoxRequest *r = t->sent != NULL ? NULL : fox_container(FoxRequest, node, t->waiting.next);
+		FoxRequest *r = fox_slow_next(writes_answered);
 		shm_mq_result result;
 
-		if (r != NULL && expired(r))
+		if (r == NULL)
+			continue;
+		if (expired(r))
 		{
-			if (r->node.next == &t->waiting)
-				release_topic(t);	/* r is in the queue for a moment */
 			refuse(r, FOX_REFUSED_UNAVAILABLE, "another transaction keeps the value locked");
 			continue;
 		}
-		if (r != NULL && room > 0)
-		{
-			result = send_request(&slow_lane, r, true);
-			if (result == SHM_MQ_DETACHED)
-			{
-				lane_died(&slow_lane);
-				return;
-			}
-			if (result != SHM_MQ_SUCCESS)
-				return;
-			t->sent = r;
-			room--;
-		}
-		fox_list_del(&t->node);
-		fox_list_push(&slow_topics, &t->node);
+		if (room == 0)
+			continue;
+		result = send_request(&slow_lane, r, true);
+		if (result == SHM_MQ_DETACHED)
+			lane_died(&slow_lane);
+		if (result != SHM_MQ_SUCCESS)
+			return;
+		fox_slow_sent(r);
+		room--;
 	}
 }
 
@@ -362,29 +299,18 @@ outcome(Lane *lane, FoxWire *w)
 	FoxOutcome	what = fox_wire_u8(w);
 	FoxRefusal	why = fox_wire_u8(w);
 	FoxSlice	text = fox_wire_slice(w);
-	SlowTopic  *t;
 	char		message[512];
 
 	if (w->bad || r == NULL || r->type != FOX_WIRE_WRITE)
 		return;
-	if (lane->link.slow)
+	if (!lane->link.slow)
+		writes_answered++;
+	if (what == FOX_OUTCOME_SLOW || what == FOX_OUTCOME_BEHIND)
 	{
-		t = fox_map_get(&slow_map, r->key);
-		if (t != NULL && t->sent == r)
-		{
-			t->sent = NULL;
-			if (what == FOX_OUTCOME_SLOW)
-			{
-				fox_list_del(&r->node);
-				fox_list_push_front(&t->waiting, &r->node);
-				return;
-			}
-			release_topic(t);
-		}
-	}
-	else if (what == FOX_OUTCOME_SLOW)
-	{
-		go_slow(r);
+		if (lane->link.slow)
+			fox_slow_again(r);
+		else
+			returned(r, what == FOX_OUTCOME_BEHIND);
 		return;
 	}
 	if (what == FOX_OUTCOME_DONE)
@@ -505,7 +431,7 @@ turn(void)
 	}
 	pump_system();
 	pump_slow();
-	if (!system_lane.link.up || slow_map.count > 0 || slow_lane.link.up)
+	if (!system_lane.link.up || fox_slow_topics() > 0 || slow_lane.link.up)
 		enable_timeout_after(wake_timeout, WAKE_MS);
 	return more;
 }
@@ -523,7 +449,7 @@ fox_lane_start(const FoxLaneHandler *new_handler, uint64 new_boot_id)
 	handler = &handler_copy;
 	boot_id = new_boot_id;
 	fox_list_init(&queue);
-	fox_list_init(&slow_topics);
+	fox_slow_init(&queue);
 	fox_list_init(&system_lane.sent);
 	fox_list_init(&slow_lane.sent);
 	wake_timeout = RegisterTimeout(USER_TIMEOUT, wake);
@@ -535,7 +461,6 @@ fox_lane_write(const FoxWrite *w)
 {
 	static FoxBuf message = {0};
 	FoxRequest *r;
-	SlowTopic  *t;
 
 	if (pending_writes >= (uint64) fox_guc_write_queue)
 		return false;
@@ -549,14 +474,10 @@ fox_lane_write(const FoxWrite *w)
 		return false;
 	next_id++;
 	r->token = w->token;
-	t = slow_map.count > 0 ? fox_map_get(&slow_map, r->key) : NULL;
+	r->session = w->order;
 	if (!enqueue(r))
 		return false;
-	if (t != NULL)
-	{
-		fox_list_del(&r->node);
-		fox_list_push(&t->waiting, &r->node);
-	}
+	fox_slow_divert(r);
 	return true;
 }
 

@@ -17,6 +17,8 @@ typedef struct FoxRequest
 	FoxWireType type;
 	uint64		id;				/* 0: never answered */
 	uint64		token;			/* of a write */
+	uint64		session;		/* whose writes keep their order; 0: none */
+	bool		stuck;			/* its session's line stands behind it (lane_slow.c) */
 	TimestampTz since;
 	FoxSlice	key;			/* of a write: realm, a zero byte, topic */
 	FoxSlice	realm;			/* into the key */

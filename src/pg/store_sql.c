@@ -25,22 +25,13 @@
 #include "base/hash.h"
 #include "codec/match.h"
 #include "pg/errcodes.h"
+#include "pg/bounced.h"
 #include "pg/store_item.h"
 #include "pg/store_plan.h"
 #include "pg/store_sql.h"
 
 #define SINGLE_ATTEMPTS 10
 #define RING_FULL_ATTEMPTS 200	/* of 10 ms */
-
-/* A topic that has been sent back as slow. */
-typedef struct Bounced
-{
-	int			unseen;			/* times that the router has yet to take note */
-	Size		keylen;
-	char		key[FLEXIBLE_ARRAY_MEMBER];
-} Bounced;
-
-static FoxMap bounced = {0};
 
 /* Where the transaction was when it failed. */
 static bool locking;
@@ -113,8 +104,6 @@ fox_store_commit(void)
 	CommitTransactionCommand();
 }
 
-/* --- topics that are with the slow lane --- */
-
 static FoxSlice
 topic_key(FoxSlice realm, FoxSlice topic)
 {
@@ -124,46 +113,6 @@ topic_key(FoxSlice realm, FoxSlice topic)
 	key[realm.len] = '\0';
 	memcpy(key + realm.len + 1, topic.ptr, topic.len);
 	return fox_slice(key, realm.len + 1 + topic.len);
-}
-
-static bool
-is_bounced(const FoxWrite *w)
-{
-	return bounced.count > 0 && fox_map_get(&bounced, topic_key(w->realm, w->topic)) != NULL;
-}
-
-static void
-bounce(const FoxWrite *w)
-{
-	FoxSlice	key = topic_key(w->realm, w->topic);
-	Bounced    *b = fox_map_get(&bounced, key);
-
-	if (b == NULL)
-	{
-		b = MemoryContextAlloc(TopMemoryContext, offsetof(Bounced, key) + key.len);
-		b->unseen = 0;
-		b->keylen = key.len;
-		memcpy(b->key, key.ptr, key.len);
-		if (!fox_map_put(&bounced, fox_slice(b->key, b->keylen), b))
-			ereport(ERROR,
-					(errcode(ERRCODE_OUT_OF_MEMORY),
-					 errmsg("out of memory")));
-	}
-	b->unseen++;
-}
-
-void
-fox_store_slow_seen(FoxSlice realm, FoxSlice topic)
-{
-	FoxSlice	key = topic_key(realm, topic);
-	Bounced    *b = fox_map_get(&bounced, key);
-
-	if (b != NULL && --b->unseen == 0)
-	{
-		fox_map_del(&bounced, key);
-		pfree(b);
-	}
-	pfree((void *) key.ptr);
 }
 
 /* --- locking --- */
@@ -262,6 +211,18 @@ lock_topics(FoxMap *map, FoxStoreTopic **topics, int n, bool values, bool patien
 
 /* --- a transaction --- */
 
+/* Has an earlier write of the same order come out slow in this batch? */
+static bool
+is_behind(const FoxStoreItem *items, int i)
+{
+	if (items[i].write.order != 0)
+		for (int j = 0; j < i; j++)
+			if (items[j].write.order == items[i].write.order &&
+				(items[j].outcome == FOX_OUTCOME_SLOW || items[j].outcome == FOX_OUTCOME_BEHIND))
+				return true;
+	return false;
+}
+
 static void
 run_items(FoxStoreItem *items, int n, bool patient, MemoryContext memory)
 {
@@ -272,6 +233,7 @@ run_items(FoxStoreItem *items, int n, bool patient, MemoryContext memory)
 	FoxStoreTopic **of_item = palloc0(sizeof(FoxStoreTopic *) * n);
 	int			n_topics = 0;
 	bool		values = false;
+	bool		any_back = false;
 
 	/* An attempt that failed has left its map. */
 	fox_map_free(&map);
@@ -281,7 +243,7 @@ run_items(FoxStoreItem *items, int n, bool patient, MemoryContext memory)
 		const FoxWrite *w = &items[i].write;
 		FoxSlice	key;
 
-		if (items[i].outcome == FOX_OUTCOME_SLOW)
+		if (items[i].outcome != FOX_OUTCOME_DONE)
 			continue;
 		key = topic_key(w->realm, w->topic);
 		of_item[i] = fox_map_get(&map, key);
@@ -305,8 +267,17 @@ run_items(FoxStoreItem *items, int n, bool patient, MemoryContext memory)
 
 	lock_topics(&map, list, n_topics, values, patient, memory);
 	for (int i = 0; i < n; i++)
-		if (of_item[i] != NULL)
+	{
+		if (of_item[i] == NULL)
+			any_back = true;
+		else if (any_back && is_behind(items, i))
+			items[i].outcome = FOX_OUTCOME_BEHIND;
+		else
+		{
 			fox_store_item(&items[i], of_item[i], memory);
+			any_back |= items[i].outcome == FOX_OUTCOME_SLOW;
+		}
+	}
 }
 
 /* NULL: committed.  Otherwise rolled back, and what the error was. */
@@ -396,31 +367,33 @@ run_single(FoxStoreItem *item, bool patient)
 void
 fox_store_batch(FoxStoreItem *items, int n, bool patient)
 {
-	ErrorData  *e;
+	ErrorData  *e = NULL;
 
 	for (int i = 0; i < n; i++)
-		items[i].outcome = !patient && is_bounced(&items[i].write) ? FOX_OUTCOME_SLOW : FOX_OUTCOME_DONE;
+		items[i].outcome = patient ? FOX_OUTCOME_DONE : fox_bounced(&items[i].write);
 
-	if (n == 1 && items[0].outcome != FOX_OUTCOME_SLOW)
+	if (n > 1)
+		e = run_transaction(items, n, patient);
+	else if (items[0].outcome == FOX_OUTCOME_DONE)
 		run_single(&items[0], patient);
-	else if ((e = run_transaction(items, n, patient)) != NULL)
+	if (e != NULL)
 	{
 		/* The table as a whole is locked: each item alone would only wait again. */
 		bool		table_locked = locking && is_lock_trouble(e);
 
 		for (int i = 0; i < n; i++)
 		{
-			if (table_locked || (!patient && is_bounced(&items[i].write)))
+			items[i].outcome = patient ? FOX_OUTCOME_DONE : fox_bounced(&items[i].write);
+			if (table_locked && items[i].outcome == FOX_OUTCOME_DONE)
 				items[i].outcome = FOX_OUTCOME_SLOW;
-			else
+			else if (items[i].outcome == FOX_OUTCOME_DONE)
 				run_single(&items[i], patient);
-			if (items[i].outcome == FOX_OUTCOME_SLOW && !patient)
-				bounce(&items[i].write);
+			if (!patient)
+				fox_bounce(&items[i].write, items[i].outcome);
 		}
 		return;
 	}
 	if (!patient)
 		for (int i = 0; i < n; i++)
-			if (items[i].outcome == FOX_OUTCOME_SLOW)
-				bounce(&items[i].write);
+			fox_bounce(&items[i].write, items[i].outcome);
 }

@@ -33,11 +33,10 @@ extern void fox_store_synchronous_commit(const char *value);
  * lock_timeout; another one never does for rows that exist.  Results are in the
  * current memory context.
  *
- * A topic that came out slow stays so until fox_store_slow_seen() has been called
- * as many times: what the router had sent behind it must not overtake it.
+ * A topic that came out slow stays so, and so does the order (FoxWrite) of the write,
+ * until the router has taken note (bounced.h).
  */
 extern void fox_store_batch(FoxStoreItem *items, int n, bool patient);
-extern void fox_store_slow_seen(FoxSlice realm, FoxSlice topic);
 
 /* Rows written since the start. */
 extern uint64 fox_store_rows(void);

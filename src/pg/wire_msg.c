@@ -48,6 +48,7 @@ fox_wire_put_write(FoxBuf *b, uint64 id, const FoxWrite *w)
 	fox_wire_put_u64(b, w->token);
 	fox_wire_put_u64(b, w->publication);
 	fox_wire_put_u64(b, w->session);
+	fox_wire_put_u64(b, w->order);
 	fox_buf_put(b, &w->pid, sizeof(w->pid));
 	fox_buf_put(b, &w->ttl, sizeof(w->ttl));
 	fox_wire_put_slice(b, w->realm);
@@ -137,6 +138,7 @@ fox_wire_write(FoxWire *w, FoxWrite *out)
 	out->token = fox_wire_u64(w);
 	out->publication = fox_wire_u64(w);
 	out->session = fox_wire_u64(w);
+	out->order = fox_wire_u64(w);
 	take(w, &out->pid, sizeof(out->pid));
 	take(w, &out->ttl, sizeof(out->ttl));
 	out->realm = fox_wire_slice(w);

@@ -17,7 +17,7 @@ typedef enum FoxWireType
 {
 	/* requests; those with an id are answered under it */
 	FOX_WIRE_WRITE = 1,			/* id, FoxWrite */
-	FOX_WIRE_SLOW_SEEN,			/* realm, topic: one answer FOX_OUTCOME_SLOW has been taken up */
+	FOX_WIRE_SLOW_SEEN,			/* behind, realm, topic, session: one answer SLOW or BEHIND has been taken up */
 	FOX_WIRE_BOOT,				/* id */
 	FOX_WIRE_RELOAD,			/* id, settle */
 	FOX_WIRE_REGISTRATION,		/* id, rows of {realm, id, uri, match, invoke, callees} to the end */
@@ -36,7 +36,8 @@ typedef enum FoxOutcome
 {
 	FOX_OUTCOME_DONE = 1,		/* committed */
 	FOX_OUTCOME_REFUSED,
-	FOX_OUTCOME_SLOW			/* somebody else has the row locked: nothing was done */
+	FOX_OUTCOME_SLOW,			/* somebody else has the row locked: nothing was done */
+	FOX_OUTCOME_BEHIND			/* an earlier write of its session came out slow: nothing was done */
 } FoxOutcome;
 
 typedef struct FoxWire

@@ -2,7 +2,8 @@
 // Retained values: rows that are snapshots and live events at once.
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
-const { start, stop, join, listen, fresh, refusal, Raw, sql } = require('./lib');
+const { spawn } = require('node:child_process');
+const { start, stop, join, listen, fresh, refusal, Raw, sql, env } = require('./lib');
 
 before(start);
 after(stop);
@@ -153,4 +154,40 @@ test('merge and ttl', async () => {
   await a.publish(`${topic}.short`, ['soon gone'], {}, { ...keep, ttl: 1 });
   assert.deepEqual((await inbox.next()).args, ['soon gone']);
   assert.deepEqual((await inbox.next(8000)).args, []);
+});
+
+/** A transaction that stays open until end() is called. */
+function transaction(text) {
+  const psql = spawn(env.psql, ['-Atq', '-v', 'ON_ERROR_STOP=1']);
+  const begun = new Promise((resolve, reject) => {
+    psql.stdout.once('data', resolve);
+    psql.once('exit', () => reject(new Error('psql ended')));
+  });
+  psql.stdin.write(`BEGIN;\n${text};\n\\echo begun\n`);
+  return begun.then(() => ({
+    end: (how = 'COMMIT') => new Promise((resolve) => { psql.once('exit', resolve); psql.stdin.end(`${how};\n`); }),
+  }));
+}
+
+test('a session\'s stored publishes keep their order when one meets a locked row', async () => {
+  const [a, b, other] = [await Raw.join(), await join(), await join()];
+  const base = fresh();
+  await other.publish(`${base}.locked`, ['old'], {}, keep);
+  const inbox = await listen(b, `${base}.#`);
+  const holder = await transaction(`SELECT 1 FROM fox_wamp.retained WHERE topic = '${base}.locked' FOR UPDATE`);
+  const sent = [];
+  for (let i = 1; i <= 200; i++) {
+    const topic = i % 50 === 1 ? `${base}.locked` : `${base}.n${i % 7}`;
+    const retain = i % 11 !== 0;
+    a.send([16, i, { acknowledge: true, retain }, topic, [i]]);
+    sent.push(i);
+  }
+  // Everybody else goes on meanwhile.
+  await other.publish(`${base}.n1`, ['other'], {}, keep);
+  assert.deepEqual((await inbox.next()).args, ['other']);
+  await holder.end();
+  const seen = [];
+  while (seen.length < sent.length) seen.push((await inbox.next()).args[0]);
+  assert.deepEqual(seen, sent);
+  for (const i of sent) assert.deepEqual((await a.next()).slice(0, 2), [17, i]);
 });
