@@ -9,7 +9,15 @@
 
 #include "base/pure.h"
 
+static FoxMatch (*jsonpath) (FoxSlice path, FoxSlice value);
+
 static FoxMatch match_value(FoxSlice condition, FoxSlice value);
+
+void
+fox_match_use_jsonpath(FoxMatch (*fn) (FoxSlice path, FoxSlice value))
+{
+	jsonpath = fn;
+}
 
 /* --- struct and emptiness --- */
 
@@ -285,6 +293,20 @@ op_regex(const char *name, FoxSlice operand, FoxSlice value)
 	return result;
 }
 
+static FoxMatch
+op_jsonpath(const char *name, FoxSlice operand, FoxSlice value)
+{
+	FoxMatch	result = FOX_MATCH_INVALID;
+	FoxBuf		buf = {0};
+	FoxSlice	path = fox_json_text(operand, &buf);
+
+	(void) name;
+	if (!fox_absent(path) && jsonpath != NULL)
+		result = jsonpath(path, value);
+	fox_buf_free(&buf);
+	return result;
+}
+
 static const struct
 {
 	const char *name;
@@ -292,6 +314,7 @@ static const struct
 }			operators[] = {
 	{"$gt", op_order}, {"$gte", op_order}, {"$lt", op_order}, {"$lte", op_order},
 	{"$ne", op_ne}, {"$in", op_in}, {"$nin", op_in}, {"$exists", op_exists}, {"$regex", op_regex},
+	{"$jsonpath", op_jsonpath},
 };
 
 #define N_OPERATORS (sizeof(operators) / sizeof(operators[0]))
@@ -412,7 +435,7 @@ fox_match(FoxSlice condition, FoxSlice value)
 }
 
 static bool
-condition_valid(FoxSlice condition, int *regexes)
+condition_valid(FoxSlice condition, int *programs)
 {
 	FoxSlice	key;
 	FoxSlice	value;
@@ -421,19 +444,19 @@ condition_valid(FoxSlice condition, int *regexes)
 	if (is_operators(condition))
 	{
 		while (fox_json_member(condition, &pos, &key, &value))
-			*regexes += fox_json_key_is(key, "$regex");
-		return *regexes <= FOX_CONDITION_REGEX_MAX && match_object(condition, FOX_ABSENT) != FOX_MATCH_INVALID;
+			*programs += fox_json_key_is(key, "$regex") || fox_json_key_is(key, "$jsonpath");
+		return *programs <= FOX_CONDITION_REGEX_MAX && match_object(condition, FOX_ABSENT) != FOX_MATCH_INVALID;
 	}
 	if (fox_json_kind(condition) == FOX_JSON_OBJECT)
 	{
 		while (fox_json_member(condition, &pos, &key, &value))
-			if (!condition_valid(value, regexes))
+			if (!condition_valid(value, programs))
 				return false;
 	}
 	else if (fox_json_kind(condition) == FOX_JSON_ARRAY)
 	{
 		while (fox_json_element(condition, &pos, &value))
-			if (!condition_valid(value, regexes))
+			if (!condition_valid(value, programs))
 				return false;
 	}
 	return true;
@@ -442,7 +465,7 @@ condition_valid(FoxSlice condition, int *regexes)
 bool
 fox_condition_valid(FoxSlice condition)
 {
-	int			regexes = 0;
+	int			programs = 0;
 
-	return condition.len <= FOX_CONDITION_MAX && condition_valid(condition, &regexes);
+	return condition.len <= FOX_CONDITION_MAX && condition_valid(condition, &programs);
 }

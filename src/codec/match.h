@@ -10,7 +10,7 @@
 #include "codec/json.h"
 
 #define FOX_CONDITION_MAX 8192	/* bytes; it bounds what one event may cost */
-#define FOX_CONDITION_REGEX_MAX 8	/* $regex in one condition, for the same reason */
+#define FOX_CONDITION_REGEX_MAX 8	/* $regex and $jsonpath in one condition, for the same reason */
 
 /*
  * The struct of a value: its only argument if that is an object; else its kwargs
@@ -38,9 +38,15 @@ typedef enum FoxMatch
 /*
  * Does value (one valid JSON value) match condition?  Objects in depth, scalars by
  * JSON equality with exact decimals, arrays element by element, and the operators
- * $gt $gte $lt $lte $ne $in $nin $exists $regex.
+ * $gt $gte $lt $lte $ne $in $nin $exists $regex $jsonpath.
  */
 extern FoxMatch fox_match(FoxSlice condition, FoxSlice value);
+
+/*
+ * Who evaluates $jsonpath; without one it is an unknown operator.  fn takes the path's
+ * text and a value, or an absent one to judge the path alone.
+ */
+extern void fox_match_use_jsonpath(FoxMatch (*fn) (FoxSlice path, FoxSlice value));
 
 /*
  * Is the condition well-formed and within the limits above?  Judged without a value;

@@ -11,6 +11,8 @@
 #include <regex.h>
 #include <stdlib.h>
 
+#include "base/hash.h"
+
 #include "base/pure.h"
 
 #define PATTERN_MAX 256			/* bytes */
@@ -146,26 +148,65 @@ prepare(FoxSlice pattern, FoxBuf *out)
 	return depth == 0 && !out->failed;
 }
 
+/* --- compiled patterns --- */
+
+#define CACHED 32				/* a power of two */
+#define CACHED_BYTES 65536		/* of text that one compilation is used for */
+
+/*
+ * The library adds to its automaton as it meets new texts, without bound; so a pattern
+ * is compiled anew after CACHED_BYTES of them.
+ */
+typedef struct Compiled
+{
+	size_t		len;			/* of the pattern; 0: unused */
+	size_t		scanned;
+	char		pattern[PATTERN_MAX];
+	regex_t		regex;
+} Compiled;
+
+static Compiled cache[CACHED];
+
+/* NULL: the pattern is malformed or could cost too much. */
+static Compiled *
+compiled(FoxSlice pattern)
+{
+	Compiled   *c = &cache[fox_hash_bytes(pattern.ptr, pattern.len) % CACHED];
+	FoxBuf		prepared = {0};
+	bool		ok;
+
+	if (c->len == pattern.len && pattern.len > 0 && memcmp(c->pattern, pattern.ptr, c->len) == 0 &&
+		c->scanned < CACHED_BYTES)
+		return c;
+	if (c->len > 0)
+		regfree(&c->regex);
+	c->len = 0;
+	ok = pattern.len > 0 && prepare(pattern, &prepared) &&
+		regcomp(&c->regex, prepared.data, REG_EXTENDED | REG_NOSUB) == 0;
+	fox_buf_free(&prepared);
+	if (!ok)
+		return NULL;
+	memcpy(c->pattern, pattern.ptr, pattern.len);
+	c->len = pattern.len;
+	c->scanned = 0;
+	return c;
+}
+
 FoxMatch
 fox_regex_match(FoxSlice pattern, FoxSlice text)
 {
-	FoxMatch	result = FOX_MATCH_INVALID;
-	FoxBuf		prepared = {0};
+	bool		can_match = !fox_absent(text) && text.len <= TEXT_MAX && memchr(text.ptr, '\0', text.len) == NULL;
 	char		subject[TEXT_MAX + 1];
-	regex_t		regex;
+	Compiled   *c;
 
-	if (prepare(pattern, &prepared) && regcomp(&regex, prepared.data, REG_EXTENDED | REG_NOSUB) == 0)
-	{
-		result = FOX_MATCH_NO;
-		if (!fox_absent(text) && text.len <= TEXT_MAX && memchr(text.ptr, '\0', text.len) == NULL)
-		{
-			memcpy(subject, text.ptr, text.len);
-			subject[text.len] = '\0';
-			if (regexec(&regex, subject, 0, NULL, 0) == 0)
-				result = FOX_MATCH_YES;
-		}
-		regfree(&regex);
-	}
-	fox_buf_free(&prepared);
-	return result;
+	if (pattern.len == 0)		/* it is found in every text */
+		return can_match ? FOX_MATCH_YES : FOX_MATCH_NO;
+	if ((c = compiled(pattern)) == NULL)
+		return FOX_MATCH_INVALID;
+	if (!can_match)
+		return FOX_MATCH_NO;
+	memcpy(subject, text.ptr, text.len);
+	subject[text.len] = '\0';
+	c->scanned += text.len + 1;
+	return regexec(&c->regex, subject, 0, NULL, 0) == 0 ? FOX_MATCH_YES : FOX_MATCH_NO;
 }

@@ -161,6 +161,7 @@ typedef struct SubscribeOptions
 {
 	FoxSlice	match;
 	FoxSlice	filter;
+	uint64_t	after;			/* 0: none */
 	bool		retained;
 	bool		snapshot;
 } SubscribeOptions;
@@ -192,7 +193,12 @@ subscribe_options(FoxSlice options, SubscribeOptions *o, FoxBuf *scratch)
 	}
 	value = fox_json_get(options, "after");
 	if (!fox_absent(value) && fox_json_kind(value) != FOX_JSON_NULL)
-		return "option after needs event history, which this router does not keep";
+	{
+		if (!fox_json_uint(value, &o->after) || o->after == 0)
+			return "option after must be a publication id";
+		if (!o->retained && !o->snapshot)
+			return "option after needs option retained or snapshot: this topic has no event history";
+	}
 	o->filter = fox_json_get(options, "filter");
 	if (!fox_absent(o->filter) && fox_json_kind(o->filter) == FOX_JSON_NULL)
 		o->filter = FOX_ABSENT;
@@ -201,38 +207,41 @@ subscribe_options(FoxSlice options, SubscribeOptions *o, FoxBuf *scratch)
 	return NULL;
 }
 
-void
-fox_session_subscribe(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice topic)
+/* Fills o and kind; false: the request has been answered with an error. */
+static bool
+subscribe_checks(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice topic,
+				 SubscribeOptions *o, FoxMatchKind *kind)
 {
-	SubscribeOptions o;
 	FoxBuf		scratch = {0};
-	FoxMatchKind kind;
-	FoxSubscription *sub;
-	FoxMember  *m = NULL;
-	const char *error = subscribe_options(options, &o, &scratch);
+	const char *error = subscribe_options(options, o, &scratch);
 
-	if (error == NULL && !fox_uri_match_kind(topic, o.match, &kind))
+	if (error == NULL && !fox_uri_match_kind(topic, o->match, kind))
 		error = "option match must be exact, prefix or wildcard";
 	fox_buf_free(&scratch);
 	if (error != NULL)
-	{
 		fox_session_fail(s, FOX_REQ_SUBSCRIBE, request, FOX_ERR_INVALID_ARGUMENT, error);
-		return;
-	}
-	if (!fox_uri_pattern_valid(topic, kind, s->realm->strict))
+	else if (!fox_uri_pattern_valid(topic, *kind, s->realm->strict))
 	{
-		fox_session_fail(s, FOX_REQ_SUBSCRIBE, request, FOX_ERR_INVALID_URI, "the topic is not a valid URI");
-		return;
+		error = "the topic is not a valid URI";
+		fox_session_fail(s, FOX_REQ_SUBSCRIBE, request, FOX_ERR_INVALID_URI, error);
 	}
-	sub = o.snapshot ? NULL : subscription_find(s->realm, topic, kind, o.filter);
+	return error == NULL;
+}
+
+static void
+subscribe(FoxSession *s, uint64_t request, FoxSlice topic, FoxMatchKind kind, const SubscribeOptions *o)
+{
+	FoxSubscription *sub = o->snapshot ? NULL : subscription_find(s->realm, topic, kind, o->filter);
+	FoxMember  *m = NULL;
+
 	if (sub != NULL)
 		m = member_find(s, sub->id);
-	else if ((sub = subscription_new(s->realm, topic, kind, o.filter)) == NULL)
+	else if ((sub = subscription_new(s->realm, topic, kind, o->filter)) == NULL)
 	{
 		fox_session_fail(s, FOX_REQ_SUBSCRIBE, request, FOX_ERR_UNAVAILABLE, "out of memory");
 		return;
 	}
-	sub->transient = o.snapshot;
+	sub->transient = o->snapshot;
 	if (m == NULL && (m = member_new(s, sub)) == NULL)
 	{
 		if (sub->count == 0)
@@ -241,11 +250,32 @@ fox_session_subscribe(FoxSession *s, uint64_t request, FoxSlice options, FoxSlic
 		return;
 	}
 	s->ops->done(s, FOX_REQ_SUBSCRIBE, request, sub->id);
-	if ((o.retained || o.snapshot) && m->snapshot == NULL && !fox_snapshot_begin(m, o.snapshot))
+	if ((o->retained || o->snapshot) && m->snapshot == NULL && !fox_snapshot_begin(m, o->snapshot))
 	{
 		s->ops->unsubscribed(s, sub->id, FOX_ERR_UNAVAILABLE);
 		fox_member_free(m);
 	}
+}
+
+void
+fox_broker_subscribe(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice topic)
+{
+	SubscribeOptions o;
+	FoxMatchKind kind;
+
+	if (subscribe_checks(s, request, options, topic, &o, &kind))
+		subscribe(s, request, topic, kind, &o);
+}
+
+void
+fox_session_subscribe(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice topic)
+{
+	SubscribeOptions o;
+	FoxMatchKind kind;
+
+	if (subscribe_checks(s, request, options, topic, &o, &kind) &&
+		(o.after == 0 || !fox_after_wait(s, o.after, request, options, topic)))
+		subscribe(s, request, topic, kind, &o);
 }
 
 void

@@ -44,6 +44,8 @@ struct FoxRouter
 	FoxNode		snapshots;		/* that have more to send */
 	FoxNode		bridges;		/* FoxBridge of ask/bridge.c */
 	FoxNode		asks;			/* FoxAsker of ask.c */
+	FoxNode		awaits;			/* subscriptions of after.c */
+	struct FoxSeen *seen;		/* of after.c */
 	FoxIdMap	backends;		/* pid → FoxSession of SQL sessions */
 	FoxTimers	timers;
 	uint64_t	next_token;
@@ -95,6 +97,8 @@ struct FoxSession
 	uint32_t	held_count;
 	bool		releasing;		/* release_held is at work: no need to enter it again */
 	uint32_t	waiting;
+	FoxNode		awaiting;		/* subscriptions that wait for a publication (after.c) */
+	uint32_t	awaits;
 	FoxIdMap	calls;			/* as caller: request → FoxCall */
 	FoxIdMap	invocations;	/* as callee: invocation → FoxCall */
 	uint64_t	last_invocation;
@@ -177,6 +181,18 @@ extern void fox_member_free(FoxMember *m);
 extern void fox_member_deliver(FoxMember *m, FoxEvent *e);
 /* Does value's struct match the filter?  An absent filter lets everything through. */
 extern bool fox_filter_passes(FoxSlice filter, FoxSlice args, FoxSlice kwargs);
+
+/* What is left of a SUBSCRIBE once its wait is over. */
+extern void fox_broker_subscribe(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice topic);
+
+/* --- after.c --- */
+
+/* The storage has seen the publication: subscriptions that waited for it go on. */
+extern void fox_after_seen(FoxRouter *r, uint64_t publication);
+/* The subscription waits for the publication; false: it need not. */
+extern bool fox_after_wait(FoxSession *s, uint64_t publication, uint64_t request, FoxSlice options, FoxSlice topic);
+extern void fox_after_session_end(FoxSession *s);
+extern void fox_after_free(FoxRouter *r);
 
 /* --- snapshot.c --- */
 

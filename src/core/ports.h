@@ -10,6 +10,14 @@
 
 #include "base/buf.h"
 
+/*
+ * Publication ids are random over 1..2^53; the odd ones are drawn in the database,
+ * where they are known before the commit, the even ones by the router.
+ */
+#define FOX_PUBLICATION_OF_ROUTER(random) ((((random) >> 12) + 1) << 1)
+#define FOX_PUBLICATION_OF_DATABASE(random) (((random) >> 12) << 1 | 1)
+#define FOX_DRAWN_BY_DATABASE(publication) (((publication) & 1) != 0)
+
 /* A durable write of one topic's value. */
 typedef enum FoxWriteKind
 {

@@ -161,6 +161,7 @@ change_topic(FoxRouter *r, FoxRealm *realm, const FoxChange *c)
 		fox_sync_finish(w, c->publication, NULL, NULL);
 	if (c->kind != FOX_CHANGE_EVENT)
 		fox_sync_changed(realm, c->topic);
+	fox_after_seen(realm->router, c->publication);
 	if (dead != NULL)
 		fox_session_leave(dead, FOX_END_LOST);
 }

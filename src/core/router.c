@@ -25,6 +25,7 @@ fox_router_new(const FoxPorts *ports, const FoxRouterConfig *config)
 	fox_list_init(&r->snapshots);
 	fox_list_init(&r->bridges);
 	fox_list_init(&r->asks);
+	fox_list_init(&r->awaits);
 	r->random[0] = ports->random64(ports->ctx) | 1;
 	r->random[1] = ports->random64(ports->ctx);
 	fox_hash_seed(ports->random64(ports->ctx));
@@ -80,7 +81,7 @@ fox_router_publication_id(FoxRouter *r)
 	r->random[0] = b;
 	a ^= a << 23;
 	r->random[1] = a ^ b ^ (a >> 17) ^ (b >> 26);
-	return ((r->random[1] + b) >> 11) + 1;
+	return FOX_PUBLICATION_OF_ROUTER(r->random[1] + b);
 }
 
 /* --- realms --- */
@@ -208,5 +209,6 @@ fox_router_free(FoxRouter *r)
 	fox_map_free(&r->pendings);
 	fox_map_free(&r->backends);
 	fox_timers_free(&r->timers);
+	fox_after_free(r);
 	free(r);
 }

@@ -94,6 +94,7 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 	fox_list_init(&s->owned);
 	fox_list_init(&s->pendings);
 	fox_list_init(&s->held);
+	fox_list_init(&s->awaiting);
 	if (!keep_info(s, info) || !fox_idmap_put(&r->sessions, s->id, s))
 	{
 		free(s->block);
@@ -122,6 +123,7 @@ fox_session_leave(FoxSession *s, FoxEnd how)
 	fox_calls_free(s);
 	fox_list_each(n, &s->members)
 		fox_member_free(fox_container(FoxMember, in_session, n));
+	fox_after_session_end(s);
 	fox_sync_session_end(s, how);
 	fox_wills_apply(s, how);
 	fox_idmap_del(&r->sessions, s->id);

@@ -6,6 +6,7 @@
 
 #include "postgres.h"
 #include "catalog/pg_database.h"
+#include "funcapi.h"
 #include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
@@ -33,6 +34,41 @@
 #define FOX_CREATE_WAIT_EVENT_SET(n) CreateWaitEventSet(NULL, (n))
 #else
 #define FOX_CREATE_WAIT_EVENT_SET(n) CreateWaitEventSet(TopMemoryContext, (n))
+#endif
+
+#if PG_VERSION_NUM >= 150000
+#include "common/pg_prng.h"
+#define FOX_RANDOM64() pg_prng_uint64(&pg_global_prng_state)
+#else
+#define FOX_RANDOM64() ((uint64) random() << 42 ^ (uint64) random() << 21 ^ (uint64) random())
+#endif
+
+#if PG_VERSION_NUM < 150000
+#include "miscadmin.h"
+#include "utils/tuplestore.h"
+
+#define SRF_SINGLE_USE_EXPECTED 0
+
+/* As in later versions, without its flags. */
+static inline void
+InitMaterializedSRF(FunctionCallInfo fcinfo, bits32 flags)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext saved;
+	TupleDesc	desc;
+
+	if (result == NULL || !IsA(result, ReturnSetInfo) || (result->allowedModes & SFRM_Materialize) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("set-valued function called in context that cannot accept a set")));
+	saved = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	result->returnMode = SFRM_Materialize;
+	result->setResult = tuplestore_begin_heap((result->allowedModes & SFRM_Materialize_Random) != 0, false, work_mem);
+	result->setDesc = desc;
+	MemoryContextSwitchTo(saved);
+}
 #endif
 
 #endif

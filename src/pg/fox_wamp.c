@@ -12,6 +12,7 @@
 #include "storage/lwlock.h"
 
 #include "pg/guc.h"
+#include "pg/jsonpath.h"
 #include "pg/launcher.h"
 #include "pg/lifecycle.h"
 #include "pg/shmem.h"
@@ -58,6 +59,7 @@ void
 _PG_init(void)
 {
 	fox_guc_define();
+	fox_match_use_jsonpath(fox_jsonpath_match);
 	if (IsBinaryUpgrade)
 		return;
 	fox_lifecycle_install_hook();

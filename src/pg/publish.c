@@ -22,6 +22,7 @@
 #include "codec/match.h"
 #include "pg/ask.h"
 #include "pg/change.h"
+#include "pg/compat.h"
 #include "pg/errcodes.h"
 #include "pg/locks.h"
 #include "pg/ring.h"

@@ -8,7 +8,6 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
-#include "common/pg_prng.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -20,6 +19,8 @@
 #include "utils/timestamp.h"
 
 #include "codec/json.h"
+#include "core/ports.h"
+#include "pg/compat.h"
 #include "pg/errcodes.h"
 #include "pg/sqlarg.h"
 
@@ -161,7 +162,7 @@ fox_kwargs_check(FoxSlice kwargs)
 uint64
 fox_draw_id(void)
 {
-	return pg_prng_uint64_range(&pg_global_prng_state, 1, UINT64CONST(1) << 53);
+	return FOX_PUBLICATION_OF_DATABASE(FOX_RANDOM64());
 }
 
 void

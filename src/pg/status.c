@@ -9,6 +9,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
+#include "pg/compat.h"
 #include "pg/guc.h"
 #include "pg/launcher.h"
 

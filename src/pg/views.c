@@ -17,6 +17,7 @@
 
 #include "codec/json.h"
 #include "pg/ask.h"
+#include "pg/compat.h"
 #include "pg/errcodes.h"
 #include "pg/locks.h"
 #include "pg/ring_seg.h"

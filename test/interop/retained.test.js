@@ -191,3 +191,77 @@ test('a session\'s stored publishes keep their order when one meets a locked row
   assert.deepEqual(seen, sent);
   for (const i of sent) assert.deepEqual((await a.next()).slice(0, 2), [17, i]);
 });
+
+test('after: the snapshot waits for a publication of a transaction that is still open', async () => {
+  const [a, raw] = [await join(), await Raw.join()];
+  const base = fresh();
+  await a.publish(`${base}.a`, ['old'], {}, keep);
+  // The id is known before the commit: that is what it is for.
+  const psql = spawn(env.psql, ['-Atq', '-v', 'ON_ERROR_STOP=1']);
+  const id = new Promise((resolve) => { psql.stdout.on('data', (data) => resolve(Number(data))); });
+  psql.stdin.write(`BEGIN;\nSELECT fox_wamp.publish('${base}.a', '["new"]', options => '{"retain":true}');\n`);
+  raw.send([32, 1, { retained: true, after: await id }, `${base}.#`]);
+  // An answer of the router to something sent later says that the first request waits.
+  assert.deepEqual((await raw.ask([32, 2, {}, fresh()])).slice(0, 2), [33, 2]);
+  assert.equal(raw.queue.length, 0);
+  psql.stdin.end('COMMIT;\n');
+  assert.deepEqual((await raw.next()).slice(0, 2), [33, 1]);
+  const event = await raw.next();
+  assert.deepEqual([event[3].retained, event[4]], [true, ['new']]);
+  // What has been seen already is not waited for.
+  assert.deepEqual((await raw.ask([32, 3, { snapshot: true, after: await id }, `${base}.*`])).slice(0, 2), [33, 3]);
+});
+
+test('after: what never comes is waited for only so long, and a leaving session is no trouble', async () => {
+  const [a, raw, gone] = [await join(), await Raw.join(), await Raw.join()];
+  const topic = fresh();
+  await a.publish(topic, ['v'], {}, keep);
+  gone.send([32, 1, { retained: true, after: 12345 }, topic]);
+  gone.ws.terminate();
+  raw.send([32, 1, { retained: true, after: 12345 }, topic]);
+  assert.deepEqual((await raw.next(10000)).slice(0, 2), [33, 1]);
+  assert.deepEqual((await raw.next())[4], ['v']);
+});
+
+test('after: malformed, or without anything that is kept', async () => {
+  const raw = await Raw.join();
+  for (const after of ['1', -1, 0, 1.5, [], true]) {
+    const answer = await raw.ask([32, 1, { retained: true, after }, fresh()]);
+    assert.deepEqual([answer[0], answer[4]], [8, 'wamp.error.invalid_argument'], JSON.stringify(after));
+  }
+  assert.equal((await raw.ask([32, 1, { after: 7 }, fresh()]))[4], 'wamp.error.invalid_argument');
+});
+
+test('$jsonpath in filter and when', async () => {
+  const [a, b, raw] = [await join(), await join(), await Raw.join()];
+  const topic = fresh();
+  const inbox = await listen(b, topic, { filter: { $jsonpath: '$.items[*] ? (@.price > 10)' } });
+  const exact = await listen(b, topic, { filter: { n: { $jsonpath: '$ >= 3 && $ < 5' } } });
+  await a.publish(topic, [{ items: [{ price: 3 }], n: 3 }], {}, { acknowledge: true });
+  await a.publish(topic, [{ items: [{ price: 30 }], n: 9 }], {}, { acknowledge: true });
+  await a.publish(topic, ['no object'], {}, { acknowledge: true });
+  await a.publish(topic, [{ items: [{ price: 11, bin: '\u0000AAEC' }], n: 4 }], {}, { acknowledge: true });
+  assert.deepEqual([(await inbox.next()).args[0].n, (await inbox.next()).args[0].n], [9, 4]);
+  assert.deepEqual([(await exact.next()).args[0].n, (await exact.next()).args[0].n], [3, 4]);
+  await a.publish(topic, [{ n: 1 }], {}, keep);
+  const refused = await refusal(a.publish(topic, [{ n: 2 }], {}, { ...keep, when: { $jsonpath: '$.n > 1' } }));
+  assert.equal(refused.error, 'wamp.error.invalid_payload');
+  await a.publish(topic, [{ n: 2 }], {}, { ...keep, when: { $jsonpath: '$.n == 1' } });
+  for (const path of ['$.', '', 5, null, '$ ? (', 'lax', '\u0000']) {
+    const answer = await raw.ask([32, 1, { filter: { $jsonpath: path } }, topic]);
+    assert.deepEqual([answer[0], answer[4]], [8, 'wamp.error.invalid_argument'], JSON.stringify(path));
+  }
+});
+
+test('a $jsonpath that would take for ever is cut off, and the router lives on', async () => {
+  const [a, b] = [await join(), await join()];
+  const topic = fresh();
+  const deep = Array.from({ length: 8 }).reduce((path) => `$[*] ? (exists(${path}))`, '$[*] ? (@ == -1)');
+  const inbox = await listen(b, topic, { filter: { k: { $jsonpath: deep } } });
+  const plain = await listen(b, topic);
+  const begin = Date.now();
+  await a.publish(topic, [{ k: Array.from({ length: 2000 }, (_, i) => i) }], {}, { acknowledge: true });
+  await plain.next();
+  assert.ok(Date.now() - begin < 5000);
+  assert.deepEqual(inbox.rest(), []);
+});
