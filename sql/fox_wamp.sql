@@ -225,6 +225,11 @@ CREATE FUNCTION fox_wamp.publish_now(topic text, args jsonb DEFAULT NULL, kwargs
 COMMENT ON FUNCTION fox_wamp.publish_now(text, jsonb, jsonb, jsonb, text)
 	IS 'publishes an event at once, whatever becomes of the transaction';
 
+CREATE FUNCTION fox_wamp.publish_row() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'fox_wamp_publish_row' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION fox_wamp.publish_row()
+	IS 'AFTER trigger that publishes its row at commit; arguments: topic with {column}s (default schema.table), realm';
+
 CREATE FUNCTION fox_wamp.wait_for(pattern text, timeout interval DEFAULT '60s', realm text DEFAULT NULL,
 								  OUT topic text, OUT args jsonb, OUT kwargs jsonb, OUT publication bigint) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'fox_wamp_wait_for' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
@@ -348,6 +353,7 @@ REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA fox_wamp FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
 	fox_wamp.publish(text, jsonb, jsonb, jsonb, text),
 	fox_wamp.publish_now(text, jsonb, jsonb, jsonb, text),
+	fox_wamp.publish_row(),
 	fox_wamp.wait_for(text, interval, text),
 	fox_wamp.lock(text, jsonb, interval, text),
 	fox_wamp.try_lock(text, jsonb, text),

@@ -199,28 +199,6 @@ setting_is_on(const char *name)
 	return value != NULL && strcmp(value, "on") == 0;
 }
 
-/* fox_wamp.max_message_size in bytes. */
-static double
-message_limit(void)
-{
-	const char *value = GetConfigOption("fox_wamp.max_message_size", true, false);
-	int			flags = value == NULL ? 0 : GetConfigOptionFlags("fox_wamp.max_message_size", true);
-	double		limit = value == NULL ? 0 : atof(value);
-
-	switch (flags & GUC_UNIT_MEMORY)
-	{
-		case GUC_UNIT_KB:
-			limit *= 1024;
-			break;
-		case GUC_UNIT_MB:
-			limit *= 1024 * 1024;
-			break;
-		default:
-			break;
-	}
-	return limit > 0 ? limit : 16.0 * 1024 * 1024;
-}
-
 /* The arguments that publish() and publish_now() have in common: topic, args, kwargs, options, realm. */
 static void
 read_publish(FunctionCallInfo fcinfo, Publish *p)
@@ -233,11 +211,7 @@ read_publish(FunctionCallInfo fcinfo, Publish *p)
 	p->kwargs = fox_kwargs_check(fox_arg_json(fcinfo, 2));
 	read_options(p, fox_arg_json(fcinfo, 3));
 	p->realm = fox_arg_realm(fcinfo, 4);
-	if ((double) p->args.len + (double) p->kwargs.len > message_limit())
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("message of %zu bytes is too large", p->args.len + p->kwargs.len),
-				 errhint("Raise fox_wamp.max_message_size.")));
+	fox_message_check(p->args.len + p->kwargs.len);
 	fox_realm_check(p->realm);
 	p->empty = fox_value_empty(p->args, p->kwargs, setting_is_on("fox_wamp.kwargs_are_headers"));
 	p->publication = fox_draw_id();

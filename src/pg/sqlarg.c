@@ -96,14 +96,19 @@ fox_arg_text(FunctionCallInfo fcinfo, int n, const char *name)
 }
 
 char *
+fox_default_realm(void)
+{
+	const char *value = GetConfigOption("fox_wamp.default_realm", true, false);
+
+	return pstrdup(value != NULL && value[0] != '\0' ? value : "realm1");
+}
+
+char *
 fox_arg_realm(FunctionCallInfo fcinfo, int n)
 {
-	const char *value;
-
 	if (PG_NARGS() > n && !PG_ARGISNULL(n))
 		return text_to_cstring(PG_GETARG_TEXT_PP(n));
-	value = GetConfigOption("fox_wamp.default_realm", true, false);
-	return pstrdup(value != NULL && value[0] != '\0' ? value : "realm1");
+	return fox_default_realm();
 }
 
 int64
@@ -157,6 +162,38 @@ fox_kwargs_check(FoxSlice kwargs)
 				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
 				 errmsg("kwargs must be a JSON object")));
 	return kwargs;
+}
+
+/* fox_wamp.max_message_size in bytes. */
+static double
+message_limit(void)
+{
+	const char *value = GetConfigOption("fox_wamp.max_message_size", true, false);
+	int			flags = value == NULL ? 0 : GetConfigOptionFlags("fox_wamp.max_message_size", true);
+	double		limit = value == NULL ? 0 : atof(value);
+
+	switch (flags & GUC_UNIT_MEMORY)
+	{
+		case GUC_UNIT_KB:
+			limit *= 1024;
+			break;
+		case GUC_UNIT_MB:
+			limit *= 1024 * 1024;
+			break;
+		default:
+			break;
+	}
+	return limit > 0 ? limit : 16.0 * 1024 * 1024;
+}
+
+void
+fox_message_check(Size bytes)
+{
+	if ((double) bytes > message_limit())
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("message of %zu bytes is too large", bytes),
+				 errhint("Raise fox_wamp.max_message_size.")));
 }
 
 uint64

@@ -16,6 +16,8 @@ extern const char *fox_pattern_problem(const char *pattern, Size length);
 /* ERROR WF003 unless the topic is fine. */
 extern void fox_topic_check(const char *topic);
 
+/* fox_wamp.default_realm; palloc'ed. */
+extern char *fox_default_realm(void);
 /* The realm of argument n, or fox_wamp.default_realm when it is NULL or not there; palloc'ed. */
 extern char *fox_arg_realm(FunctionCallInfo fcinfo, int n);
 /* ERROR WF002 when fox_wamp.realm has no such row. */
@@ -30,6 +32,9 @@ extern FoxSlice fox_arg_json(FunctionCallInfo fcinfo, int n);
 extern FoxSlice fox_args_list(FoxSlice args);
 /* ERROR WF003 unless kwargs are absent or an object; JSON null counts as absent. */
 extern FoxSlice fox_kwargs_check(FoxSlice kwargs);
+
+/* ERROR 54000 when args and kwargs of so many bytes are more than fox_wamp.max_message_size. */
+extern void fox_message_check(Size bytes);
 
 /* A random publication id, 1 to 2^53. */
 extern uint64 fox_draw_id(void);

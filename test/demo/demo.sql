@@ -7,15 +7,8 @@ CREATE TABLE IF NOT EXISTS orders (
 	at timestamptz NOT NULL DEFAULT now()
 );
 
-CREATE OR REPLACE FUNCTION order_changed() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-	PERFORM fox_wamp.publish('demo.order.' || lower(TG_OP), jsonb_build_array(to_jsonb(coalesce(NEW, OLD))));
-	RETURN NULL;
-END
-$$;
-
 CREATE OR REPLACE TRIGGER order_changed AFTER INSERT OR UPDATE OR DELETE ON orders
-	FOR EACH ROW EXECUTE FUNCTION order_changed();
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.publish_row('demo.order.{id}');
 
 SELECT fox_wamp.publish('demo.sensor.kitchen', '[{"celsius":20.5}]', options => '{"retain":true}');
 SELECT fox_wamp.publish('demo.sensor.cellar', '[{"celsius":12.0}]', options => '{"retain":true}');

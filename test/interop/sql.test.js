@@ -152,3 +152,31 @@ test('realms are worlds of their own', async () => {
   assert.deepEqual((await b.next()).args, ['there']);
   assert.deepEqual(a.rest(), []);
 });
+
+test('publish_row() publishes each changed row, in order, under the topic of its template', async () => {
+  const session = await join();
+  const table = `row_${process.pid}`;
+  const inbox = await listen(session, `${table}.#`);
+  const byDefault = await listen(session, `public.${table}_2`);
+  await sql(`CREATE TABLE ${table} (id int PRIMARY KEY, name text, at numeric);
+    CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON ${table} FOR EACH ROW
+      EXECUTE FUNCTION fox_wamp.publish_row('${table}.{id}.{name}');
+    CREATE TRIGGER emptied AFTER TRUNCATE ON ${table} EXECUTE FUNCTION fox_wamp.publish_row('${table}.all');
+    CREATE TABLE ${table}_2 (LIKE ${table});
+    CREATE TRIGGER changed AFTER INSERT ON ${table}_2 FOR EACH ROW EXECUTE FUNCTION fox_wamp.publish_row()`);
+  await sql(`INSERT INTO ${table} VALUES (1, 'a "quoted" name', 1.50), (2, 'dotted.#*%', NULL), (3, '', NULL), (4, NULL, NULL);
+    UPDATE ${table} SET at = 2 WHERE id = 1; DELETE FROM ${table} WHERE id = 2; TRUNCATE ${table};
+    INSERT INTO ${table}_2 VALUES (7, 'x', 0)`);
+  const events = [];
+  for (let i = 0; i < 7; i++) events.push(await inbox.next());
+  assert.deepEqual(events.map((e) => e.topic.slice(table.length)), ['.1.a%20"quoted"%20name', '.2.dotted%2E%23%2A%25', '.3.%', '.4.%00',
+    '.1.a%20"quoted"%20name', '.2.dotted%2E%23%2A%25', '.all']);
+  assert.deepEqual(events[0].args, [{ id: 1, name: 'a "quoted" name', at: 1.5 }]);
+  assert.deepEqual(events[0].kwargs, { operation: 'INSERT', table });
+  assert.deepEqual(events[4].args, [{ id: 1, name: 'a "quoted" name', at: 2 }]);
+  assert.deepEqual(events[4].kwargs, { operation: 'UPDATE', table, old: { id: 1, name: 'a "quoted" name', at: 1.5 } });
+  assert.deepEqual([events[5].args, events[5].kwargs.operation], [[{ id: 2, name: 'dotted.#*%', at: null }], 'DELETE']);
+  assert.deepEqual([events[6].args, events[6].kwargs.operation], [[], 'TRUNCATE']);
+  assert.deepEqual((await byDefault.next()).args, [{ id: 7, name: 'x', at: 0 }]);
+  await sql(`DROP TABLE ${table}, ${table}_2`);
+});
