@@ -2,16 +2,13 @@
  * json.c - a validating JSON scanner (see json.h).
  *
  * One pass, no allocation, no recursion: the nesting is a bit per level (array or
- * object).  Strings are skipped 16 bytes at a time where SSE2 is there.
+ * object).
  */
 #include "codec/json.h"
 
 #include <stdlib.h>
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
+#include "codec/utf8.h"
 #include "base/pure.h"
 
 #define MAX_EXACT_ID ((uint64_t) 1 << 53)
@@ -38,67 +35,20 @@ is_hex(char c)
 
 /* --- strings --- */
 
-/* The end of the UTF-8 sequence at p (its first byte has the top bit set), or NULL. */
-static const char *
-utf8_sequence(const char *p, const char *end)
-{
-	const unsigned char *u = (const unsigned char *) p;
-	size_t		left = (size_t) (end - p);
-
-	if (u[0] < 0xC2)
-		return NULL;			/* a continuation byte, or an overlong form */
-	if (u[0] < 0xE0)
-		return left >= 2 && (u[1] & 0xC0) == 0x80 ? p + 2 : NULL;
-	if (u[0] < 0xF0)
-	{
-		if (left < 3 || (u[1] & 0xC0) != 0x80 || (u[2] & 0xC0) != 0x80 ||
-			(u[0] == 0xE0 && u[1] < 0xA0) || (u[0] == 0xED && u[1] > 0x9F))
-			return NULL;
-		return p + 3;
-	}
-	if (u[0] > 0xF4 || left < 4 || (u[1] & 0xC0) != 0x80 || (u[2] & 0xC0) != 0x80 || (u[3] & 0xC0) != 0x80 ||
-		(u[0] == 0xF0 && u[1] < 0x90) || (u[0] == 0xF4 && u[1] > 0x8F))
-		return NULL;
-	return p + 4;
-}
-
-/* First byte at or after p that is not plain: a quote, a backslash, a control or the start of UTF-8. */
-static inline const char *
-skip_plain(const char *p, const char *end)
-{
-#ifdef __SSE2__
-	while (end - p >= 16)
-	{
-		__m128i		v = _mm_loadu_si128((const __m128i *) p);
-		__m128i		special = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
-										   _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
-		/* signed comparison: bytes of 0x80 and above count as below space too */
-		int			mask = _mm_movemask_epi8(_mm_or_si128(special, _mm_cmplt_epi8(v, _mm_set1_epi8(' '))));
-
-		if (mask != 0)
-			return p + __builtin_ctz((unsigned) mask);
-		p += 16;
-	}
-#endif
-	while (p < end && (signed char) *p >= ' ' && *p != '"' && *p != '\\')
-		p++;
-	return p;
-}
-
 /* p is behind the opening quote; returns the place behind the closing one, or NULL. */
 static const char *
 scan_string(const char *p, const char *end)
 {
 	for (;;)
 	{
-		p = skip_plain(p, end);
+		p = fox_json_skip_plain(p, end);
 		if (p >= end || (unsigned char) *p < 0x20)
 			return NULL;
 		if (*p == '"')
 			return p + 1;
 		if (*p != '\\')
 		{
-			if ((p = utf8_sequence(p, end)) == NULL)
+			if ((p = fox_utf8_sequence(p, end)) == NULL)
 				return NULL;
 			continue;
 		}
@@ -361,9 +311,9 @@ put_utf8(FoxBuf *b, uint32_t c)
 	fox_buf_put(b, u, n);
 }
 
-/* Unescapes the inside of a valid string; false for a lone surrogate. */
+/* Unescapes the inside of a valid string; false for a lone surrogate, unless they are replaced. */
 static bool
-unescape(FoxSlice raw, FoxBuf *out)
+unescape(FoxSlice raw, bool replace, FoxBuf *out)
 {
 	static const char from[] = "bfnrt";
 	static const char to[] = "\b\f\n\r\t";
@@ -389,19 +339,21 @@ unescape(FoxSlice raw, FoxBuf *out)
 		}
 		c = hex4(p + 2);
 		p += 6;
-		if (c >= 0xDC00 && c <= 0xDFFF)
-			return false;
-		if (c >= 0xD800 && c <= 0xDBFF)
+		if (c >= 0xD800 && c <= 0xDFFF)
 		{
-			uint32_t	low;
+			uint32_t	low = 0;
 
-			if (end - p < 6 || p[0] != '\\' || p[1] != 'u')
+			if (c <= 0xDBFF && end - p >= 6 && p[0] == '\\' && p[1] == 'u')
+				low = hex4(p + 2);
+			if (low >= 0xDC00 && low <= 0xDFFF)
+			{
+				c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
+				p += 6;
+			}
+			else if (replace)
+				c = 0xFFFD;
+			else
 				return false;
-			low = hex4(p + 2);
-			if (low < 0xDC00 || low > 0xDFFF)
-				return false;
-			c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
-			p += 6;
 		}
 		put_utf8(out, c);
 	}
@@ -419,9 +371,15 @@ fox_json_text(FoxSlice value, FoxBuf *scratch)
 	raw = fox_slice(value.ptr + 1, value.len - 2);
 	if (memchr(raw.ptr, '\\', raw.len) == NULL)
 		return raw;
-	if (!unescape(raw, scratch))
+	if (!unescape(raw, false, scratch))
 		return FOX_ABSENT;
 	return fox_slice(scratch->data ? scratch->data + start : "", scratch->len - start);
+}
+
+void
+fox_json_unescape(FoxSlice raw, FoxBuf *out)
+{
+	unescape(raw, true, out);
 }
 
 bool
@@ -432,7 +390,7 @@ fox_json_key_is(FoxSlice raw_key, const char *name)
 
 	if (memchr(raw_key.ptr, '\\', raw_key.len) == NULL)
 		return fox_slice_is(raw_key, name);
-	equal = unescape(raw_key, &plain) && fox_slice_is(fox_buf_view(&plain), name);
+	equal = unescape(raw_key, false, &plain) && fox_slice_is(fox_buf_view(&plain), name);
 	fox_buf_free(&plain);
 	return equal;
 }

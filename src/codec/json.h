@@ -63,4 +63,7 @@ extern bool fox_json_is_true(FoxSlice value);
  */
 extern FoxSlice fox_json_text(FoxSlice value, FoxBuf *scratch);
 
+/* Appends the inside of a valid string, unescaped; a lone surrogate becomes U+FFFD. */
+extern void fox_json_unescape(FoxSlice raw, FoxBuf *out);
+
 #endif

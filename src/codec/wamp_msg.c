@@ -1,9 +1,11 @@
 /*
- * wamp_msg.c - WAMP v2 messages in JSON (see wamp_msg.h).
+ * wamp_msg.c - WAMP v2 messages (see wamp_msg.h).
  *
  * The shape of every message is one line of a table, which decoding and encoding
  * both follow: I an id, Z an id or 0, T a message type, D a dict, U a string, then
  * optional: A args, K kwargs, d a dict.
+ *
+ * Where a function takes a FoxBinary, NULL stands for JSON.
  */
 #include "codec/wamp_msg.h"
 
@@ -83,27 +85,33 @@ element(const char **p, const char *end, bool first, bool *more, FoxSlice *value
 	return NULL;
 }
 
+static inline bool
+number(const FoxBinary *binary, FoxSlice value, FoxKind kind, uint64_t *out)
+{
+	return kind == FOX_JSON_NUMBER && (binary ? binary->uint(value, out) : fox_json_uint(value, out));
+}
+
 static const char *
-take(FoxMsg *msg, char field, FoxSlice value, FoxKind kind)
+take(const FoxBinary *binary, FoxMsg *msg, char field, FoxSlice value, FoxKind kind)
 {
 	uint64_t	n;
 
 	switch (field)
 	{
 		case 'I':
-			if (kind != FOX_JSON_NUMBER || !fox_json_uint(value, &msg->id) || msg->id == 0)
+			if (!number(binary, value, kind, &msg->id) || msg->id == 0)
 				return "an id must be an integer from 1 to 2^53";
 			return NULL;
 		case 'Z':
-			if (kind != FOX_JSON_NUMBER || !fox_json_uint(value, &msg->id))
+			if (!number(binary, value, kind, &msg->id))
 				return "an id must be an integer from 0 to 2^53";
 			return NULL;
 		case 'J':
-			if (kind != FOX_JSON_NUMBER || !fox_json_uint(value, &msg->id2) || msg->id2 == 0)
+			if (!number(binary, value, kind, &msg->id2) || msg->id2 == 0)
 				return "an id must be an integer from 1 to 2^53";
 			return NULL;
 		case 'T':
-			if (kind != FOX_JSON_NUMBER || !fox_json_uint(value, &n) || n > 1000)
+			if (!number(binary, value, kind, &n) || n > 1000)
 				return "REQUEST.Type must be a message type";
 			msg->type2 = (uint32_t) n;
 			return NULL;
@@ -116,7 +124,7 @@ take(FoxMsg *msg, char field, FoxSlice value, FoxKind kind)
 		case 'U':
 			if (kind != FOX_JSON_STRING)
 				return "a URI must be a string";
-			msg->uri = fox_json_text(value, &msg->scratch);
+			msg->uri = binary ? binary->text(value, &msg->scratch) : fox_json_text(value, &msg->scratch);
 			return fox_absent(msg->uri) ? "a string is not valid Unicode" : NULL;
 		case 'A':
 			if (kind != FOX_JSON_ARRAY)
@@ -137,6 +145,40 @@ optional(char field)
 	return field == 'A' || field == 'K' || field == 'd';
 }
 
+static void
+clear(FoxMsg *msg, FoxEncoding encoding)
+{
+	fox_buf_reset(&msg->scratch);
+	msg->type2 = 0;
+	msg->id = msg->id2 = 0;
+	msg->dict = msg->uri = msg->args = msg->kwargs = FOX_ABSENT;
+	msg->encoding = encoding;
+}
+
+static const char *
+take_type(const FoxBinary *binary, FoxMsg *msg, FoxSlice value, FoxKind kind)
+{
+	uint64_t	type;
+
+	if (!number(binary, value, kind, &type))
+		return "the message type must be an integer";
+	if (type >= N_SHAPES || shapes[type].name == NULL)
+		return "unknown message type";
+	msg->type = (FoxMsgType) type;
+	return NULL;
+}
+
+/* The message has ended where field should come. */
+static const char *
+check_end(const FoxMsg *msg, char field)
+{
+	if (field != '\0' && !optional(field))
+		return "the message has too few elements";
+	if (field == 'd' && msg->id == 0)
+		return "request id 0 needs details";
+	return NULL;
+}
+
 const char *
 fox_msg_decode_json(FoxSlice text, FoxMsg *msg)
 {
@@ -147,13 +189,8 @@ fox_msg_decode_json(FoxSlice text, FoxMsg *msg)
 	FoxSlice	value;
 	FoxKind		kind;
 	bool		more;
-	uint64_t	type;
 
-	fox_buf_reset(&msg->scratch);
-	msg->type2 = 0;
-	msg->id = msg->id2 = 0;
-	msg->dict = msg->uri = msg->args = msg->kwargs = FOX_ABSENT;
-
+	clear(msg, FOX_JSON);
 	while (p < end && is_space(*p))
 		p++;
 	if (p >= end || *p++ != '[')
@@ -162,13 +199,10 @@ fox_msg_decode_json(FoxSlice text, FoxMsg *msg)
 		return error;
 	if (!more)
 		return "a message must not be empty";
-	if (kind != FOX_JSON_NUMBER || !fox_json_uint(value, &type))
-		return "the message type must be an integer";
-	if (type >= N_SHAPES || shapes[type].name == NULL)
-		return "unknown message type";
-	msg->type = (FoxMsgType) type;
+	if ((error = take_type(NULL, msg, value, kind)) != NULL)
+		return error;
 
-	for (field = shapes[type].fields;; field++)
+	for (field = shapes[msg->type].fields;; field++)
 	{
 		if ((error = element(&p, end, false, &more, &value, &kind)) != NULL)
 			return error;
@@ -176,13 +210,11 @@ fox_msg_decode_json(FoxSlice text, FoxMsg *msg)
 			break;
 		if (*field == '\0')
 			return "the message has too many elements";
-		if ((error = take(msg, *field, value, kind)) != NULL)
+		if ((error = take(NULL, msg, *field, value, kind)) != NULL)
 			return error;
 	}
-	if (*field != '\0' && !optional(*field))
-		return "the message has too few elements";
-	if (*field == 'd' && msg->id == 0)
-		return "request id 0 needs details";
+	if ((error = check_end(msg, *field)) != NULL)
+		return error;
 	while (p < end && is_space(*p))
 		p++;
 	if (p != end)
@@ -190,16 +222,73 @@ fox_msg_decode_json(FoxSlice text, FoxMsg *msg)
 	return NULL;
 }
 
+static const char *
+decode_binary(const FoxBinary *binary, FoxSlice data, FoxMsg *msg, FoxBuf *scratch)
+{
+	size_t		start = scratch->len;
+	FoxElements walk;
+	FoxSlice	value;
+	const char *error;
+	const char *field;
+
+	if (!binary->open(data, &walk))
+		return "a message must be an array";
+	if (!binary->next(&walk, &value))
+		return binary->malformed;
+	if (fox_absent(value))
+		return "a message must not be empty";
+	if ((error = take_type(binary, msg, value, binary->kind(value))) != NULL)
+		return error;
+
+	for (field = shapes[msg->type].fields;; field++)
+	{
+		if (!binary->next(&walk, &value))
+			return binary->malformed;
+		if (fox_absent(value))
+			break;
+		if (*field == '\0')
+			return "the message has too many elements";
+		if ((error = take(binary, msg, *field, value, binary->kind(value))) != NULL)
+			return error;
+	}
+	if ((error = check_end(msg, *field)) != NULL)
+		return error;
+	if (walk.p != walk.end)
+		return "something follows the message";
+	if (fox_absent(msg->dict))
+		return NULL;
+	if (!binary->to_json(msg->dict, scratch))
+		return "out of memory";
+	msg->dict = fox_slice(scratch->data + start, scratch->len - start);
+	return NULL;
+}
+
+const char *
+fox_msg_decode(FoxEncoding encoding, FoxSlice data, FoxMsg *msg, FoxBuf *scratch)
+{
+	const FoxBinary *binary = fox_binary_of(encoding);
+
+	if (binary == NULL)
+		return fox_msg_decode_json(data, msg);
+	clear(msg, encoding);
+	return decode_binary(binary, data, msg, scratch);
+}
+
+/* Does msg end before this field? */
+static inline bool
+ends_before(const FoxMsg *msg, char field)
+{
+	return (field == 'A' && fox_absent(msg->args) && fox_absent(msg->kwargs)) ||
+		(field == 'K' && fox_absent(msg->kwargs)) || (field == 'd' && fox_absent(msg->dict));
+}
+
 void
 fox_msg_encode_json(const FoxMsg *msg, FoxBuf *out)
 {
 	fox_buf_char(out, '[');
 	fox_buf_u64(out, msg->type);
-	for (const char *field = shapes[msg->type].fields; *field; field++)
+	for (const char *field = shapes[msg->type].fields; *field && !ends_before(msg, *field); field++)
 	{
-		if ((*field == 'A' && fox_absent(msg->args) && fox_absent(msg->kwargs)) ||
-			(*field == 'K' && fox_absent(msg->kwargs)) || (*field == 'd' && fox_absent(msg->dict)))
-			break;
 		fox_buf_char(out, ',');
 		switch (*field)
 		{
@@ -228,4 +317,81 @@ fox_msg_encode_json(const FoxMsg *msg, FoxBuf *out)
 		}
 	}
 	fox_buf_char(out, ']');
+}
+
+static void
+put_head(const FoxBinary *binary, FoxBuf *out, FoxHead what, uint64_t n)
+{
+	char	   *at = fox_buf_reserve(out, FOX_HEAD_SIZE);
+
+	if (at != NULL)
+		out->len += binary->head(at, what, n);
+}
+
+static void
+put_text(const FoxBinary *binary, FoxBuf *out, FoxSlice text)
+{
+	if (text.len > UINT32_MAX)
+	{
+		out->failed = true;
+		return;
+	}
+	put_head(binary, out, FOX_HEAD_TEXT, text.len);
+	fox_buf_slice(out, text);
+}
+
+static void
+put_dict(const FoxBinary *binary, FoxBuf *out, FoxSlice dict)
+{
+	if (fox_absent(dict))
+		put_head(binary, out, FOX_HEAD_MAP, 0);
+	else if (!fox_binary_from_json(binary, dict, out))
+		out->failed = true;
+}
+
+void
+fox_msg_encode(FoxEncoding encoding, const FoxMsg *msg, FoxBuf *out)
+{
+	const FoxBinary *binary = fox_binary_of(encoding);
+	const char *fields = shapes[msg->type].fields;
+	size_t		count = 0;
+
+	if (binary == NULL)
+	{
+		fox_msg_encode_json(msg, out);
+		return;
+	}
+	while (fields[count] && !ends_before(msg, fields[count]))
+		count++;
+	put_head(binary, out, FOX_HEAD_ARRAY, count + 1);
+	put_head(binary, out, FOX_HEAD_UINT, msg->type);
+	for (const char *field = fields; field < fields + count; field++)
+		switch (*field)
+		{
+			case 'I':
+			case 'Z':
+				put_head(binary, out, FOX_HEAD_UINT, msg->id);
+				break;
+			case 'J':
+				put_head(binary, out, FOX_HEAD_UINT, msg->id2);
+				break;
+			case 'T':
+				put_head(binary, out, FOX_HEAD_UINT, msg->type2);
+				break;
+			case 'D':
+			case 'd':
+				put_dict(binary, out, msg->dict);
+				break;
+			case 'U':
+				put_text(binary, out, msg->uri);
+				break;
+			case 'A':
+				if (fox_absent(msg->args))
+					put_head(binary, out, FOX_HEAD_ARRAY, 0);
+				else
+					fox_buf_slice(out, msg->args);
+				break;
+			default:
+				fox_buf_slice(out, msg->kwargs);
+		}
 }

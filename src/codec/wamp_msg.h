@@ -1,13 +1,13 @@
 /*
- * wamp_msg.h - WAMP v2 messages as structs, and their JSON form.
+ * wamp_msg.h - WAMP v2 messages as structs, and their forms in JSON, MessagePack and CBOR.
  *
- * Decoding borrows: all slices of a FoxMsg point into the text that was decoded or
- * into the scratch buffers of the FoxMsg (URIs with escapes), and live as long.
+ * Decoding borrows: all slices of a FoxMsg point into the message that was decoded or
+ * into scratch buffers (URIs with escapes, dicts that were not JSON), and live as long.
  */
 #ifndef FOX_CODEC_WAMP_MSG_H
 #define FOX_CODEC_WAMP_MSG_H
 
-#include "codec/json.h"
+#include "codec/payload.h"
 
 typedef enum FoxMsgType
 {
@@ -61,10 +61,11 @@ typedef struct FoxMsg
 	uint32_t	type2;
 	uint64_t	id;
 	uint64_t	id2;
-	FoxSlice	dict;			/* a JSON object */
+	FoxSlice	dict;			/* a JSON object, whatever the encoding */
 	FoxSlice	uri;			/* unescaped text, UTF-8 */
-	FoxSlice	args;			/* a JSON array or absent */
-	FoxSlice	kwargs;			/* a JSON object or absent */
+	FoxSlice	args;			/* an array in the message's encoding, or absent */
+	FoxSlice	kwargs;			/* a map in the message's encoding, or absent */
+	FoxEncoding encoding;		/* of the message that was decoded */
 	FoxBuf		scratch;		/* owned; reset by each decode, freed by its owner */
 } FoxMsg;
 
@@ -77,6 +78,18 @@ extern const char *fox_msg_decode_json(FoxSlice text, FoxMsg *msg);
 
 /* Appends the JSON form.  Absent dict is written {}; args are written [] when only kwargs are there. */
 extern void fox_msg_encode_json(const FoxMsg *msg, FoxBuf *out);
+
+/*
+ * The same for any encoding.  Of a binary message the dict is rewritten as JSON into scratch, to
+ * which it is appended (what scratch held may move); payloads are checked, and left as they are.
+ */
+extern const char *fox_msg_decode(FoxEncoding encoding, FoxSlice data, FoxMsg *msg, FoxBuf *scratch);
+
+/*
+ * Appends msg in the encoding that its args and kwargs are in (msg->encoding is not looked
+ * at); dict is JSON.  A dict or URI that is malformed or longer than 4 GB sets out->failed.
+ */
+extern void fox_msg_encode(FoxEncoding encoding, const FoxMsg *msg, FoxBuf *out);
 
 extern const char *fox_msg_name(uint32_t type);	/* "SUBSCRIBE", or "message 99" style static text "unknown" */
 
