@@ -10,6 +10,7 @@ typedef struct FoxTransport
 {
 	void	   *conn;
 	void		(*send) (void *conn, FoxBytes *message, bool binary);	/* keeps a reference of its own */
+	void		(*send_event) (void *conn, FoxBytes *message, bool binary);	/* the same, of what the peer can miss */
 	void		(*close) (void *conn, int code, const char *reason);	/* after what is queued is sent */
 } FoxTransport;
 

@@ -127,7 +127,7 @@ wamp_event(FoxSession *s, const FoxSubscription *sub, FoxEvent *e)
 		e->encoded_for = sub;
 	}
 	if (e->encoded != NULL && !peer->transport_gone)
-		peer->transport.send(peer->transport.conn, e->encoded, false);
+		peer->transport.send_event(peer->transport.conn, e->encoded, false);
 }
 
 static void

@@ -1,5 +1,5 @@
 /*
- * internal.h - what net.c, conn.c and listener.c share.
+ * internal.h - what the files of this folder share.
  */
 #ifndef FOX_NET_INTERNAL_H
 #define FOX_NET_INTERNAL_H
@@ -8,6 +8,8 @@
 #include <uv.h>
 
 #include "base/dlist.h"
+#include "codec/rawsocket.h"
+#include "net/frame.h"
 #include "net/net.h"
 
 struct FoxNet
@@ -23,72 +25,112 @@ struct FoxNet
 	int			sockets;		/* accepted and not yet gone, handshakes included */
 	int			max_sockets;	/* what the descriptor limit allows */
 	bool		shutting_down;
-	uint64_t	log_second;		/* libwebsockets' messages are limited in rate */
+	char		unix_path[108];	/* bound; "" if none */
+	uint64_t	log_second;		/* messages are limited in rate */
 	int			log_count;
 };
 
 #define FOX_RX_SIZE 2048		/* a longer message arrives in pieces; every connection owns that much */
 #define FOX_OUT_CHUNK (128 * 1024)	/* most that one write takes */
 
-/* What a queued message is; kept in the low bits of its pointer. */
-typedef enum FoxFrame
-{
-	FRAME_TEXT,
-	FRAME_BINARY,
-	FRAME_PING,
-	FRAME_CLOSE
-} FoxFrame;
-
 /*
  * Where a connection stands.  It only ever moves down this list:
  *
+ *   GREETING -> OPEN      RawSocket: its handshake was taken
  *   OPEN     -> CLOSING   fox_conn_close()
- *   CLOSING  -> CLOSED    the queue is sent, our Close frame at its end
+ *   CLOSING  -> CLOSED    the queue is sent, our Close frame or the end of our stream behind it
  *   OPEN, CLOSING -> CLOSED   the peer's Close frame came
- *   any      -> CUT       too slow, dead, broken, or CLOSING and CLOSED for too long
+ *   any      -> CUT       too slow, dead, broken, or GREETING, CLOSING and CLOSED for too long
  */
 typedef enum FoxConnState
 {
+	CONN_GREETING,				/* no gate yet */
 	CONN_OPEN,
 	CONN_CLOSING,				/* what is queued is still sent, nothing more is queued or delivered */
 	CONN_CLOSED,				/* nothing may be written: our stream has ended */
 	CONN_CUT					/* libwebsockets frees it soon */
 } FoxConnState;
 
+/* Why nothing is read from a connection. */
+typedef enum FoxHold
+{
+	HOLD_GATE = 1,				/* fox_conn_pause() */
+	HOLD_WRITE = 2				/* libwebsockets holds a partial write: it would not read, and find that out without end */
+} FoxHold;
+
 struct FoxConn
 {
 	FoxNet	   *net;
 	struct lws *wsi;
 	void	   *gate;
+	const FoxFraming *framing;
 	FoxNode		in_net;
 	FoxNode		in_dirty;
 	uintptr_t  *queue;			/* ring of FoxBytes pointers, tagged with their FoxFrame */
 	uint32_t	first;
 	uint32_t	count;
 	uint32_t	cap;			/* a power of two, or 0 */
-	uint32_t	sent;			/* bytes of the first message that have left in fragments */
+	uint32_t	sent;			/* bytes of the first message that have left */
 	size_t		queued;			/* bytes, see ITEM_COST */
-	char	   *join;			/* a message of which more is to come */
+	uint32_t	peer_max;		/* longest message that the peer takes */
+	char	   *join;			/* WebSocket: a message of which more is to come */
 	size_t		join_len;
 	size_t		join_cap;
+	FoxRawReader raw;			/* RawSocket */
+	bool		binary;			/* RawSocket: its messages are */
 	uint64_t	last_in_ms;
-	uint64_t	closing_since_ms;
+	uint64_t	since_ms;		/* when it entered a state other than OPEN */
 	bool		ping_sent;
-	bool		paused;
+	uint8_t		held;			/* set of FoxHold */
 	FoxConnState state;
 	FoxCloseCause cause;
 };
 
 /* --- conn.c --- */
 
-extern int	fox_conn_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
+/* Before anything else: a connection in that state. */
+extern void fox_conn_init(FoxConn *conn, FoxNet *net, struct lws *wsi, const FoxFraming *framing, FoxConnState state);
+/* Opens the gate; false: refused, the caller closes. */
+extern bool fox_conn_open(FoxConn *conn, const FoxConnInfo *info);
+/* The socket has gone. */
+extern void fox_conn_closed(FoxConn *conn);
+extern void fox_conn_heard(FoxConn *conn);
+/* Queues without looking at limits. */
+extern void fox_conn_queue(FoxConn *conn, FoxBytes *message, FoxFrame frame);
+/* Queues for an open connection and looks at limits. */
+extern void fox_conn_put(FoxConn *conn, FoxBytes *message, FoxFrame frame);
+/* Of the first message of the queue part more bytes are on their way. */
+extern void fox_conn_sent(FoxConn *conn, size_t part);
 extern void fox_conn_flush(FoxConn *conn);
 extern void fox_conn_sweep(FoxConn *conn, uint64_t now_ms);
+extern void fox_conn_hold(FoxConn *conn, FoxHold why, bool on);
+/* Closes with cause FOX_CLOSE_TOO_BIG, and counts. */
+extern void fox_conn_too_big(FoxConn *conn);
+/* Our stream has ended: what is still queued can not be sent any more. */
+extern void fox_conn_end_stream(FoxConn *conn, FoxConnState state);
 extern void fox_conn_shut(FoxConn *conn, FoxCloseCause cause);	/* cuts it, without waiting for anything */
+
+/* --- websocket.c, rawsocket.c: callbacks of libwebsockets --- */
+
+extern int	fox_websocket_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
+extern int	fox_rawsocket_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
 
 /* --- listener.c --- */
 
 /* Opens every address of the configuration; false with a text in err. */
 extern bool fox_listen(FoxNet *net, char *err, size_t errlen);
+extern void fox_unlisten(FoxNet *net);	/* removes the unix socket's file */
+/* More connections than this would be too many. */
+extern bool fox_listener_full(const FoxNet *net);
+
+/* --- peer.c --- */
+
+/* Who is at the other end: info's peer and loopback; true if it came over the unix socket. */
+extern bool fox_peer_address(struct lws *wsi, FoxConnInfo *info);
+
+/* --- net.c --- */
+
+/* A line for the server's log, limited in rate; levels as in FoxNetHandler. */
+extern void fox_net_log(FoxNet *net, int level, const char *format,...) __attribute__((format(printf, 3, 4)));
 
 #endif

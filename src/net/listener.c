@@ -3,7 +3,8 @@
  *
  * libwebsockets with IPv6 takes an IPv4 literal as interface for "any address", so
  * every literal gets a vhost of its own with the other family switched off, and each
- * is bound once by hand first: that tells what is wrong in words.
+ * is bound once by hand first: that tells what is wrong in words.  A unix socket is a
+ * vhost as well.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -11,14 +12,49 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "net/internal.h"
 
-#define SUBPROTOCOL "wamp.2.json"
-
 /* libwebsockets' own pings know nothing of ours and of paused connections: none. */
 static const lws_retry_bo_t no_pings;
+
+/*
+ * What a WebSocket may ask for stands behind the first two.  Without tx_packet_size no
+ * write would take more than rx_buffer_size bytes.
+ */
+#define WEBSOCKET(subprotocol) \
+	{.name = subprotocol, .callback = fox_websocket_callback, .per_session_data_size = sizeof(FoxConn), \
+	.rx_buffer_size = FOX_RX_SIZE, .tx_packet_size = FOX_OUT_CHUNK}
+
+static lws_callback_function http_callback;
+
+static const struct lws_protocols protocols[] = {
+	{.name = "http", .callback = http_callback, .rx_buffer_size = 1024},
+	{.name = "rawsocket", .callback = fox_rawsocket_callback, .per_session_data_size = sizeof(FoxConn),
+	.tx_packet_size = FOX_OUT_CHUNK},
+	WEBSOCKET("wamp.2.json"),
+	WEBSOCKET("wamp.2.msgpack"),
+	WEBSOCKET("wamp.2.cbor"),
+	{0}
+};
+
+static bool
+is_subprotocol(const char *name)
+{
+	for (const struct lws_protocols *p = protocols; p->name != NULL; p++)
+		if (p->callback == fox_websocket_callback && strcmp(p->name, name) == 0)
+			return true;
+	return false;
+}
+
+bool
+fox_listener_full(const FoxNet *net)
+{
+	return net->stats.connections >= (uint64_t) net->config.max_connections;
+}
 
 static bool
 names_subprotocol(struct lws *wsi)
@@ -30,7 +66,7 @@ names_subprotocol(struct lws *wsi)
 	if (lws_hdr_copy(wsi, list, sizeof(list), WSI_TOKEN_PROTOCOL) <= 0)
 		return false;
 	while ((item = strsep(&rest, ", \t")) != NULL)
-		if (strcmp(item, SUBPROTOCOL) == 0)
+		if (is_subprotocol(item))
 			return true;
 	return false;
 }
@@ -55,6 +91,24 @@ http_answer(struct lws *wsi, unsigned status, const char *text)
 	return lws_write(wsi, start, len, LWS_WRITE_HTTP_FINAL) == (int) len && get;
 }
 
+/* 0: go on; otherwise the client has been answered. */
+static int
+confirm_upgrade(FoxNet *net, struct lws *wsi, const char *to)
+{
+	unsigned	status = HTTP_STATUS_BAD_REQUEST;
+	const char *text = "fox_wamp: ask for the WebSocket subprotocol wamp.2.json, wamp.2.msgpack or wamp.2.cbor\n";
+
+	if (fox_listener_full(net))
+	{
+		status = HTTP_STATUS_SERVICE_UNAVAILABLE;
+		text = "fox_wamp: too many connections\n";
+	}
+	else if (to != NULL && strcasecmp(to, "websocket") == 0 && names_subprotocol(wsi))
+		return 0;
+	net->stats.refused++;
+	return http_answer(wsi, status, text) ? 1 : -1;
+}
+
 /* Plain HTTP: there is nothing here for a browser yet; a WebSocket must name a subprotocol. */
 static int
 http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
@@ -64,8 +118,7 @@ http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, voi
 	switch (reason)
 	{
 		case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
-			if (net->stats.connections >= (uint64_t) net->config.max_connections ||
-				net->sockets >= net->max_sockets)
+			if (net->sockets >= net->max_sockets)
 			{
 				net->stats.refused++;
 				return 1;
@@ -78,10 +131,7 @@ http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, voi
 			net->sockets--;
 			return 0;
 		case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-			if (in != NULL && strcasecmp(in, "websocket") == 0 && names_subprotocol(wsi))
-				return 0;
-			net->stats.refused++;
-			return http_answer(wsi, HTTP_STATUS_BAD_REQUEST, "fox_wamp: ask for the WebSocket subprotocol " SUBPROTOCOL "\n") ? 1 : -1;
+			return confirm_upgrade(net, wsi, in);
 		case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
 			/* The list has ours, but libwebsockets took the name of this protocol, which stands before it. */
 			net->stats.refused++;
@@ -91,20 +141,10 @@ http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, voi
 				lws_http_transaction_completed(wsi))
 				return -1;
 			return 0;
-		case LWS_CALLBACK_RAW_ADOPT:
-			return -1;			/* not HTTP */
 		default:
 			return lws_callback_http_dummy(wsi, reason, user, in, len);
 	}
 }
-
-/* Without tx_packet_size no write would take more than rx_buffer_size bytes. */
-static const struct lws_protocols protocols[] = {
-	{.name = "http", .callback = http_callback, .rx_buffer_size = 1024},
-	{.name = SUBPROTOCOL, .callback = fox_conn_callback, .per_session_data_size = sizeof(FoxConn),
-	.rx_buffer_size = FOX_RX_SIZE, .tx_packet_size = FOX_OUT_CHUNK},
-	{0}
-};
 
 static bool
 can_bind(const char *address, int port, char *err, size_t errlen)
@@ -134,6 +174,20 @@ can_bind(const char *address, int port, char *err, size_t errlen)
 	return bound;
 }
 
+/* What all addresses have in common. */
+static void
+vhost_info(struct lws_context_creation_info *info, const char *name)
+{
+	memset(info, 0, sizeof(*info));
+	info->vhost_name = name;
+	info->protocols = protocols;
+	info->options = LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND | LWS_SERVER_OPTION_FALLBACK_TO_APPLY_LISTEN_ACCEPT_CONFIG;
+	info->listen_accept_role = "raw-skt";
+	info->listen_accept_protocol = "rawsocket";
+	info->timeout_secs = 10;
+	info->retry_and_idle_policy = &no_pings;
+}
+
 static bool
 listen_on(FoxNet *net, const char *address, char *err, size_t errlen)
 {
@@ -142,17 +196,10 @@ listen_on(FoxNet *net, const char *address, char *err, size_t errlen)
 
 	if (!can_bind(address, net->config.port, err, errlen))
 		return false;
-	memset(&info, 0, sizeof(info));
 	snprintf(name, sizeof(name), "fox_wamp %s", address ? address : "*");
-	info.vhost_name = name;
+	vhost_info(&info, name);
 	info.port = net->config.port;
 	info.iface = address;
-	info.protocols = protocols;
-	info.options = LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND | LWS_SERVER_OPTION_FALLBACK_TO_APPLY_LISTEN_ACCEPT_CONFIG;
-	info.listen_accept_role = "raw-skt";
-	info.listen_accept_protocol = "http";
-	info.timeout_secs = 10;
-	info.retry_and_idle_policy = &no_pings;
 	info.ka_time = 60;
 	info.ka_probes = 3;
 	info.ka_interval = 10;
@@ -166,6 +213,75 @@ listen_on(FoxNet *net, const char *address, char *err, size_t errlen)
 		return false;
 	}
 	return true;
+}
+
+/* The file of a socket that nobody listens on any more goes; false: something else is there. */
+static bool
+clear_unix_path(const struct sockaddr_un *a, char *err, size_t errlen)
+{
+	struct stat st;
+	int			fd;
+	bool		stale;
+
+	if (lstat(a->sun_path, &st) != 0)
+	{
+		if (errno == ENOENT)
+			return true;
+		snprintf(err, errlen, "could not listen on %s: %s", a->sun_path, strerror(errno));
+		return false;
+	}
+	if (!S_ISSOCK(st.st_mode))
+	{
+		snprintf(err, errlen, "could not listen on %s: it is not a socket", a->sun_path);
+		return false;
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	stale = fd >= 0 && connect(fd, (const struct sockaddr *) a, sizeof(*a)) != 0 && errno == ECONNREFUSED &&
+		unlink(a->sun_path) == 0;
+	if (!stale)
+		snprintf(err, errlen, "could not listen on %s: %s", a->sun_path, strerror(EADDRINUSE));
+	if (fd >= 0)
+		close(fd);
+	return stale;
+}
+
+/* Its file is for the server's user alone. */
+static bool
+listen_on_unix(FoxNet *net, const char *path, char *err, size_t errlen)
+{
+	struct lws_context_creation_info info;
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	struct lws_vhost *vhost;
+	mode_t		mask;
+
+	if (snprintf(a.sun_path, sizeof(a.sun_path), "%s", path) >= (int) sizeof(a.sun_path))
+	{
+		snprintf(err, errlen, "fox_wamp.unix_socket is longer than %zu bytes", sizeof(a.sun_path) - 1);
+		return false;
+	}
+	if (!clear_unix_path(&a, err, errlen))
+		return false;
+	vhost_info(&info, "fox_wamp unix");
+	info.options |= LWS_SERVER_OPTION_UNIX_SOCK;
+	info.iface = path;
+	mask = umask(077);
+	vhost = lws_create_vhost(net->context, &info);
+	umask(mask);
+	if (vhost == NULL)
+	{
+		snprintf(err, errlen, "could not listen on %s", path);
+		return false;
+	}
+	memcpy(net->unix_path, a.sun_path, sizeof(net->unix_path));
+	return true;
+}
+
+void
+fox_unlisten(FoxNet *net)
+{
+	if (net->unix_path[0] != '\0')
+		unlink(net->unix_path);
+	net->unix_path[0] = '\0';
 }
 
 bool
@@ -195,5 +311,7 @@ fox_listen(FoxNet *net, char *err, size_t errlen)
 	}
 	if (!any)
 		snprintf(err, errlen, "fox_wamp.listen_addresses is empty");
+	else if (net->config.unix_socket != NULL && net->config.unix_socket[0] != '\0')
+		return listen_on_unix(net, net->config.unix_socket, err, errlen);
 	return any;
 }

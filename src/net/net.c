@@ -4,6 +4,7 @@
  * The loop is foreign to libwebsockets, so that its plug-in neither runs it nor takes
  * signals; the router's main waits on uv_backend_fd() and calls fox_net_turn().
  */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -18,16 +19,15 @@ static FoxNet *logging_net;		/* libwebsockets' log has no context of its own */
 
 /* --- log --- */
 
-static void
-lws_log(int level, const char *line)
+void
+fox_net_log(FoxNet *net, int level, const char *format,...)
 {
-	FoxNet	   *net = logging_net;
 	char		text[256];
-	uint64_t	second;
+	uint64_t	second = uv_hrtime() / 1000000000u;
+	va_list		args;
 
-	if (net == NULL || net->handler.log == NULL)
+	if (net->handler.log == NULL)
 		return;
-	second = uv_hrtime() / 1000000000u;
 	if (second != net->log_second)
 	{
 		net->log_second = second;
@@ -35,8 +35,17 @@ lws_log(int level, const char *line)
 	}
 	if (net->log_count++ >= LOG_PER_SECOND)
 		return;
-	snprintf(text, sizeof(text), "libwebsockets: %.*s", (int) strcspn(line, "\n"), line);
-	net->handler.log(net->handler.ctx, level == LLL_ERR ? 2 : 1, text);
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	net->handler.log(net->handler.ctx, level, text);
+}
+
+static void
+lws_log(int level, const char *line)
+{
+	if (logging_net != NULL)
+		fox_net_log(logging_net, level == LLL_ERR ? 2 : 1, "libwebsockets: %.*s", (int) strcspn(line, "\n"), line);
 }
 
 /* --- life --- */
@@ -144,10 +153,12 @@ void
 fox_net_configure(FoxNet *net, const FoxNetConfig *config)
 {
 	const char *addresses = net->config.listen_addresses;
+	const char *unix_socket = net->config.unix_socket;
 	int			port = net->config.port;
 
 	net->config = *config;
 	net->config.listen_addresses = addresses;
+	net->config.unix_socket = unix_socket;
 	net->config.port = port;
 }
 
@@ -163,6 +174,7 @@ fox_net_destroy(FoxNet *net)
 	for (int i = 0; i < 3; i++)
 		uv_run(&net->loop, UV_RUN_NOWAIT);
 
+	fox_unlisten(net);
 	uv_close((uv_handle_t *) &net->sweep, NULL);
 	lws_context_destroy(net->context);
 	for (int i = 0; i < 100 && uv_run(&net->loop, UV_RUN_NOWAIT) != 0; i++)

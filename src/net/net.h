@@ -5,8 +5,8 @@
  * here calls PostgreSQL.  Upward it speaks through FoxNetHandler: a connection
  * opens, whole messages arrive, it closes; no callback may longjmp.
  *
- * The port speaks WebSocket now; the first bytes decide, so RawSocket, MQTT and
- * HTTP can join without another port.
+ * The port speaks WebSocket and RawSocket: the first bytes decide, so MQTT and HTTP
+ * can join without another port.
  */
 #ifndef FOX_NET_NET_H
 #define FOX_NET_NET_H
@@ -20,6 +20,7 @@ typedef struct FoxNetConfig
 {
 	const char *listen_addresses;	/* comma-separated IPv4/IPv6 literals, "localhost" or "*" */
 	int			port;
+	const char *unix_socket;	/* path of a unix socket to listen on as well; "" or NULL: none */
 	size_t		max_message_size;	/* bytes of one message; larger: close 1009 */
 	size_t		out_hard_limit;		/* bytes queued on one connection before it is cut */
 	size_t		out_total_limit;	/* bytes queued on all of them before the slowest is cut */
@@ -39,16 +40,17 @@ typedef enum FoxCloseCause
 
 typedef struct FoxConnInfo
 {
-	char		peer[64];		/* "127.0.0.1:54321" */
+	char		peer[64];		/* "127.0.0.1:54321", "unix:4711" with the peer's process id */
 	char		subprotocol[32];	/* "wamp.2.json", "" if none was asked for */
-	bool		loopback;		/* peer address is loopback, and no X-Forwarded-For/Forwarded header */
+	const char *transport;		/* "websocket", "rawsocket" or "rawsocket-unix"; a constant */
+	bool		loopback;		/* peer address is loopback or a unix socket, and no X-Forwarded-For/Forwarded header */
 	char		origin[256];	/* Origin header or "" */
 } FoxConnInfo;
 
 typedef struct FoxNetHandler
 {
 	void	   *ctx;
-	/* A WebSocket is established.  Returns the gate's object, or NULL to refuse (the connection is closed). */
+	/* A handshake is done.  Returns the gate's object, or NULL to refuse (the connection is closed). */
 	void	   *(*open) (void *ctx, FoxConn *conn, const FoxConnInfo *info);
 	/* One whole message.  data is writable and followed by at least one spare byte; gone after the call. */
 	void		(*message) (void *gate, char *data, size_t len, bool binary);
@@ -59,7 +61,7 @@ typedef struct FoxNetHandler
 
 /* NULL on failure with a text in err (e.g. "could not listen on 127.0.0.1:8080: Address already in use"). */
 extern FoxNet *fox_net_create(const FoxNetConfig *config, const FoxNetHandler *handler, char *err, size_t errlen);
-/* Applies limits and ping times of a new configuration to live and later connections; not addresses and port. */
+/* Applies limits and ping times of a new configuration to live and later connections; not addresses, port and unix socket. */
 extern void fox_net_configure(FoxNet *net, const FoxNetConfig *config);
 /* Closes every connection (close 1001) with FOX_CLOSE_SHUTDOWN, sends what can be sent at once, frees all. */
 extern void fox_net_destroy(FoxNet *net);
@@ -76,9 +78,11 @@ extern void fox_net_flush(FoxNet *net);
  * the bytes copied, until the flush joins them into few large writes.
  */
 extern void fox_conn_send(FoxConn *conn, FoxBytes *message, bool binary);
+/* The same for a message that the peer can miss: one that it can not take is left out, instead of cutting the connection. */
+extern void fox_conn_send_event(FoxConn *conn, FoxBytes *message, bool binary);
 /* Closes when everything queued is sent: code is a WebSocket close code (1000, 1002, 1009 …). */
 extern void fox_conn_close(FoxConn *conn, int code, const char *reason);
-/* Stops and restarts reading from a connection (back-pressure). */
+/* Stops and restarts reading from a connection (back-pressure); what has been read already may still come. */
 extern void fox_conn_pause(FoxConn *conn, bool paused);
 extern size_t fox_conn_queued(const FoxConn *conn);	/* bytes not yet handed to the kernel */
 
@@ -90,6 +94,7 @@ typedef struct FoxNetStats
 	uint64_t	slow_cut;
 	uint64_t	dead_cut;
 	uint64_t	too_big;
+	uint64_t	too_big_for_peer;	/* messages not sent, longer than the peer takes */
 	uint64_t	bytes_in;
 	uint64_t	bytes_out;
 	uint64_t	queued;			/* bytes in all out queues */

@@ -18,6 +18,7 @@ char	   *fox_guc_listen_addresses = NULL;
 int			fox_guc_ring_size = 8192;
 int			fox_guc_write_queue = 100000;
 
+static char *unix_socket = NULL;
 static char *default_realm = NULL;
 static char *anonymous_role = NULL;
 static bool anonymous = true;
@@ -75,6 +76,8 @@ fox_guc_define(void)
 			   &fox_guc_port, 8080, 1, 65535, 0);
 	define_string("fox_wamp.listen_addresses", "IP addresses to listen on, separated by commas; * for all.",
 				  &fox_guc_listen_addresses, "127.0.0.1");
+	define_string("fox_wamp.unix_socket", "Path of a unix socket to listen on as well; empty for none.",
+				  &unix_socket, "");
 	define_string("fox_wamp.default_realm", "Realm of SQL functions that name none.",
 				  &default_realm, "realm1");
 	define_bool("fox_wamp.anonymous", "Lets clients on the loopback address join without logging in.",
@@ -133,6 +136,7 @@ fox_guc_net_config(FoxNetConfig *config)
 	*config = (FoxNetConfig){
 		.listen_addresses = fox_guc_listen_addresses,
 		.port = fox_guc_port,
+		.unix_socket = unix_socket,
 		.max_message_size = (size_t) max_message_size * 1024,
 		.out_hard_limit = (size_t) out_queue_limit * 1024,
 		.out_total_limit = (size_t) max_memory * 1024,

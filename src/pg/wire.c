@@ -13,6 +13,12 @@ wire_send(void *conn, FoxBytes *message, bool binary)
 }
 
 static void
+wire_send_event(void *conn, FoxBytes *message, bool binary)
+{
+	fox_conn_send_event(conn, message, binary);
+}
+
+static void
 wire_close(void *conn, int code, const char *reason)
 {
 	fox_conn_close(conn, code, reason);
@@ -21,7 +27,7 @@ wire_close(void *conn, int code, const char *reason)
 static void *
 wire_open(void *ctx, FoxConn *conn, const FoxConnInfo *info)
 {
-	FoxTransport transport = {conn, wire_send, wire_close};
+	FoxTransport transport = {conn, wire_send, wire_send_event, wire_close};
 	FoxPeer		peer = {info->peer, info->subprotocol, info->loopback, info->origin};
 
 	return fox_wamp_gate_open(ctx, &transport, &peer);

@@ -129,7 +129,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		char		copy[sizeof(hello)];
 
 		memcpy(copy, hello, sizeof(hello));
-		gates[i] = fox_wamp_gate_open(router, &(FoxTransport){NULL, send_message, close_conn},
+		gates[i] = fox_wamp_gate_open(router, &(FoxTransport){NULL, send_message, send_message, close_conn},
 									  &(FoxPeer){"127.0.0.1:1", "wamp.2.json", true, ""});
 		fox_wamp_gate_message(gates[i], copy, sizeof(hello) - 1, false);
 	}

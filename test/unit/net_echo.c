@@ -2,7 +2,7 @@
  * net_echo.c - src/net/ alone, to be driven by hand or by a script: an echo server that
  * waits for its loop as the router does, with poll() on fox_net_fd().
  *
- *   net_echo PORT [ADDRESSES [PING_INTERVAL_MS [PING_TIMEOUT_MS [MAX_CONNECTIONS]]]]
+ *   net_echo PORT [ADDRESSES [PING_INTERVAL_MS [PING_TIMEOUT_MS [MAX_CONNECTIONS [UNIX_SOCKET]]]]]
  *
  * The first byte of a message says what to do with the rest:
  *   B rest       send rest to every connection
@@ -116,7 +116,8 @@ on_open(void *ctx, FoxConn *conn, const FoxConnInfo *info)
 	fox_list_push(&peers, &p->node);
 	if (strcmp(info->origin, "greet") == 0)
 	{
-		int			n = snprintf(p->greeting, sizeof(p->greeting), "%s %s %d", info->peer, info->subprotocol, info->loopback);
+		int			n = snprintf(p->greeting, sizeof(p->greeting), "%s %s %s %d", info->transport, info->peer, info->subprotocol,
+							 info->loopback);
 
 		send_text(conn, p->greeting, (size_t) n, false);
 	}
@@ -227,9 +228,11 @@ main(int argc, char **argv)
 		.port = argc > 1 ? atoi(argv[1]) : 8099,
 		.max_message_size = MESSAGE_SIZE,
 		.out_hard_limit = OUT_LIMIT,
+		.out_total_limit = 64 * OUT_LIMIT,
 		.ping_interval_ms = argc > 3 ? atoi(argv[3]) : 0,
 		.ping_timeout_ms = argc > 4 ? atoi(argv[4]) : 1000,
 		.max_connections = argc > 5 ? atoi(argv[5]) : 5000,
+		.unix_socket = argc > 6 ? argv[6] : "",
 	};
 	char		err[256];
 

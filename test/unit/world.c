@@ -313,7 +313,7 @@ peer_open(void)
 	Peer	   *p = calloc(1, sizeof(*p));
 
 	peers[n_peers++] = p;
-	p->gate = fox_wamp_gate_open(router, &(FoxTransport){p, conn_send, conn_close},
+	p->gate = fox_wamp_gate_open(router, &(FoxTransport){p, conn_send, conn_send, conn_close},
 								 &(FoxPeer){"127.0.0.1:1", "wamp.2.json", true, ""});
 	return p;
 }

@@ -1,0 +1,36 @@
+/*
+ * frame.h - what queued messages look like on the wire.
+ */
+#ifndef FOX_NET_FRAME_H
+#define FOX_NET_FRAME_H
+
+#include "net/net.h"
+
+/* What a queued message is; kept in the low bits of its pointer. */
+typedef enum FoxFrame
+{
+	FRAME_TEXT,
+	FRAME_BINARY,
+	FRAME_PING,
+	FRAME_PONG,
+	FRAME_CLOSE,
+	FRAME_PLAIN					/* goes out as it is */
+} FoxFrame;
+
+#define FOX_FRAME_MASK ((uintptr_t) 7)
+
+typedef struct FoxFraming
+{
+	int			write;			/* an enum lws_write_protocol: how libwebsockets passes our bytes on untouched */
+	bool		says_goodbye;	/* ends with a Close frame that the peer answers; otherwise with the stream */
+	/* Writes what stands before bytes sent to sent + part of a message of whole bytes; returns its length. */
+	size_t		(*header) (unsigned char *p, FoxFrame frame, size_t whole, size_t sent, size_t part);
+} FoxFraming;
+
+extern const FoxFraming fox_framing_websocket;
+extern const FoxFraming fox_framing_rawsocket;
+
+/* Moves queued messages into the buffer of FOX_OUT_CHUNK bytes, as many as fit, and returns their length. */
+extern size_t fox_frame_join(FoxConn *conn, unsigned char *p);
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * peer.c - who is at the other end of a socket.
+ */
+#define _GNU_SOURCE				/* struct ucred */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "net/internal.h"
+
+static void
+unix_peer(int fd, FoxConnInfo *info)
+{
+	struct ucred who;
+	socklen_t	len = sizeof(who);
+
+	info->loopback = true;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0)
+		snprintf(info->peer, sizeof(info->peer), "unix:%ld", (long) who.pid);
+	else
+		snprintf(info->peer, sizeof(info->peer), "unix");
+}
+
+bool
+fox_peer_address(struct lws *wsi, FoxConnInfo *info)
+{
+	struct sockaddr_storage a;
+	socklen_t	len = sizeof(a);
+	char		host[INET6_ADDRSTRLEN] = "?";
+	int			fd = lws_get_socket_fd(wsi);
+
+	snprintf(info->peer, sizeof(info->peer), "?");
+	info->loopback = false;
+	if (getpeername(fd, (struct sockaddr *) &a, &len) != 0)
+		return false;
+	if (a.ss_family == AF_UNIX)
+	{
+		unix_peer(fd, info);
+		return true;
+	}
+	if (a.ss_family == AF_INET)
+	{
+		struct sockaddr_in *in4 = (struct sockaddr_in *) &a;
+
+		inet_ntop(AF_INET, &in4->sin_addr, host, sizeof(host));
+		snprintf(info->peer, sizeof(info->peer), "%s:%d", host, ntohs(in4->sin_port));
+		info->loopback = (ntohl(in4->sin_addr.s_addr) >> 24) == 127;
+	}
+	else if (a.ss_family == AF_INET6)
+	{
+		struct sockaddr_in6 *in6 = (struct sockaddr_in6 *) &a;
+
+		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
+		snprintf(info->peer, sizeof(info->peer), "[%s]:%d", host, ntohs(in6->sin6_port));
+		info->loopback = IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr) ||
+			(IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr) && in6->sin6_addr.s6_addr[12] == 127);
+	}
+	return false;
+}
