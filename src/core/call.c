@@ -2,9 +2,11 @@
  * call.c - calls, from CALL to the last RESULT or ERROR.
  *
  *      CALL ──► QUEUED ──(a callee has a free place)──► RUNNING ──YIELD/ERROR──► done
- *                 │                                       │
- *                 └──cancel, timeout, caller gone──► done └──skip, killnowait, timeout,
- *                                                            caller gone──► ORPHAN
+ *                 │  ▲                                    │  │
+ *                 │  └──(unavailable; the others are busy)┘  │
+ *                 │                                          │
+ *                 └──cancel, timeout, caller gone──► done    └──skip, killnowait, timeout,
+ *                                                               caller gone──► ORPHAN
  *      ORPHAN: the caller has its answer; the callee still owes one, which is thrown
  *      away when it comes, so that a late YIELD is no protocol violation.
  *
@@ -14,164 +16,143 @@
 #include <stdlib.h>
 
 #include "codec/json.h"
-#include "core/core.h"
+#include "core/call.h"
 
 #include "base/pure.h"
 
-typedef enum CallState
-{
-	CALL_QUEUED,
-	CALL_RUNNING,
-	CALL_ORPHAN
-} CallState;
-
-struct FoxCall
-{
-	CallState	state;
-	FoxRouter  *router;
-	FoxSession *caller;			/* NULL once it is an orphan */
-	uint64_t	request;
-	FoxSession *callee;			/* while running or orphan */
-	FoxCallee  *place;			/* whose limit it counts against; NULL after UNREGISTER */
-	FoxRegistration *registration;	/* while queued */
-	uint64_t	invocation;
-	bool		receive_progress;
-	bool		disclose_me;
-	FoxNode		node;			/* in registration->queue or place->calls */
-	FoxTimer	timer;
-	uint64_t	timeout_us;
-	FoxSlice	procedure;		/* these three only while queued, in block */
-	FoxSlice	args;
-	FoxSlice	kwargs;
-	char	   *block;
-};
-
 static void call_timeout(void *ctx, FoxTimer *timer);
+
+/* --- the end of a call --- */
 
 static void
 leave_caller(FoxCall *call)
 {
 	if (call->caller != NULL)
+	{
 		fox_idmap_del(&call->caller->calls, call->request);
+		if (call->open)
+			fox_late_note(call->caller, call->request);
+	}
 	call->caller = NULL;
+	call->open = false;
 	fox_timer_clear(&call->router->timers, &call->timer);
 }
 
-/* Frees the call and the place it held. */
-static void
-call_end(FoxCall *call)
+void
+fox_call_end(FoxCall *call)
 {
-	FoxCallee  *place = call->place;
+	FoxCallee  *place;
 
 	leave_caller(call);
-	fox_list_del(&call->node);
-	if (call->state == CALL_QUEUED)
-		call->registration->queued--;
-	else
-		fox_idmap_del(&call->callee->invocations, call->invocation);
-	free(call->block);
+	place = fox_call_detach(call);
+	fox_call_forget(call);
+	free(call->tried);
+	free(call->head);
 	free(call);
-	if (place != NULL)
-	{
-		place->running--;
-		if (place->registration->queued > 0)
-			fox_calls_take_up(place->registration);
-	}
+	if (place != NULL && place->registration->queued > 0)
+		fox_calls_take_up(place->registration);
 }
 
-static void
-answer_failed(FoxCall *call, const char *uri, const char *text)
+void
+fox_call_answer_failed(FoxCall *call, const char *uri, const char *text)
 {
 	if (call->caller != NULL)
 		fox_session_fail(call->caller, FOX_REQ_CALL, call->request, uri, text);
 }
 
-/* --- starting --- */
-
-/* Sends the invocation; false without memory. */
-static bool
-start(FoxCall *call, FoxCallee *c, FoxSlice procedure, FoxSlice args, FoxSlice kwargs)
+/* The caller has its answer; a running callee is told to stop and may answer late. */
+static void
+abandon(FoxCall *call, bool interrupt, const char *reason)
 {
-	FoxInvocation inv = {
-		.id = c->session->last_invocation + 1, .registration = c->registration->id,
-		.procedure = c->registration->kind == FOX_EXACT ? FOX_ABSENT : procedure,
-		.receive_progress = call->receive_progress && c->session->progressive_results,
-		.args = args, .kwargs = kwargs
-	};
-
-	if (!fox_idmap_put(&c->session->invocations, inv.id, call))
-		return false;
-	c->session->last_invocation = inv.id;
-	if (call->disclose_me || c->disclose_caller)
-		inv.caller = (FoxDisclosed){call->caller->id, call->caller->authid, call->caller->authrole};
-	call->state = CALL_RUNNING;
-	call->callee = c->session;
-	call->place = c;
-	call->invocation = inv.id;
-	c->running++;
-	fox_list_push(&c->calls, &call->node);
-	c->session->ops->invoke(c->session, &inv);
-	return true;
-}
-
-static bool
-enqueue(FoxCall *call, FoxRegistration *reg, FoxSlice procedure, FoxSlice args, FoxSlice kwargs)
-{
-	char	   *at;
-
-	if (reg->queued >= reg->realm->router->config.call_queue_limit)
-		return false;
-	at = call->block = malloc(procedure.len + args.len + kwargs.len + 1);
-	if (at == NULL)
-		return false;
-	call->procedure = fox_slice_keep(&at, procedure);
-	call->args = fox_slice_keep(&at, args);
-	call->kwargs = fox_slice_keep(&at, kwargs);
-	call->state = CALL_QUEUED;
-	call->registration = reg;
-	reg->queued++;
-	fox_list_push(&reg->queue, &call->node);
-	return true;
+	if (call->state != FOX_CALL_RUNNING)
+	{
+		fox_call_end(call);
+		return;
+	}
+	leave_caller(call);
+	fox_call_forget(call);
+	call->state = FOX_CALL_ORPHAN;
+	if (interrupt && call->callee->call_canceling)
+		call->callee->ops->interrupt(call->callee, call->invocation, FOX_CANCEL_KILLNOWAIT, reason);
 }
 
 void
-fox_calls_take_up(FoxRegistration *reg)
+fox_call_fail(FoxCall *call, const char *uri, const char *text)
 {
-	FoxCallee  *c;
-
-	while (!fox_list_empty(&reg->queue) && (c = fox_dealer_pick(reg)) != NULL)
-	{
-		FoxCall    *call = fox_container(FoxCall, node, reg->queue.next);
-
-		fox_list_del(&call->node);
-		reg->queued--;
-		if (start(call, c, call->procedure, call->args, call->kwargs))
-		{
-			free(call->block);
-			call->block = NULL;
-			continue;
-		}
-		answer_failed(call, FOX_ERR_UNAVAILABLE, "out of memory");
-		leave_caller(call);
-		free(call->block);
-		free(call);
-	}
+	fox_call_answer_failed(call, uri, text);
+	abandon(call, true, uri);
 }
+
+static void
+call_timeout(void *ctx, FoxTimer *timer)
+{
+	(void) ctx;
+	fox_call_fail(fox_container(FoxCall, timer, timer), FOX_ERR_TIMEOUT, "the callee did not answer in time");
+}
+
+bool
+fox_call_arm(FoxCall *call)
+{
+	FoxRouter  *r = call->router;
+
+	return call->timeout_us == 0 || call->timer.place != 0 ||
+		fox_timer_set(&r->timers, &call->timer, fox_router_now(r) + call->timeout_us, call_timeout);
+}
+
+/* --- CALL --- */
 
 static const char *
 call_options(FoxCall *call, FoxSlice options)
 {
 	FoxSlice	value = fox_json_get(options, "timeout");
-	uint64_t	ms;
+	uint64_t	ms = 0;
 
 	call->receive_progress = fox_json_is_true(fox_json_get(options, "receive_progress"));
 	call->disclose_me = fox_json_is_true(fox_json_get(options, "disclose_me"));
-	if (fox_absent(value))
-		return NULL;
-	if (!fox_json_uint(value, &ms))
+	call->open = call->needs_stream = fox_json_is_true(fox_json_get(options, "progress"));
+	fox_ppt_read(options, &call->ppt);
+	if (!fox_absent(value) && !fox_json_uint(value, &ms))
 		return "option timeout must be a number of milliseconds";
 	call->timeout_us = ms * 1000;
+	value = fox_json_get(options, "runmode");
+	if (fox_absent(value))
+		return NULL;
+	if (!fox_slice_is(value, "\"partition\""))
+		return "option runmode must be partition";
+	value = fox_json_get(options, "rkey");
+	if (fox_json_kind(value) != FOX_JSON_STRING && fox_json_kind(value) != FOX_JSON_NUMBER)
+		return "option runmode needs option rkey, a string or a number";
+	call->partition = true;
+	call->shard = fox_hash_bytes(value.ptr, value.len);
 	return NULL;
+}
+
+/* Refuses what has not become a call. */
+static void
+refuse(FoxSession *s, uint64_t request, bool open, const char *uri, const char *text)
+{
+	fox_session_fail(s, FOX_REQ_CALL, request, uri, text);
+	if (open)
+		fox_late_note(s, request);
+}
+
+static FoxCall *
+call_new(FoxSession *s, uint64_t request, FoxSlice procedure)
+{
+	FoxCall    *call = calloc(1, sizeof(*call));
+
+	if (call == NULL || !fox_idmap_put(&s->calls, request, call))
+	{
+		free(call);
+		return NULL;
+	}
+	call->router = s->realm->router;
+	call->caller = s;
+	call->request = request;
+	call->procedure = procedure;
+	fox_list_init(&call->node);
+	fox_list_init(&call->chunks);
+	return call;
 }
 
 void
@@ -179,128 +160,125 @@ fox_session_call(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice pro
 				 FoxSlice args, FoxSlice kwargs)
 {
 	FoxRouter  *r = s->realm->router;
+	FoxChunk	chunk = {.more = fox_json_is_true(fox_json_get(options, "progress")), .args = args, .kwargs = kwargs};
+	FoxCall    *call = fox_idmap_get(&s->calls, request);
 	FoxRegistration *reg;
-	FoxCallee  *c;
-	FoxCall    *call;
-	const char *error;
-	bool		taken;
+	const char *uri = FOX_ERR_INVALID_ARGUMENT;
+	const char *text;
 
+	if (call != NULL && call->open)
+	{
+		fox_call_continue(call, &chunk);
+		return;
+	}
+	if (fox_late_take(s, request, chunk.more))
+		return;
 	r->stats.calls++;
 	if (!fox_uri_valid(procedure, s->realm->strict))
 	{
-		fox_session_fail(s, FOX_REQ_CALL, request, FOX_ERR_INVALID_URI, "the procedure is not a valid URI");
+		refuse(s, request, chunk.more, FOX_ERR_INVALID_URI, "the procedure is not a valid URI");
 		return;
 	}
 	if ((reg = fox_dealer_find(s->realm, procedure)) == NULL)
 	{
-		fox_session_fail(s, FOX_REQ_CALL, request, FOX_ERR_NO_SUCH_PROCEDURE, "no callee has registered that procedure");
+		refuse(s, request, chunk.more, FOX_ERR_NO_SUCH_PROCEDURE, "no callee has registered that procedure");
 		return;
 	}
-	if (fox_idmap_get(&s->calls, request) != NULL)
+	if (call != NULL)
 	{
-		fox_session_fail(s, FOX_REQ_CALL, request, FOX_ERR_INVALID_ARGUMENT, "a call with that request id is under way");
+		refuse(s, request, false, FOX_ERR_INVALID_ARGUMENT, "a call with that request id is under way");
 		return;
 	}
-	if ((call = calloc(1, sizeof(*call))) == NULL || !fox_idmap_put(&s->calls, request, call))
+	if ((call = call_new(s, request, procedure)) == NULL)
 	{
-		free(call);
-		fox_session_fail(s, FOX_REQ_CALL, request, FOX_ERR_UNAVAILABLE, "out of memory");
+		refuse(s, request, chunk.more, FOX_ERR_UNAVAILABLE, "out of memory");
 		return;
 	}
-	call->router = r;
-	call->caller = s;
-	call->request = request;
-	fox_list_init(&call->node);
-	error = call_options(call, options);
-	if (error != NULL)
+	text = call_options(call, options);
+	if (text == NULL)
+		uri = fox_call_begin(call, reg, &chunk, &text);
+	if (uri != NULL)
+		fox_call_fail(call, uri, text);
+	else if (call->head == NULL)
 	{
-		answer_failed(call, FOX_ERR_INVALID_ARGUMENT, error);
-		leave_caller(call);
-		free(call);
-		return;
+		call->procedure = FOX_ABSENT;
+		call->ppt = (FoxPpt){.scheme = FOX_ABSENT};
 	}
-	if (reg->queued == 0 && (c = fox_dealer_pick(reg)) != NULL)
-		taken = start(call, c, procedure, args, kwargs);
-	else
-		taken = enqueue(call, reg, procedure, args, kwargs);
-	if (!taken)
-	{
-		answer_failed(call, FOX_ERR_UNAVAILABLE, "too many calls of that procedure are waiting");
-		leave_caller(call);
-		free(call);
-		return;
-	}
-	if (call->timeout_us > 0)
-		fox_timer_set(&r->timers, &call->timer, fox_router_now(r) + call->timeout_us, call_timeout);
 }
 
 /* --- answers of the callee --- */
+
+/* A payload that the router does not look into must not go to who would.  True: it is not sent on. */
+static bool
+refuse_passthru(FoxCall *call, FoxSlice options, FoxPpt *ppt)
+{
+	return fox_ppt_read(options, ppt) && call->caller != NULL && !call->caller->ppt_caller;
+}
+
+#define NO_PASSTHRU "the caller has not announced payload_passthru_mode"
 
 bool
 fox_session_yield(FoxSession *s, uint64_t invocation, FoxSlice options, FoxSlice args, FoxSlice kwargs)
 {
 	FoxCall    *call = fox_idmap_get(&s->invocations, invocation);
 	bool		progress = fox_json_is_true(fox_json_get(options, "progress"));
+	FoxPpt		ppt;
 
 	if (call == NULL)
 		return false;
+	if (refuse_passthru(call, options, &ppt))
+	{
+		fox_session_fail(s, FOX_REQ_YIELD, invocation, FOX_ERR_FEATURE_NOT_SUPPORTED, NO_PASSTHRU);
+		fox_call_answer_failed(call, FOX_ERR_FEATURE_NOT_SUPPORTED, NO_PASSTHRU);
+		if (progress)
+			abandon(call, true, FOX_ERR_FEATURE_NOT_SUPPORTED);
+		else
+			fox_call_end(call);
+		return true;
+	}
 	if (progress)
 	{
-		if (call->caller != NULL && call->receive_progress)
+		if (call->caller != NULL && call->receive_progress && s->progressive_results)
 		{
-			call->caller->ops->result(call->caller, call->request, true, args, kwargs);
-			if (call->timeout_us > 0)
+			call->progressed = true;
+			fox_call_forget(call);
+			call->caller->ops->result(call->caller, call->request, true, args, kwargs, &ppt);
+			if (call->timer.place != 0)
 				fox_timer_set(&call->router->timers, &call->timer,
 							  fox_router_now(call->router) + call->timeout_us, call_timeout);
 		}
 		return true;
 	}
 	if (call->caller != NULL)
-		call->caller->ops->result(call->caller, call->request, false, args, kwargs);
-	call_end(call);
+		call->caller->ops->result(call->caller, call->request, false, args, kwargs, &ppt);
+	fox_call_end(call);
 	return true;
 }
 
 bool
-fox_session_invocation_failed(FoxSession *s, uint64_t invocation, FoxSlice uri, FoxSlice args, FoxSlice kwargs)
+fox_session_invocation_failed(FoxSession *s, uint64_t invocation, FoxSlice details, FoxSlice uri,
+							  FoxSlice args, FoxSlice kwargs)
 {
 	FoxCall    *call = fox_idmap_get(&s->invocations, invocation);
-	FoxFailure	why = {.uri = uri, .text = FOX_ABSENT, .args = args, .kwargs = kwargs};
+	FoxPpt		ppt;
+	FoxFailure	why = {.uri = uri, .text = FOX_ABSENT, .args = args, .kwargs = kwargs, .ppt = &ppt};
 
 	if (call == NULL)
 		return false;
-	if (call->caller != NULL)
+	if (call->caller != NULL && !call->progressed && !call->canceled && fox_slice_is(uri, FOX_ERR_UNAVAILABLE))
+	{
+		fox_call_move(call);
+		return true;
+	}
+	if (refuse_passthru(call, details, &ppt))
+		fox_call_answer_failed(call, FOX_ERR_FEATURE_NOT_SUPPORTED, NO_PASSTHRU);
+	else if (call->caller != NULL)
 		call->caller->ops->failed(call->caller, FOX_REQ_CALL, call->request, &why);
-	call_end(call);
+	fox_call_end(call);
 	return true;
 }
 
 /* --- ending early --- */
-
-/* The caller has its answer; a running callee is told to stop and may answer late. */
-static void
-abandon(FoxCall *call, bool interrupt, const char *reason)
-{
-	if (call->state == CALL_QUEUED)
-	{
-		call_end(call);
-		return;
-	}
-	leave_caller(call);
-	call->state = CALL_ORPHAN;
-	if (interrupt && call->callee->call_canceling)
-		call->callee->ops->interrupt(call->callee, call->invocation, FOX_CANCEL_KILLNOWAIT, reason);
-}
-
-static void
-call_timeout(void *ctx, FoxTimer *timer)
-{
-	FoxCall    *call = fox_container(FoxCall, timer, timer);
-
-	(void) ctx;
-	answer_failed(call, FOX_ERR_TIMEOUT, "the callee did not answer in time");
-	abandon(call, true, FOX_ERR_TIMEOUT);
-}
 
 void
 fox_session_cancel(FoxSession *s, uint64_t request, FoxSlice options)
@@ -319,32 +297,37 @@ fox_session_cancel(FoxSession *s, uint64_t request, FoxSlice options)
 		how = FOX_CANCEL_KILL;
 	else if (!fox_slice_is(mode, "\"killnowait\""))
 	{
-		fox_session_fail(s, FOX_REQ_CALL, request, FOX_ERR_INVALID_ARGUMENT,
-						 "option mode must be skip, kill or killnowait");
+		fox_call_answer_failed(call, FOX_ERR_INVALID_ARGUMENT, "option mode must be skip, kill or killnowait");
 		abandon(call, true, FOX_ERR_CANCELED);
 		return;
 	}
-	if (call->state == CALL_RUNNING && how == FOX_CANCEL_KILL && call->callee->call_canceling)
+	if (call->state == FOX_CALL_RUNNING && how == FOX_CANCEL_KILL && call->callee->call_canceling)
 	{
+		call->canceled = true;
 		call->callee->ops->interrupt(call->callee, call->invocation, how, FOX_ERR_CANCELED);
 		return;					/* its ERROR is the answer */
 	}
-	answer_failed(call, FOX_ERR_CANCELED, "the caller canceled the call");
+	fox_call_answer_failed(call, FOX_ERR_CANCELED, "the caller canceled the call");
 	abandon(call, how != FOX_CANCEL_SKIP, FOX_ERR_CANCELED);
 }
 
 void
 fox_calls_caller_lost(FoxSession *s)
 {
-	for (;;)
-	{
-		size_t		pos = 0;
-		FoxMapSlot *slot = fox_map_next(&s->calls, &pos);
+	FoxIdMap	calls = s->calls;
+	size_t		pos = 0;
+	FoxMapSlot *slot;
 
-		if (slot == NULL)
-			return;
-		abandon(slot->value, true, FOX_ERR_CANCELED);
+	s->calls = (FoxIdMap){0};	/* nothing is taken out of the map that is walked */
+	while ((slot = fox_map_next(&calls, &pos)) != NULL)
+	{
+		FoxCall    *call = slot->value;
+
+		call->open = false;
+		abandon(call, true, FOX_ERR_CANCELED);
 	}
+	fox_map_free(&calls);
+	fox_calls_late_free(s);
 }
 
 /* The place goes away with its calls unanswered. */
@@ -355,9 +338,9 @@ fox_calls_callee_lost(FoxCallee *c)
 	{
 		FoxCall    *call = fox_container(FoxCall, node, n);
 
-		answer_failed(call, FOX_ERR_CANCELED, "the callee has gone");
+		fox_call_answer_failed(call, FOX_ERR_CANCELED, "the callee has gone");
 		call->place = NULL;
-		call_end(call);
+		fox_call_end(call);
 	}
 	c->concurrency = 0;
 	c->running = 0;
@@ -379,18 +362,17 @@ fox_calls_let_go(FoxCallee *c)
 void
 fox_calls_free(FoxSession *s)
 {
-	for (;;)
-	{
-		size_t		pos = 0;
-		FoxMapSlot *slot = fox_map_next(&s->invocations, &pos);
-		FoxCall    *call;
+	FoxIdMap	invocations = s->invocations;
+	size_t		pos = 0;
+	FoxMapSlot *slot;
 
-		if (slot == NULL)
-			return;
-		call = slot->value;
-		answer_failed(call, FOX_ERR_CANCELED, "the callee has gone");
-		call_end(call);
+	s->invocations = (FoxIdMap){0};
+	while ((slot = fox_map_next(&invocations, &pos)) != NULL)
+	{
+		fox_call_answer_failed(slot->value, FOX_ERR_CANCELED, "the callee has gone");
+		fox_call_end(slot->value);
 	}
+	fox_map_free(&invocations);
 }
 
 void
@@ -400,7 +382,7 @@ fox_calls_registration_gone(FoxRegistration *reg)
 	{
 		FoxCall    *call = fox_container(FoxCall, node, n);
 
-		answer_failed(call, FOX_ERR_CANCELED, "the last callee has gone");
-		call_end(call);
+		fox_call_answer_failed(call, FOX_ERR_CANCELED, "the last callee has gone");
+		fox_call_end(call);
 	}
 }

@@ -82,6 +82,14 @@ struct FoxSession
 	int32_t		pid;			/* of a SQL session's backend; 0: none */
 	bool		call_canceling;
 	bool		progressive_results;
+	bool		progressive_invocations;
+	bool		streams_calls;
+	bool		call_timeout;
+	bool		registration_revocation;
+	bool		ppt_caller;
+	bool		ppt_callee;
+	bool		has_trustlevel;
+	uint32_t	trustlevel;
 	FoxSlice	authid;			/* these five are owned, in one block */
 	FoxSlice	authrole;
 	FoxSlice	authmethod;
@@ -90,6 +98,7 @@ struct FoxSession
 	uint64_t	joined_us;
 	FoxNode		members;		/* its subscriptions */
 	FoxNode		callees;		/* its registrations */
+	FoxIdMap	callees_by_id;	/* the same: registration → FoxCallee */
 	FoxNode		owned;			/* values whose will it holds */
 	FoxNode		pendings;		/* writes in flight and waiting publishes */
 	FoxNode		held;			/* publishes that wait for a retained one */
@@ -102,6 +111,8 @@ struct FoxSession
 	FoxIdMap	calls;			/* as caller: request → FoxCall */
 	FoxIdMap	invocations;	/* as callee: invocation → FoxCall */
 	uint64_t	last_invocation;
+	FoxNode		late;			/* calls that have ended before their last CALL; see stream.c */
+	FoxIdMap	late_calls;
 	char	   *block;
 };
 
@@ -311,7 +322,7 @@ extern FoxPending *fox_pending_new(FoxRealm *realm, FoxSession *s, const FoxPubl
 
 extern void fox_publish_now(FoxSession *s, const FoxPublish *p);	/* deliver and acknowledge */
 
-/* --- dealer.c, call.c --- */
+/* --- dealer.c, pick.c, call.c, dispatch.c, stream.c --- */
 
 typedef enum FoxInvoke
 {
@@ -319,7 +330,8 @@ typedef enum FoxInvoke
 	FOX_INVOKE_ROUNDROBIN,
 	FOX_INVOKE_RANDOM,
 	FOX_INVOKE_FIRST,
-	FOX_INVOKE_LAST
+	FOX_INVOKE_LAST,
+	FOX_INVOKE_LOAD				/* the fewest running calls */
 } FoxInvoke;
 
 struct FoxCallee
@@ -331,6 +343,9 @@ struct FoxCallee
 	uint32_t	running;
 	uint32_t	concurrency;	/* 0: unlimited */
 	bool		disclose_caller;
+	bool		forward_timeout;
+	uint64_t	serial;			/* order of registration */
+	uint64_t	stamp;			/* see pick.c */
 };
 
 struct FoxRegistration
@@ -344,7 +359,10 @@ struct FoxRegistration
 	uint32_t	cap;
 	uint32_t	next;			/* roundrobin */
 	uint32_t	queued;
+	uint32_t	queued_plain;	/* of them, those for which any callee will do */
 	FoxNode		queue;			/* calls that wait for a free callee */
+	uint64_t	last_serial;
+	uint64_t	stamp;
 	uint64_t	created_us;
 	FoxSlice	uri;
 	char		block[];
@@ -352,13 +370,22 @@ struct FoxRegistration
 
 extern const char *fox_invoke_name(FoxInvoke invoke);
 extern FoxRegistration *fox_dealer_find(FoxRealm *realm, FoxSlice procedure);
-/* A callee with a free place by the registration's policy, or NULL. */
-extern FoxCallee *fox_dealer_pick(FoxRegistration *reg);
+/* A callee with a free place that will do for the call, by the registration's policy, or NULL. */
+extern FoxCallee *fox_dealer_pick(FoxRegistration *reg, const FoxCall *call);
+extern bool fox_dealer_any(FoxRegistration *reg, const FoxCall *call);	/* will any do, free or not? */
+/* NULL: there is none; *at is the place in reg->callees, where it is or would be. */
+extern FoxCallee *fox_callee_by_serial(const FoxRegistration *reg, uint64_t serial, uint32_t *at);
+/*
+ * Takes a registration away from its callees, who are told if they have announced
+ * registration_revocation; their running calls go on, waiting ones fail.  False: there is none of that id.
+ */
+extern bool fox_registration_revoke(FoxRealm *realm, uint64_t id, const char *reason);
 extern void fox_callee_free(FoxCallee *c);	/* its calls must be gone */
 extern void fox_calls_take_up(FoxRegistration *reg);	/* queued calls go to free callees */
 extern void fox_calls_callee_lost(FoxCallee *c);
 extern void fox_calls_let_go(FoxCallee *c); /* UNREGISTER: running calls go on without it */
-extern void fox_calls_caller_lost(FoxSession *s);
+extern void fox_calls_caller_lost(FoxSession *s);	/* and what it was still sending */
+extern void fox_calls_late_free(FoxSession *s);
 extern void fox_calls_registration_gone(FoxRegistration *reg);
 extern void fox_calls_free(FoxSession *s);	/* dead calls that a callee still owed an answer to */
 
@@ -382,6 +409,8 @@ extern void fox_asks_free(FoxRouter *r);
 #define FOX_ERR_PROCEDURE_EXISTS "wamp.error.procedure_already_exists"
 #define FOX_ERR_UNAVAILABLE "wamp.error.unavailable"
 #define FOX_ERR_TIMEOUT "wamp.error.timeout"
+#define FOX_ERR_FEATURE_NOT_SUPPORTED "wamp.error.feature_not_supported"
+#define FOX_ERR_NO_AVAILABLE_CALLEE "wamp.error.no_available_callee"
 #define FOX_ERR_CANCELED "wamp.error.canceled"
 #define FOX_CLOSE_KILLED "wamp.close.killed"
 #define FOX_CLOSE_SYSTEM "wamp.close.system_shutdown"

@@ -1,8 +1,8 @@
 /*
- * dealer.c - registrations: who offers a procedure, and who of several is to be called.
+ * dealer.c - registrations: who offers a procedure.
  *
  * A registration is one URI or pattern, one kind of match, one policy (`invoke`); its
- * callees are sessions.  Its calls live in call.c.
+ * callees are sessions.  Who of them is called: pick.c; its calls: call.c.
  */
 #include <stdlib.h>
 
@@ -11,13 +11,23 @@
 
 #include "base/pure.h"
 
-static const char *const invoke_names[] = {"single", "roundrobin", "random", "first", "last"};
+static const char *const invoke_names[] = {"single", "roundrobin", "random", "first", "last", "load"};
 
 const char *
 fox_invoke_name(FoxInvoke invoke)
 {
 	return invoke_names[invoke];
 }
+
+typedef struct RegisterOptions
+{
+	FoxSlice	match;
+	FoxInvoke	invoke;
+	uint32_t	concurrency;
+	bool		disclose_caller;
+	bool		forward_timeout;
+	bool		force;
+} RegisterOptions;
 
 static void
 tell_registration(FoxRegistration *reg)
@@ -68,16 +78,7 @@ registration_free(FoxRegistration *reg)
 }
 
 static FoxCallee *
-callee_find(const FoxRegistration *reg, const FoxSession *s)
-{
-	for (uint32_t i = 0; i < reg->count; i++)
-		if (reg->callees[i]->session == s)
-			return reg->callees[i];
-	return NULL;
-}
-
-static FoxCallee *
-callee_new(FoxSession *s, FoxRegistration *reg, uint32_t concurrency, bool disclose_caller)
+callee_new(FoxSession *s, FoxRegistration *reg, const RegisterOptions *o)
 {
 	FoxCallee  *c;
 
@@ -91,31 +92,46 @@ callee_new(FoxSession *s, FoxRegistration *reg, uint32_t concurrency, bool discl
 		reg->callees = callees;
 		reg->cap = cap;
 	}
-	if ((c = calloc(1, sizeof(*c))) == NULL)
+	if ((c = calloc(1, sizeof(*c))) == NULL || !fox_idmap_put(&s->callees_by_id, reg->id, c))
+	{
+		free(c);
 		return NULL;
+	}
 	c->session = s;
 	c->registration = reg;
-	c->concurrency = concurrency;
-	c->disclose_caller = disclose_caller;
+	c->concurrency = o->concurrency;
+	c->disclose_caller = o->disclose_caller;
+	c->forward_timeout = o->forward_timeout;
+	c->serial = ++reg->last_serial;
 	fox_list_init(&c->calls);
 	reg->callees[reg->count++] = c;
 	fox_list_push(&s->callees, &c->in_session);
 	return c;
 }
 
+static void
+callee_unlink(FoxCallee *c)
+{
+	FoxRegistration *reg = c->registration;
+	uint32_t	i;
+
+	/* The order of registration stays: `first` and `last` mean it. */
+	fox_callee_by_serial(reg, c->serial, &i);
+	memmove(reg->callees + i, reg->callees + i + 1, (reg->count - i - 1) * sizeof(*reg->callees));
+	reg->count--;
+	if (i < reg->next)
+		reg->next--;
+	fox_list_del(&c->in_session);
+	fox_idmap_del(&c->session->callees_by_id, reg->id);
+	free(c);
+}
+
 void
 fox_callee_free(FoxCallee *c)
 {
 	FoxRegistration *reg = c->registration;
-	uint32_t	i = 0;
 
-	while (reg->callees[i] != c)
-		i++;
-	/* The order of registration stays: `first` and `last` mean it. */
-	memmove(reg->callees + i, reg->callees + i + 1, (reg->count - i - 1) * sizeof(*reg->callees));
-	reg->count--;
-	fox_list_del(&c->in_session);
-	free(c);
+	callee_unlink(c);
 	tell_registration(reg);
 	if (reg->count == 0)
 		registration_free(reg);
@@ -123,15 +139,53 @@ fox_callee_free(FoxCallee *c)
 		fox_calls_take_up(reg);
 }
 
-/* --- requests --- */
+/* --- taking away --- */
 
-typedef struct RegisterOptions
+/* Afterwards nobody holds the registration, which waits for somebody new or for its end. */
+static void
+take_away(FoxRegistration *reg, const char *reason)
 {
-	FoxSlice	match;
-	FoxInvoke	invoke;
-	uint32_t	concurrency;
-	bool		disclose_caller;
-} RegisterOptions;
+	while (reg->count > 0)
+	{
+		FoxCallee  *c = reg->callees[reg->count - 1];
+		FoxSession *s = c->session;
+
+		fox_calls_let_go(c);
+		callee_unlink(c);
+		if (s->registration_revocation)
+			s->ops->unregistered(s, reg->id, reason);
+	}
+	tell_registration(reg);
+}
+
+bool
+fox_registration_revoke(FoxRealm *realm, uint64_t id, const char *reason)
+{
+	FoxRegistration *reg = fox_idmap_get(&realm->registrations_by_id, id);
+
+	if (reg == NULL)
+		return false;
+	take_away(reg, reason);
+	registration_free(reg);
+	return true;
+}
+
+/* Another session takes the procedure over: for all but the calls that wait, a new registration. */
+static void
+renew(FoxRegistration *reg, FoxInvoke invoke)
+{
+	FoxRealm   *realm = reg->realm;
+
+	take_away(reg, "wamp.error.forced_reregister");
+	fox_idmap_del(&realm->registrations_by_id, reg->id);
+	reg->id = ++realm->router->next_id;
+	fox_idmap_put(&realm->registrations_by_id, reg->id, reg);	/* there is room: one has just gone */
+	reg->invoke = invoke;
+	reg->next = 0;
+	reg->created_us = fox_router_now(realm->router);
+}
+
+/* --- requests --- */
 
 static const char *
 register_options(FoxSlice options, RegisterOptions *o, FoxBuf *scratch)
@@ -154,14 +208,16 @@ register_options(FoxSlice options, RegisterOptions *o, FoxBuf *scratch)
 		o->concurrency = (uint32_t) n;
 	}
 	o->disclose_caller = fox_json_is_true(fox_json_get(options, "disclose_caller"));
+	o->forward_timeout = fox_json_is_true(fox_json_get(options, "forward_timeout"));
+	o->force = fox_json_is_true(fox_json_get(options, "force_reregister"));
 	value = fox_json_get(options, "invoke");
 	if (!fox_absent(value))
 	{
-		for (o->invoke = FOX_INVOKE_SINGLE; o->invoke <= FOX_INVOKE_LAST; o->invoke++)
+		for (o->invoke = FOX_INVOKE_SINGLE; o->invoke <= FOX_INVOKE_LOAD; o->invoke++)
 			if (value.len == strlen(invoke_names[o->invoke]) + 2 &&
 				memcmp(value.ptr + 1, invoke_names[o->invoke], value.len - 2) == 0)
 				return NULL;
-		return "option invoke must be single, roundrobin, random, first or last";
+		return "option invoke must be single, roundrobin, random, first, last or load";
 	}
 	return NULL;
 }
@@ -189,7 +245,10 @@ fox_session_register(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice
 		return;
 	}
 	reg = fox_index_get(&s->realm->registrations, procedure, kind);
-	if (reg != NULL && (reg->invoke == FOX_INVOKE_SINGLE || reg->invoke != o.invoke || callee_find(reg, s) != NULL))
+	if (reg != NULL && o.force)
+		renew(reg, o.invoke);
+	else if (reg != NULL && (reg->invoke == FOX_INVOKE_SINGLE || reg->invoke != o.invoke ||
+							 fox_idmap_get(&s->callees_by_id, reg->id) != NULL))
 	{
 		fox_session_fail(s, FOX_REQ_REGISTER, request, FOX_ERR_PROCEDURE_EXISTS,
 						 reg->invoke == o.invoke ? "the procedure is already registered" :
@@ -198,7 +257,7 @@ fox_session_register(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice
 	}
 	if (reg == NULL)
 		reg = registration_new(s->realm, procedure, kind, o.invoke);
-	if (reg == NULL || callee_new(s, reg, o.concurrency, o.disclose_caller) == NULL)
+	if (reg == NULL || callee_new(s, reg, &o) == NULL)
 	{
 		if (reg != NULL && reg->count == 0)
 			registration_free(reg);
@@ -213,8 +272,7 @@ fox_session_register(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice
 void
 fox_session_unregister(FoxSession *s, uint64_t request, uint64_t registration)
 {
-	FoxRegistration *reg = fox_idmap_get(&s->realm->registrations_by_id, registration);
-	FoxCallee  *c = reg ? callee_find(reg, s) : NULL;
+	FoxCallee  *c = fox_idmap_get(&s->callees_by_id, registration);
 
 	if (c == NULL)
 	{
@@ -274,34 +332,4 @@ fox_dealer_find(FoxRealm *realm, FoxSlice procedure)
 	if (find.best == NULL)
 		fox_index_match(&realm->registrations, procedure, find_better, &find);
 	return find.best;
-}
-
-static bool
-has_place(const FoxCallee *c)
-{
-	return c->concurrency == 0 || c->running < c->concurrency;
-}
-
-FoxCallee *
-fox_dealer_pick(FoxRegistration *reg)
-{
-	uint32_t	start = 0;
-
-	if (reg->count == 0)
-		return NULL;
-	if (reg->invoke == FOX_INVOKE_ROUNDROBIN)
-		start = reg->next % reg->count;
-	else if (reg->invoke == FOX_INVOKE_RANDOM)
-		start = (uint32_t) (fox_router_publication_id(reg->realm->router) % reg->count);
-	for (uint32_t i = 0; i < reg->count; i++)
-	{
-		uint32_t	at = reg->invoke == FOX_INVOKE_LAST ? reg->count - 1 - i : (start + i) % reg->count;
-
-		if (has_place(reg->callees[at]))
-		{
-			reg->next = at + 1;
-			return reg->callees[at];
-		}
-	}
-	return NULL;
 }

@@ -3,6 +3,7 @@
  */
 #include <stdlib.h>
 
+#include "codec/json.h"
 #include "core/core.h"
 
 #include "base/pure.h"
@@ -21,7 +22,16 @@ keep_info(FoxSession *s, const FoxSessionInfo *info)
 	s->peer = fox_slice_keep(&at, info->peer);
 	s->protocol = fox_slice_keep(&at, info->protocol);
 	s->call_canceling = info->call_canceling;
-	s->progressive_results = info->progressive_results;
+	/* Who streams must be able to stop: without canceling these two count as not announced. */
+	s->progressive_results = info->progressive_results && info->call_canceling;
+	s->progressive_invocations = info->progressive_invocations && info->call_canceling;
+	s->streams_calls = info->streams_calls;
+	s->call_timeout = info->call_timeout;
+	s->registration_revocation = info->registration_revocation;
+	s->ppt_caller = info->ppt_caller;
+	s->ppt_callee = info->ppt_callee;
+	s->has_trustlevel = info->has_trustlevel;
+	s->trustlevel = info->trustlevel;
 	return true;
 }
 
@@ -91,6 +101,7 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 	while (fox_idmap_get(&r->sessions, s->id) != NULL);
 	fox_list_init(&s->members);
 	fox_list_init(&s->callees);
+	fox_list_init(&s->late);
 	fox_list_init(&s->owned);
 	fox_list_init(&s->pendings);
 	fox_list_init(&s->held);
@@ -133,8 +144,22 @@ fox_session_leave(FoxSession *s, FoxEnd how)
 	tell_meta(s, "wamp.session.on_leave");
 	fox_map_free(&s->calls);
 	fox_map_free(&s->invocations);
+	fox_map_free(&s->callees_by_id);
 	free(s->block);
 	free(s);
+}
+
+const char *
+fox_session_unannounced(const FoxSession *s, FoxRequest what, FoxSlice options)
+{
+	bool		passthru = what == FOX_REQ_CALL ? s->ppt_caller : s->ppt_callee;
+	FoxPpt		ppt;
+
+	if (!passthru && fox_ppt_read(options, &ppt))
+		return "ppt_scheme without having announced payload_passthru_mode";
+	if (what == FOX_REQ_CALL && !s->streams_calls && fox_json_is_true(fox_json_get(options, "progress")))
+		return "a progressive CALL without having announced progressive_call_invocations";
+	return NULL;
 }
 
 uint64_t

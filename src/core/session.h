@@ -9,6 +9,7 @@
 #ifndef FOX_CORE_SESSION_H
 #define FOX_CORE_SESSION_H
 
+#include "core/ppt.h"
 #include "core/router.h"
 
 typedef struct FoxSubscription FoxSubscription;
@@ -22,7 +23,8 @@ typedef enum FoxRequest
 	FOX_REQ_CALL = 48,
 	FOX_REQ_REGISTER = 64,
 	FOX_REQ_UNREGISTER = 66,
-	FOX_REQ_INVOCATION = 68
+	FOX_REQ_INVOCATION = 68,
+	FOX_REQ_YIELD = 70
 } FoxRequest;
 
 /* Who an event or a call comes from, where that is disclosed. */
@@ -59,8 +61,13 @@ typedef struct FoxInvocation
 	FoxSlice	procedure;		/* absent unless the registration is a pattern */
 	FoxDisclosed caller;
 	bool		receive_progress;
+	bool		progress;		/* more of the same call follows under this id */
+	bool		has_trustlevel;
+	uint32_t	trustlevel;
+	uint64_t	timeout_ms;		/* that the callee is to keep; 0: none */
 	FoxSlice	args;
 	FoxSlice	kwargs;
+	const FoxPpt *ppt;
 } FoxInvocation;
 
 typedef enum FoxCancelMode
@@ -71,8 +78,8 @@ typedef enum FoxCancelMode
 } FoxCancelMode;
 
 /*
- * A failure as the other side hears it.  dict is the callee's own Details (absent:
- * none), text a human-readable reason (absent: none) for failures of the router's.
+ * A failure as the other side hears it; text is a human-readable reason (absent: none)
+ * for failures of the router's.
  */
 typedef struct FoxFailure
 {
@@ -80,6 +87,7 @@ typedef struct FoxFailure
 	FoxSlice	text;
 	FoxSlice	args;
 	FoxSlice	kwargs;
+	const FoxPpt *ppt;			/* NULL: none */
 } FoxFailure;
 
 /*
@@ -92,11 +100,14 @@ typedef struct FoxSessionOps
 	/* id: subscription, registration or publication; 0 for UNSUBSCRIBED and UNREGISTERED */
 	void		(*done) (FoxSession *s, FoxRequest what, uint64_t request, uint64_t id);
 	void		(*failed) (FoxSession *s, FoxRequest what, uint64_t request, const FoxFailure *why);
-	void		(*result) (FoxSession *s, uint64_t request, bool progress, FoxSlice args, FoxSlice kwargs);
+	void		(*result) (FoxSession *s, uint64_t request, bool progress, FoxSlice args, FoxSlice kwargs,
+						   const FoxPpt *ppt);
 	void		(*invoke) (FoxSession *s, const FoxInvocation *inv);
 	void		(*interrupt) (FoxSession *s, uint64_t invocation, FoxCancelMode mode, const char *reason);
 	/* The router ended a subscription by itself. */
 	void		(*unsubscribed) (FoxSession *s, uint64_t subscription, const char *reason);
+	/* The router took a registration away; asked only of who has announced registration_revocation. */
+	void		(*unregistered) (FoxSession *s, uint64_t registration, const char *reason);
 	/* The core has ended the session (killed, shutdown); the gate says so and closes its transport. */
 	void		(*ended) (FoxSession *s, const char *reason, FoxSlice message);
 } FoxSessionOps;
@@ -110,6 +121,14 @@ typedef struct FoxSessionInfo
 	FoxSlice	protocol;		/* "wamp.2.json", "sql", … */
 	bool		call_canceling;	/* features of the callee role */
 	bool		progressive_results;
+	bool		progressive_invocations;
+	bool		call_timeout;
+	bool		registration_revocation;
+	bool		ppt_callee;
+	bool		streams_calls;	/* of the caller role: progressive_call_invocations */
+	bool		ppt_caller;
+	bool		has_trustlevel;	/* its calls carry this one */
+	uint32_t	trustlevel;
 } FoxSessionInfo;
 
 typedef enum FoxEnd
@@ -142,11 +161,18 @@ extern void fox_session_register(FoxSession *s, uint64_t request, FoxSlice optio
 extern void fox_session_unregister(FoxSession *s, uint64_t request, uint64_t registration);
 extern void fox_session_call(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice procedure,
 							 FoxSlice args, FoxSlice kwargs);
+/* Does a CALL of that id go on with one that was sent before, under way or over? */
+extern bool fox_session_call_continues(const FoxSession *s, uint64_t request);
 extern void fox_session_cancel(FoxSession *s, uint64_t request, FoxSlice options);
 /* False: the session has no such invocation, which is a protocol violation. */
 extern bool fox_session_yield(FoxSession *s, uint64_t invocation, FoxSlice options, FoxSlice args, FoxSlice kwargs);
-extern bool fox_session_invocation_failed(FoxSession *s, uint64_t invocation, FoxSlice uri,
+extern bool fox_session_invocation_failed(FoxSession *s, uint64_t invocation, FoxSlice details, FoxSlice uri,
 										  FoxSlice args, FoxSlice kwargs);
+/*
+ * Which of a CALL's, a YIELD's or an invocation's ERROR's options the session has not announced to use:
+ * a static text, for a protocol violation; NULL: none.
+ */
+extern const char *fox_session_unannounced(const FoxSession *s, FoxRequest what, FoxSlice options);
 
 /* --- for encoders --- */
 

@@ -25,10 +25,15 @@ static const char welcome[] = "{\"agent\":\"fox_wamp\","
 "\"subscriber_blackwhite_listing\":true"
 "}},\"dealer\":{\"features\":{"
 "\"call_canceling\":true,"
+"\"call_reroute\":true,"
 "\"call_timeout\":true,"
 "\"caller_identification\":true,"
 "\"pattern_based_registration\":true,"
+"\"payload_passthru_mode\":true,"
+"\"progressive_call_invocations\":true,"
 "\"progressive_call_results\":true,"
+"\"registration_revocation\":true,"
+"\"sharded_registration\":true,"
 "\"shared_registration\":true"
 "}}}}";
 
@@ -181,6 +186,12 @@ hello(FoxWampPeer *p)
 	}
 	info.call_canceling = feature(roles, "callee", "call_canceling") || feature(roles, "callee", "call_cancelling");
 	info.progressive_results = feature(roles, "callee", "progressive_call_results");
+	info.progressive_invocations = feature(roles, "callee", "progressive_call_invocations");
+	info.call_timeout = feature(roles, "callee", "call_timeout");
+	info.registration_revocation = feature(roles, "callee", "registration_revocation");
+	info.ppt_callee = feature(roles, "callee", "payload_passthru_mode");
+	info.streams_calls = feature(roles, "caller", "progressive_call_invocations");
+	info.ppt_caller = feature(roles, "caller", "payload_passthru_mode");
 	p->last_request = 0;
 	p->session = fox_session_join(p->router, msg.uri, &info, &fox_wamp_ops, p, &reason);
 	if (p->session == NULL)
@@ -210,7 +221,20 @@ request_id_fits(FoxWampPeer *p)
 {
 	if (!fox_router_strict_request_ids(p->router))
 		return true;
+	if (msg.type == FOX_MSG_CALL && msg.id <= p->last_request)
+		return fox_session_call_continues(p->session, msg.id);
 	return msg.id == ++p->last_request;
+}
+
+/* What the dealer's messages may not say without an announcement; true: it was a violation. */
+static bool
+unannounced(FoxWampPeer *p, FoxRequest what)
+{
+	const char *text = fox_session_unannounced(p->session, what, msg.dict);
+
+	if (text != NULL)
+		violation(p, text);
+	return text != NULL;
 }
 
 static void
@@ -218,7 +242,9 @@ error_of_callee(FoxWampPeer *p)
 {
 	if (msg.type2 != FOX_REQ_INVOCATION)
 		violation(p, "ERROR.REQUEST.Type from a client must be INVOCATION");
-	else if (!fox_session_invocation_failed(p->session, msg.id, msg.uri, msg.args, msg.kwargs))
+	else if (unannounced(p, FOX_REQ_INVOCATION))
+		return;
+	else if (!fox_session_invocation_failed(p->session, msg.id, msg.dict, msg.uri, msg.args, msg.kwargs))
 		violation(p, "ERROR for an invocation that does not exist");
 }
 
@@ -256,13 +282,15 @@ joined(FoxWampPeer *p)
 			fox_session_unsubscribe(s, msg.id, msg.id2);
 			break;
 		case FOX_MSG_CALL:
-			fox_session_call(s, msg.id, msg.dict, msg.uri, msg.args, msg.kwargs);
+			if (!unannounced(p, FOX_REQ_CALL))
+				fox_session_call(s, msg.id, msg.dict, msg.uri, msg.args, msg.kwargs);
 			break;
 		case FOX_MSG_CANCEL:
 			fox_session_cancel(s, msg.id, msg.dict);
 			break;
 		case FOX_MSG_YIELD:
-			if (!fox_session_yield(s, msg.id, msg.dict, msg.args, msg.kwargs))
+			if (!unannounced(p, FOX_REQ_YIELD) &&
+				!fox_session_yield(s, msg.id, msg.dict, msg.args, msg.kwargs))
 				violation(p, "YIELD for an invocation that does not exist");
 			break;
 		case FOX_MSG_ERROR:

@@ -142,6 +142,7 @@ static void
 wamp_failed(FoxSession *s, FoxRequest what, uint64_t request, const FoxFailure *why)
 {
 	FoxBuf		args = {0};
+	FoxBuf		dict = {0};
 	FoxMsg		msg = {.type = FOX_MSG_ERROR, .type2 = (uint32_t) what, .id = request, .uri = why->uri,
 	.args = why->args, .kwargs = why->kwargs};
 
@@ -153,17 +154,49 @@ wamp_failed(FoxSession *s, FoxRequest what, uint64_t request, const FoxFailure *
 		if (!args.failed)
 			msg.args = fox_buf_view(&args);
 	}
+	if (why->ppt != NULL && fox_ppt_used(why->ppt))
+	{
+		fox_buf_char(&dict, '{');
+		fox_ppt_write(why->ppt, &dict);
+		fox_buf_char(&dict, '}');
+		if (!dict.failed)
+			msg.dict = fox_buf_view(&dict);
+	}
 	fox_wamp_send(fox_session_data(s), &msg);
 	fox_buf_free(&args);
+	fox_buf_free(&dict);
+}
+
+/* Begins a member of the object that is being written to out. */
+static void
+put_member(const char *name)
+{
+	if (out.len > 0 && out.data[out.len - 1] != '{')
+		fox_buf_char(&out, ',');
+	fox_buf_char(&out, '"');
+	fox_buf_str(&out, name);
+	fox_buf_str(&out, "\":");
 }
 
 static void
-wamp_result(FoxSession *s, uint64_t request, bool progress, FoxSlice args, FoxSlice kwargs)
+put_true(const char *name, bool is)
+{
+	if (!is)
+		return;
+	put_member(name);
+	fox_buf_str(&out, "true");
+}
+
+static void
+wamp_result(FoxSession *s, uint64_t request, bool progress, FoxSlice args, FoxSlice kwargs, const FoxPpt *ppt)
 {
 	fox_buf_reset(&out);
 	fox_buf_str(&out, "[50,");
 	fox_buf_u64(&out, request);
-	fox_buf_str(&out, progress ? ",{\"progress\":true}" : ",{}");
+	fox_buf_str(&out, ",{");
+	put_true("progress", progress);
+	fox_ppt_write(ppt, &out);
+	fox_buf_char(&out, '}');
 	put_payload(&out, args, kwargs);
 	send_buffer(fox_session_data(s));
 }
@@ -179,12 +212,23 @@ wamp_invoke(FoxSession *s, const FoxInvocation *inv)
 	fox_buf_str(&out, ",{");
 	if (!fox_absent(inv->procedure))
 	{
-		fox_buf_str(&out, "\"procedure\":");
+		put_member("procedure");
 		fox_buf_json_str(&out, inv->procedure);
 	}
-	if (inv->receive_progress)
-		fox_buf_str(&out, out.data[out.len - 1] == '{' ? "\"receive_progress\":true" : ",\"receive_progress\":true");
+	put_true("receive_progress", inv->receive_progress);
+	put_true("progress", inv->progress);
+	if (inv->timeout_ms > 0)
+	{
+		put_member("timeout");
+		fox_buf_u64(&out, inv->timeout_ms);
+	}
+	if (inv->has_trustlevel)
+	{
+		put_member("trustlevel");
+		fox_buf_u64(&out, inv->trustlevel);
+	}
 	put_disclosed(&out, "caller", &inv->caller);
+	fox_ppt_write(inv->ppt, &out);
 	fox_buf_char(&out, '}');
 	put_payload(&out, inv->args, inv->kwargs);
 	send_buffer(fox_session_data(s));
@@ -206,20 +250,34 @@ wamp_interrupt(FoxSession *s, uint64_t invocation, FoxCancelMode mode, const cha
 	fox_buf_free(&dict);
 }
 
+/* [type, 0, {"what":id,"reason":"…"}] */
 static void
-wamp_unsubscribed(FoxSession *s, uint64_t subscription, const char *reason)
+send_revoked(FoxSession *s, FoxMsgType type, const char *what, uint64_t id, const char *reason)
 {
 	FoxBuf		dict = {0};
 
-	fox_buf_str(&dict, "{\"subscription\":");
-	fox_buf_u64(&dict, subscription);
+	fox_buf_str(&dict, "{\"");
+	fox_buf_str(&dict, what);
+	fox_buf_str(&dict, "\":");
+	fox_buf_u64(&dict, id);
 	fox_buf_str(&dict, ",\"reason\":");
 	fox_buf_json_str(&dict, fox_cstr(reason));
 	fox_buf_char(&dict, '}');
 	if (!dict.failed)
-		fox_wamp_send(fox_session_data(s), &(FoxMsg){.type = FOX_MSG_UNSUBSCRIBED, .id = 0,
-					  .dict = fox_buf_view(&dict)});
+		fox_wamp_send(fox_session_data(s), &(FoxMsg){.type = type, .id = 0, .dict = fox_buf_view(&dict)});
 	fox_buf_free(&dict);
+}
+
+static void
+wamp_unsubscribed(FoxSession *s, uint64_t subscription, const char *reason)
+{
+	send_revoked(s, FOX_MSG_UNSUBSCRIBED, "subscription", subscription, reason);
+}
+
+static void
+wamp_unregistered(FoxSession *s, uint64_t registration, const char *reason)
+{
+	send_revoked(s, FOX_MSG_UNREGISTERED, "registration", registration, reason);
 }
 
 static void
@@ -245,5 +303,6 @@ const FoxSessionOps fox_wamp_ops = {
 	.invoke = wamp_invoke,
 	.interrupt = wamp_interrupt,
 	.unsubscribed = wamp_unsubscribed,
+	.unregistered = wamp_unregistered,
 	.ended = wamp_ended
 };

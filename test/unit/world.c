@@ -19,6 +19,7 @@ struct Peer
 	int			got;
 	int			read;
 	bool		closed;
+	bool		deaf;
 };
 
 typedef struct Row
@@ -296,6 +297,8 @@ conn_send(void *conn, FoxBytes *m, bool binary)
 	Peer	   *p = conn;
 
 	assert_false(binary);
+	if (p->deaf)
+		return;
 	assert_true(p->got < MAX);
 	p->messages[p->got++] = fox_strdup(fox_slice(m->data, m->len));
 }
@@ -380,6 +383,12 @@ uint64_t
 peer_number(int i)
 {
 	return numbers[i];
+}
+
+void
+peer_deaf(Peer *p, bool deaf)
+{
+	p->deaf = deaf;
 }
 
 bool

@@ -37,6 +37,7 @@ extern const char *peer_next(Peer *p);
 extern void peer_expect(Peer *p, const char *text);
 extern void peer_expect_nothing(Peer *p);
 extern uint64_t peer_number(int i);	/* the i-th number that "%" stood for in the last expect */
+extern void peer_deaf(Peer *p, bool deaf);	/* what it gets is not kept */
 extern bool peer_closed(const Peer *p);
 extern void peer_lose(Peer *p);	/* its transport breaks */
 
