@@ -145,18 +145,21 @@ shift(long double x, int places)
 }
 
 /*
- * Is the decimal, whose text is at text, nearest to v?  half is the gap between v and the
- * next lower double, halved; above a power of two the gap is twice as wide.
+ * Writes the decimal and returns its length if it is nearest to v, otherwise 0.  half is the gap
+ * between v and the next lower double, halved; above a power of two the gap is twice as wide.
  */
-static bool
-reads_back(double v, uint64_t n, int places, long double half, bool power_of_two, const char *text)
+static size_t
+try_decimal(double v, uint64_t n, int places, long double half, bool power_of_two, char *text)
 {
 	long double margin = abs(places) < 28 ? 0 : (long double) v * 0x1p-62L;
 	long double distance = fabsl(shift((long double) n, -places) - (long double) v);
+	size_t		len;
 
-	if (distance < half - margin)
-		return true;
-	return distance <= (power_of_two ? 2 * half : half) + margin && strtod(text, NULL) == v;
+	if (n == 0 || distance > (power_of_two ? 2 * half : half) + margin)
+		return 0;
+	len = put_decimal(n, places, text);
+	text[len] = '\0';
+	return distance < half - margin || strtod(text, NULL) == v ? len : 0;
 }
 
 /* Writes a positive v; returns the length, or 0 when no attempt holds. */
@@ -185,10 +188,9 @@ print_by_hand(double v, char *text)
 	{
 		int			places = digits - 1 - first;
 		uint64_t	n = (uint64_t) (shift(v, places) + 0.5L);
-		size_t		len = n > 0 ? put_decimal(n, places, text) : 0;
+		size_t		len = try_decimal(v, n, places, half, power_of_two, text);
 
-		text[len] = '\0';
-		if (n > 0 && reads_back(v, n, places, half, power_of_two, text))
+		if (len > 0)
 			return len;
 	}
 	return 0;
