@@ -48,8 +48,11 @@ scan_string(const char *p, const char *end)
 			return p + 1;
 		if (*p != '\\')
 		{
-			if ((p = fox_utf8_sequence(p, end)) == NULL)
-				return NULL;
+			/* what is not ASCII comes in words */
+			do
+				if ((p = fox_utf8_sequence(p, end)) == NULL)
+					return NULL;
+			while (p < end && (signed char) *p < 0);
 			continue;
 		}
 		if (end - p < 2)

@@ -1,10 +1,11 @@
 /*
  * json_out.c - scalars of other encodings as JSON text (see json_out.h).
  *
- * A double is printed by hand where that is exact: 15, 16 or 17 digits are tried as an
- * integer and a power of ten in long double, whose powers are exact to 10^27.  An attempt
- * holds when the quotient is strictly inside of half the gap to the next lower double:
- * that middle is a long double itself, so the rounding of the quotient cannot cross it.
+ * A double is printed by hand: 15, 16 or 17 digits are tried as an integer and a power of ten in
+ * long double.  An attempt holds when it is closer to the double than half the gap to the
+ * next lower one.  With an exact power (below 10^28) the comparison is exact, as that middle is a long double
+ * itself; otherwise errors are below 2^-62 of the value, and the C library decides what is
+ * that close.  Where long double is no longer than double it does everything, slowly.
  */
 #include "codec/json_out.h"
 
@@ -87,58 +88,112 @@ fox_json_put_bytes(FoxBuf *out, FoxSlice bytes)
 #define EXACT_LIMIT 9007199254740992.0	/* 2^53 */
 
 #if LDBL_MANT_DIG >= 64
-static const long double power[] = {
-	1e0L, 1e1L, 1e2L, 1e3L, 1e4L, 1e5L, 1e6L, 1e7L, 1e8L, 1e9L, 1e10L, 1e11L, 1e12L, 1e13L, 1e14L,
-	1e15L, 1e16L, 1e17L, 1e18L, 1e19L, 1e20L, 1e21L, 1e22L,
-};
-
-/* Writes v, 1e-5 <= v < 1e15, with so many digits if that reads back as v; returns the length or 0. */
+/* Writes n / 10^places, n > 0, with an exponent where there would be many zeros. */
 static size_t
-try_digits(double v, int first, int digits, long double half_gap, char *text)
+put_decimal(uint64_t n, int places, char *text)
 {
-	int			places = digits - 1 - first;
-	long double product = (long double) v * power[places];
-	uint64_t	n = (uint64_t) (product + 0.5L);
-	char	   *end = text + 40;
-	char	   *at = end;
+	char		reversed[20];
+	int			count = 0;
+	int			exponent;
+	char	   *at = text;
 
-	if (fabsl((long double) n / power[places] - (long double) v) >= half_gap)
-		return 0;
-	while (places > 1 && n % 10 == 0)
-	{
-		n /= 10;
+	for (; n % 10 == 0; n /= 10)
 		places--;
+	for (; n > 0; n /= 10)
+		reversed[count++] = (char) ('0' + n % 10);
+	exponent = count - 1 - places;
+	if (exponent < -5 || exponent > 15)
+	{
+		*at++ = reversed[count - 1];
+		if (count > 1)
+			*at++ = '.';
+		for (int i = count - 2; i >= 0; i--)
+			*at++ = reversed[i];
+		return (size_t) (at - text) + (size_t) sprintf(at, "e%+03d", exponent);
 	}
-	for (; places > 0; places--, n /= 10)
-		*--at = (char) ('0' + n % 10);
-	*--at = '.';
-	do
-		*--at = (char) ('0' + n % 10);
-	while ((n /= 10) != 0);
-	memmove(text, at, (size_t) (end - at));
-	return (size_t) (end - at);
+	for (int i = exponent; i < 0; i++)
+	{
+		*at++ = '0';
+		if (i == exponent)
+			*at++ = '.';
+	}
+	for (int i = 0; i < count || i <= exponent + 1; i++)
+	{
+		if (i == exponent + 1 && exponent >= 0)
+			*at++ = '.';
+		*at++ = i < count ? reversed[count - 1 - i] : '0';
+	}
+	return (size_t) (at - text);
 }
 
+static const long double power[] = {
+	1e0L, 1e1L, 1e2L, 1e3L, 1e4L, 1e5L, 1e6L, 1e7L, 1e8L, 1e9L, 1e10L, 1e11L, 1e12L, 1e13L,
+	1e14L, 1e15L, 1e16L, 1e17L, 1e18L, 1e19L, 1e20L, 1e21L, 1e22L, 1e23L, 1e24L, 1e25L, 1e26L, 1e27L,
+};
+static const long double power_28[] = {
+	1e0L, 1e28L, 1e56L, 1e84L, 1e112L, 1e140L, 1e168L, 1e196L, 1e224L, 1e252L, 1e280L, 1e308L, 1e336L,
+};
+
+/* x * 10^places */
+static inline long double
+shift(long double x, int places)
+{
+	int			n = places < 0 ? -places : places;
+	long double p = n < 28 ? power[n] : power[n % 28] * power_28[n / 28];
+
+	return places < 0 ? x / p : x * p;
+}
+
+/*
+ * Writes the decimal and returns its length if it is nearest to v, otherwise 0.  half is the gap
+ * between v and the next lower double, halved; above a power of two the gap is twice as wide.
+ */
+static size_t
+try_decimal(double v, uint64_t n, int places, long double half, bool power_of_two, char *text)
+{
+	long double margin = abs(places) < 28 ? 0 : (long double) v * 0x1p-62L;
+	long double distance = fabsl(shift((long double) n, -places) - (long double) v);
+	size_t		len;
+
+	if (n == 0 || distance > (power_of_two ? 2 * half : half) + margin)
+		return 0;
+	len = put_decimal(n, places, text);
+	text[len] = '\0';
+	return distance < half - margin || strtod(text, NULL) == v ? len : 0;
+}
+
+/* Writes a positive v; returns the length, or 0 when no attempt holds. */
 static size_t
 print_by_hand(double v, char *text)
 {
-	uint64_t	below;
+	uint64_t	bits;
 	double		lower;
-	long double half_gap;
-	int			first = -5;		/* the power of ten of the first digit */
-	size_t		n = 0;
+	long double half;
+	int			exponent;
+	int			first;			/* the power of ten of the first digit */
+	bool		power_of_two;
 
-	if (v < 1e-5 || v >= 1e15)
-		return 0;
-	while (first < 0 ? (long double) v * power[-first - 1] >= 1 : v >= (double) power[first + 1])
+	memcpy(&bits, &v, sizeof(v));
+	power_of_two = (bits & ((UINT64_C(1) << 52) - 1)) == 0;
+	bits--;
+	memcpy(&lower, &bits, sizeof(v));
+	half = ((long double) v - (long double) lower) / 2;
+	frexp(v, &exponent);
+	/* the logarithm of two in 32 bits; it may be one too low */
+	first = (int) ((exponent - 1) * INT64_C(1292913986) >> 32);
+	if (shift(v, -(first + 1)) >= 1)
 		first++;
-	memcpy(&below, &v, sizeof(v));
-	below--;
-	memcpy(&lower, &below, sizeof(v));
-	half_gap = ((long double) v - (long double) lower) / 2;
-	for (int digits = 15; digits <= 17 && n == 0; digits++)
-		n = try_digits(v, first, digits, half_gap, text);
-	return n;
+	/* small numbers with few bits need few digits */
+	for (int digits = v < DBL_MIN ? 1 : 15; digits <= 17; digits++)
+	{
+		int			places = digits - 1 - first;
+		uint64_t	n = (uint64_t) (shift(v, places) + 0.5L);
+		size_t		len = try_decimal(v, n, places, half, power_of_two, text);
+
+		if (len > 0)
+			return len;
+	}
+	return 0;
 }
 #else
 static size_t

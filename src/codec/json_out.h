@@ -25,8 +25,8 @@ extern bool fox_json_put_text(FoxBuf *out, FoxSlice text);
 extern void fox_json_put_bytes(FoxBuf *out, FoxSlice bytes);
 
 /*
- * Appends the shortest number that reads back as v (for a few powers of two with a digit more),
- * always with a point or an exponent, so that it is told from an integer; null for what JSON has no number for.
+ * Appends the shortest number that reads back as v, always with a point or an exponent, so that
+ * it is told from an integer; null for what JSON has no number for.
  */
 extern void fox_json_put_double(FoxBuf *out, double v);
 

@@ -85,13 +85,16 @@ element(const char **p, const char *end, bool first, bool *more, FoxSlice *value
 	return NULL;
 }
 
-static inline bool
+/* What decodes both JSON and binary forms is compiled for JSON by itself. */
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+static ALWAYS_INLINE bool
 number(const FoxBinary *binary, FoxSlice value, FoxKind kind, uint64_t *out)
 {
 	return kind == FOX_JSON_NUMBER && (binary ? binary->uint(value, out) : fox_json_uint(value, out));
 }
 
-static const char *
+static ALWAYS_INLINE const char *
 take(const FoxBinary *binary, FoxMsg *msg, char field, FoxSlice value, FoxKind kind)
 {
 	uint64_t	n;
@@ -145,7 +148,7 @@ optional(char field)
 	return field == 'A' || field == 'K' || field == 'd';
 }
 
-static void
+static inline void
 clear(FoxMsg *msg, FoxEncoding encoding)
 {
 	fox_buf_reset(&msg->scratch);
@@ -155,7 +158,7 @@ clear(FoxMsg *msg, FoxEncoding encoding)
 	msg->encoding = encoding;
 }
 
-static const char *
+static ALWAYS_INLINE const char *
 take_type(const FoxBinary *binary, FoxMsg *msg, FoxSlice value, FoxKind kind)
 {
 	uint64_t	type;
@@ -169,7 +172,7 @@ take_type(const FoxBinary *binary, FoxMsg *msg, FoxSlice value, FoxKind kind)
 }
 
 /* The message has ended where field should come. */
-static const char *
+static inline const char *
 check_end(const FoxMsg *msg, char field)
 {
 	if (field != '\0' && !optional(field))
