@@ -277,22 +277,23 @@ static void
 wait_event(FoxSession *s, const FoxSubscription *sub, FoxEvent *e)
 {
 	FoxAsker   *a = s->data;
+	const FoxPayload *json;
 	FoxBuf		row = {0};
 
 	(void) sub;
-	if (a->done)
+	if (a->done || (json = fox_event_json(e)) == NULL)
 		return;
 	put_text(&row, "topic", e->topic);
 	put_number(&row, "publication", e->publication);
-	if (!fox_absent(e->args))
+	if (!fox_absent(json->args))
 	{
 		fox_buf_str(&row, ",\"args\":");
-		fox_buf_slice(&row, e->args);
+		fox_buf_slice(&row, json->args);
 	}
-	if (!fox_absent(e->kwargs))
+	if (!fox_absent(json->kwargs))
 	{
 		fox_buf_str(&row, ",\"kwargs\":");
-		fox_buf_slice(&row, e->kwargs);
+		fox_buf_slice(&row, json->kwargs);
 	}
 	fox_buf_char(&row, '}');
 	answer(a->router, a->ask, &row, true);

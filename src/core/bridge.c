@@ -23,16 +23,16 @@ typedef struct FoxBridge
 
 /* The only argument if there is nothing else, else an object of args and kwargs. */
 static void
-payload_of(const FoxEvent *e, FoxBuf *out)
+payload_of(const FoxEvent *e, const FoxPayload *json, FoxBuf *out)
 {
 	FoxSlice	first = FOX_ABSENT;
 	FoxSlice	more;
 	size_t		pos = 0;
 	bool		one = false;
 
-	if (!fox_absent(e->args) && fox_json_element(e->args, &pos, &first))
-		one = !fox_json_element(e->args, &pos, &more);
-	if (one && fox_absent(e->kwargs))
+	if (!fox_absent(json->args) && fox_json_element(json->args, &pos, &first))
+		one = !fox_json_element(json->args, &pos, &more);
+	if (one && fox_absent(json->kwargs))
 	{
 		fox_buf_slice(out, first);
 		return;
@@ -40,9 +40,9 @@ payload_of(const FoxEvent *e, FoxBuf *out)
 	fox_buf_str(out, "{\"topic\":");
 	fox_buf_json_str(out, e->topic);
 	fox_buf_str(out, ",\"args\":");
-	fox_buf_slice(out, fox_absent(e->args) ? FOX_LIT("[]") : e->args);
+	fox_buf_slice(out, fox_absent(json->args) ? FOX_LIT("[]") : json->args);
 	fox_buf_str(out, ",\"kwargs\":");
-	fox_buf_slice(out, fox_absent(e->kwargs) ? FOX_LIT("{}") : e->kwargs);
+	fox_buf_slice(out, fox_absent(json->kwargs) ? FOX_LIT("{}") : json->kwargs);
 	fox_buf_char(out, '}');
 }
 
@@ -51,12 +51,13 @@ bridge_event(FoxSession *s, const FoxSubscription *sub, FoxEvent *e)
 {
 	FoxBridge  *b = s->data;
 	FoxPorts   *ports = &s->realm->router->ports;
+	const FoxPayload *json;
 	FoxBuf		payload = {0};
 
 	(void) sub;
-	if (e->bridged)
+	if (e->bridged || (json = fox_event_json(e)) == NULL)
 		return;
-	payload_of(e, &payload);
+	payload_of(e, json, &payload);
 	if (!payload.failed)
 		ports->notify(ports->ctx, b->channel, fox_buf_view(&payload));
 	fox_buf_free(&payload);

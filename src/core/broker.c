@@ -294,6 +294,36 @@ fox_session_unsubscribe(FoxSession *s, uint64_t request, uint64_t subscription)
 
 /* --- delivery --- */
 
+const FoxPayload *
+fox_event_json(FoxEvent *e)
+{
+	if (e->json_memory.data == NULL && !fox_payload_as(&e->payload, FOX_JSON, &e->json_memory, &e->json))
+		return NULL;
+	return &e->json;
+}
+
+void
+fox_event_done(FoxEvent *e)
+{
+	for (int i = 0; i < FOX_ENCODINGS; i++)
+	{
+		fox_bytes_unref(e->encoded[i]);
+		e->encoded[i] = NULL;
+	}
+	fox_buf_free(&e->json_memory);
+}
+
+static bool
+filter_lets(const FoxSubscription *sub, FoxEvent *e)
+{
+	const FoxPayload *json;
+
+	if (fox_absent(sub->filter))
+		return true;
+	json = fox_event_json(e);
+	return json != NULL && fox_filter_passes(sub->filter, json->args, json->kwargs);
+}
+
 typedef struct Delivery
 {
 	FoxEvent   *event;
@@ -307,10 +337,8 @@ fox_member_deliver(FoxMember *m, FoxEvent *e)
 {
 	if (m->snapshot == NULL)
 		m->session->ops->event(m->session, m->subscription, e);
-	else if (!fox_snapshot_hold(m->snapshot, e))
-		fox_router_log(m->session->realm->router, FOX_LOG_WARNING,
-					   "session %llu: out of memory, an event is lost during its snapshot",
-					   (unsigned long long) m->session->id);
+	else
+		fox_snapshot_hold(m->snapshot, e);
 }
 
 static void
@@ -320,7 +348,7 @@ deliver_to(void *ctx, void *value)
 
 	for (FoxSubscription *sub = value; sub != NULL; sub = sub->next_filter)
 	{
-		if (!fox_filter_passes(sub->filter, d->event->args, d->event->kwargs))
+		if (!filter_lets(sub, d->event))
 			continue;
 		for (uint32_t i = 0; i < sub->count; i++)
 		{
@@ -345,10 +373,8 @@ fox_broker_deliver(FoxRealm *realm, FoxEvent *e, const FoxSession *publisher, co
 		d.publisher = publisher;
 	if (p != NULL && p->has_audience)
 		d.audience = p;
-	e->encoded = NULL;
 	fox_index_match(&realm->subscriptions, e->topic, deliver_to, &d);
-	fox_bytes_unref(e->encoded);
-	e->encoded = NULL;
+	fox_event_done(e);
 	realm->router->stats.publishes++;
 	realm->router->stats.events += d.delivered;
 }

@@ -148,6 +148,7 @@ call_new(FoxSession *s, uint64_t request, FoxSlice procedure)
 	}
 	call->router = s->realm->router;
 	call->caller = s;
+	call->encoding = s->encoding;
 	call->request = request;
 	call->procedure = procedure;
 	fox_list_init(&call->node);
@@ -222,6 +223,7 @@ fox_session_yield(FoxSession *s, uint64_t invocation, FoxSlice options, FoxSlice
 {
 	FoxCall    *call = fox_idmap_get(&s->invocations, invocation);
 	bool		progress = fox_json_is_true(fox_json_get(options, "progress"));
+	FoxPayload	payload = {s->encoding, args, kwargs};
 	FoxPpt		ppt;
 
 	if (call == NULL)
@@ -242,7 +244,7 @@ fox_session_yield(FoxSession *s, uint64_t invocation, FoxSlice options, FoxSlice
 		{
 			call->progressed = true;
 			fox_call_forget(call);
-			call->caller->ops->result(call->caller, call->request, true, args, kwargs, &ppt);
+			call->caller->ops->result(call->caller, call->request, true, &payload, &ppt);
 			if (call->timer.place != 0)
 				fox_timer_set(&call->router->timers, &call->timer,
 							  fox_router_now(call->router) + call->timeout_us, call_timeout);
@@ -250,7 +252,7 @@ fox_session_yield(FoxSession *s, uint64_t invocation, FoxSlice options, FoxSlice
 		return true;
 	}
 	if (call->caller != NULL)
-		call->caller->ops->result(call->caller, call->request, false, args, kwargs, &ppt);
+		call->caller->ops->result(call->caller, call->request, false, &payload, &ppt);
 	fox_call_end(call);
 	return true;
 }
@@ -261,7 +263,7 @@ fox_session_invocation_failed(FoxSession *s, uint64_t invocation, FoxSlice detai
 {
 	FoxCall    *call = fox_idmap_get(&s->invocations, invocation);
 	FoxPpt		ppt;
-	FoxFailure	why = {.uri = uri, .text = FOX_ABSENT, .args = args, .kwargs = kwargs, .ppt = &ppt};
+	FoxFailure	why = {.uri = uri, .text = FOX_ABSENT, .payload = {s->encoding, args, kwargs}, .ppt = &ppt};
 
 	if (call == NULL)
 		return false;

@@ -24,7 +24,7 @@ typedef struct FoxChunk
 {
 	FoxNode		node;			/* in call->chunks, if kept */
 	bool		more;			/* another CALL of this call follows */
-	FoxSlice	args;
+	FoxSlice	args;			/* in the call's encoding */
 	FoxSlice	kwargs;
 	char		block[];
 } FoxChunk;
@@ -35,6 +35,7 @@ struct FoxCall
 	FoxRouter  *router;
 	FoxSession *caller;			/* NULL once it is an orphan */
 	uint64_t	request;
+	FoxEncoding encoding;
 	FoxSession *callee;			/* while running or orphan */
 	FoxCallee  *place;			/* whose limit it counts against; NULL after UNREGISTER */
 	uint64_t	serial;			/* of that callee */

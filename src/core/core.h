@@ -95,6 +95,7 @@ struct FoxSession
 	FoxSlice	authmethod;
 	FoxSlice	peer;
 	FoxSlice	protocol;
+	FoxEncoding encoding;
 	uint64_t	joined_us;
 	FoxNode		members;		/* its subscriptions */
 	FoxNode		callees;		/* its registrations */
@@ -138,8 +139,7 @@ typedef struct FoxPublish
 	uint64_t	request;
 	FoxSlice	options;
 	FoxSlice	topic;
-	FoxSlice	args;
-	FoxSlice	kwargs;
+	FoxPayload	payload;		/* JSON if it is to be stored */
 	bool		acknowledge;
 	bool		exclude_me;
 	bool		disclose_me;
@@ -190,7 +190,7 @@ struct FoxMember
 extern void fox_broker_deliver(FoxRealm *realm, FoxEvent *e, const FoxSession *publisher, const FoxPublish *p);
 extern void fox_member_free(FoxMember *m);
 extern void fox_member_deliver(FoxMember *m, FoxEvent *e);
-/* Does value's struct match the filter?  An absent filter lets everything through. */
+/* Does the struct of a value (JSON) match the filter?  An absent filter lets everything through. */
 extern bool fox_filter_passes(FoxSlice filter, FoxSlice args, FoxSlice kwargs);
 
 /* What is left of a SUBSCRIBE once its wait is over. */
@@ -209,7 +209,8 @@ extern void fox_after_free(FoxRouter *r);
 
 /* Begins to send the retained values that m's subscription matches; ends the subscription after them if only. */
 extern bool fox_snapshot_begin(FoxMember *m, bool only);
-extern bool fox_snapshot_hold(FoxSnapshot *snap, const FoxEvent *e);	/* a live event waits its turn */
+/* A live event waits its turn; what is too much for that ends the subscription after its snapshot. */
+extern void fox_snapshot_hold(FoxSnapshot *snap, const FoxEvent *e);
 extern void fox_snapshot_free(FoxSnapshot *snap);
 extern bool fox_snapshots_run(FoxRouter *r);	/* one slice; true: more is left */
 

@@ -74,7 +74,7 @@ fox_call_send(FoxCall *call, const FoxChunk *chunk)
 		.procedure = call->pattern ? call->procedure : FOX_ABSENT,
 		.receive_progress = call->receive_progress && call->callee->progressive_results,
 		.progress = chunk->more,
-		.args = chunk->args, .kwargs = chunk->kwargs, .ppt = &call->ppt
+		.payload = {call->encoding, chunk->args, chunk->kwargs}, .ppt = &call->ppt
 	};
 
 	if (call->disclose_me)

@@ -17,7 +17,7 @@ void
 fox_publish_now(FoxSession *s, const FoxPublish *p)
 {
 	FoxRealm   *realm = s->realm;
-	FoxEvent	e = {.topic = p->topic, .args = p->args, .kwargs = p->kwargs};
+	FoxEvent	e = {.topic = p->topic, .payload = p->payload};
 
 	if (!fox_absent(p->when) && !fox_retained_holds(realm, p->topic, p->when))
 	{
@@ -37,7 +37,8 @@ void
 fox_session_publish(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice topic,
 					FoxSlice args, FoxSlice kwargs)
 {
-	FoxPublish	p = {.request = request, .options = options, .topic = topic, .args = args, .kwargs = kwargs};
+	FoxPublish	p = {.request = request, .options = options, .topic = topic, .payload = {s->encoding, args, kwargs}};
+	FoxBuf		json = {0};
 	const char *error = fox_publish_options(&p);
 	const char *uri = FOX_ERR_INVALID_ARGUMENT;
 
@@ -47,12 +48,18 @@ fox_session_publish(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice 
 		error = fox_uri_reserved(topic) ? "topics below wamp. and fox_wamp. are the router's own" :
 			"the topic is not a valid URI";
 	}
+	if (error == NULL && p.retain && !fox_payload_as(&p.payload, FOX_JSON, &json, &p.payload))
+	{
+		uri = FOX_ERR_UNAVAILABLE;
+		error = "out of memory";
+	}
 	if (error == NULL)
 		fox_sync_publish(s, &p);
 	else if (p.acknowledge || fox_json_is_true(fox_json_get(options, "acknowledge")))
 		fox_session_fail(s, FOX_REQ_PUBLISH, request, uri, error);
 	else
 		s->realm->router->stats.publishes_refused++;
+	fox_buf_free(&json);
 }
 
 /* --- changes --- */
@@ -140,8 +147,8 @@ change_topic(FoxRouter *r, FoxRealm *realm, const FoxChange *c)
 	FoxSession *publisher = w != NULL ? w->session : NULL;
 	FoxPublish	sql = {.options = c->options, .exclude_me = true};
 	FoxPublish *p = w != NULL ? &w->p : &sql;
-	FoxEvent	e = {.publication = c->publication, .topic = c->topic, .args = c->args,
-	.kwargs = c->kwargs, .bridged = c->bridged};
+	FoxEvent	e = {.publication = c->publication, .topic = c->topic,
+	.payload = {FOX_JSON, c->args, c->kwargs}, .bridged = c->bridged};
 	bool		changed = true;
 
 	if (w == NULL && !fox_absent(c->options))

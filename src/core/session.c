@@ -21,6 +21,7 @@ keep_info(FoxSession *s, const FoxSessionInfo *info)
 	s->authmethod = fox_slice_keep(&at, info->authmethod);
 	s->peer = fox_slice_keep(&at, info->peer);
 	s->protocol = fox_slice_keep(&at, info->protocol);
+	s->encoding = info->encoding;
 	s->call_canceling = info->call_canceling;
 	/* Who streams must be able to stop: without canceling these two count as not announced. */
 	s->progressive_results = info->progressive_results && info->call_canceling;
@@ -40,7 +41,7 @@ static void
 tell_meta(FoxSession *s, const char *topic)
 {
 	FoxBuf		args = {0};
-	FoxEvent	e = {.topic = fox_cstr(topic), .kwargs = FOX_ABSENT};
+	FoxEvent	e = {.topic = fox_cstr(topic)};
 
 	if (fox_map_get(&s->realm->subscriptions.exact, e.topic) == NULL &&
 		s->realm->subscriptions.prefix.count == 0 && s->realm->subscriptions.wildcard.count == 0 &&
@@ -70,7 +71,7 @@ tell_meta(FoxSession *s, const char *topic)
 	}
 	if (!args.failed)
 	{
-		e.args = fox_buf_view(&args);
+		e.payload.args = fox_buf_view(&args);
 		e.publication = fox_router_publication_id(s->realm->router);
 		fox_broker_deliver(s->realm, &e, s, NULL);
 	}

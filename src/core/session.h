@@ -10,6 +10,7 @@
 #define FOX_CORE_SESSION_H
 
 #include "core/ppt.h"
+#include "codec/payload.h"
 #include "core/router.h"
 
 typedef struct FoxSubscription FoxSubscription;
@@ -36,23 +37,27 @@ typedef struct FoxDisclosed
 } FoxDisclosed;
 
 /*
- * One event on its way to many sessions.  The gate may keep its encoding here: it
- * is valid for one subscription and one encoding, and the core drops it when it
- * goes on to the next event.
+ * One event on its way to many sessions.  Gates keep their encodings here: they are
+ * valid for one subscription, and the core drops them when it goes on to the next event.
  */
 typedef struct FoxEvent
 {
 	uint64_t	publication;
 	FoxSlice	topic;
-	FoxSlice	args;
-	FoxSlice	kwargs;
+	FoxPayload	payload;
 	FoxDisclosed publisher;
 	bool		retained;		/* an initial value, not a change */
 	bool		bridged;
-	FoxBytes   *encoded;
+	FoxBytes   *encoded[FOX_ENCODINGS];
 	const FoxSubscription *encoded_for;
-	int			encoding;
+	FoxPayload	json;			/* once somebody has asked for it; in json_memory, or the payload itself */
+	FoxBuf		json_memory;
 } FoxEvent;
+
+/* The payload as JSON; NULL: no memory.  It lives as long as the event. */
+extern const FoxPayload *fox_event_json(FoxEvent *e);
+/* Drops what has been made of the event: encodings and JSON. */
+extern void fox_event_done(FoxEvent *e);
 
 typedef struct FoxInvocation
 {
@@ -65,8 +70,7 @@ typedef struct FoxInvocation
 	bool		has_trustlevel;
 	uint32_t	trustlevel;
 	uint64_t	timeout_ms;		/* that the callee is to keep; 0: none */
-	FoxSlice	args;
-	FoxSlice	kwargs;
+	FoxPayload	payload;
 	const FoxPpt *ppt;
 } FoxInvocation;
 
@@ -85,8 +89,7 @@ typedef struct FoxFailure
 {
 	FoxSlice	uri;
 	FoxSlice	text;
-	FoxSlice	args;
-	FoxSlice	kwargs;
+	FoxPayload	payload;
 	const FoxPpt *ppt;			/* NULL: none */
 } FoxFailure;
 
@@ -100,7 +103,7 @@ typedef struct FoxSessionOps
 	/* id: subscription, registration or publication; 0 for UNSUBSCRIBED and UNREGISTERED */
 	void		(*done) (FoxSession *s, FoxRequest what, uint64_t request, uint64_t id);
 	void		(*failed) (FoxSession *s, FoxRequest what, uint64_t request, const FoxFailure *why);
-	void		(*result) (FoxSession *s, uint64_t request, bool progress, FoxSlice args, FoxSlice kwargs,
+	void		(*result) (FoxSession *s, uint64_t request, bool progress, const FoxPayload *payload,
 						   const FoxPpt *ppt);
 	void		(*invoke) (FoxSession *s, const FoxInvocation *inv);
 	void		(*interrupt) (FoxSession *s, uint64_t invocation, FoxCancelMode mode, const char *reason);
@@ -119,6 +122,7 @@ typedef struct FoxSessionInfo
 	FoxSlice	authmethod;
 	FoxSlice	peer;
 	FoxSlice	protocol;		/* "wamp.2.json", "sql", … */
+	FoxEncoding encoding;		/* of the args and kwargs that it sends */
 	bool		call_canceling;	/* features of the callee role */
 	bool		progressive_results;
 	bool		progressive_invocations;
@@ -151,7 +155,7 @@ extern void *fox_session_data(const FoxSession *s);
 extern bool fox_router_anonymous(const FoxRouter *r);
 extern bool fox_router_strict_request_ids(const FoxRouter *r);
 
-/* --- requests; answers come through the ops, at once or later --- */
+/* --- requests; answers come through the ops, at once or later; args and kwargs are in the session's encoding --- */
 
 extern void fox_session_subscribe(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice topic);
 extern void fox_session_unsubscribe(FoxSession *s, uint64_t request, uint64_t subscription);

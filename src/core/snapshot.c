@@ -28,6 +28,7 @@ struct FoxSnapshot
 	FoxMember  *member;
 	FoxNode		in_router;
 	bool		only;			/* end the subscription afterwards */
+	bool		overflowed;		/* live events were too many: it ends after the values */
 	FoxValue  **values;			/* a heap by topic, once unordered is 0 */
 	size_t		count;
 	size_t		cap;
@@ -151,38 +152,9 @@ fox_snapshot_begin(FoxMember *m, bool only)
 	return !snap->failed;
 }
 
-bool
-fox_snapshot_hold(FoxSnapshot *snap, const FoxEvent *e)
+static void
+drop_held(FoxSnapshot *snap)
 {
-	size_t		n = sizeof(HeldEvent) + e->topic.len + e->args.len + e->kwargs.len +
-		e->publisher.authid.len + e->publisher.authrole.len + 1;
-	HeldEvent  *h;
-	char	   *at;
-
-	if (snap->only)
-		return true;			/* it wants no live events */
-	if (snap->held_bytes + n > HOLD_LIMIT || (h = malloc(n)) == NULL)
-		return false;
-	at = h->block;
-	h->next = NULL;
-	h->event = *e;
-	h->event.encoded = NULL;
-	h->event.topic = fox_slice_keep(&at, e->topic);
-	h->event.args = fox_slice_keep(&at, e->args);
-	h->event.kwargs = fox_slice_keep(&at, e->kwargs);
-	h->event.publisher.authid = fox_slice_keep(&at, e->publisher.authid);
-	h->event.publisher.authrole = fox_slice_keep(&at, e->publisher.authrole);
-	snap->held_bytes += n;
-	*snap->held_tail = h;
-	snap->held_tail = &h->next;
-	return true;
-}
-
-void
-fox_snapshot_free(FoxSnapshot *snap)
-{
-	for (size_t i = 0; i < snap->count; i++)
-		fox_value_unref(snap->values[i]);
 	while (snap->held != NULL)
 	{
 		HeldEvent  *h = snap->held;
@@ -190,6 +162,46 @@ fox_snapshot_free(FoxSnapshot *snap)
 		snap->held = h->next;
 		free(h);
 	}
+	snap->held_tail = &snap->held;
+}
+
+void
+fox_snapshot_hold(FoxSnapshot *snap, const FoxEvent *e)
+{
+	size_t		n = sizeof(HeldEvent) + e->topic.len + e->payload.args.len + e->payload.kwargs.len +
+		e->publisher.authid.len + e->publisher.authrole.len + 1;
+	HeldEvent  *h;
+	char	   *at;
+
+	if (snap->only || snap->overflowed)
+		return;					/* it wants no live events, or gets none any more */
+	if (snap->held_bytes + n > HOLD_LIMIT || (h = malloc(n)) == NULL)
+	{
+		snap->overflowed = true;
+		drop_held(snap);
+		return;
+	}
+	at = h->block;
+	h->next = NULL;
+	h->event = *e;
+	memset(h->event.encoded, 0, sizeof(h->event.encoded));
+	h->event.json_memory = (FoxBuf){0};
+	h->event.topic = fox_slice_keep(&at, e->topic);
+	h->event.payload.args = fox_slice_keep(&at, e->payload.args);
+	h->event.payload.kwargs = fox_slice_keep(&at, e->payload.kwargs);
+	h->event.publisher.authid = fox_slice_keep(&at, e->publisher.authid);
+	h->event.publisher.authrole = fox_slice_keep(&at, e->publisher.authrole);
+	snap->held_bytes += n;
+	*snap->held_tail = h;
+	snap->held_tail = &h->next;
+}
+
+void
+fox_snapshot_free(FoxSnapshot *snap)
+{
+	for (size_t i = 0; i < snap->count; i++)
+		fox_value_unref(snap->values[i]);
+	drop_held(snap);
 	free(snap->values);
 	fox_list_del(&snap->in_router);
 	snap->member->snapshot = NULL;
@@ -200,8 +212,7 @@ static void
 send_event(FoxMember *m, FoxEvent *e)
 {
 	m->session->ops->event(m->session, m->subscription, e);
-	fox_bytes_unref(e->encoded);
-	e->encoded = NULL;
+	fox_event_done(e);
 }
 
 /* Everything is sent: the member goes live, or its subscription ends. */
@@ -210,16 +221,16 @@ finish(FoxSnapshot *snap)
 {
 	FoxMember  *m = snap->member;
 	FoxSession *s = m->session;
-	bool		only = snap->only;
+	const char *end = snap->overflowed ? FOX_ERR_UNAVAILABLE : snap->only ? "fox_wamp.snapshot_end" : NULL;
 	uint64_t	id = m->subscription->id;
 
 	for (HeldEvent *h = snap->held; h != NULL; h = h->next)
 		send_event(m, &h->event);
 	fox_snapshot_free(snap);
-	if (only)
+	if (end != NULL)
 	{
 		fox_member_free(m);
-		s->ops->unsubscribed(s, id, "fox_wamp.snapshot_end");
+		s->ops->unsubscribed(s, id, end);
 	}
 }
 
@@ -237,8 +248,8 @@ fox_snapshots_run(FoxRouter *r)
 		for (int i = 0; i < 64 && snap->unordered == 0 && snap->count > 0; i++)
 		{
 			FoxValue   *v = take_first(snap);
-			FoxEvent	e = {.publication = v->publication, .topic = v->topic, .args = v->args,
-			.kwargs = v->kwargs, .retained = true};
+			FoxEvent	e = {.publication = v->publication, .topic = v->topic,
+			.payload = {FOX_JSON, v->args, v->kwargs}, .retained = true};
 
 			send_event(snap->member, &e);
 			fox_value_unref(v);

@@ -30,7 +30,8 @@ static bool sync_send(FoxPending *w);
 FoxPending *
 fox_pending_new(FoxRealm *realm, FoxSession *s, const FoxPublish *p)
 {
-	FoxPending *w = calloc(1, sizeof(*w) + p->options.len + p->topic.len + p->args.len + p->kwargs.len + 1);
+	FoxPending *w = calloc(1, sizeof(*w) + p->options.len + p->topic.len +
+							p->payload.args.len + p->payload.kwargs.len + 1);
 	char	   *at;
 
 	if (w == NULL)
@@ -43,8 +44,9 @@ fox_pending_new(FoxRealm *realm, FoxSession *s, const FoxPublish *p)
 	w->p.request = p->request;
 	w->p.options = fox_slice_keep(&at, p->options);
 	w->p.topic = fox_slice_keep(&at, p->topic);
-	w->p.args = fox_slice_keep(&at, p->args);
-	w->p.kwargs = fox_slice_keep(&at, p->kwargs);
+	w->p.payload.encoding = p->payload.encoding;
+	w->p.payload.args = fox_slice_keep(&at, p->payload.args);
+	w->p.payload.kwargs = fox_slice_keep(&at, p->payload.kwargs);
 	fox_publish_options(&w->p); /* once more, so that its slices are the copy's */
 	fox_list_init(&w->in_order);
 	fox_list_init(&w->in_session);
@@ -288,8 +290,8 @@ fox_sync_write(FoxPending *w, FoxWrite *write)
 	write->token = w->token;
 	write->realm = w->realm->name;
 	write->topic = w->p.topic;
-	write->args = w->p.args;
-	write->kwargs = w->p.kwargs;
+	write->args = w->p.payload.args;
+	write->kwargs = w->p.payload.kwargs;
 	write->publication = fox_router_publication_id(r);
 	write->session = w->session_id;
 	write->order = w->queue == NULL ? w->session_id : 0;
@@ -319,7 +321,7 @@ sync_send(FoxPending *w)
 		.merge = p->merge, .ttl = p->ttl
 	};
 
-	if (!p->merge && fox_value_empty(p->args, p->kwargs, w->realm->router->config.kwargs_are_headers))
+	if (!p->merge && fox_value_empty(p->payload.args, p->payload.kwargs, w->realm->router->config.kwargs_are_headers))
 		write.kind = FOX_WRITE_DELETE;
 	return fox_sync_write(w, &write);
 }
@@ -393,7 +395,7 @@ retry_will(void *ctx, FoxTimer *timer)
 
 	(void) ctx;
 	fox_list_del(&w->in_order);
-	if (fox_value_empty(w->p.args, w->p.kwargs, w->realm->router->config.kwargs_are_headers))
+	if (fox_value_empty(w->p.payload.args, w->p.payload.kwargs, w->realm->router->config.kwargs_are_headers))
 		write.kind = FOX_WRITE_DELETE;
 	if (!fox_sync_write(w, &write))
 		fox_sync_retry_will(w);

@@ -49,8 +49,8 @@ fox_will_write(FoxRealm *realm, FoxSlice topic, uint64_t owner, FoxSlice will)
 	FoxPending *w;
 	FoxWrite	write = {.kind = FOX_WRITE_PUT, .only_owner = true};
 
-	fox_will_value(will, &p.args, &p.kwargs, &scratch);
-	if (fox_value_empty(p.args, p.kwargs, realm->router->config.kwargs_are_headers))
+	fox_will_value(will, &p.payload.args, &p.payload.kwargs, &scratch);
+	if (fox_value_empty(p.payload.args, p.payload.kwargs, realm->router->config.kwargs_are_headers))
 		write.kind = FOX_WRITE_DELETE;
 	w = fox_pending_new(realm, NULL, &p);
 	fox_buf_free(&scratch);

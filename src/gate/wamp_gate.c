@@ -38,6 +38,7 @@ static const char welcome[] = "{\"agent\":\"fox_wamp\","
 "}}}}";
 
 static FoxMsg msg;				/* of the message in hand; the loop is single-threaded */
+static FoxBuf dict;				/* what msg borrows besides the message */
 
 /*
  * A page of any web site can reach the loopback address through the browser of who
@@ -65,6 +66,15 @@ origin_is_local(const char *origin)
 	return false;
 }
 
+/* wamp.2.msgpack, wamp.2.cbor.batched and so on; JSON is what everything else is. */
+static FoxEncoding
+encoding_of(const char *subprotocol)
+{
+	if (strncmp(subprotocol, "wamp.2.msgpack", 14) == 0)
+		return FOX_MSGPACK;
+	return strncmp(subprotocol, "wamp.2.cbor", 11) == 0 ? FOX_CBOR : FOX_JSON;
+}
+
 void *
 fox_wamp_gate_open(FoxRouter *router, const FoxTransport *transport, const FoxPeer *peer)
 {
@@ -75,6 +85,7 @@ fox_wamp_gate_open(FoxRouter *router, const FoxTransport *transport, const FoxPe
 	p->router = router;
 	p->transport = *transport;
 	p->local = peer->loopback && origin_is_local(peer->origin);
+	p->encoding = encoding_of(peer->subprotocol);
 	snprintf(p->address, sizeof(p->address), "%s", peer->address);
 	snprintf(p->protocol, sizeof(p->protocol), "%s", peer->subprotocol);
 	return p;
@@ -166,7 +177,7 @@ hello(FoxWampPeer *p)
 	const char *reason;
 	FoxSessionInfo info = {
 		.authid = FOX_LIT("anonymous"), .authrole = FOX_LIT("anonymous"), .authmethod = FOX_LIT("anonymous"),
-		.peer = fox_cstr(p->address), .protocol = fox_cstr(p->protocol)
+		.peer = fox_cstr(p->address), .protocol = fox_cstr(p->protocol), .encoding = p->encoding
 	};
 
 	if (!roles_valid(roles))
@@ -321,12 +332,14 @@ fox_wamp_gate_message(void *gate, char *data, size_t len, bool binary)
 
 	if (p->state == WAMP_DEAD)
 		return;
-	if (binary)
+	if (binary != (p->encoding != FOX_JSON))
 	{
-		violation(p, "wamp.2.json messages are text frames");
+		violation(p, binary ? "wamp.2.json messages are text frames" :
+				  "wamp.2.msgpack and wamp.2.cbor messages are binary frames");
 		return;
 	}
-	error = fox_msg_decode_json(fox_slice(data, len), &msg);
+	fox_buf_reset(&dict);
+	error = fox_msg_decode(p->encoding, fox_slice(data, len), &msg, &dict);
 	if (error != NULL)
 		violation(p, error);
 	else if (msg.type == FOX_MSG_ABORT)

@@ -8,126 +8,155 @@
 
 #include "base/pure.h"
 
-/* The messages of one turn are built in the same memory, one after the other. */
+/* Messages are built one after the other in the same memory. */
 static FoxBuf out;
+static FoxBuf details;
+static FoxBuf rewritten;		/* payloads for a peer of another encoding */
 
-static void
-send_buffer(FoxWampPeer *peer)
+static bool
+encode(FoxEncoding encoding, const FoxMsg *msg)
 {
-	FoxBytes   *bytes;
+	FoxPayload	payload = {msg->encoding, msg->args, msg->kwargs};
+	FoxMsg		copy;
 
-	if (peer->transport_gone || out.failed ||
-		(bytes = fox_bytes_new(out.data, out.len)) == NULL)
-		return;
-	peer->transport.send(peer->transport.conn, bytes, false);
-	fox_bytes_unref(bytes);
+	fox_buf_reset(&out);
+	if (encoding != msg->encoding && !(fox_absent(msg->args) && fox_absent(msg->kwargs)))
+	{
+		fox_buf_reset(&rewritten);
+		if (!fox_payload_as(&payload, encoding, &rewritten, &payload))
+			return false;
+		copy = *msg;
+		copy.args = payload.args;
+		copy.kwargs = payload.kwargs;
+		msg = &copy;
+	}
+	fox_msg_encode(encoding, msg, &out);
+	return !out.failed;
 }
 
 void
 fox_wamp_send(FoxWampPeer *peer, const FoxMsg *msg)
 {
-	fox_buf_reset(&out);
-	fox_msg_encode_json(msg, &out);
-	send_buffer(peer);
+	FoxBytes   *bytes;
+
+	if (peer->transport_gone || !encode(peer->encoding, msg) ||
+		(bytes = fox_bytes_new(out.data, out.len)) == NULL)
+		return;
+	peer->transport.send(peer->transport.conn, bytes, peer->encoding != FOX_JSON);
+	fox_bytes_unref(bytes);
 }
 
-/* {"message":"…"} or {} into buf */
-static FoxSlice
-message_dict(FoxBuf *buf, FoxSlice text)
+/* --- details: a JSON object in `details` --- */
+
+static void
+begin_details(void)
 {
-	if (fox_absent(text))
-		return FOX_LIT("{}");
-	fox_buf_str(buf, "{\"message\":");
-	fox_buf_json_str(buf, text);
-	fox_buf_char(buf, '}');
-	return buf->failed ? FOX_LIT("{}") : fox_buf_view(buf);
+	fox_buf_reset(&details);
+	fox_buf_char(&details, '{');
 }
+
+static void
+put_member(const char *name)
+{
+	if (details.len > 1)
+		fox_buf_char(&details, ',');
+	fox_buf_char(&details, '"');
+	fox_buf_str(&details, name);
+	fox_buf_str(&details, "\":");
+}
+
+static void
+put_true(const char *name, bool is)
+{
+	if (!is)
+		return;
+	put_member(name);
+	fox_buf_str(&details, "true");
+}
+
+static void
+put_number(const char *name, uint64_t n)
+{
+	put_member(name);
+	fox_buf_u64(&details, n);
+}
+
+static void
+put_text(const char *name, FoxSlice text)
+{
+	put_member(name);
+	fox_buf_json_str(&details, text);
+}
+
+static FoxSlice
+end_details(void)
+{
+	fox_buf_char(&details, '}');
+	return details.failed ? FOX_LIT("{}") : fox_buf_view(&details);
+}
+
+/* role is caller or publisher. */
+static void
+put_disclosed(const char *role, const char *authid, const char *authrole, const FoxDisclosed *who)
+{
+	if (who->session == 0)
+		return;
+	put_number(role, who->session);
+	put_text(authid, who->authid);
+	put_text(authrole, who->authrole);
+}
+
+static FoxSlice
+message_details(FoxSlice text)
+{
+	begin_details();
+	if (!fox_absent(text))
+		put_text("message", text);
+	return end_details();
+}
+
+/* --- messages --- */
 
 void
 fox_wamp_abort(FoxWampPeer *peer, const char *reason, const char *text)
 {
-	FoxBuf		dict = {0};
-
 	fox_wamp_send(peer, &(FoxMsg){.type = FOX_MSG_ABORT, .uri = fox_cstr(reason),
-				  .dict = message_dict(&dict, text ? fox_cstr(text) : FOX_ABSENT)});
-	fox_buf_free(&dict);
+				  .dict = message_details(text ? fox_cstr(text) : FOX_ABSENT)});
 	peer->state = WAMP_DEAD;
 	if (!peer->transport_gone)
 		peer->transport.close(peer->transport.conn, 1002, reason);
 }
 
-static void
-put_disclosed(FoxBuf *b, const char *role, const FoxDisclosed *who)
-{
-	if (who->session == 0)
-		return;
-	if (b->data[b->len - 1] != '{')
-		fox_buf_char(b, ',');
-	fox_buf_char(b, '"');
-	fox_buf_str(b, role);
-	fox_buf_str(b, "\":");
-	fox_buf_u64(b, who->session);
-	fox_buf_str(b, ",\"");
-	fox_buf_str(b, role);
-	fox_buf_str(b, "_authid\":");
-	fox_buf_json_str(b, who->authid);
-	fox_buf_str(b, ",\"");
-	fox_buf_str(b, role);
-	fox_buf_str(b, "_authrole\":");
-	fox_buf_json_str(b, who->authrole);
-}
-
-static void
-put_payload(FoxBuf *b, FoxSlice args, FoxSlice kwargs)
-{
-	if (!fox_absent(args) || !fox_absent(kwargs))
-	{
-		fox_buf_char(b, ',');
-		fox_buf_slice(b, fox_absent(args) ? FOX_LIT("[]") : args);
-	}
-	if (!fox_absent(kwargs))
-	{
-		fox_buf_char(b, ',');
-		fox_buf_slice(b, kwargs);
-	}
-	fox_buf_char(b, ']');
-}
-
 static FoxBytes *
-encode_event(const FoxSubscription *sub, const FoxEvent *e)
+encode_event(FoxEncoding encoding, const FoxSubscription *sub, const FoxEvent *e)
 {
-	fox_buf_reset(&out);
-	fox_buf_str(&out, "[36,");
-	fox_buf_u64(&out, fox_subscription_id(sub));
-	fox_buf_char(&out, ',');
-	fox_buf_u64(&out, e->publication);
-	fox_buf_str(&out, ",{");
+	FoxMsg		msg = {.type = FOX_MSG_EVENT, .id = fox_subscription_id(sub), .id2 = e->publication,
+	.args = e->payload.args, .kwargs = e->payload.kwargs, .encoding = e->payload.encoding};
+
+	begin_details();
 	if (!fox_subscription_is_exact(sub))
-	{
-		fox_buf_str(&out, "\"topic\":");
-		fox_buf_json_str(&out, e->topic);
-	}
-	if (e->retained)
-		fox_buf_str(&out, out.data[out.len - 1] == '{' ? "\"retained\":true" : ",\"retained\":true");
-	put_disclosed(&out, "publisher", &e->publisher);
-	fox_buf_char(&out, '}');
-	put_payload(&out, e->args, e->kwargs);
-	return out.failed ? NULL : fox_bytes_new(out.data, out.len);
+		put_text("topic", e->topic);
+	put_true("retained", e->retained);
+	put_disclosed("publisher", "publisher_authid", "publisher_authrole", &e->publisher);
+	msg.dict = end_details();
+	return encode(encoding, &msg) ? fox_bytes_new(out.data, out.len) : NULL;
 }
 
 static void
 wamp_event(FoxSession *s, const FoxSubscription *sub, FoxEvent *e)
 {
 	FoxWampPeer *peer = fox_session_data(s);
+	FoxBytes  **bytes = &e->encoded[peer->encoding];
 
-	if (e->encoded == NULL || e->encoded_for != sub)
+	if (e->encoded_for != sub)
 	{
-		fox_bytes_unref(e->encoded);
-		e->encoded = encode_event(sub, e);
+		fox_event_done(e);
 		e->encoded_for = sub;
 	}
-	if (e->encoded != NULL && !peer->transport_gone)
-		peer->transport.send_event(peer->transport.conn, e->encoded, false);
+	if (*bytes == NULL)
+		*bytes = encode_event(peer->encoding, sub, e);
+	if (*bytes != NULL && !peer->transport_gone)
+		peer->transport.send_event(peer->transport.conn, *bytes, peer->encoding != FOX_JSON);
 }
 
 static void
@@ -142,9 +171,8 @@ static void
 wamp_failed(FoxSession *s, FoxRequest what, uint64_t request, const FoxFailure *why)
 {
 	FoxBuf		args = {0};
-	FoxBuf		dict = {0};
 	FoxMsg		msg = {.type = FOX_MSG_ERROR, .type2 = (uint32_t) what, .id = request, .uri = why->uri,
-	.args = why->args, .kwargs = why->kwargs};
+	.args = why->payload.args, .kwargs = why->payload.kwargs, .encoding = why->payload.encoding};
 
 	if (!fox_absent(why->text))
 	{
@@ -153,119 +181,64 @@ wamp_failed(FoxSession *s, FoxRequest what, uint64_t request, const FoxFailure *
 		fox_buf_char(&args, ']');
 		if (!args.failed)
 			msg.args = fox_buf_view(&args);
+		msg.encoding = FOX_JSON;
 	}
-	if (why->ppt != NULL && fox_ppt_used(why->ppt))
-	{
-		fox_buf_char(&dict, '{');
-		fox_ppt_write(why->ppt, &dict);
-		fox_buf_char(&dict, '}');
-		if (!dict.failed)
-			msg.dict = fox_buf_view(&dict);
-	}
+	begin_details();
+	if (why->ppt != NULL)
+		fox_ppt_write(why->ppt, &details);
+	msg.dict = end_details();
 	fox_wamp_send(fox_session_data(s), &msg);
 	fox_buf_free(&args);
-	fox_buf_free(&dict);
-}
-
-/* Begins a member of the object that is being written to out. */
-static void
-put_member(const char *name)
-{
-	if (out.len > 0 && out.data[out.len - 1] != '{')
-		fox_buf_char(&out, ',');
-	fox_buf_char(&out, '"');
-	fox_buf_str(&out, name);
-	fox_buf_str(&out, "\":");
 }
 
 static void
-put_true(const char *name, bool is)
+wamp_result(FoxSession *s, uint64_t request, bool progress, const FoxPayload *payload, const FoxPpt *ppt)
 {
-	if (!is)
-		return;
-	put_member(name);
-	fox_buf_str(&out, "true");
-}
-
-static void
-wamp_result(FoxSession *s, uint64_t request, bool progress, FoxSlice args, FoxSlice kwargs, const FoxPpt *ppt)
-{
-	fox_buf_reset(&out);
-	fox_buf_str(&out, "[50,");
-	fox_buf_u64(&out, request);
-	fox_buf_str(&out, ",{");
+	begin_details();
 	put_true("progress", progress);
-	fox_ppt_write(ppt, &out);
-	fox_buf_char(&out, '}');
-	put_payload(&out, args, kwargs);
-	send_buffer(fox_session_data(s));
+	fox_ppt_write(ppt, &details);
+	fox_wamp_send(fox_session_data(s), &(FoxMsg){.type = FOX_MSG_RESULT, .id = request, .dict = end_details(),
+				  .args = payload->args, .kwargs = payload->kwargs, .encoding = payload->encoding});
 }
 
 static void
 wamp_invoke(FoxSession *s, const FoxInvocation *inv)
 {
-	fox_buf_reset(&out);
-	fox_buf_str(&out, "[68,");
-	fox_buf_u64(&out, inv->id);
-	fox_buf_char(&out, ',');
-	fox_buf_u64(&out, inv->registration);
-	fox_buf_str(&out, ",{");
+	begin_details();
 	if (!fox_absent(inv->procedure))
-	{
-		put_member("procedure");
-		fox_buf_json_str(&out, inv->procedure);
-	}
+		put_text("procedure", inv->procedure);
 	put_true("receive_progress", inv->receive_progress);
 	put_true("progress", inv->progress);
 	if (inv->timeout_ms > 0)
-	{
-		put_member("timeout");
-		fox_buf_u64(&out, inv->timeout_ms);
-	}
+		put_number("timeout", inv->timeout_ms);
 	if (inv->has_trustlevel)
-	{
-		put_member("trustlevel");
-		fox_buf_u64(&out, inv->trustlevel);
-	}
-	put_disclosed(&out, "caller", &inv->caller);
-	fox_ppt_write(inv->ppt, &out);
-	fox_buf_char(&out, '}');
-	put_payload(&out, inv->args, inv->kwargs);
-	send_buffer(fox_session_data(s));
+		put_number("trustlevel", inv->trustlevel);
+	put_disclosed("caller", "caller_authid", "caller_authrole", &inv->caller);
+	fox_ppt_write(inv->ppt, &details);
+	fox_wamp_send(fox_session_data(s), &(FoxMsg){.type = FOX_MSG_INVOCATION, .id = inv->id, .id2 = inv->registration,
+				  .dict = end_details(), .args = inv->payload.args, .kwargs = inv->payload.kwargs,
+				  .encoding = inv->payload.encoding});
 }
 
 static void
 wamp_interrupt(FoxSession *s, uint64_t invocation, FoxCancelMode mode, const char *reason)
 {
 	static const char *const modes[] = {"skip", "kill", "killnowait"};
-	FoxBuf		dict = {0};
 
-	fox_buf_str(&dict, "{\"mode\":\"");
-	fox_buf_str(&dict, modes[mode]);
-	fox_buf_str(&dict, "\",\"reason\":");
-	fox_buf_json_str(&dict, fox_cstr(reason));
-	fox_buf_char(&dict, '}');
-	fox_wamp_send(fox_session_data(s), &(FoxMsg){.type = FOX_MSG_INTERRUPT, .id = invocation,
-				  .dict = dict.failed ? FOX_LIT("{}") : fox_buf_view(&dict)});
-	fox_buf_free(&dict);
+	begin_details();
+	put_text("mode", fox_cstr(modes[mode]));
+	put_text("reason", fox_cstr(reason));
+	fox_wamp_send(fox_session_data(s), &(FoxMsg){.type = FOX_MSG_INTERRUPT, .id = invocation, .dict = end_details()});
 }
 
 /* [type, 0, {"what":id,"reason":"…"}] */
 static void
 send_revoked(FoxSession *s, FoxMsgType type, const char *what, uint64_t id, const char *reason)
 {
-	FoxBuf		dict = {0};
-
-	fox_buf_str(&dict, "{\"");
-	fox_buf_str(&dict, what);
-	fox_buf_str(&dict, "\":");
-	fox_buf_u64(&dict, id);
-	fox_buf_str(&dict, ",\"reason\":");
-	fox_buf_json_str(&dict, fox_cstr(reason));
-	fox_buf_char(&dict, '}');
-	if (!dict.failed)
-		fox_wamp_send(fox_session_data(s), &(FoxMsg){.type = type, .id = 0, .dict = fox_buf_view(&dict)});
-	fox_buf_free(&dict);
+	begin_details();
+	put_number(what, id);
+	put_text("reason", fox_cstr(reason));
+	fox_wamp_send(fox_session_data(s), &(FoxMsg){.type = type, .id = 0, .dict = end_details()});
 }
 
 static void
@@ -284,11 +257,8 @@ static void
 wamp_ended(FoxSession *s, const char *reason, FoxSlice message)
 {
 	FoxWampPeer *peer = fox_session_data(s);
-	FoxBuf		dict = {0};
 
-	fox_wamp_send(peer, &(FoxMsg){.type = FOX_MSG_GOODBYE, .uri = fox_cstr(reason),
-				  .dict = message_dict(&dict, message)});
-	fox_buf_free(&dict);
+	fox_wamp_send(peer, &(FoxMsg){.type = FOX_MSG_GOODBYE, .uri = fox_cstr(reason), .dict = message_details(message)});
 	peer->session = NULL;
 	peer->state = WAMP_DEAD;
 	if (!peer->transport_gone)

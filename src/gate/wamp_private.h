@@ -28,6 +28,7 @@ typedef struct FoxWampPeer
 	FoxTransport transport;
 	bool		transport_gone;
 	bool		local;			/* may join without logging in */
+	FoxEncoding encoding;		/* by the subprotocol */
 	uint64_t	last_request;	/* of the client's, for strict_request_ids */
 	char		address[64];
 	char		protocol[32];
@@ -35,6 +36,7 @@ typedef struct FoxWampPeer
 
 extern const FoxSessionOps fox_wamp_ops;
 
+/* Sends msg, whose payload is in msg->encoding; it is rewritten if the peer speaks another. */
 extern void fox_wamp_send(FoxWampPeer *peer, const FoxMsg *msg);
 /* ABORT with a reason and a text, then the transport closes. */
 extern void fox_wamp_abort(FoxWampPeer *peer, const char *reason, const char *text);
