@@ -18,6 +18,7 @@ typedef struct FoxLimits
 	int			statm;			/* /proc/self/statm */
 	bool		pressed;		/* above the cap, and not yet well below it again */
 	size_t		unjudged;		/* bytes queued since the last look */
+	uint64_t	pressed_ms;		/* since when, or when it ended */
 	uint64_t	judged_ms;
 	uint64_t	trimmed_ms;
 	uint64_t	warned_ms;

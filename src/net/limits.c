@@ -5,7 +5,7 @@
  * the shared ones, as the kernel counts them.  Above it nothing is read and nobody is let
  * in, so that what is there can drain; then the connections with the most bytes are cut.
  * glibc keeps freed memory: without giving it back the figure would not fall, so cutting
- * is decided right after that only.
+ * is decided right after that only, and goes on until there is room.
  */
 #include <fcntl.h>
 #include <malloc.h>
@@ -55,11 +55,12 @@ private_memory(const FoxNet *net)
 }
 
 static void
-press(FoxNet *net, bool on)
+press(FoxNet *net, bool on, uint64_t now)
 {
 	if (net->limits.pressed == on)
 		return;
 	net->limits.pressed = on;
+	net->limits.pressed_ms = now;
 	fox_list_each(n, &net->conns)
 		fox_conn_hold(fox_container(FoxConn, in_net, n), HOLD_MEMORY, on);
 }
@@ -114,7 +115,7 @@ fox_limits_judge(FoxNet *net)
 	limits->unjudged = 0;
 	memory = private_memory(net);
 	if (memory > cap)
-		press(net, true);
+		press(net, true, now);
 	if (!limits->pressed)
 		return;
 	if (memory >= floor && now - limits->trimmed_ms >= TRIM_MS)
@@ -122,7 +123,7 @@ fox_limits_judge(FoxNet *net)
 		limits->trimmed_ms = now;
 		malloc_trim(0);
 		memory = private_memory(net);
-		if (memory > cap)
+		if (memory > cap || (memory >= floor && now - limits->pressed_ms >= TRIM_MS))
 		{
 			int			cut = cut_heaviest(net, memory - floor);
 
@@ -136,7 +137,7 @@ fox_limits_judge(FoxNet *net)
 		}
 	}
 	if (memory < floor)
-		press(net, false);
+		press(net, false, now);
 }
 
 int

@@ -1,8 +1,8 @@
 'use strict';
-// What WebSockets offer beside wamp.2.json, and what becomes of readers that are too slow.
+// What WebSockets offer beside wamp.2.json.
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
-const { start, stop, sql, join, fresh, until, url, Inbox, WebSocket } = require('./lib');
+const { start, stop, fresh, url, Inbox, WebSocket } = require('./lib');
 
 const ROLES = { publisher: {}, subscriber: {}, caller: {}, callee: {} };
 const open = new Set();
@@ -84,68 +84,4 @@ test('a subprotocol that is not offered is refused', async () => {
   for (const protocol of ['wamp.2.xml', 'rawsocket', 'http']) {
     await assert.rejects(connect(protocol), protocol);
   }
-});
-
-const counter = async (name) => Number(await sql(`SELECT value FROM fox_wamp.stat_router WHERE name = '${name}'`));
-
-/** A subscriber that takes nothing until it is resumed. */
-async function sleeper(topic) {
-  const ws = await connect('wamp.2.json');
-  ws.send(JSON.stringify([1, 'realm1', { roles: ROLES }]));
-  await ws.inbox.next();
-  ws.send(JSON.stringify([32, 1, {}, topic]));
-  await ws.inbox.next();
-  ws.pause();
-  return ws;
-}
-
-async function withSettings(settings, body) {
-  const names = Object.keys(settings);
-  await sql("LOAD 'fox_wamp'", ...names.map((n) => `ALTER SYSTEM SET ${n} = '${settings[n]}'`), 'SELECT pg_reload_conf()');
-  try {
-    await body();
-  } finally {
-    await sql("LOAD 'fox_wamp'", ...names.map((n) => `ALTER SYSTEM RESET ${n}`), 'SELECT pg_reload_conf()');
-  }
-}
-
-const MEGABYTE = 'm'.repeat(1 << 20);
-
-test('slow_reader = drop: a slow reader misses events, which are counted, and stays', async () => {
-  await withSettings({ 'fox_wamp.slow_reader': 'drop', 'fox_wamp.out_soft_limit': '2MB' }, async () => {
-    const topic = fresh();
-    const slow = await sleeper(topic);
-    const other = await join();
-    const before = await counter('events_dropped');
-    let sent = 0;
-    await until(async () => {
-      await other.publish(topic, [MEGABYTE], {}, { acknowledge: true });
-      sent++;
-      return await counter('events_dropped') > before;
-    }, 20000);
-    const dropped = await counter('events_dropped') - before;
-    slow.resume();
-    for (let i = 0; i < sent - dropped; i++) assert.equal(JSON.parse(await slow.inbox.next())[4][0].length, MEGABYTE.length);
-    await until(async () => {
-      await other.publish(topic, ['again'], {}, { acknowledge: true });
-      return slow.inbox.rest().some((m) => JSON.parse(m)[4][0] === 'again');
-    });
-    other.leaveNow();
-  });
-});
-
-test('slow_reader = disconnect: a slow reader is cut when its time is up', async () => {
-  await withSettings({ 'fox_wamp.out_soft_limit': '2MB', 'fox_wamp.out_soft_time': '100ms' }, async () => {
-    const topic = fresh();
-    const slow = await sleeper(topic);
-    const other = await join();
-    const before = await counter('slow_readers_cut');
-    await until(async () => {
-      await other.publish(topic, [MEGABYTE], {}, { acknowledge: true });
-      return await counter('slow_readers_cut') > before;
-    }, 20000);
-    slow.resume();
-    assert.equal(await slow.closed, 1006);
-    other.leaveNow();
-  });
 });
