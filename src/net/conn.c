@@ -76,7 +76,7 @@ fox_conn_sent(FoxConn *conn, size_t part)
 {
 	conn->sent += (uint32_t) part;
 	count_queued(conn, -(ptrdiff_t) part);
-	if (conn->sent == untag(conn->queue[conn->first])->len)
+	if (conn->sent == fox_frame_length(conn->framing, conn->queue[conn->first]))
 		queue_drop_first(conn);
 }
 
@@ -101,27 +101,6 @@ fox_conn_queue(FoxConn *conn, FoxBytes *message, FoxFrame frame)
 	conn->queue[(conn->first + conn->count++) & (conn->cap - 1)] = (uintptr_t) fox_bytes_ref(message) | frame;
 	count_queued(conn, (ptrdiff_t) message->len + ITEM_COST);
 	mark_dirty(conn);
-}
-
-/* Cuts the connections with the longest queues until the sum of all is within its limit. */
-static void
-cut_slowest(FoxNet *net)
-{
-	while (net->stats.queued > net->config.out_total_limit)
-	{
-		FoxConn    *slowest = NULL;
-
-		fox_list_each(n, &net->conns)
-		{
-			FoxConn    *c = fox_container(FoxConn, in_net, n);
-
-			if (slowest == NULL || c->queued > slowest->queued)
-				slowest = c;
-		}
-		if (slowest == NULL || slowest->queued == 0)
-			return;
-		fox_conn_shut(slowest, FOX_CLOSE_SLOW);
-	}
 }
 
 /* False: the peer does not take messages of that length, which is counted. */
@@ -152,8 +131,8 @@ fox_conn_put(FoxConn *conn, FoxBytes *message, FoxFrame frame)
 		fox_conn_flush(conn);
 	if (conn->queued > conn->net->config.out_hard_limit)
 		fox_conn_shut(conn, FOX_CLOSE_SLOW);
-	if (conn->net->stats.queued > conn->net->config.out_total_limit)
-		cut_slowest(conn->net);
+	conn->net->limits.unjudged += message->len;
+	fox_limits_judge(conn->net);
 }
 
 void
@@ -165,7 +144,11 @@ fox_conn_send(FoxConn *conn, FoxBytes *message, bool binary)
 void
 fox_conn_send_event(FoxConn *conn, FoxBytes *message, bool binary)
 {
-	if (conn->state == CONN_OPEN && peer_takes(conn, message))
+	if (conn->state != CONN_OPEN || !peer_takes(conn, message))
+		return;
+	if (conn->net->config.drop_events && conn->queued > conn->net->config.out_soft_limit)
+		conn->net->stats.events_dropped++;
+	else
 		fox_conn_send(conn, message, binary);
 }
 
@@ -194,6 +177,8 @@ fox_conn_flush(FoxConn *conn)
 {
 	if (conn->state > CONN_CLOSING)
 		return;
+	if (conn->queued <= conn->net->config.out_soft_limit)
+		conn->over_since_ms = 0;
 	while (conn->count > 0 && !lws_partial_buffered(conn->wsi))
 		if (!write_raw(conn, out + LWS_PRE, fox_frame_join(conn, out + LWS_PRE)))
 			return;
@@ -301,6 +286,24 @@ fox_conn_pause(FoxConn *conn, bool paused)
 
 /* --- pings --- */
 
+/* True: it was cut, because its queue has been above the soft limit for too long. */
+static bool
+too_slow(FoxConn *conn, uint64_t now_ms)
+{
+	const FoxNetConfig *config = &conn->net->config;
+
+	if (conn->queued <= config->out_soft_limit || config->drop_events)
+		conn->over_since_ms = 0;
+	else if (conn->over_since_ms == 0)
+		conn->over_since_ms = now_ms;
+	else if (now_ms - conn->over_since_ms >= (uint64_t) config->out_soft_time_ms)
+	{
+		fox_conn_shut(conn, FOX_CLOSE_SLOW);
+		return true;
+	}
+	return false;
+}
+
 /*
  * The ping has a payload, since libwebsockets keeps the answer to an empty one to itself.
  * A peer that does not read what is sent is not heard: it lives as long as it takes some.
@@ -317,6 +320,8 @@ fox_conn_sweep(FoxConn *conn, uint64_t now_ms)
 			fox_conn_shut(conn, FOX_CLOSE_LOST);
 		return;
 	}
+	if (too_slow(conn, now_ms))
+		return;
 	if (config->ping_interval_ms <= 0 || (conn->held & ~HOLD_WRITE) != 0)
 		return;
 	if (conn->ping_sent || conn->held != 0)
@@ -359,6 +364,8 @@ fox_conn_init(FoxConn *conn, FoxNet *net, struct lws *wsi, const FoxFraming *fra
 	fox_list_init(&conn->in_net);
 	fox_list_push(&net->conns, &conn->in_net);
 	fox_conn_heard(conn);
+	if (net->limits.pressed)
+		fox_conn_hold(conn, HOLD_MEMORY, true);
 }
 
 bool

@@ -52,32 +52,99 @@ rawsocket_header(unsigned char *p, FoxFrame frame, size_t whole, size_t sent, si
 	return FOX_RAW_HEADER;
 }
 
-const FoxFraming fox_framing_websocket = {LWS_WRITE_HTTP, true, websocket_header};
-const FoxFraming fox_framing_rawsocket = {LWS_WRITE_RAW, false, rawsocket_header};
+const FoxFraming fox_framing_websocket = {LWS_WRITE_HTTP, FOX_BATCH_NONE, true, websocket_header};
+const FoxFraming fox_framing_batched_text = {LWS_WRITE_HTTP, FOX_BATCH_TEXT, true, websocket_header};
+const FoxFraming fox_framing_batched_binary = {LWS_WRITE_HTTP, FOX_BATCH_BINARY, true, websocket_header};
+const FoxFraming fox_framing_rawsocket = {LWS_WRITE_RAW, FOX_BATCH_NONE, false, rawsocket_header};
+
+static FoxFrame
+kind_of(uintptr_t item)
+{
+	return (FoxFrame) (item & FOX_FRAME_MASK);
+}
+
+static const FoxBytes *
+bytes_of(uintptr_t item)
+{
+	return (const FoxBytes *) (item & ~FOX_FRAME_MASK);
+}
+
+static FoxBatch
+batch_of(const FoxFraming *framing, uintptr_t item)
+{
+	return kind_of(item) <= FRAME_BINARY ? framing->batch : FOX_BATCH_NONE;
+}
+
+size_t
+fox_frame_length(const FoxFraming *framing, uintptr_t item)
+{
+	return bytes_of(item)->len + fox_batch_extra(batch_of(framing, item));
+}
+
+/* How many bytes of messages at the head of the queue may share a frame, at most room. */
+static size_t
+shared_length(const FoxConn *conn, size_t room)
+{
+	size_t		sum = 0;
+
+	for (uint32_t i = 0; i < conn->count; i++)
+	{
+		uintptr_t	item = conn->queue[(conn->first + i) & (conn->cap - 1)];
+		size_t		len = fox_frame_length(conn->framing, item);
+
+		if (batch_of(conn->framing, item) == FOX_BATCH_NONE || len > room - sum)
+			break;
+		sum += len;
+	}
+	return sum;
+}
+
+/* Moves n bytes of the queue's head to p. */
+static void
+take(FoxConn *conn, unsigned char *p, size_t n)
+{
+	while (n > 0)
+	{
+		uintptr_t	item = conn->queue[conn->first];
+		const FoxBytes *m = bytes_of(item);
+		size_t		part = fox_frame_length(conn->framing, item) - conn->sent;
+
+		if (part > n)
+			part = n;
+		fox_batch_copy(batch_of(conn->framing, item), fox_slice(m->data, m->len), conn->sent, part, p);
+		fox_conn_sent(conn, part);
+		p += part;
+		n -= part;
+	}
+}
 
 size_t
 fox_frame_join(FoxConn *conn, unsigned char *p)
 {
-	const FoxFraming *framing = conn->framing;
 	size_t		n = 0;
 
-	while (conn->count > 0)
+	while (conn->count > 0 && n + HEADER_MAX < FOX_OUT_CHUNK)
 	{
 		uintptr_t	item = conn->queue[conn->first];
-		FoxFrame	frame = (FoxFrame) (item & FOX_FRAME_MASK);
-		const FoxBytes *m = (const FoxBytes *) (item & ~FOX_FRAME_MASK);
-		size_t		part = m->len - conn->sent;
+		size_t		room = FOX_OUT_CHUNK - HEADER_MAX - n;
+		size_t		sent = conn->sent;
+		size_t		whole = fox_frame_length(conn->framing, item);
+		size_t		part = whole - sent;
 
-		if (n + HEADER_MAX + part > FOX_OUT_CHUNK)
+		if (part > room)
 		{
 			if (n > 0)
 				break;
-			part = FOX_OUT_CHUNK - HEADER_MAX;
+			part = room;
 		}
-		n += framing->header(p + n, frame, m->len, conn->sent, part);
-		memcpy(p + n, m->data + conn->sent, part);
+		else if (sent == 0 && batch_of(conn->framing, item) != FOX_BATCH_NONE)
+			part = whole = shared_length(conn, room);
+		n += conn->framing->header(p + n, kind_of(item), whole, sent, part);
+		if (part == 0)
+			fox_conn_sent(conn, 0);
+		else
+			take(conn, p + n, part);
 		n += part;
-		fox_conn_sent(conn, part);
 	}
 	return n;
 }

@@ -4,6 +4,7 @@
 #ifndef FOX_NET_FRAME_H
 #define FOX_NET_FRAME_H
 
+#include "codec/batch.h"
 #include "net/net.h"
 
 /* What a queued message is; kept in the low bits of its pointer. */
@@ -22,14 +23,19 @@ typedef enum FoxFrame
 typedef struct FoxFraming
 {
 	int			write;			/* an enum lws_write_protocol: how libwebsockets passes our bytes on untouched */
+	FoxBatch	batch;			/* many messages may share one of the transport's */
 	bool		says_goodbye;	/* ends with a Close frame that the peer answers; otherwise with the stream */
 	/* Writes what stands before bytes sent to sent + part of a message of whole bytes; returns its length. */
 	size_t		(*header) (unsigned char *p, FoxFrame frame, size_t whole, size_t sent, size_t part);
 } FoxFraming;
 
 extern const FoxFraming fox_framing_websocket;
+extern const FoxFraming fox_framing_batched_text;
+extern const FoxFraming fox_framing_batched_binary;
 extern const FoxFraming fox_framing_rawsocket;
 
+/* Bytes that a queued message takes on the wire, headers aside. */
+extern size_t fox_frame_length(const FoxFraming *framing, uintptr_t item);
 /* Moves queued messages into the buffer of FOX_OUT_CHUNK bytes, as many as fit, and returns their length. */
 extern size_t fox_frame_join(FoxConn *conn, unsigned char *p);
 

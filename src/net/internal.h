@@ -12,6 +12,18 @@
 #include "net/frame.h"
 #include "net/net.h"
 
+/* See limits.c. */
+typedef struct FoxLimits
+{
+	int			statm;			/* /proc/self/statm */
+	bool		pressed;		/* above the cap, and not yet well below it again */
+	size_t		unjudged;		/* bytes queued since the last look */
+	uint64_t	pressed_ms;		/* since when, or when it ended */
+	uint64_t	judged_ms;
+	uint64_t	trimmed_ms;
+	uint64_t	warned_ms;
+} FoxLimits;
+
 struct FoxNet
 {
 	uv_loop_t	loop;
@@ -22,6 +34,7 @@ struct FoxNet
 	FoxNode		conns;
 	FoxNode		dirty;			/* have something to send or to close */
 	FoxNetStats stats;
+	FoxLimits	limits;
 	int			sockets;		/* accepted and not yet gone, handshakes included */
 	int			max_sockets;	/* what the descriptor limit allows */
 	bool		shutting_down;
@@ -55,7 +68,8 @@ typedef enum FoxConnState
 typedef enum FoxHold
 {
 	HOLD_GATE = 1,				/* fox_conn_pause() */
-	HOLD_WRITE = 2				/* libwebsockets holds a partial write: it would not read, and find that out without end */
+	HOLD_MEMORY = 2,			/* the process has more than its cap */
+	HOLD_WRITE = 4				/* libwebsockets holds a partial write: it would not read, and find that out without end */
 } FoxHold;
 
 struct FoxConn
@@ -80,6 +94,7 @@ struct FoxConn
 	bool		binary;			/* RawSocket: its messages are */
 	uint64_t	last_in_ms;
 	uint64_t	since_ms;		/* when it entered a state other than OPEN */
+	uint64_t	over_since_ms;	/* its queue is above the soft limit since then; 0: it is not */
 	bool		ping_sent;
 	uint8_t		held;			/* set of FoxHold */
 	FoxConnState state;
@@ -120,8 +135,17 @@ extern int	fox_rawsocket_callback(struct lws *wsi, enum lws_callback_reasons rea
 /* Opens every address of the configuration; false with a text in err. */
 extern bool fox_listen(FoxNet *net, char *err, size_t errlen);
 extern void fox_unlisten(FoxNet *net);	/* removes the unix socket's file */
-/* More connections than this would be too many. */
+/* No more connections are taken: there are too many, or memory is short. */
 extern bool fox_listener_full(const FoxNet *net);
+
+/* --- limits.c --- */
+
+extern void fox_limits_init(FoxNet *net);
+extern void fox_limits_end(FoxNet *net);
+/* Looks at the memory, if it is time to; may cut connections. */
+extern void fox_limits_judge(FoxNet *net);
+/* How long the loop may sleep at most, given what else it waits for. */
+extern int	fox_limits_timeout_ms(const FoxNet *net, int timeout_ms);
 
 /* --- peer.c --- */
 

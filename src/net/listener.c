@@ -38,6 +38,9 @@ static const struct lws_protocols protocols[] = {
 	WEBSOCKET("wamp.2.json"),
 	WEBSOCKET("wamp.2.msgpack"),
 	WEBSOCKET("wamp.2.cbor"),
+	WEBSOCKET("wamp.2.json.batched"),
+	WEBSOCKET("wamp.2.msgpack.batched"),
+	WEBSOCKET("wamp.2.cbor.batched"),
 	{0}
 };
 
@@ -53,7 +56,7 @@ is_subprotocol(const char *name)
 bool
 fox_listener_full(const FoxNet *net)
 {
-	return net->stats.connections >= (uint64_t) net->config.max_connections;
+	return net->limits.pressed || net->stats.connections >= (uint64_t) net->config.max_connections;
 }
 
 static bool
@@ -118,7 +121,7 @@ http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, voi
 	switch (reason)
 	{
 		case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
-			if (net->sockets >= net->max_sockets)
+			if (net->limits.pressed || net->sockets >= net->max_sockets)
 			{
 				net->stats.refused++;
 				return 1;

@@ -119,6 +119,7 @@ fox_net_create(const FoxNetConfig *config, const FoxNetHandler *handler, char *e
 	net->max_sockets = set_descriptor_limit(config->max_connections);
 	fox_list_init(&net->conns);
 	fox_list_init(&net->dirty);
+	fox_limits_init(net);
 	logging_net = net;
 	lws_set_log_level(LLL_ERR | LLL_WARN, lws_log);
 
@@ -134,6 +135,7 @@ fox_net_create(const FoxNetConfig *config, const FoxNetHandler *handler, char *e
 	{
 		snprintf(err, errlen, "libwebsockets could not start (is the package libwebsockets-evlib-uv installed?)");
 		close_loop(net);
+		fox_limits_end(net);
 		logging_net = NULL;
 		free(net);
 		return NULL;
@@ -181,6 +183,7 @@ fox_net_destroy(FoxNet *net)
 		;
 	lws_context_destroy(net->context);	/* with a foreign loop the second call frees */
 	close_loop(net);
+	fox_limits_end(net);
 	logging_net = NULL;
 	free(net);
 }
@@ -205,7 +208,7 @@ fox_net_timeout_ms(const FoxNet *net)
 {
 	if (has_unarmed(net) || !fox_list_empty(&net->dirty))
 		return 0;
-	return uv_backend_timeout(&net->loop);
+	return fox_limits_timeout_ms(net, uv_backend_timeout(&net->loop));
 }
 
 void
@@ -217,6 +220,7 @@ fox_net_turn(FoxNet *net)
 		uv_run(&net->loop, UV_RUN_NOWAIT);
 	while (has_unarmed(net) && ++rounds < 3);
 	fox_net_flush(net);
+	fox_limits_judge(net);
 }
 
 void

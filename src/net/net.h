@@ -23,7 +23,10 @@ typedef struct FoxNetConfig
 	const char *unix_socket;	/* path of a unix socket to listen on as well; "" or NULL: none */
 	size_t		max_message_size;	/* bytes of one message; larger: close 1009 */
 	size_t		out_hard_limit;		/* bytes queued on one connection before it is cut */
-	size_t		out_total_limit;	/* bytes queued on all of them before the slowest is cut */
+	size_t		out_soft_limit;		/* bytes queued on one connection: too slow, if for out_soft_time_ms */
+	int			out_soft_time_ms;
+	bool		drop_events;		/* above the soft limit events are dropped, instead of the connection */
+	size_t		max_memory;			/* of this process; above it the slowest are cut, nothing is read, nobody let in */
 	int			ping_interval_ms;	/* 0: no pings */
 	int			ping_timeout_ms;	/* no sign of life for that long after a ping: cut */
 	int			max_connections;
@@ -33,7 +36,7 @@ typedef enum FoxCloseCause
 {
 	FOX_CLOSE_PEER,				/* orderly close by the peer, or after our own fox_conn_close */
 	FOX_CLOSE_LOST,				/* reset, EOF without a close frame, or dead by ping */
-	FOX_CLOSE_SLOW,				/* out_hard_limit reached */
+	FOX_CLOSE_SLOW,				/* too much queued, or for too long; memory short */
 	FOX_CLOSE_TOO_BIG,
 	FOX_CLOSE_SHUTDOWN
 } FoxCloseCause;
@@ -78,7 +81,11 @@ extern void fox_net_flush(FoxNet *net);
  * the bytes copied, until the flush joins them into few large writes.
  */
 extern void fox_conn_send(FoxConn *conn, FoxBytes *message, bool binary);
-/* The same for a message that the peer can miss: one that it can not take is left out, instead of cutting the connection. */
+/*
+ * The same for a message that the peer can miss: one that is longer than it takes is left
+ * out, instead of cutting the connection, and so is one that a slow reader would wait for
+ * (drop_events).
+ */
 extern void fox_conn_send_event(FoxConn *conn, FoxBytes *message, bool binary);
 /* Closes when everything queued is sent: code is a WebSocket close code (1000, 1002, 1009 …). */
 extern void fox_conn_close(FoxConn *conn, int code, const char *reason);
@@ -90,11 +97,13 @@ typedef struct FoxNetStats
 {
 	uint64_t	connections;	/* open now */
 	uint64_t	accepted;		/* ever */
-	uint64_t	refused;		/* above max_connections, or unknown subprotocol */
+	uint64_t	refused;		/* above max_connections, memory short, a bad handshake, or unknown subprotocol */
 	uint64_t	slow_cut;
+	uint64_t	memory_cut;		/* of slow_cut: because memory was short */
 	uint64_t	dead_cut;
 	uint64_t	too_big;
 	uint64_t	too_big_for_peer;	/* messages not sent, longer than the peer takes */
+	uint64_t	events_dropped;	/* for slow readers */
 	uint64_t	bytes_in;
 	uint64_t	bytes_out;
 	uint64_t	queued;			/* bytes in all out queues */

@@ -24,6 +24,9 @@ static char *anonymous_role = NULL;
 static bool anonymous = true;
 static int	max_message_size = 16384;
 static int	out_queue_limit = 65536;
+static int	out_soft_limit = 16384;
+static int	out_soft_time = 10000;
+static int	slow_reader = 0;
 static int	max_memory = 1024 * 1024;
 static int	max_connections = 20000;
 static int	ping_interval = 10000;
@@ -39,6 +42,12 @@ static int	commit_mode = 1;
 static const struct config_enum_entry ring_full_options[] = {
 	{"gap", 0, false},
 	{"error", 1, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry slow_reader_options[] = {
+	{"disconnect", 0, false},
+	{"drop", 1, false},
 	{NULL, 0, false}
 };
 
@@ -88,7 +97,13 @@ fox_guc_define(void)
 			   &max_message_size, 16384, 1, 1024 * 1024, GUC_UNIT_KB);
 	define_int("fox_wamp.out_queue_limit", "What may wait for a slow reader before it is disconnected.",
 			   &out_queue_limit, 65536, 64, 1024 * 1024, GUC_UNIT_KB);
-	define_int("fox_wamp.max_memory", "What may wait for all readers together before the slowest is disconnected.",
+	define_int("fox_wamp.out_soft_limit", "What may wait for a slow reader for no longer than out_soft_time.",
+			   &out_soft_limit, 16384, 1, 1024 * 1024, GUC_UNIT_KB);
+	define_int("fox_wamp.out_soft_time", "Time that more than out_soft_limit may wait for a slow reader.",
+			   &out_soft_time, 10000, 0, INT_MAX / 2, GUC_UNIT_MS);
+	DefineCustomEnumVariable("fox_wamp.slow_reader", "What happens above out_soft_limit: the reader is disconnected, or misses events.",
+							 NULL, &slow_reader, 0, slow_reader_options, PGC_SUSET, 0, NULL, NULL, NULL);
+	define_int("fox_wamp.max_memory", "Memory the router takes before it disconnects the slowest readers, stops reading and refuses connections.",
 			   &max_memory, 1024 * 1024, 1024, INT_MAX, GUC_UNIT_KB);
 	define_int("fox_wamp.max_connections", "Connections the router accepts.",
 			   &max_connections, 20000, 1, 1000000, 0);
@@ -139,7 +154,10 @@ fox_guc_net_config(FoxNetConfig *config)
 		.unix_socket = unix_socket,
 		.max_message_size = (size_t) max_message_size * 1024,
 		.out_hard_limit = (size_t) out_queue_limit * 1024,
-		.out_total_limit = (size_t) max_memory * 1024,
+		.out_soft_limit = (size_t) out_soft_limit * 1024,
+		.out_soft_time_ms = out_soft_time,
+		.drop_events = slow_reader == 1,
+		.max_memory = (size_t) max_memory * 1024,
 		.ping_interval_ms = ping_interval,
 		.ping_timeout_ms = ping_timeout,
 		.max_connections = max_connections,

@@ -1,102 +1,15 @@
 'use strict';
-// WAMP RawSocket by raw bytes, on the port of the WebSockets and on a unix socket.
+// WAMP RawSocket on the port of the WebSockets, by raw bytes.
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
-const fs = require('node:fs');
-const net = require('node:net');
-const os = require('node:os');
-const path = require('node:path');
-const { start, stop, sql, join, fresh, until, env } = require('./lib');
-
-const ROLES = { publisher: {}, subscriber: {}, caller: {}, callee: {} };
-const MESSAGE = 0;
-const PING = 1;
-const PONG = 2;
-const LONGEST = 1 << 24;
-const sockets = new Set();
+const { start, stop, sql, join, fresh, until } = require('./lib');
+const { ROLES, MESSAGE, PING, PONG, LONGEST, header, frame, wamp, Stream, closeAll } = require('./stream');
 
 before(start);
 after(() => {
-  for (const socket of sockets) socket.destroy();
+  closeAll();
   stop();
 });
-
-function header(type, length) {
-  const h = Buffer.alloc(4);
-  h[0] = type | (length === LONGEST ? 8 : 0);
-  h.writeUIntBE(length === LONGEST ? 0 : length, 1, 3);
-  return h;
-}
-
-const frame = (type, payload) => Buffer.concat([header(type, Buffer.byteLength(payload)), Buffer.from(payload)]);
-const wamp = (message) => frame(MESSAGE, JSON.stringify(message));
-
-/** A stream of which exact numbers of bytes are taken. */
-class Stream {
-  static async connect(where = { host: '127.0.0.1', port: env.port }) {
-    const stream = new Stream();
-    const socket = net.connect(where);
-    stream.socket = socket;
-    sockets.add(socket);
-    stream.chunks = [];
-    stream.length = 0;
-    socket.setNoDelay(true);
-    socket.on('data', (data) => { stream.chunks.push(data); stream.length += data.length; stream.wake?.(); });
-    stream.closed = new Promise((resolve) => { socket.on('close', () => { stream.ended = true; stream.wake?.(); resolve(); }); });
-    await new Promise((resolve, reject) => { socket.on('connect', resolve); socket.on('error', reject); });
-    socket.removeAllListeners('error').on('error', () => {});
-    return stream;
-  }
-
-  /** The handshake with a serializer and a LENGTH; the stream after it, its joined session. */
-  static async join(where, length = 15) {
-    const stream = await Stream.connect(where);
-    stream.socket.write(Buffer.from([0x7f, length << 4 | 1, 0, 0]));
-    stream.reply = await stream.take(4);
-    stream.send([1, 'realm1', { roles: ROLES }]);
-    assert.equal((await stream.message())[0], 2);
-    return stream;
-  }
-
-  send(message) { this.socket.write(wamp(message)); }
-
-  async take(n) {
-    const late = Date.now() + 10000;
-    while (this.length < n) {
-      if (this.ended) throw new Error(`the stream ended after ${this.length} of ${n} bytes`);
-      const left = late - Date.now();
-      if (left <= 0) throw new Error(`${this.length} of ${n} bytes in time`);
-      let timer;
-      await Promise.race([
-        new Promise((resolve) => { this.wake = resolve; }),
-        new Promise((resolve) => { timer = setTimeout(resolve, left); }),
-      ]);
-      clearTimeout(timer);
-    }
-    const all = Buffer.concat(this.chunks);
-    this.chunks = all.length > n ? [all.subarray(n)] : [];
-    this.length = all.length - n;
-    return all.subarray(0, n);
-  }
-
-  async frame() {
-    const h = await this.take(4);
-    const length = h[0] & 8 ? LONGEST : h.readUIntBE(1, 3);
-    return { type: h[0] & 7, payload: await this.take(length) };
-  }
-
-  async message() {
-    const { type, payload } = await this.frame();
-    assert.equal(type, MESSAGE);
-    return JSON.parse(payload);
-  }
-
-  /** Everything up to the end of the stream. */
-  async rest() {
-    await this.closed;
-    return this.take(this.length);
-  }
-}
 
 for (const [what, octets, reply] of [
   ['serializer 0', [0x7f, 0xf0, 0, 0], '7f100000'],
@@ -225,24 +138,6 @@ test('a message of exactly 2^24 octets passes, both ways', async () => {
   assert.equal((await publisher.message())[0], 33);
 });
 
-test('a message longer than announced ends the connection before it has come', async () => {
-  await sql("LOAD 'fox_wamp'", "ALTER SYSTEM SET fox_wamp.max_message_size = '64kB'", 'SELECT pg_reload_conf()');
-  try {
-    let stream;
-    await until(async () => {
-      stream = await Stream.join();
-      return stream.reply.toString('hex') === '7f710000';
-    });
-    stream.send([32, 1, {}, `t.${'x'.repeat(200)}`]);
-    assert.equal((await stream.message())[0], 33);
-    stream.socket.write(header(MESSAGE, 65537));
-    await stream.closed;
-  } finally {
-    await sql("LOAD 'fox_wamp'", 'ALTER SYSTEM RESET fox_wamp.max_message_size', 'SELECT pg_reload_conf()');
-    await until(async () => (await Stream.join()).reply.toString('hex') === '7ff10000');
-  }
-});
-
 const counter = async (name) => Number(await sql(`SELECT value FROM fox_wamp.stat_router WHERE name = '${name}'`));
 
 test('an event longer than its reader takes is left out and counted, the others come', async () => {
@@ -278,35 +173,4 @@ test('the end of the stream frees what the session had', async () => {
   const other = await join();
   await until(() => other.register(procedure, () => 1).then(() => true, () => false));
   other.leaveNow();
-});
-
-test('a unix socket: for the server alone, a stale file replaced, removed at the end', async () => {
-  const { spawnSync } = require('node:child_process');
-  const cluster = path.join(__dirname, '..', 'cluster');
-  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'fox_wamp-unix.'));
-  const file = path.join(dir, 's');
-  fs.chmodSync(dir, 0o777);
-  // A socket whose process is no more.
-  spawnSync(process.execPath, ['-e', `require('net').createServer().listen(${JSON.stringify(file)}, () => process.kill(process.pid, 'SIGKILL'))`]);
-  assert.ok(fs.statSync(file).isSocket());
-  try {
-    fs.chmodSync(file, 0o777); // this test may run as root, the server does not
-    const child = spawnSync(cluster, ['start', path.join(dir, 'c')],
-      { encoding: 'utf8', env: { ...process.env, FOX_PORT: '', FOX_CONF: `fox_wamp.unix_socket = '${file}'` } });
-    assert.equal(child.status, 0, child.stderr);
-    assert.equal(fs.statSync(file).mode & 0o777, 0o700);
-    const stream = await Stream.join({ path: file });
-    const topic = fresh();
-    stream.send([32, 1, {}, topic]);
-    assert.equal((await stream.message())[0], 33);
-    const psql = /^PSQL=(.*)$/m.exec(child.stdout)[1];
-    const peer = spawnSync(psql, ['-Atc', 'SELECT peer FROM fox_wamp.session'], { encoding: 'utf8' }).stdout.trim();
-    assert.equal(peer, `unix:${process.pid}`);
-    spawnSync(psql, ['-c', 'SELECT fox_wamp.stop()']);
-    await stream.closed;
-    await until(() => !fs.existsSync(file));
-  } finally {
-    spawnSync(cluster, ['remove', path.join(dir, 'c')]);
-    fs.rmSync(dir, { recursive: true, force: true });
-  }
 });

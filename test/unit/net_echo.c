@@ -14,7 +14,9 @@
  *   P ms         pause reading from this connection for so long
  *   X            shut the server down
  *   S            send the statistics
+ *   E n          send n events of 1,000 bytes, which may be dropped, to every connection
  * Anything else comes back as it is.  Connections whose origin is "refuse" are refused.
+ * In the environment: DROP drops events of slow readers, MAX_MB caps the memory.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -82,6 +84,20 @@ send_filler(FoxConn *conn, size_t n)
 }
 
 static void
+send_events(long n)
+{
+	static char event[1000];
+	FoxBytes   *m;
+
+	memset(event, 'e', sizeof(event));
+	m = fox_bytes_new(event, sizeof(event));
+	while (n-- > 0)
+		fox_list_each(node, &peers)
+			fox_conn_send_event(fox_container(Peer, node, node)->conn, m, false);
+	fox_bytes_unref(m);
+}
+
+static void
 send_stats(FoxConn *conn)
 {
 	FoxNetStats s;
@@ -92,8 +108,8 @@ send_stats(FoxConn *conn)
 	fox_net_stats(net, &s);
 	getrusage(RUSAGE_SELF, &r);
 	n = snprintf(text, sizeof(text), "{\"connections\":%lu,\"accepted\":%lu,\"refused\":%lu,\"slow\":%lu,\"dead\":%lu,"
-				 "\"big\":%lu,\"in\":%lu,\"out\":%lu,\"queued\":%lu,\"cpu_us\":%ld,\"closes\":[%d,%d,%d,%d,%d]}",
-				 s.connections, s.accepted, s.refused, s.slow_cut, s.dead_cut, s.too_big, s.bytes_in, s.bytes_out,
+				 "\"big\":%lu,\"memory\":%lu,\"dropped\":%lu,\"in\":%lu,\"out\":%lu,\"queued\":%lu,\"cpu_us\":%ld,\"closes\":[%d,%d,%d,%d,%d]}",
+				 s.connections, s.accepted, s.refused, s.slow_cut, s.dead_cut, s.too_big, s.memory_cut, s.events_dropped, s.bytes_in, s.bytes_out,
 				 s.queued,
 				 (r.ru_utime.tv_sec + r.ru_stime.tv_sec) * 1000000L + r.ru_utime.tv_usec + r.ru_stime.tv_usec,
 				 closes[0], closes[1], closes[2], closes[3], closes[4]);
@@ -141,6 +157,9 @@ on_message(void *gate, char *data, size_t len, bool binary)
 			memset(filler, 'm', sizeof(filler));
 			for (long i = 0, n = atol(rest); i < n; i++)
 				send_all(filler, sizeof(filler));
+			break;
+		case 'E':
+			send_events(atol(rest));
 			break;
 		case 'G':
 			send_filler(p->conn, (size_t) atol(rest));
@@ -228,7 +247,10 @@ main(int argc, char **argv)
 		.port = argc > 1 ? atoi(argv[1]) : 8099,
 		.max_message_size = MESSAGE_SIZE,
 		.out_hard_limit = OUT_LIMIT,
-		.out_total_limit = 64 * OUT_LIMIT,
+		.out_soft_limit = OUT_LIMIT / 2,
+		.out_soft_time_ms = 2000,
+		.drop_events = getenv("DROP") != NULL,
+		.max_memory = getenv("MAX_MB") ? (size_t) atol(getenv("MAX_MB")) << 20 : SIZE_MAX,
 		.ping_interval_ms = argc > 3 ? atoi(argv[3]) : 0,
 		.ping_timeout_ms = argc > 4 ? atoi(argv[4]) : 1000,
 		.max_connections = argc > 5 ? atoi(argv[5]) : 5000,
