@@ -46,6 +46,7 @@ struct FoxRouter
 	FoxNode		asks;			/* FoxAsker of ask.c */
 	FoxIdMap	backends;		/* pid → FoxSession of SQL sessions */
 	FoxTimers	timers;
+	size_t		call_bytes;		/* that calls keep copies of */
 	uint64_t	next_token;
 	uint64_t	next_ticket;
 	uint64_t	next_id;		/* subscriptions and registrations */

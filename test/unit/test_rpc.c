@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "core/core.h"
+#include "core/call.h"
 
 #define STREAMS "\"call_canceling\":true,\"progressive_call_invocations\":true,\"progressive_call_results\":true"
 #define EVERYTHING STREAMS ",\"payload_passthru_mode\":true,\"call_timeout\":true,\"registration_revocation\":true"
@@ -368,6 +368,43 @@ test_reroute_waits(void **state)
 	peer_expect(caller, "[8,48,1,{},\"wamp.error.canceled\",[\"the callee has gone\"]]");
 	peer_expect(caller, "[8,48,4,{},\"wamp.error.no_available_callee\",[\"every callee of the procedure is unavailable\"]]");
 	peer_expect_nothing(a);
+}
+
+static void
+test_kept_bytes(void **state)
+{
+	Peer	   *caller = join("");
+	Peer	   *a = join("");
+	Peer	   *b = join("");
+
+	(void) state;
+	offer(a, 1, "{\"invoke\":\"first\",\"disclose_caller\":true}", "p");
+	offer(b, 1, "{\"invoke\":\"first\"}", "p");
+	offer(b, 2, "{\"concurrency\":1}", "q");
+	/* What one callee hears of the caller the next does not. */
+	peer_send(caller, "[48,1,{},\"p\",[1]]");
+	peer_expect(a, "[68,1,%,{\"caller\":%,\"caller_authid\":\"anonymous\",\"caller_authrole\":\"anonymous\"},[1]]");
+	assert_true(world_router()->call_bytes > 0);
+	peer_send(a, "[8,68,1,{},\"wamp.error.unavailable\"]");
+	peer_expect(b, "[68,1,%,{},[1]]");
+	peer_send(b, "[70,1,{}]");
+	peer_expect(caller, "[50,1,{}]");
+	assert_int_equal(world_router()->call_bytes, 0);
+	/* Where much is kept, running calls keep nothing more; where too much is, none may wait. */
+	world_router()->call_bytes = FOX_CALLS_KEPT_MAX / 2;
+	peer_send(caller, "[48,2,{},\"p\",[2]]");
+	peer_expect(a, "[68,2,%,{\"caller\":%,\"caller_authid\":\"anonymous\",\"caller_authrole\":\"anonymous\"},[2]]");
+	peer_send(a, "[8,68,2,{},\"wamp.error.unavailable\"]");
+	peer_expect(caller, "[8,48,2,{},\"wamp.error.no_available_callee\",[\"the callee is unavailable\"]]");
+	world_router()->call_bytes = FOX_CALLS_KEPT_MAX;
+	peer_send(caller, "[48,3,{},\"q\"]");
+	peer_expect(b, "[68,2,%,{}]");
+	peer_send(caller, "[48,4,{},\"q\"]");
+	peer_expect(caller, "[8,48,4,{},\"wamp.error.unavailable\",[\"too many calls of that procedure are waiting\"]]");
+	peer_send(b, "[70,2,{}]");
+	peer_expect(caller, "[50,3,{}]");
+	assert_int_equal(world_router()->call_bytes, FOX_CALLS_KEPT_MAX);
+	world_router()->call_bytes = 0;
 }
 
 static void
@@ -733,6 +770,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_forward_timeout, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_reroute, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_reroute_waits, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_kept_bytes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_load, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_partition, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_partition_waits, set_up, tear_down),
