@@ -240,7 +240,7 @@ fox_session_yield(FoxSession *s, uint64_t invocation, FoxSlice options, FoxSlice
 	}
 	if (progress)
 	{
-		if (call->caller != NULL && call->receive_progress && s->progressive_results)
+		if (call->caller != NULL && call->receive_progress)
 		{
 			call->progressed = true;
 			fox_call_forget(call);

@@ -45,6 +45,7 @@ struct FoxCall
 	uint64_t	invocation;
 	bool		receive_progress;
 	bool		disclose_me;
+	bool		disclosed;		/* to the callee that has it: it or the caller has asked for that */
 	bool		partition;		/* goes to the callee that `shard` stands for */
 	bool		needs_stream;	/* goes to a callee that takes several INVOCATIONs for one call */
 	bool		open;			/* the caller has more to send */
@@ -59,13 +60,15 @@ struct FoxCall
 	FoxPpt		ppt;
 	char	   *head;
 	FoxNode		chunks;			/* kept ones */
-	size_t		later_bytes;	/* of all of them but the first */
+	size_t		kept_bytes;		/* of all of them */
+	size_t		later_bytes;	/* of all but the first */
 	uint64_t   *tried;			/* callees, by serial, that have answered "unavailable" */
 	uint32_t	tried_count;
 };
 
-/* Kept chunks after the first, bytes in all; the first is bounded as a message. */
-#define FOX_CALL_LATER_MAX (1024 * 1024)
+/* Bytes of kept chunks: of one call after the first, which is bounded as a message; and of all calls. */
+#define FOX_CALL_LATER_MAX ((size_t) 1024 * 1024)
+#define FOX_CALLS_KEPT_MAX ((size_t) 256 * 1024 * 1024)
 
 /* --- call.c --- */
 
@@ -87,7 +90,7 @@ extern FoxCallee *fox_call_detach(FoxCall *call);
 extern void fox_call_move(FoxCall *call);
 /* Sends one INVOCATION of a running call. */
 extern void fox_call_send(FoxCall *call, const FoxChunk *chunk);
-/* A copy at the tail of call->chunks.  False: there is too much of it, or no memory. */
+/* A copy at the tail of call->chunks.  False: there is too much of it or of others' chunks, or no memory. */
 extern bool fox_call_keep(FoxCall *call, const FoxChunk *chunk);
 extern void fox_call_forget(FoxCall *call);	/* frees the kept chunks; the call can not move any more */
 

@@ -48,6 +48,7 @@ struct FoxRouter
 	struct FoxSeen *seen;		/* of after.c */
 	FoxIdMap	backends;		/* pid → FoxSession of SQL sessions */
 	FoxTimers	timers;
+	size_t		call_bytes;		/* that calls keep copies of */
 	uint64_t	next_token;
 	uint64_t	next_ticket;
 	uint64_t	next_id;		/* subscriptions and registrations */

@@ -39,6 +39,8 @@ fox_call_keep(FoxCall *call, const FoxChunk *chunk)
 
 	if (!fox_list_empty(&call->chunks) && call->later_bytes + size > FOX_CALL_LATER_MAX)
 		return false;
+	if (call->router->call_bytes + size > FOX_CALLS_KEPT_MAX)
+		return false;
 	if ((copy = malloc(size)) == NULL)
 		return false;
 	at = copy->block;
@@ -47,6 +49,8 @@ fox_call_keep(FoxCall *call, const FoxChunk *chunk)
 	copy->kwargs = fox_slice_keep(&at, chunk->kwargs);
 	if (!fox_list_empty(&call->chunks))
 		call->later_bytes += size;
+	call->kept_bytes += size;
+	call->router->call_bytes += size;
 	fox_list_push(&call->chunks, &copy->node);
 	return true;
 }
@@ -59,7 +63,8 @@ fox_call_forget(FoxCall *call)
 		fox_list_del(n);
 		free(fox_container(FoxChunk, node, n));
 	}
-	call->later_bytes = 0;
+	call->router->call_bytes -= call->kept_bytes;
+	call->kept_bytes = call->later_bytes = 0;
 	call->can_move = false;
 }
 
@@ -77,7 +82,7 @@ fox_call_send(FoxCall *call, const FoxChunk *chunk)
 		.payload = {call->encoding, chunk->args, chunk->kwargs}, .ppt = &call->ppt
 	};
 
-	if (call->disclose_me)
+	if (call->disclosed)
 		inv.caller = (FoxDisclosed){caller->id, caller->authid, caller->authrole};
 	if (call->timer.place == 0)
 		inv.timeout_ms = call->timeout_us / 1000;
@@ -107,8 +112,7 @@ occupy(FoxCall *call, FoxCallee *c)
 	call->registration_id = reg->id;
 	call->pattern = reg->kind != FOX_EXACT;
 	call->invocation = invocation;
-	if (c->disclose_caller)
-		call->disclose_me = true;
+	call->disclosed = call->disclose_me || c->disclose_caller;
 	c->running++;
 	fox_list_push(&c->calls, &call->node);
 	return true;
@@ -125,11 +129,15 @@ occupy_and_send_kept(FoxCall *call, FoxCallee *c)
 	return true;
 }
 
-/* May the call move on from here to another callee? */
+/*
+ * May the call move on from here to another callee?  Where much is kept already, running
+ * calls leave the room to those that wait.
+ */
 static bool
 is_movable(const FoxCall *call, const FoxRegistration *reg)
 {
-	return reg->invoke != FOX_INVOKE_SINGLE && reg->count > 1 && !call->partition;
+	return reg->invoke != FOX_INVOKE_SINGLE && reg->count > 1 && !call->partition &&
+		call->router->call_bytes < FOX_CALLS_KEPT_MAX / 2;
 }
 
 /* --- waiting --- */
@@ -222,11 +230,11 @@ fox_call_begin(FoxCall *call, FoxRegistration *reg, const FoxChunk *first, const
 	*text = "too many calls of that procedure are waiting";
 	if (c == NULL && reg->queued >= reg->realm->router->config.call_queue_limit)
 		return FOX_ERR_UNAVAILABLE;
-	*text = "out of memory";
-	call->can_move = c != NULL && is_movable(call, reg);
-	if ((c == NULL || call->can_move || call->open) && !keep_head(call))
+	if (c == NULL && !fox_call_keep(call, first))
 		return FOX_ERR_UNAVAILABLE;
-	if ((c == NULL || call->can_move) && !fox_call_keep(call, first))
+	*text = "out of memory";
+	call->can_move = c != NULL && is_movable(call, reg) && fox_call_keep(call, first);
+	if ((c == NULL || call->can_move || call->open) && !keep_head(call))
 		return FOX_ERR_UNAVAILABLE;
 	if (c == NULL ? !enqueue(call, reg) : !occupy(call, c))
 		return FOX_ERR_UNAVAILABLE;

@@ -23,8 +23,8 @@ keep_info(FoxSession *s, const FoxSessionInfo *info)
 	s->protocol = fox_slice_keep(&at, info->protocol);
 	s->encoding = info->encoding;
 	s->call_canceling = info->call_canceling;
-	/* Who streams must be able to stop: without canceling these two count as not announced. */
-	s->progressive_results = info->progressive_results && info->call_canceling;
+	s->progressive_results = info->progressive_results;
+	/* Without canceling it counts as not announced. */
 	s->progressive_invocations = info->progressive_invocations && info->call_canceling;
 	s->streams_calls = info->streams_calls;
 	s->call_timeout = info->call_timeout;
