@@ -11,6 +11,8 @@
 
 #include "base/pure.h"
 
+#define NOBODY_ABLE "no callee of the procedure has announced what the call needs"
+
 /* --- what is kept --- */
 
 /* The call's own copies of what it has borrowed. */
@@ -185,7 +187,7 @@ fail_without_callee(FoxCall *call)
 	if (call->tried_count > 0)
 		fox_call_fail(call, FOX_ERR_NO_AVAILABLE_CALLEE, "every callee of the procedure is unavailable");
 	else
-		fox_call_fail(call, FOX_ERR_FEATURE_NOT_SUPPORTED, "no callee of the procedure has announced what the call needs");
+		fox_call_fail(call, FOX_ERR_FEATURE_NOT_SUPPORTED, NOBODY_ABLE);
 }
 
 void
@@ -222,7 +224,7 @@ fox_call_begin(FoxCall *call, FoxRegistration *reg, const FoxChunk *first, const
 
 	if (fox_call_is_choosy(call) && !fox_dealer_any(reg, call))
 	{
-		*text = "no callee of the procedure has announced what the call needs";
+		*text = NOBODY_ABLE;
 		return FOX_ERR_FEATURE_NOT_SUPPORTED;
 	}
 	if (reg->queued_plain == 0)
