@@ -131,8 +131,7 @@ fox_conn_put(FoxConn *conn, FoxBytes *message, FoxFrame frame)
 		fox_conn_flush(conn);
 	if (conn->queued > conn->net->config.out_hard_limit)
 		fox_conn_shut(conn, FOX_CLOSE_SLOW);
-	conn->net->limits.unjudged += message->len;
-	fox_limits_judge(conn->net);
+	fox_limits_queued(conn->net, message->len);
 }
 
 void
@@ -163,7 +162,7 @@ fox_conn_queued(const FoxConn *conn)
 static bool
 write_raw(FoxConn *conn, unsigned char *p, size_t n)
 {
-	if (lws_write(conn->wsi, p, n, (enum lws_write_protocol) conn->framing->write) < 0)
+	if (lws_write(conn->wsi, p, n, conn->framing->write) < 0)
 	{
 		fox_conn_shut(conn, FOX_CLOSE_LOST);
 		return false;

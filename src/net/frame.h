@@ -4,6 +4,8 @@
 #ifndef FOX_NET_FRAME_H
 #define FOX_NET_FRAME_H
 
+#include <libwebsockets.h>
+
 #include "codec/batch.h"
 #include "net/net.h"
 
@@ -22,7 +24,7 @@ typedef enum FoxFrame
 
 typedef struct FoxFraming
 {
-	int			write;			/* an enum lws_write_protocol: how libwebsockets passes our bytes on untouched */
+	enum lws_write_protocol write;	/* how libwebsockets passes our bytes on untouched */
 	FoxBatch	batch;			/* many messages may share one of the transport's */
 	bool		says_goodbye;	/* ends with a Close frame that the peer answers; otherwise with the stream */
 	/* Writes what stands before bytes sent to sent + part of a message of whole bytes; returns its length. */

@@ -144,6 +144,8 @@ extern void fox_limits_init(FoxNet *net);
 extern void fox_limits_end(FoxNet *net);
 /* Looks at the memory, if it is time to; may cut connections. */
 extern void fox_limits_judge(FoxNet *net);
+/* So much more is queued: after enough of that the memory is looked at within a turn. */
+extern void fox_limits_queued(FoxNet *net, size_t bytes);
 /* How long the loop may sleep at most, given what else it waits for. */
 extern int	fox_limits_timeout_ms(const FoxNet *net, int timeout_ms);
 

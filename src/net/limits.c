@@ -140,6 +140,14 @@ fox_limits_judge(FoxNet *net)
 		press(net, false, now);
 }
 
+void
+fox_limits_queued(FoxNet *net, size_t bytes)
+{
+	net->limits.unjudged += bytes;
+	if (net->limits.unjudged >= JUDGE_BYTES)
+		fox_limits_judge(net);
+}
+
 int
 fox_limits_timeout_ms(const FoxNet *net, int timeout_ms)
 {
