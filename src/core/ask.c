@@ -332,7 +332,7 @@ static const FoxSessionOps wait_ops = {
 
 static const FoxSessionInfo sql_info = {
 	.authid = FOX_LIT("sql"), .authrole = FOX_LIT("sql"), .authmethod = FOX_LIT("sql"),
-	.peer = FOX_LIT("backend"), .protocol = FOX_LIT("sql")
+	.peer = FOX_LIT("backend"), .protocol = FOX_LIT("sql"), .trustlevel = -1
 };
 
 FoxSession *

@@ -119,7 +119,7 @@ bridge_new(FoxRouter *r, FoxSlice realm, FoxSlice pattern, FoxSlice channel)
 {
 	FoxBridge  *b = malloc(sizeof(*b) + pattern.len + channel.len + 1);
 	FoxSessionInfo info = {.authid = FOX_LIT("bridge"), .authrole = FOX_LIT("bridge"),
-	.authmethod = FOX_LIT("internal"), .peer = FOX_LIT("notify"), .protocol = FOX_LIT("notify")};
+	.authmethod = FOX_LIT("internal"), .peer = FOX_LIT("notify"), .protocol = FOX_LIT("notify"), .trustlevel = -1};
 	const char *reason = FOX_ERR_UNAVAILABLE;
 
 	if (b != NULL)

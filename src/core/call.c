@@ -191,6 +191,11 @@ fox_session_call(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice pro
 		fox_session_fail(s, FOX_REQ_CALL, request, FOX_ERR_INVALID_URI, "the procedure is not a valid URI");
 		return;
 	}
+	if (fox_uri_reserved(procedure))
+	{
+		fox_meta_call(s, request, procedure, args, kwargs);
+		return;
+	}
 	if ((reg = fox_dealer_find(s->realm, procedure)) == NULL)
 	{
 		fox_session_fail(s, FOX_REQ_CALL, request, FOX_ERR_NO_SUCH_PROCEDURE, "no callee has registered that procedure");

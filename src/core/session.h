@@ -46,6 +46,8 @@ typedef struct FoxEvent
 	FoxSlice	kwargs;
 	FoxDisclosed publisher;
 	bool		retained;		/* an initial value, not a change */
+	bool		has_trustlevel;
+	int			trustlevel;		/* of the publisher */
 	bool		bridged;
 	FoxBytes   *encoded;
 	const FoxSubscription *encoded_for;
@@ -110,6 +112,9 @@ typedef struct FoxSessionInfo
 	FoxSlice	protocol;		/* "wamp.2.json", "sql", … */
 	bool		call_canceling;	/* features of the callee role */
 	bool		progressive_results;
+	bool		subscription_revocation;	/* of the subscriber role */
+	FoxSlice	authprovider;	/* absent: static */
+	int			trustlevel;		/* -1: none */
 } FoxSessionInfo;
 
 typedef enum FoxEnd

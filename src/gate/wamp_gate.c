@@ -20,17 +20,25 @@ static const char welcome[] = "{\"agent\":\"fox_wamp\","
 "\"authid\":\"anonymous\",\"authrole\":\"anonymous\",\"authmethod\":\"anonymous\","
 "\"roles\":{\"broker\":{\"features\":{"
 "\"pattern_based_subscription\":true,"
+"\"publication_trustlevels\":true,"
 "\"publisher_exclusion\":true,"
 "\"publisher_identification\":true,"
-"\"subscriber_blackwhite_listing\":true"
-"}},\"dealer\":{\"features\":{"
+"\"session_meta_api\":true,"
+"\"shareded_subscriptions\":true,"	/* as the specification spells it */
+"\"subscriber_blackwhite_listing\":true,"
+"\"subscription_meta_api\":true,"
+"\"subscription_revocation\":true"
+"},\"reflection\":true},\"dealer\":{\"features\":{"
 "\"call_canceling\":true,"
 "\"call_timeout\":true,"
 "\"caller_identification\":true,"
 "\"pattern_based_registration\":true,"
 "\"progressive_call_results\":true,"
-"\"shared_registration\":true"
-"}}}}";
+"\"registration_meta_api\":true,"
+"\"session_meta_api\":true,"
+"\"shared_registration\":true,"
+"\"testament_meta_api\":true"
+"},\"reflection\":true}}}";
 
 static FoxMsg msg;				/* of the message in hand; the loop is single-threaded */
 
@@ -161,7 +169,7 @@ hello(FoxWampPeer *p)
 	const char *reason;
 	FoxSessionInfo info = {
 		.authid = FOX_LIT("anonymous"), .authrole = FOX_LIT("anonymous"), .authmethod = FOX_LIT("anonymous"),
-		.peer = fox_cstr(p->address), .protocol = fox_cstr(p->protocol)
+		.peer = fox_cstr(p->address), .protocol = fox_cstr(p->protocol), .trustlevel = -1
 	};
 
 	if (!roles_valid(roles))
@@ -181,6 +189,7 @@ hello(FoxWampPeer *p)
 	}
 	info.call_canceling = feature(roles, "callee", "call_canceling") || feature(roles, "callee", "call_cancelling");
 	info.progressive_results = feature(roles, "callee", "progressive_call_results");
+	info.subscription_revocation = feature(roles, "subscriber", "subscription_revocation");
 	p->last_request = 0;
 	p->session = fox_session_join(p->router, msg.uri, &info, &fox_wamp_ops, p, &reason);
 	if (p->session == NULL)

@@ -110,6 +110,11 @@ encode_event(const FoxSubscription *sub, const FoxEvent *e)
 	if (e->retained)
 		fox_buf_str(&out, out.data[out.len - 1] == '{' ? "\"retained\":true" : ",\"retained\":true");
 	put_disclosed(&out, "publisher", &e->publisher);
+	if (e->has_trustlevel)
+	{
+		fox_buf_str(&out, out.data[out.len - 1] == '{' ? "\"trustlevel\":" : ",\"trustlevel\":");
+		fox_buf_i64(&out, e->trustlevel);
+	}
 	fox_buf_char(&out, '}');
 	put_payload(&out, e->args, e->kwargs);
 	return out.failed ? NULL : fox_bytes_new(out.data, out.len);
