@@ -32,20 +32,27 @@ fox_filter_passes(FoxSlice filter, FoxSlice args, FoxSlice kwargs)
 
 /* --- finding and making --- */
 
+static bool
+same(FoxSlice a, FoxSlice b)
+{
+	return fox_absent(a) == fox_absent(b) && fox_slice_eq(a, b);
+}
+
 static FoxSubscription *
-subscription_find(FoxRealm *realm, FoxSlice topic, FoxMatchKind kind, FoxSlice filter)
+subscription_find(FoxRealm *realm, FoxSlice topic, FoxMatchKind kind, FoxSlice filter, FoxSlice nkey)
 {
 	FoxSubscription *sub = fox_index_get(&realm->subscriptions, topic, kind);
 
-	while (sub != NULL && (sub->transient || fox_absent(sub->filter) != fox_absent(filter) || !fox_slice_eq(sub->filter, filter)))
+	while (sub != NULL && (sub->transient || !same(sub->filter, filter) || !same(sub->nkey, nkey)))
 		sub = sub->next_filter;
 	return sub;
 }
 
 static FoxSubscription *
-subscription_new(FoxRealm *realm, FoxSlice topic, FoxMatchKind kind, FoxSlice filter)
+subscription_new(FoxRealm *realm, FoxSlice topic, FoxMatchKind kind, FoxSlice filter, FoxSlice nkey)
 {
-	FoxSubscription *sub = calloc(1, sizeof(*sub) + topic.len + filter.len + 1);
+	FoxSubscription *sub = calloc(1, sizeof(*sub) + topic.len + filter.len + nkey.len + 1);
+	char	   *at;
 
 	if (sub == NULL)
 		return NULL;
@@ -53,13 +60,10 @@ subscription_new(FoxRealm *realm, FoxSlice topic, FoxMatchKind kind, FoxSlice fi
 	sub->id = ++realm->router->next_id;
 	sub->kind = kind;
 	sub->created_us = fox_router_now(realm->router);
-	memcpy(sub->block, topic.ptr, topic.len);
-	sub->topic = fox_slice(sub->block, topic.len);
-	if (!fox_absent(filter))
-	{
-		memcpy(sub->block + topic.len, filter.ptr, filter.len);
-		sub->filter = fox_slice(sub->block + topic.len, filter.len);
-	}
+	at = sub->block;
+	sub->topic = fox_slice_keep(&at, topic);
+	sub->filter = fox_slice_keep(&at, filter);
+	sub->nkey = fox_slice_keep(&at, nkey);
 	sub->next_filter = fox_index_get(&realm->subscriptions, topic, kind);
 	if (!fox_idmap_put(&realm->subscriptions_by_id, sub->id, sub))
 	{
@@ -143,6 +147,7 @@ void
 fox_member_free(FoxMember *m)
 {
 	FoxSubscription *sub = m->subscription;
+	FoxSession *s = m->session;
 	FoxMember  *last = sub->members[--sub->count];
 
 	sub->members[m->place] = last;
@@ -151,8 +156,11 @@ fox_member_free(FoxMember *m)
 	if (m->snapshot != NULL)
 		fox_snapshot_free(m->snapshot);
 	free(m);
-	if (sub->count == 0)
-		subscription_free(sub);
+	fox_meta_subscription(sub, s, FOX_META_LEFT);
+	if (sub->count > 0)
+		return;
+	fox_meta_subscription(sub, s, FOX_META_DELETED);
+	subscription_free(sub);
 }
 
 /* --- requests --- */
@@ -162,17 +170,19 @@ typedef struct SubscribeOptions
 	FoxSlice	match;
 	FoxSlice	filter;
 	uint64_t	after;			/* 0: none */
+	FoxSlice	nkey;
+	FoxBuf		nkey_memory;	/* owned */
 	bool		retained;
 	bool		snapshot;
 } SubscribeOptions;
 
 static const char *
-subscribe_options(FoxSlice options, SubscribeOptions *o, FoxBuf *scratch)
+subscribe_options(FoxSlice options, SubscribeOptions *o, FoxBuf *scratch, FoxBuf *nkey)
 {
 	static const char *const flags[] = {"retained", "retainedState", "get_retained", "snapshot"};
 	FoxSlice	value = fox_json_get(options, "match");
 
-	*o = (SubscribeOptions){.match = FOX_ABSENT};
+	*o = (SubscribeOptions){.match = FOX_ABSENT, .nkey = FOX_ABSENT};
 	if (!fox_absent(value))
 	{
 		o->match = fox_json_text(value, scratch);
@@ -191,6 +201,9 @@ subscribe_options(FoxSlice options, SubscribeOptions *o, FoxBuf *scratch)
 		else
 			o->retained = true;
 	}
+	value = fox_json_get(options, "nkey");
+	if (!fox_absent(value) && fox_absent(o->nkey = fox_json_text(value, nkey)))
+		return "option nkey must be a string";
 	value = fox_json_get(options, "after");
 	if (!fox_absent(value) && fox_json_kind(value) != FOX_JSON_NULL)
 	{
@@ -213,7 +226,7 @@ subscribe_checks(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice top
 				 SubscribeOptions *o, FoxMatchKind *kind)
 {
 	FoxBuf		scratch = {0};
-	const char *error = subscribe_options(options, o, &scratch);
+	const char *error = subscribe_options(options, o, &scratch, &o->nkey_memory);
 
 	if (error == NULL && !fox_uri_match_kind(topic, o->match, kind))
 		error = "option match must be exact, prefix or wildcard";
@@ -225,24 +238,32 @@ subscribe_checks(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice top
 		error = "the topic is not a valid URI";
 		fox_session_fail(s, FOX_REQ_SUBSCRIBE, request, FOX_ERR_INVALID_URI, error);
 	}
+	if (error != NULL)
+		fox_buf_free(&o->nkey_memory);
 	return error == NULL;
 }
 
+/* Frees what o owns. */
 static void
-subscribe(FoxSession *s, uint64_t request, FoxSlice topic, FoxMatchKind kind, const SubscribeOptions *o)
+subscribe(FoxSession *s, uint64_t request, FoxSlice topic, FoxMatchKind kind, SubscribeOptions *o)
 {
-	FoxSubscription *sub = o->snapshot ? NULL : subscription_find(s->realm, topic, kind, o->filter);
+	FoxSubscription *sub = o->snapshot ? NULL : subscription_find(s->realm, topic, kind, o->filter, o->nkey);
 	FoxMember  *m = NULL;
+	bool		is_new;
 
 	if (sub != NULL)
 		m = member_find(s, sub->id);
-	else if ((sub = subscription_new(s->realm, topic, kind, o->filter)) == NULL)
+	else
+		sub = subscription_new(s->realm, topic, kind, o->filter, o->nkey);
+	fox_buf_free(&o->nkey_memory);
+	if (sub == NULL)
 	{
 		fox_session_fail(s, FOX_REQ_SUBSCRIBE, request, FOX_ERR_UNAVAILABLE, "out of memory");
 		return;
 	}
 	sub->transient = o->snapshot;
-	if (m == NULL && (m = member_new(s, sub)) == NULL)
+	is_new = m == NULL;
+	if (is_new && (m = member_new(s, sub)) == NULL)
 	{
 		if (sub->count == 0)
 			subscription_free(sub);
@@ -250,6 +271,10 @@ subscribe(FoxSession *s, uint64_t request, FoxSlice topic, FoxMatchKind kind, co
 		return;
 	}
 	s->ops->done(s, FOX_REQ_SUBSCRIBE, request, sub->id);
+	if (is_new && sub->count == 1)
+		fox_meta_subscription(sub, s, FOX_META_CREATED);
+	if (is_new)
+		fox_meta_subscription(sub, s, FOX_META_JOINED);
 	if ((o->retained || o->snapshot) && m->snapshot == NULL && !fox_snapshot_begin(m, o->snapshot))
 	{
 		s->ops->unsubscribed(s, sub->id, FOX_ERR_UNAVAILABLE);
@@ -273,8 +298,11 @@ fox_session_subscribe(FoxSession *s, uint64_t request, FoxSlice options, FoxSlic
 	SubscribeOptions o;
 	FoxMatchKind kind;
 
-	if (subscribe_checks(s, request, options, topic, &o, &kind) &&
-		(o.after == 0 || !fox_after_wait(s, o.after, request, options, topic)))
+	if (!subscribe_checks(s, request, options, topic, &o, &kind))
+		return;
+	if (o.after != 0 && fox_after_wait(s, o.after, request, options, topic))
+		fox_buf_free(&o.nkey_memory);
+	else
 		subscribe(s, request, topic, kind, &o);
 }
 
@@ -290,6 +318,45 @@ fox_session_unsubscribe(FoxSession *s, uint64_t request, uint64_t subscription)
 	}
 	fox_member_free(m);
 	s->ops->done(s, FOX_REQ_UNSUBSCRIBE, request, 0);
+}
+
+const char *
+fox_subscription_find(FoxRealm *realm, FoxSlice topic, FoxSlice options, FoxSubscription **found)
+{
+	SubscribeOptions o;
+	FoxBuf		scratch = {0};
+	FoxBuf		nkey = {0};
+	FoxMatchKind kind;
+	const char *error = subscribe_options(options, &o, &scratch, &nkey);
+
+	if (error == NULL && !fox_uri_match_kind(topic, o.match, &kind))
+		error = "option match must be exact, prefix or wildcard";
+	*found = error == NULL ? subscription_find(realm, topic, kind, o.filter, o.nkey) : NULL;
+	fox_buf_free(&scratch);
+	fox_buf_free(&nkey);
+	return error;
+}
+
+uint32_t
+fox_subscription_revoke(FoxRealm *realm, uint64_t subscription, FoxSession *s, const char *reason)
+{
+	FoxSubscription *sub = fox_idmap_get(&realm->subscriptions_by_id, subscription);
+	uint32_t	revoked = 0;
+
+	/* From the end: the last member that goes, at place 0, takes the subscription with it. */
+	for (uint32_t i = sub != NULL ? sub->count : 0; i-- > 0;)
+	{
+		FoxMember  *m = sub->members[i];
+		FoxSession *who = m->session;
+
+		if (s != NULL && who != s)
+			continue;
+		fox_member_free(m);
+		if (who->subscription_revocation)
+			who->ops->unsubscribed(who, subscription, reason);
+		revoked++;
+	}
+	return revoked;
 }
 
 /* --- delivery --- */
@@ -313,8 +380,8 @@ fox_event_done(FoxEvent *e)
 	fox_buf_free(&e->json_memory);
 }
 
-static bool
-filter_lets(const FoxSubscription *sub, FoxEvent *e)
+bool
+fox_subscription_lets(const FoxSubscription *sub, FoxEvent *e)
 {
 	const FoxPayload *json;
 
@@ -327,6 +394,9 @@ filter_lets(const FoxSubscription *sub, FoxEvent *e)
 typedef struct Delivery
 {
 	FoxEvent   *event;
+	bool		reserved;		/* of the router's own: not for who subscribed to everything */
+	bool		sharded;		/* it has a resource key */
+	uint64_t	rkey_hash;
 	const FoxSession *publisher;	/* NULL: nobody is to be left out as publisher */
 	const FoxPublish *audience; /* NULL: no lists */
 	uint64_t	delivered;
@@ -345,10 +415,18 @@ static void
 deliver_to(void *ctx, void *value)
 {
 	Delivery   *d = ctx;
+	FoxSubscription *first = value;
+	FoxSlice	node = FOX_ABSENT;
 
-	for (FoxSubscription *sub = value; sub != NULL; sub = sub->next_filter)
+	if (d->reserved && !fox_uri_reserved(first->topic))
+		return;
+	if (d->sharded)
+		node = fox_shard_node(first, d->rkey_hash, d->event);
+	for (FoxSubscription *sub = first; sub != NULL; sub = sub->next_filter)
 	{
-		if (!filter_lets(sub, d->event))
+		if (d->sharded && !fox_absent(sub->nkey) && !fox_slice_eq(sub->nkey, node))
+			continue;
+		if (!fox_subscription_lets(sub, d->event))
 			continue;
 		for (uint32_t i = 0; i < sub->count; i++)
 		{
@@ -373,6 +451,15 @@ fox_broker_deliver(FoxRealm *realm, FoxEvent *e, const FoxSession *publisher, co
 		d.publisher = publisher;
 	if (p != NULL && p->has_audience)
 		d.audience = p;
+	d.reserved = fox_uri_reserved(e->topic);
+	if (p != NULL && !fox_absent(p->rkey))
+	{
+		FoxBuf		scratch = {0};
+
+		d.sharded = true;
+		d.rkey_hash = fox_shard_hash(fox_json_text(p->rkey, &scratch));
+		fox_buf_free(&scratch);
+	}
 	fox_index_match(&realm->subscriptions, e->topic, deliver_to, &d);
 	fox_event_done(e);
 	realm->router->stats.publishes++;

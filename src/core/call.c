@@ -180,6 +180,11 @@ fox_session_call(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice pro
 		refuse(s, request, chunk.more, FOX_ERR_INVALID_URI, "the procedure is not a valid URI");
 		return;
 	}
+	if (fox_uri_reserved(procedure))
+	{
+		fox_meta_call(s, request, procedure, args, kwargs);
+		return;
+	}
 	if ((reg = fox_dealer_find(s->realm, procedure)) == NULL)
 	{
 		refuse(s, request, chunk.more, FOX_ERR_NO_SUCH_PROCEDURE, "no callee has registered that procedure");

@@ -19,6 +19,8 @@ typedef struct FoxPending FoxPending;
 typedef struct FoxQueue FoxQueue;
 typedef struct FoxSnapshot FoxSnapshot;
 
+#define FOX_REFLECT_KINDS 3		/* topics, procedures, errors */
+
 typedef struct FoxRouterStats
 {
 	uint64_t	publishes;
@@ -71,6 +73,9 @@ struct FoxRealm
 	FoxMap		buried;			/* topics deleted while a re-read is under way; keys are owned */
 	FoxMap		queues;			/* topic → FoxQueue of waiters */
 	FoxNode		sessions;
+	FoxMap		reflect[FOX_REFLECT_KINDS];	/* by URI; keys and values are reflect.c's */
+	uint32_t	reflect_count;
+	size_t		reflect_bytes;
 };
 
 struct FoxSession
@@ -87,15 +92,18 @@ struct FoxSession
 	bool		streams_calls;
 	bool		call_timeout;
 	bool		registration_revocation;
+	bool		subscription_revocation;
 	bool		ppt_caller;
 	bool		ppt_callee;
+	bool		leaving;		/* it hears nothing any more */
 	bool		has_trustlevel;
 	uint32_t	trustlevel;
-	FoxSlice	authid;			/* these five are owned, in one block */
+	FoxSlice	authid;			/* these six are owned, in one block */
 	FoxSlice	authrole;
 	FoxSlice	authmethod;
 	FoxSlice	peer;
 	FoxSlice	protocol;
+	FoxSlice	authprovider;
 	FoxEncoding encoding;
 	uint64_t	joined_us;
 	FoxNode		members;		/* its subscriptions */
@@ -115,6 +123,9 @@ struct FoxSession
 	uint64_t	last_invocation;
 	FoxNode		late;			/* calls that have ended before their last CALL; see stream.c */
 	FoxIdMap	late_calls;
+	FoxNode		testaments;
+	uint32_t	testament_count;
+	size_t		testament_bytes;
 	char	   *block;
 };
 
@@ -151,6 +162,7 @@ typedef struct FoxPublish
 	bool		has_audience;	/* some exclude or eligible list is there */
 	FoxSlice	when;			/* absent: none */
 	FoxSlice	will;
+	FoxSlice	rkey;			/* a JSON string; absent: none */
 	double		ttl;
 	uint64_t	timeout_ms;
 } FoxPublish;
@@ -164,7 +176,7 @@ extern bool fox_audience_allows(FoxSlice options, const FoxSession *s);
 
 struct FoxSubscription
 {
-	FoxSubscription *next_filter;	/* same topic and kind, another filter */
+	FoxSubscription *next_filter;	/* same topic and kind, another filter or node key */
 	FoxRealm   *realm;
 	uint64_t	id;
 	FoxMatchKind kind;
@@ -173,8 +185,9 @@ struct FoxSubscription
 	uint32_t	count;
 	uint32_t	cap;
 	uint64_t	created_us;
-	FoxSlice	topic;			/* these two are owned, in the same block */
+	FoxSlice	topic;			/* these three are owned, in the same block */
 	FoxSlice	filter;			/* absent: none */
+	FoxSlice	nkey;			/* absent: hears events of every resource key */
 	char		block[];
 };
 
@@ -193,6 +206,21 @@ extern void fox_member_free(FoxMember *m);
 extern void fox_member_deliver(FoxMember *m, FoxEvent *e);
 /* Does the struct of a value (JSON) match the filter?  An absent filter lets everything through. */
 extern bool fox_filter_passes(FoxSlice filter, FoxSlice args, FoxSlice kwargs);
+/* Does the event match the subscription's filter? */
+extern bool fox_subscription_lets(const FoxSubscription *sub, FoxEvent *e);
+/* The subscription that SUBSCRIBE with these options would join, or NULL; a static text says what is wrong with them. */
+extern const char *fox_subscription_find(FoxRealm *realm, FoxSlice topic, FoxSlice options, FoxSubscription **found);
+/*
+ * Takes the subscription away from a session, or with NULL from all; who has announced
+ * subscription_revocation is told why.  Returns how many had it.
+ */
+extern uint32_t fox_subscription_revoke(FoxRealm *realm, uint64_t subscription, FoxSession *s, const char *reason);
+
+/* --- shard.c --- */
+
+extern uint64_t fox_shard_hash(FoxSlice rkey);
+/* Of the chain's node keys whose subscriptions the event fits, the one that hears it; absent: none has a key. */
+extern FoxSlice fox_shard_node(const FoxSubscription *first, uint64_t rkey_hash, FoxEvent *e);
 
 /* What is left of a SUBSCRIBE once its wait is over. */
 extern void fox_broker_subscribe(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice topic);
@@ -391,6 +419,30 @@ extern void fox_calls_late_free(FoxSession *s);
 extern void fox_calls_registration_gone(FoxRegistration *reg);
 extern void fox_calls_free(FoxSession *s);	/* dead calls that a callee still owed an answer to */
 
+/* --- meta*.c, testament.c, reflect.c: the router's own procedures and events --- */
+
+typedef enum FoxMetaStep
+{
+	FOX_META_CREATED,
+	FOX_META_JOINED,			/* REGISTER or SUBSCRIBE of a session */
+	FOX_META_LEFT,
+	FOX_META_DELETED
+} FoxMetaStep;
+
+/* A call of a procedure below wamp. or fox_wamp.; the answer comes at once. */
+extern void fox_meta_call(FoxSession *s, uint64_t request, FoxSlice procedure, FoxSlice args, FoxSlice kwargs);
+/* May the session change what is not its own by that procedure? */
+extern bool fox_meta_allowed(const FoxSession *s, FoxSlice procedure);
+/* Is it a client's, and none of the router's own (SQL backends, bridges)? */
+extern bool fox_meta_is_client(const FoxSession *s);
+extern void fox_meta_session_joined(FoxSession *s);
+extern void fox_meta_session_left(FoxSession *s);
+/* A step in the life of a registration or subscription, which s has brought about. */
+extern void fox_meta_registration(const FoxRegistration *reg, const FoxSession *s, FoxMetaStep step);
+extern void fox_meta_subscription(const FoxSubscription *sub, const FoxSession *s, FoxMetaStep step);
+extern void fox_testaments_publish(FoxSession *s);	/* of a session that ends; forgets them */
+extern void fox_reflect_free(FoxRealm *realm);
+
 /* --- ask.c, bridge.c --- */
 
 /* The session that stands for a backend; it is in one realm as long as it holds something there. */
@@ -405,6 +457,8 @@ extern void fox_asks_free(FoxRouter *r);
 #define FOX_ERR_INVALID_ARGUMENT "wamp.error.invalid_argument"
 #define FOX_ERR_INVALID_PAYLOAD "wamp.error.invalid_payload"
 #define FOX_ERR_NO_SUCH_REALM "wamp.error.no_such_realm"
+#define FOX_ERR_NO_SUCH_SESSION "wamp.error.no_such_session"
+#define FOX_ERR_NOT_AUTHORIZED "wamp.error.not_authorized"
 #define FOX_ERR_NO_SUCH_SUBSCRIPTION "wamp.error.no_such_subscription"
 #define FOX_ERR_NO_SUCH_REGISTRATION "wamp.error.no_such_registration"
 #define FOX_ERR_NO_SUCH_PROCEDURE "wamp.error.no_such_procedure"

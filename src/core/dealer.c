@@ -130,11 +130,16 @@ void
 fox_callee_free(FoxCallee *c)
 {
 	FoxRegistration *reg = c->registration;
+	FoxSession *s = c->session;
 
 	callee_unlink(c);
 	tell_registration(reg);
+	fox_meta_registration(reg, s, FOX_META_LEFT);
 	if (reg->count == 0)
+	{
+		fox_meta_registration(reg, s, FOX_META_DELETED);
 		registration_free(reg);
+	}
 	else
 		fox_calls_take_up(reg);
 }
@@ -266,6 +271,9 @@ fox_session_register(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice
 	}
 	s->ops->done(s, FOX_REQ_REGISTER, request, reg->id);
 	tell_registration(reg);
+	if (reg->count == 1)
+		fox_meta_registration(reg, s, FOX_META_CREATED);
+	fox_meta_registration(reg, s, FOX_META_JOINED);
 	fox_calls_take_up(reg);
 }
 

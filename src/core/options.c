@@ -14,6 +14,7 @@ typedef enum OptionType
 	OPT_BOOL,
 	OPT_ANY,
 	OPT_LIST,
+	OPT_STRING,
 	OPT_SECONDS,
 	OPT_MILLISECONDS,
 	OPT_WILL_ON
@@ -34,6 +35,7 @@ static const struct
 	{"merge", OPT_BOOL, offsetof(FoxPublish, merge), "option merge must be a boolean"},
 	{"when", OPT_ANY, offsetof(FoxPublish, when), NULL},
 	{"will", OPT_ANY, offsetof(FoxPublish, will), NULL},
+	{"rkey", OPT_STRING, offsetof(FoxPublish, rkey), "option rkey must be a string"},
 	{"will_on", OPT_WILL_ON, 0, "option will_on must be \"lost\" or \"end\""},
 	{"ttl", OPT_SECONDS, offsetof(FoxPublish, ttl), "option ttl must be a positive number of seconds"},
 	{"timeout", OPT_MILLISECONDS, offsetof(FoxPublish, timeout_ms), "option timeout must be a number of milliseconds"},
@@ -64,6 +66,9 @@ read_option(FoxPublish *p, size_t i, FoxSlice value, bool *will_on_given)
 		case OPT_ANY:
 			*(FoxSlice *) field = value;
 			return true;
+		case OPT_STRING:
+			*(FoxSlice *) field = value;
+			return kind == FOX_JSON_STRING;
 		case OPT_LIST:
 			p->has_audience = true;
 			return kind == FOX_JSON_ARRAY;
@@ -93,7 +98,7 @@ fox_publish_options(FoxPublish *p)
 	p->acknowledge = p->disclose_me = p->retain = p->watch = p->merge = false;
 	p->will_on_end = p->has_audience = false;
 	p->exclude_me = true;
-	p->when = p->will = FOX_ABSENT;
+	p->when = p->will = p->rkey = FOX_ABSENT;
 	p->ttl = 0;
 	p->timeout_ms = 0;
 

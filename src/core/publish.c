@@ -11,6 +11,9 @@ disclose(FoxEvent *e, const FoxSession *s, bool wanted)
 {
 	if (wanted && s != NULL)
 		e->publisher = (FoxDisclosed){s->id, s->authid, s->authrole};
+	e->has_trustlevel = s != NULL && s->has_trustlevel;
+	if (e->has_trustlevel)
+		e->trustlevel = s->trustlevel;
 }
 
 void

@@ -12,7 +12,7 @@ static bool
 keep_info(FoxSession *s, const FoxSessionInfo *info)
 {
 	char	   *at = malloc(info->authid.len + info->authrole.len + info->authmethod.len +
-							info->peer.len + info->protocol.len + 1);
+							info->peer.len + info->protocol.len + info->authprovider.len + 1);
 
 	if ((s->block = at) == NULL)
 		return false;
@@ -21,6 +21,8 @@ keep_info(FoxSession *s, const FoxSessionInfo *info)
 	s->authmethod = fox_slice_keep(&at, info->authmethod);
 	s->peer = fox_slice_keep(&at, info->peer);
 	s->protocol = fox_slice_keep(&at, info->protocol);
+	s->authprovider = fox_slice_keep(&at, info->authprovider);
+	s->subscription_revocation = info->subscription_revocation;
 	s->encoding = info->encoding;
 	s->call_canceling = info->call_canceling;
 	s->progressive_results = info->progressive_results;
@@ -34,48 +36,6 @@ keep_info(FoxSession *s, const FoxSessionInfo *info)
 	s->has_trustlevel = info->has_trustlevel;
 	s->trustlevel = info->trustlevel;
 	return true;
-}
-
-/* wamp.session.on_join and on_leave, to whoever has subscribed to them. */
-static void
-tell_meta(FoxSession *s, const char *topic)
-{
-	FoxBuf		args = {0};
-	FoxEvent	e = {.topic = fox_cstr(topic)};
-
-	if (fox_map_get(&s->realm->subscriptions.exact, e.topic) == NULL &&
-		s->realm->subscriptions.prefix.count == 0 && s->realm->subscriptions.wildcard.count == 0 &&
-		s->realm->subscriptions.pattern.count == 0)
-		return;
-	if (strcmp(topic, "wamp.session.on_join") == 0)
-	{
-		fox_buf_str(&args, "[{\"session\":");
-		fox_buf_u64(&args, s->id);
-		fox_buf_str(&args, ",\"authid\":");
-		fox_buf_json_str(&args, s->authid);
-		fox_buf_str(&args, ",\"authrole\":");
-		fox_buf_json_str(&args, s->authrole);
-		fox_buf_str(&args, ",\"authmethod\":");
-		fox_buf_json_str(&args, s->authmethod);
-		fox_buf_str(&args, "}]");
-	}
-	else
-	{
-		fox_buf_char(&args, '[');
-		fox_buf_u64(&args, s->id);
-		fox_buf_char(&args, ',');
-		fox_buf_json_str(&args, s->authid);
-		fox_buf_char(&args, ',');
-		fox_buf_json_str(&args, s->authrole);
-		fox_buf_char(&args, ']');
-	}
-	if (!args.failed)
-	{
-		e.payload.args = fox_buf_view(&args);
-		e.publication = fox_router_publication_id(s->realm->router);
-		fox_broker_deliver(s->realm, &e, s, NULL);
-	}
-	fox_buf_free(&args);
 }
 
 FoxSession *
@@ -107,6 +67,7 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 	fox_list_init(&s->pendings);
 	fox_list_init(&s->held);
 	fox_list_init(&s->awaiting);
+	fox_list_init(&s->testaments);
 	if (!keep_info(s, info) || !fox_idmap_put(&r->sessions, s->id, s))
 	{
 		free(s->block);
@@ -114,7 +75,7 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 		return NULL;
 	}
 	fox_list_push(&realm->sessions, &s->in_realm);
-	tell_meta(s, "wamp.session.on_join");
+	fox_meta_session_joined(s);
 	return s;
 }
 
@@ -123,6 +84,7 @@ fox_session_leave(FoxSession *s, FoxEnd how)
 {
 	FoxRouter  *r = s->realm->router;
 
+	s->leaving = true;
 	/* The spec's order: what it offers goes first, then what it waits for, then its wills. */
 	fox_list_each(n, &s->callees)
 	{
@@ -137,12 +99,17 @@ fox_session_leave(FoxSession *s, FoxEnd how)
 		fox_member_free(fox_container(FoxMember, in_session, n));
 	fox_after_session_end(s);
 	fox_sync_session_end(s, how);
+	if (!fox_list_empty(&s->testaments))
+	{
+		fox_testaments_publish(s);
+		fox_sync_session_end(s, how);	/* of testaments that are stored */
+	}
 	fox_wills_apply(s, how);
 	fox_idmap_del(&r->sessions, s->id);
 	fox_list_del(&s->in_realm);
 	if (s->pid != 0)
 		fox_idmap_del(&r->backends, (uint64_t) s->pid);
-	tell_meta(s, "wamp.session.on_leave");
+	fox_meta_session_left(s);
 	fox_map_free(&s->calls);
 	fox_map_free(&s->invocations);
 	fox_map_free(&s->callees_by_id);

@@ -47,6 +47,8 @@ typedef struct FoxEvent
 	FoxPayload	payload;
 	FoxDisclosed publisher;
 	bool		retained;		/* an initial value, not a change */
+	bool		has_trustlevel;
+	uint32_t	trustlevel;		/* of the publisher */
 	bool		bridged;
 	FoxBytes   *encoded[FOX_ENCODINGS];
 	const FoxSubscription *encoded_for;
@@ -131,7 +133,9 @@ typedef struct FoxSessionInfo
 	bool		ppt_callee;
 	bool		streams_calls;	/* of the caller role: progressive_call_invocations */
 	bool		ppt_caller;
-	bool		has_trustlevel;	/* its calls carry this one */
+	bool		subscription_revocation;	/* of the subscriber role */
+	FoxSlice	authprovider;	/* absent: static */
+	bool		has_trustlevel;	/* its calls and events carry this one */
 	uint32_t	trustlevel;
 } FoxSessionInfo;
 

@@ -22,8 +22,12 @@ static const char welcome[] = "{\"agent\":\"fox_wamp\","
 "\"pattern_based_subscription\":true,"
 "\"publisher_exclusion\":true,"
 "\"publisher_identification\":true,"
-"\"subscriber_blackwhite_listing\":true"
-"}},\"dealer\":{\"features\":{"
+"\"session_meta_api\":true,"
+"\"shareded_subscriptions\":true,"	/* as the specification spells it */
+"\"subscriber_blackwhite_listing\":true,"
+"\"subscription_meta_api\":true,"
+"\"subscription_revocation\":true"
+"},\"reflection\":true},\"dealer\":{\"features\":{"
 "\"call_canceling\":true,"
 "\"call_reroute\":true,"
 "\"call_timeout\":true,"
@@ -32,10 +36,13 @@ static const char welcome[] = "{\"agent\":\"fox_wamp\","
 "\"payload_passthru_mode\":true,"
 "\"progressive_call_invocations\":true,"
 "\"progressive_call_results\":true,"
+"\"registration_meta_api\":true,"
 "\"registration_revocation\":true,"
+"\"session_meta_api\":true,"
 "\"sharded_registration\":true,"
-"\"shared_registration\":true"
-"}}}}";
+"\"shared_registration\":true,"
+"\"testament_meta_api\":true"
+"},\"reflection\":true}}}";
 
 static FoxMsg msg;				/* of the message in hand; the loop is single-threaded */
 static FoxBuf dict;				/* what msg borrows besides the message */
@@ -203,6 +210,7 @@ hello(FoxWampPeer *p)
 	info.ppt_callee = feature(roles, "callee", "payload_passthru_mode");
 	info.streams_calls = feature(roles, "caller", "progressive_call_invocations");
 	info.ppt_caller = feature(roles, "caller", "payload_passthru_mode");
+	info.subscription_revocation = feature(roles, "subscriber", "subscription_revocation");
 	p->last_request = 0;
 	p->session = fox_session_join(p->router, msg.uri, &info, &fox_wamp_ops, p, &reason);
 	if (p->session == NULL)

@@ -138,6 +138,8 @@ encode_event(FoxEncoding encoding, const FoxSubscription *sub, const FoxEvent *e
 		put_text("topic", e->topic);
 	put_true("retained", e->retained);
 	put_disclosed("publisher", "publisher_authid", "publisher_authrole", &e->publisher);
+	if (e->has_trustlevel)
+		put_number("trustlevel", e->trustlevel);
 	msg.dict = end_details();
 	return encode(encoding, &msg) ? fox_bytes_new(out.data, out.len) : NULL;
 }

@@ -58,6 +58,7 @@ typedef enum OptionType
 	OPTION_ANY,
 	OPTION_LIST,
 	OPTION_NUMBER,
+	OPTION_STRING,
 	OPTION_WILL_ON
 } OptionType;
 
@@ -85,6 +86,7 @@ static const struct
 	{"eligible", OPTION_LIST, true},
 	{"eligible_authid", OPTION_LIST, true},
 	{"eligible_authrole", OPTION_LIST, true},
+	{"rkey", OPTION_STRING, true},
 };
 
 static void pg_attribute_noreturn()
@@ -142,6 +144,8 @@ read_option(Publish *p, FoxSlice key, FoxSlice value, StringInfo delivery)
 			bad_option(psprintf("\"%s\" must be a boolean.", name));
 		if (option_types[i].type == OPTION_LIST && kind != FOX_JSON_ARRAY)
 			bad_option(psprintf("\"%s\" must be a list.", name));
+		if (option_types[i].type == OPTION_STRING && kind != FOX_JSON_STRING)
+			bad_option(psprintf("\"%s\" must be a string.", name));
 		if (option_types[i].type == OPTION_NUMBER && kind != FOX_JSON_NUMBER)
 			bad_option(psprintf("\"%s\" must be a number.", name));
 		if (option_types[i].type == OPTION_WILL_ON &&

@@ -1,0 +1,222 @@
+/*
+ * meta.c - calls of the router's own procedures, and its own events.
+ *
+ * Events cost nothing while nobody listens: the index is asked before anything is
+ * built.  They reach subscriptions that name the router's topics (wamp.…): who has
+ * subscribed to everything means everything of the application's.
+ */
+#include "core/meta.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "base/pure.h"
+
+/* --- who may --- */
+
+bool
+fox_meta_allowed(const FoxSession *s, FoxSlice procedure)
+{
+	(void) procedure;
+	/* An anonymous client has come by the loopback address, where the setting lets it do everything. */
+	return !fox_slice_is(s->authrole, "anonymous") || s->realm->router->config.anonymous;
+}
+
+/* --- calls --- */
+
+static const FoxMetaProcedure *
+procedure_find(FoxSlice name)
+{
+	static const FoxMetaProcedure *const lists[] = {
+		fox_meta_session_procedures, fox_meta_registration_procedures, fox_meta_subscription_procedures,
+		fox_testament_procedures, fox_reflect_procedures
+	};
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		for (const FoxMetaProcedure *p = lists[i]; p->name != NULL; p++)
+			if (fox_slice_is(name, p->name))
+				return p;
+	return NULL;
+}
+
+void
+fox_meta_call(FoxSession *s, uint64_t request, FoxSlice procedure, FoxSlice args, FoxSlice kwargs)
+{
+	FoxMetaCall c = {.session = s, .realm = s->realm, .procedure = procedure};
+	const FoxMetaProcedure *p = procedure_find(procedure);
+	FoxPayload	json = {s->encoding, args, kwargs};
+	FoxBuf		memory = {0};
+	const char *error = NULL;
+
+	if (!fox_payload_as(&json, FOX_JSON, &memory, &json))
+	{
+		error = FOX_ERR_UNAVAILABLE;
+		c.text = "out of memory";
+	}
+	else if (p == NULL)
+	{
+		error = FOX_ERR_NO_SUCH_PROCEDURE;
+		c.text = "the router has no such procedure";
+	}
+	else if (p->guarded && !fox_meta_allowed(s, procedure))
+	{
+		error = FOX_ERR_NOT_AUTHORIZED;
+		c.text = "this session may not call that procedure";
+	}
+	else
+	{
+		c.args = json.args;
+		c.kwargs = json.kwargs;
+		fox_buf_char(&c.out, '[');
+		error = p->fn(&c);
+		fox_buf_char(&c.out, ']');
+		if (error == NULL && c.out.failed)
+		{
+			error = FOX_ERR_UNAVAILABLE;
+			c.text = "out of memory";
+		}
+	}
+	if (error != NULL)
+		fox_session_fail(s, FOX_REQ_CALL, request, error, c.text);
+	else
+		s->ops->result(s, request, false, &(FoxPayload){FOX_JSON, c.out.len > 2 ? fox_buf_view(&c.out) : FOX_ABSENT,
+					   FOX_ABSENT}, &(FoxPpt){.scheme = FOX_ABSENT});
+	fox_buf_free(&c.out);
+	fox_buf_free(&memory);
+}
+
+/* --- arguments --- */
+
+FoxSlice
+fox_meta_arg(const FoxMetaCall *c, int place, const char *name)
+{
+	FoxSlice	value = FOX_ABSENT;
+	size_t		pos = 0;
+	int			i = 0;
+
+	if (place >= 0 && !fox_absent(c->args))
+		while (fox_json_element(c->args, &pos, &value) && i++ < place)
+			value = FOX_ABSENT;
+	if (i <= place)
+		value = FOX_ABSENT;
+	if (fox_absent(value) && !fox_absent(c->kwargs))
+		value = fox_json_get(c->kwargs, name);
+	return fox_json_kind(value) == FOX_JSON_NULL ? FOX_ABSENT : value;
+}
+
+bool
+fox_meta_id(FoxMetaCall *c, int place, const char *name, uint64_t *id)
+{
+	if (fox_json_uint(fox_meta_arg(c, place, name), id))
+		return true;
+	c->text = "the first argument must be an id";
+	return false;
+}
+
+FoxSlice
+fox_meta_text(FoxMetaCall *c, int place, const char *name, FoxBuf *scratch)
+{
+	FoxSlice	text = fox_json_text(fox_meta_arg(c, place, name), scratch);
+
+	if (fox_absent(text))
+		c->text = "an argument is missing or no string";
+	return text;
+}
+
+/* --- results --- */
+
+void
+fox_meta_name(FoxBuf *b, const char *name)
+{
+	if (b->len > 0 && b->data[b->len - 1] != '{')
+		fox_buf_char(b, ',');
+	fox_buf_json_str(b, fox_cstr(name));
+	fox_buf_char(b, ':');
+}
+
+void
+fox_meta_put_text(FoxBuf *b, const char *name, FoxSlice text)
+{
+	fox_meta_name(b, name);
+	fox_buf_json_str(b, text);
+}
+
+void
+fox_meta_put_number(FoxBuf *b, const char *name, uint64_t n)
+{
+	fox_meta_name(b, name);
+	fox_buf_u64(b, n);
+}
+
+void
+fox_meta_put_time(FoxBuf *b, const char *name, FoxRouter *r, uint64_t at_us)
+{
+	struct timespec now;
+	struct tm	tm;
+	char		text[64];
+	size_t		n = 0;
+	int64_t		us;
+	time_t		seconds;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	us = (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000 - (int64_t) (fox_router_now(r) - at_us);
+	seconds = (time_t) (us / 1000000);
+	if (gmtime_r(&seconds, &tm) != NULL)
+		n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text + n, sizeof(text) - n, ".%03dZ", (int) (us / 1000 % 1000));
+	fox_meta_put_text(b, name, fox_cstr(text));
+}
+
+void
+fox_meta_put_id(FoxBuf *b, uint64_t id)
+{
+	if (b->len > 0 && b->data[b->len - 1] != '[')
+		fox_buf_char(b, ',');
+	fox_buf_u64(b, id);
+}
+
+/* --- events --- */
+
+static void
+hear(void *ctx, void *value)
+{
+	FoxSubscription *sub = value;
+
+	if (fox_uri_reserved(sub->topic))
+		*(bool *) ctx = true;
+}
+
+bool
+fox_meta_heard(FoxRealm *realm, const char *topic)
+{
+	bool		heard = false;
+
+	if (realm->subscriptions_by_id.count > 0)
+		fox_index_match(&realm->subscriptions, fox_cstr(topic), hear, &heard);
+	return heard;
+}
+
+void
+fox_meta_publish(FoxRealm *realm, const char *topic, FoxBuf *args, const FoxSession *s)
+{
+	FoxEvent	e = {.topic = fox_cstr(topic), .payload = {FOX_JSON, fox_buf_view(args), FOX_ABSENT}};
+
+	if (!args->failed)
+	{
+		e.publication = fox_router_publication_id(realm->router);
+		fox_broker_deliver(realm, &e, s != NULL && s->leaving ? s : NULL, NULL);
+	}
+	fox_buf_free(args);
+}
+
+void
+fox_meta_publish_ids(FoxRealm *realm, const char *topic, const FoxSession *s, uint64_t id)
+{
+	FoxBuf		args = {0};
+
+	fox_buf_char(&args, '[');
+	fox_meta_put_id(&args, s->id);
+	fox_meta_put_id(&args, id);
+	fox_buf_char(&args, ']');
+	fox_meta_publish(realm, topic, &args, s);
+}

@@ -1,0 +1,71 @@
+/*
+ * meta.h - the meta API's own nouns, shared by meta*.c, testament.c and reflect.c.
+ *
+ * A meta procedure is a function of the router that a client calls like any other
+ * (WAMP advanced profile, "Meta API").  It answers at once: its result goes into
+ * `out`, or it returns the URI of an error.
+ */
+#ifndef FOX_CORE_META_H
+#define FOX_CORE_META_H
+
+#include "codec/json.h"
+#include "core/core.h"
+
+typedef struct FoxMetaCall
+{
+	FoxSession *session;		/* the caller */
+	FoxRealm   *realm;
+	FoxSlice	procedure;
+	FoxSlice	args;			/* JSON array or absent, as the caller gave them */
+	FoxSlice	kwargs;			/* JSON object or absent */
+	FoxBuf		out;			/* the result's one argument as JSON; empty: no arguments */
+	const char *text;			/* of an error; NULL: none */
+} FoxMetaCall;
+
+/* NULL: done; otherwise the error's URI (static), with c->text if there is more to say. */
+typedef const char *(*FoxMetaFn) (FoxMetaCall *c);
+
+typedef struct FoxMetaProcedure
+{
+	const char *name;
+	FoxMetaFn	fn;
+	bool		guarded;		/* changes what is not the caller's: fox_meta_allowed() decides */
+} FoxMetaProcedure;
+
+/* Each file's procedures; a NULL name ends the list. */
+extern const FoxMetaProcedure fox_meta_session_procedures[];
+extern const FoxMetaProcedure fox_meta_registration_procedures[];
+extern const FoxMetaProcedure fox_meta_subscription_procedures[];
+extern const FoxMetaProcedure fox_testament_procedures[];
+extern const FoxMetaProcedure fox_reflect_procedures[];
+
+/* --- arguments --- */
+
+/* The place-th positional argument, or the keyword argument of that name, or absent; null counts as absent. */
+extern FoxSlice fox_meta_arg(const FoxMetaCall *c, int place, const char *name);
+/* The same as an id: false (c->text is set) when it is none. */
+extern bool fox_meta_id(FoxMetaCall *c, int place, const char *name, uint64_t *id);
+/* The same as a text, unescaped into scratch; absent (c->text is set) when it is none. */
+extern FoxSlice fox_meta_text(FoxMetaCall *c, int place, const char *name, FoxBuf *scratch);
+
+/* --- results --- */
+
+/* Appends ,"name": or {"name": when the object begins. */
+extern void fox_meta_name(FoxBuf *b, const char *name);
+extern void fox_meta_put_text(FoxBuf *b, const char *name, FoxSlice text);
+extern void fox_meta_put_number(FoxBuf *b, const char *name, uint64_t n);
+/* Appends a moment of the router's clock as an ISO 8601 string in UTC. */
+extern void fox_meta_put_time(FoxBuf *b, const char *name, FoxRouter *r, uint64_t at_us);
+/* Appends an id as an element of an array that began with '['. */
+extern void fox_meta_put_id(FoxBuf *b, uint64_t id);
+
+/* --- events --- */
+
+/* Has anybody subscribed to that topic of the router's?  Nothing is to be built otherwise. */
+extern bool fox_meta_heard(FoxRealm *realm, const char *topic);
+/* Publishes args (a JSON array without memory trouble) and frees it; s hears nothing when it is leaving. */
+extern void fox_meta_publish(FoxRealm *realm, const char *topic, FoxBuf *args, const FoxSession *s);
+/* [session, id]: what most meta events say. */
+extern void fox_meta_publish_ids(FoxRealm *realm, const char *topic, const FoxSession *s, uint64_t id);
+
+#endif
