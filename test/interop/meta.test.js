@@ -21,7 +21,7 @@ async function subscriber(features) {
 
 test('the features are announced', async () => {
   const { broker, dealer } = (await subscriber({})).welcome[2].roles;
-  for (const name of ['session_meta_api', 'subscription_meta_api', 'subscription_revocation', 'shareded_subscriptions', 'publication_trustlevels']) {
+  for (const name of ['session_meta_api', 'subscription_meta_api', 'subscription_revocation', 'shareded_subscriptions']) {
     assert.equal(broker.features[name], true, name);
   }
   for (const name of ['session_meta_api', 'registration_meta_api', 'testament_meta_api']) assert.equal(dealer.features[name], true, name);
