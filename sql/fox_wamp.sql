@@ -230,6 +230,17 @@ CREATE FUNCTION fox_wamp.publish_row() RETURNS trigger
 COMMENT ON FUNCTION fox_wamp.publish_row()
 	IS 'AFTER trigger that publishes its row at commit; arguments: topic with {column}s (default schema.table), realm';
 
+CREATE FUNCTION fox_wamp.call(procedure text, args jsonb DEFAULT NULL, kwargs jsonb DEFAULT NULL,
+							  options jsonb DEFAULT NULL, realm text DEFAULT NULL) RETURNS jsonb
+	AS 'MODULE_PATHNAME', 'fox_wamp_call' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION fox_wamp.call(text, jsonb, jsonb, jsonb, text)
+	IS 'calls a procedure at once and returns its result: the only one, or the kwargs, or an object of args and kwargs; options: timeout, disclose_me, rkey, runmode';
+
+CREATE FUNCTION fox_wamp."cast"(procedure text, args jsonb DEFAULT NULL, kwargs jsonb DEFAULT NULL,
+							  options jsonb DEFAULT NULL, realm text DEFAULT NULL) RETURNS void
+	AS 'MODULE_PATHNAME', 'fox_wamp_cast' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION fox_wamp."cast"(text, jsonb, jsonb, jsonb, text) IS 'calls a procedure at commit and wants no result';
+
 CREATE FUNCTION fox_wamp.wait_for(pattern text, timeout interval DEFAULT '60s', realm text DEFAULT NULL,
 								  OUT topic text, OUT args jsonb, OUT kwargs jsonb, OUT publication bigint) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'fox_wamp_wait_for' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
@@ -354,6 +365,8 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.publish(text, jsonb, jsonb, jsonb, text),
 	fox_wamp.publish_now(text, jsonb, jsonb, jsonb, text),
 	fox_wamp.publish_row(),
+	fox_wamp.call(text, jsonb, jsonb, jsonb, text),
+	fox_wamp."cast"(text, jsonb, jsonb, jsonb, text),
 	fox_wamp.wait_for(text, interval, text),
 	fox_wamp.lock(text, jsonb, interval, text),
 	fox_wamp.try_lock(text, jsonb, text),

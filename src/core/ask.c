@@ -8,27 +8,14 @@
 #include <stdlib.h>
 
 #include "codec/json.h"
-#include "core/core.h"
+#include "core/ask.h"
 
 #include "base/pure.h"
 
-/* A question that is answered later. */
-typedef struct FoxAsker
-{
-	FoxNode		node;			/* router->asks */
-	FoxRouter  *router;
-	uint64_t	ask;
-	bool		is_sync;
-	bool		done;			/* wait_for: answered, its subscription is to be taken down */
-	uint64_t	ticket;			/* sync: all publishes up to this one */
-	FoxSession *session;		/* wait_for: a session for this one question */
-	FoxTimer	timer;
-} FoxAsker;
-
 /* --- answering --- */
 
-static void
-answer(FoxRouter *r, uint64_t ask, FoxBuf *row, bool last)
+void
+fox_ask_answer_row(FoxRouter *r, uint64_t ask, FoxBuf *row, bool last)
 {
 	r->ports.answer(r->ports.ctx, ask, row->failed ? FOX_LIT("{}") : fox_buf_view(row), last);
 	fox_buf_reset(row);
@@ -40,8 +27,8 @@ answer_text(FoxRouter *r, uint64_t ask, const char *text)
 	r->ports.answer(r->ports.ctx, ask, fox_cstr(text), true);
 }
 
-static void
-answer_error(FoxRouter *r, uint64_t ask, FoxSlice uri, FoxSlice text)
+void
+fox_ask_answer_error(FoxRouter *r, uint64_t ask, FoxSlice uri, FoxSlice text)
 {
 	FoxBuf		row = {0};
 
@@ -50,7 +37,7 @@ answer_error(FoxRouter *r, uint64_t ask, FoxSlice uri, FoxSlice text)
 	fox_buf_str(&row, ",\"message\":");
 	fox_buf_json_str(&row, fox_absent(text) ? uri : text);
 	fox_buf_char(&row, '}');
-	answer(r, ask, &row, true);
+	fox_ask_answer_row(r, ask, &row, true);
 	fox_buf_free(&row);
 }
 
@@ -100,7 +87,7 @@ ask_sessions(FoxRouter *r, uint64_t ask)
 		put_text(&row, "protocol", s->protocol);
 		put_number(&row, "age_ms", age_ms(r, s->joined_us));
 		fox_buf_char(&row, '}');
-		answer(r, ask, &row, false);
+		fox_ask_answer_row(r, ask, &row, false);
 	}
 	fox_buf_free(&row);
 	r->ports.answer(r->ports.ctx, ask, FOX_ABSENT, true);
@@ -135,7 +122,7 @@ ask_subscriptions(FoxRouter *r, uint64_t ask)
 				fox_buf_slice(&row, sub->filter);
 			}
 			fox_buf_char(&row, '}');
-			answer(r, ask, &row, false);
+			fox_ask_answer_row(r, ask, &row, false);
 		}
 	}
 	fox_buf_free(&row);
@@ -170,7 +157,7 @@ ask_waiters(FoxRouter *r, uint64_t ask)
 				fox_buf_str(&row, ",\"condition\":");
 				fox_buf_slice(&row, w->p.when);
 				fox_buf_char(&row, '}');
-				answer(r, ask, &row, false);
+				fox_ask_answer_row(r, ask, &row, false);
 			}
 		}
 	}
@@ -193,7 +180,7 @@ put_stat(void *arg, const char *name, uint64_t value)
 	put_text(&rows->row, "name", fox_cstr(name));
 	put_number(&rows->row, "value", value);
 	fox_buf_char(&rows->row, '}');
-	answer(rows->router, rows->ask, &rows->row, false);
+	fox_ask_answer_row(rows->router, rows->ask, &rows->row, false);
 }
 
 static void
@@ -214,6 +201,7 @@ ask_stats(FoxRouter *r, uint64_t ask)
 		{"writes_refused", r->stats.writes_refused},
 		{"writes_in_flight", r->pendings.count},
 		{"gaps", r->stats.gaps},
+		{"casts_failed", r->stats.casts_failed},
 	};
 	StatRows	rows = {r, ask, {0}};
 
@@ -239,7 +227,7 @@ sql_done(FoxSession *s, FoxRequest what, uint64_t request, uint64_t id)
 	fox_buf_str(&row, "{\"ok\":true");
 	put_number(&row, "publication", id);
 	fox_buf_char(&row, '}');
-	answer(s->realm->router, request & ~LOCK_REQUEST, &row, true);
+	fox_ask_answer_row(s->realm->router, request & ~LOCK_REQUEST, &row, true);
 	fox_buf_free(&row);
 }
 
@@ -253,7 +241,7 @@ sql_failed(FoxSession *s, FoxRequest what, uint64_t request, const FoxFailure *w
 		(fox_slice_is(why->uri, FOX_ERR_INVALID_PAYLOAD) || fox_slice_is(why->uri, FOX_ERR_TIMEOUT)))
 		answer_text(r, request & ~LOCK_REQUEST, "{\"ok\":false}");
 	else
-		answer_error(r, request & ~LOCK_REQUEST, why->uri, why->text);
+		fox_ask_answer_error(r, request & ~LOCK_REQUEST, why->uri, why->text);
 }
 
 /* A router that ends takes nothing from a backend, which lives on: the rows say so to the next one. */
@@ -296,7 +284,7 @@ wait_event(FoxSession *s, const FoxSubscription *sub, FoxEvent *e)
 		fox_buf_slice(&row, json->kwargs);
 	}
 	fox_buf_char(&row, '}');
-	answer(a->router, a->ask, &row, true);
+	fox_ask_answer_row(a->router, a->ask, &row, true);
 	fox_buf_free(&row);
 	a->done = true;				/* delivery is under way: it is taken down by the next turn */
 }
@@ -317,7 +305,7 @@ wait_ended(FoxSession *s, const char *reason, FoxSlice message)
 
 	(void) message;
 	if (!a->done)
-		answer_error(a->router, a->ask, fox_cstr(reason), FOX_ABSENT);
+		fox_ask_answer_error(a->router, a->ask, fox_cstr(reason), FOX_ABSENT);
 	a->done = true;
 	a->session = NULL;
 }
@@ -331,7 +319,7 @@ static const FoxSessionOps wait_ops = {
 	.unsubscribed = sql_unsubscribed, .ended = wait_ended
 };
 
-static const FoxSessionInfo sql_info = {
+const FoxSessionInfo fox_sql_info = {
 	.authid = FOX_LIT("sql"), .authrole = FOX_LIT("sql"), .authmethod = FOX_LIT("sql"),
 	.peer = FOX_LIT("backend"), .protocol = FOX_LIT("sql")
 };
@@ -350,7 +338,7 @@ fox_backend_session(FoxRouter *r, FoxSlice realm, int32_t pid, const char **reas
 			return NULL;
 		fox_session_leave(s, FOX_END_GOODBYE);	/* it holds nothing there any more */
 	}
-	s = fox_session_join(r, realm, &sql_info, &sql_ops, NULL, reason);
+	s = fox_session_join(r, realm, &fox_sql_info, &sql_ops, NULL, reason);
 	if (s == NULL)
 		return NULL;
 	s->pid = pid;
@@ -372,7 +360,7 @@ backend_session(FoxRouter *r, uint64_t ask, FoxSlice realm, int pid)
 	FoxSession *s = fox_backend_session(r, realm, pid, &reason);
 
 	if (s == NULL)
-		answer_error(r, ask, fox_cstr(reason), strcmp(reason, FOX_ERR_INVALID_ARGUMENT) == 0 ?
+		fox_ask_answer_error(r, ask, fox_cstr(reason), strcmp(reason, FOX_ERR_INVALID_ARGUMENT) == 0 ?
 					 FOX_LIT("this backend holds locks in another realm") : FOX_ABSENT);
 	return s;
 }
@@ -416,7 +404,7 @@ ask_lock(FoxRouter *r, uint64_t ask, FoxSlice q, FoxSlice realm, FoxSlice topic,
 	fox_buf_slice(&args, fox_absent(value) || fox_json_kind(value) == FOX_JSON_NULL ? FOX_LIT("true") : value);
 	fox_buf_char(&args, ']');
 	if (options.failed || args.failed)
-		answer_error(r, ask, fox_cstr(FOX_ERR_UNAVAILABLE), FOX_ABSENT);
+		fox_ask_answer_error(r, ask, fox_cstr(FOX_ERR_UNAVAILABLE), FOX_ABSENT);
 	else
 		fox_session_publish(s, ask | LOCK_REQUEST, fox_buf_view(&options), topic, fox_buf_view(&args), FOX_ABSENT);
 	fox_buf_free(&options);
@@ -453,7 +441,7 @@ ask_publish(FoxRouter *r, uint64_t ask, FoxSlice q, FoxSlice realm, FoxSlice top
 	fox_buf_u64(&options, number_of(q, "timeout_ms"));
 	fox_buf_char(&options, '}');
 	if (options.failed)
-		answer_error(r, ask, fox_cstr(FOX_ERR_UNAVAILABLE), FOX_ABSENT);
+		fox_ask_answer_error(r, ask, fox_cstr(FOX_ERR_UNAVAILABLE), FOX_ABSENT);
 	else
 		fox_session_publish(s, ask, fox_buf_view(&options), topic,
 							fox_json_kind(args) == FOX_JSON_ARRAY ? args : FOX_ABSENT,
@@ -477,14 +465,14 @@ ask_unlock(FoxRouter *r, uint64_t ask, FoxSlice realm, FoxSlice topic, int pid)
 
 /* --- questions that wait --- */
 
-static FoxAsker *
-asker_new(FoxRouter *r, uint64_t ask)
+FoxAsker *
+fox_asker_new(FoxRouter *r, uint64_t ask)
 {
 	FoxAsker   *a = calloc(1, sizeof(*a));
 
 	if (a == NULL)
 	{
-		answer_error(r, ask, fox_cstr(FOX_ERR_UNAVAILABLE), FOX_ABSENT);
+		fox_ask_answer_error(r, ask, fox_cstr(FOX_ERR_UNAVAILABLE), FOX_ABSENT);
 		return NULL;
 	}
 	a->router = r;
@@ -493,8 +481,8 @@ asker_new(FoxRouter *r, uint64_t ask)
 	return a;
 }
 
-static void
-asker_free(FoxAsker *a)
+void
+fox_asker_free(FoxAsker *a)
 {
 	fox_timer_clear(&a->router->timers, &a->timer);
 	if (a->session != NULL)
@@ -509,24 +497,24 @@ wait_timeout(void *ctx, FoxTimer *timer)
 	FoxAsker   *a = fox_container(FoxAsker, timer, timer);
 
 	if (!a->done)
-		answer_error(ctx, a->ask, fox_cstr(FOX_ERR_TIMEOUT), FOX_LIT("no event came in time"));
-	asker_free(a);
+		fox_ask_answer_error(ctx, a->ask, fox_cstr(FOX_ERR_TIMEOUT), FOX_LIT("no event came in time"));
+	fox_asker_free(a);
 }
 
 static void
 ask_wait_for(FoxRouter *r, uint64_t ask, FoxSlice q, FoxSlice realm, FoxSlice pattern)
 {
-	FoxAsker   *a = asker_new(r, ask);
+	FoxAsker   *a = fox_asker_new(r, ask);
 	uint64_t	timeout = number_of(q, "timeout_ms");
 	const char *reason;
 
 	if (a == NULL)
 		return;
-	a->session = fox_session_join(r, realm, &sql_info, &wait_ops, a, &reason);
+	a->session = fox_session_join(r, realm, &fox_sql_info, &wait_ops, a, &reason);
 	if (a->session == NULL)
 	{
-		answer_error(r, ask, fox_cstr(reason), FOX_ABSENT);
-		asker_free(a);
+		fox_ask_answer_error(r, ask, fox_cstr(reason), FOX_ABSENT);
+		fox_asker_free(a);
 		return;
 	}
 	fox_session_subscribe(a->session, ask, FOX_LIT("{}"), pattern);
@@ -537,7 +525,7 @@ ask_wait_for(FoxRouter *r, uint64_t ask, FoxSlice q, FoxSlice realm, FoxSlice pa
 static void
 ask_sync(FoxRouter *r, uint64_t ask)
 {
-	FoxAsker   *a = asker_new(r, ask);
+	FoxAsker   *a = fox_asker_new(r, ask);
 
 	if (a == NULL)
 		return;
@@ -563,10 +551,10 @@ fox_ask_progress(FoxRouter *r)
 		if (a->is_sync && settled(r, a->ticket))
 		{
 			answer_text(r, a->ask, "{\"ok\":true}");
-			asker_free(a);
+			fox_asker_free(a);
 		}
 		else if (a->done)
-			asker_free(a);
+			fox_asker_free(a);
 	}
 }
 
@@ -603,7 +591,7 @@ withdrawn(FoxRouter *r, uint64_t ask, int pid)
 
 		if (a->ask == ask)
 		{
-			asker_free(a);
+			fox_asker_free(a);
 			return;
 		}
 	}
@@ -627,7 +615,7 @@ fox_router_ask(FoxRouter *r, uint64_t ask, FoxSlice q, int pid)
 	}
 	if (!fox_json_valid(q, NULL) || fox_json_kind(q) != FOX_JSON_OBJECT)
 	{
-		answer_error(r, ask, fox_cstr(FOX_ERR_INVALID_ARGUMENT), FOX_LIT("a question must be a JSON object"));
+		fox_ask_answer_error(r, ask, fox_cstr(FOX_ERR_INVALID_ARGUMENT), FOX_LIT("a question must be a JSON object"));
 		return;
 	}
 	name = text_of(q, "ask", &name_buf);
@@ -653,17 +641,19 @@ fox_router_ask(FoxRouter *r, uint64_t ask, FoxSlice q, int pid)
 		answer_text(r, ask, "{\"ok\":true}");
 	}
 	else if (fox_absent(realm) || fox_absent(topic))
-		answer_error(r, ask, fox_cstr(FOX_ERR_INVALID_ARGUMENT), FOX_LIT("unknown question, or realm or topic is missing"));
+		fox_ask_answer_error(r, ask, fox_cstr(FOX_ERR_INVALID_ARGUMENT), FOX_LIT("unknown question, or realm or topic is missing"));
 	else if (fox_slice_is(name, "lock"))
 		ask_lock(r, ask, q, realm, topic, pid);
 	else if (fox_slice_is(name, "publish"))
 		ask_publish(r, ask, q, realm, topic, pid);
 	else if (fox_slice_is(name, "unlock"))
 		ask_unlock(r, ask, realm, topic, pid);
+	else if (fox_slice_is(name, "call"))
+		fox_ask_call(r, ask, q, realm, topic);
 	else if (fox_slice_is(name, "wait_for"))
 		ask_wait_for(r, ask, q, realm, topic);
 	else
-		answer_error(r, ask, fox_cstr(FOX_ERR_INVALID_ARGUMENT), FOX_LIT("unknown question"));
+		fox_ask_answer_error(r, ask, fox_cstr(FOX_ERR_INVALID_ARGUMENT), FOX_LIT("unknown question"));
 	fox_buf_free(&name_buf);
 	fox_buf_free(&realm_buf);
 	fox_buf_free(&topic_buf);
@@ -673,5 +663,5 @@ void
 fox_asks_free(FoxRouter *r)
 {
 	while (!fox_list_empty(&r->asks))
-		asker_free(fox_container(FoxAsker, node, r->asks.next));
+		fox_asker_free(fox_container(FoxAsker, node, r->asks.next));
 }

@@ -31,6 +31,7 @@ typedef struct FoxRouterStats
 	uint64_t	writes;
 	uint64_t	writes_refused;
 	uint64_t	gaps;
+	uint64_t	casts_failed;
 } FoxRouterStats;
 
 struct FoxRouter
@@ -73,6 +74,8 @@ struct FoxRealm
 	FoxMap		buried;			/* topics deleted while a re-read is under way; keys are owned */
 	FoxMap		queues;			/* topic → FoxQueue of waiters */
 	FoxNode		sessions;
+	FoxSession *caster;			/* of ask_call.c, or NULL */
+	uint64_t	casts;			/* its last request */
 	FoxMap		reflect[FOX_REFLECT_KINDS];	/* by URI; keys and values are reflect.c's */
 	uint32_t	reflect_count;
 	size_t		reflect_bytes;

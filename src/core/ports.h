@@ -63,6 +63,7 @@ typedef enum FoxChangeKind
 	FOX_CHANGE_TRUNCATE,		/* all of retained is gone: one delete per topic */
 	FOX_CHANGE_REALM,			/* row of fox_wamp.realm: realm = name; args = '[{"strict":bool}]'; deleted flag */
 	FOX_CHANGE_BRIDGE_OUT,		/* row of fox_wamp.bridge with direction out: topic = pattern, args = '["channel"]' */
+	FOX_CHANGE_CALL,			/* a call whose result nobody wants: topic = procedure */
 	FOX_CHANGE_GAP				/* the ring overflowed: entries are missing; state will be re-read */
 } FoxChangeKind;
 

@@ -2,7 +2,7 @@
  * publish.c - PUBLISH, and the changes that come back from the database.
  */
 #include "codec/match.h"
-#include "core/core.h"
+#include "core/ask.h"
 
 #include "base/pure.h"
 
@@ -260,6 +260,9 @@ fox_router_change(FoxRouter *r, const FoxChange *c)
 			break;
 		case FOX_CHANGE_BRIDGE_OUT:
 			fox_bridge_change(r, c);
+			break;
+		case FOX_CHANGE_CALL:
+			fox_ask_cast(r, c);
 			break;
 		case FOX_CHANGE_TRUNCATE:
 			sweep_all(r, true);

@@ -151,12 +151,15 @@ sqlstate_of(const char *uri)
 		{"wamp.error.invalid_argument", ERRCODE_FOX_INVALID_ARGUMENT},
 		{"wamp.error.invalid_uri", ERRCODE_FOX_INVALID_ARGUMENT},
 		{"wamp.error.timeout", ERRCODE_FOX_TIMEOUT},
+		{"wamp.error.unavailable", ERRCODE_FOX_UNAVAILABLE},
+		{"wamp.close.system_shutdown", ERRCODE_FOX_UNAVAILABLE},
+		{"wamp.error.no_such_procedure", ERRCODE_FOX_NO_SUCH_PROCEDURE},
 	};
 
 	for (int i = 0; i < (int) lengthof(codes); i++)
 		if (strcmp(codes[i].uri, uri) == 0)
 			return codes[i].code;
-	return ERRCODE_FOX_UNAVAILABLE;
+	return ERRCODE_FOX_CALL_FAILED;
 }
 
 static char *
@@ -191,7 +194,7 @@ raise_error_row(const char *row, Size length)
 	ereport(ERROR,
 			(errcode(sqlstate_of(uri)),
 			 errmsg("%s", message ? message : uri),
-			 message ? errdetail("The router answered %s.", uri) : 0));
+			 errdetail_internal("%s", uri)));
 }
 
 static bool

@@ -14,5 +14,7 @@
 #define ERRCODE_FOX_NOT_RUNNING			MAKE_SQLSTATE('W', 'F', '0', '0', '4')
 #define ERRCODE_FOX_TIMEOUT				MAKE_SQLSTATE('W', 'F', '0', '0', '5')
 #define ERRCODE_FOX_UNAVAILABLE			MAKE_SQLSTATE('W', 'F', '0', '0', '6')
+#define ERRCODE_FOX_NO_SUCH_PROCEDURE	MAKE_SQLSTATE('W', 'F', '0', '0', '7')
+#define ERRCODE_FOX_CALL_FAILED			MAKE_SQLSTATE('W', 'F', '0', '0', '8')
 
 #endif

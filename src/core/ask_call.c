@@ -1,0 +1,187 @@
+/*
+ * ask_call.c - calls from SQL: call(), which waits for the result, and cast().
+ *
+ * A call() has a session of its own for as long as it lasts, so that its end - a
+ * cancelled statement, a backend that is gone - cancels the call like any caller's.
+ * The casts of a realm share one session.
+ */
+#include "core/ask.h"
+
+#include "codec/json.h"
+
+#include "base/pure.h"
+
+#define CALL_REQUEST 1
+
+/* --- call() --- */
+
+static void
+put_payload(FoxBuf *row, const FoxPayload *payload)
+{
+	FoxBuf		memory = {0};
+	FoxPayload	json;
+
+	fox_buf_str(row, "{\"args\":");
+	if (!fox_payload_as(payload, FOX_JSON, &memory, &json))
+		row->failed = true;
+	else
+	{
+		fox_buf_slice(row, fox_absent(json.args) ? FOX_LIT("null") : json.args);
+		fox_buf_str(row, ",\"kwargs\":");
+		fox_buf_slice(row, fox_absent(json.kwargs) ? FOX_LIT("null") : json.kwargs);
+	}
+	fox_buf_char(row, '}');
+	fox_buf_free(&memory);
+}
+
+static void
+call_result(FoxSession *s, uint64_t request, bool progress, const FoxPayload *payload, const FoxPpt *ppt)
+{
+	FoxAsker   *a = s->data;
+	FoxBuf		row = {0};
+
+	(void) request, (void) ppt;
+	if (progress || a->done)
+		return;
+	put_payload(&row, payload);
+	fox_ask_answer_row(a->router, a->ask, &row, true);
+	fox_buf_free(&row);
+	a->done = true;
+}
+
+/* A callee's reason is usually its first argument. */
+static FoxSlice
+first_text(const FoxPayload *payload, FoxBuf *json_memory, FoxBuf *text_memory)
+{
+	FoxPayload	json;
+	FoxSlice	first;
+	size_t		pos = 0;
+
+	if (!fox_payload_as(payload, FOX_JSON, json_memory, &json) || fox_absent(json.args) ||
+		!fox_json_element(json.args, &pos, &first))
+		return FOX_ABSENT;
+	return fox_json_kind(first) == FOX_JSON_STRING ? fox_json_text(first, text_memory) : FOX_ABSENT;
+}
+
+static void
+call_failed(FoxSession *s, FoxRequest what, uint64_t request, const FoxFailure *why)
+{
+	FoxAsker   *a = s->data;
+	FoxBuf		json = {0};
+	FoxBuf		text = {0};
+
+	(void) what, (void) request;
+	if (!a->done)
+		fox_ask_answer_error(a->router, a->ask, why->uri,
+							 fox_absent(why->text) ? first_text(&why->payload, &json, &text) : why->text);
+	a->done = true;
+	fox_buf_free(&json);
+	fox_buf_free(&text);
+}
+
+static void
+call_ended(FoxSession *s, const char *reason, FoxSlice message)
+{
+	FoxAsker   *a = s->data;
+
+	(void) message;
+	if (!a->done)
+		fox_ask_answer_error(a->router, a->ask, fox_cstr(reason), FOX_ABSENT);
+	a->done = true;
+	a->session = NULL;
+}
+
+static const FoxSessionOps call_ops = {.result = call_result, .failed = call_failed, .ended = call_ended};
+
+/* The given options, with the timeout that the asker will wait for. */
+static void
+put_options(FoxBuf *out, FoxSlice given, uint64_t timeout_ms)
+{
+	FoxSlice	key;
+	FoxSlice	value;
+	size_t		pos = 0;
+
+	fox_buf_str(out, "{\"timeout\":");
+	fox_buf_u64(out, timeout_ms);
+	while (fox_json_kind(given) == FOX_JSON_OBJECT && fox_json_member(given, &pos, &key, &value))
+	{
+		if (fox_json_key_is(key, "timeout") || fox_json_key_is(key, "progress") || fox_json_key_is(key, "receive_progress"))
+			continue;
+		fox_buf_str(out, ",\"");
+		fox_buf_slice(out, key);
+		fox_buf_str(out, "\":");
+		fox_buf_slice(out, value);
+	}
+	fox_buf_char(out, '}');
+}
+
+void
+fox_ask_call(FoxRouter *r, uint64_t ask, FoxSlice question, FoxSlice realm, FoxSlice procedure)
+{
+	FoxAsker   *a = fox_asker_new(r, ask);
+	FoxSlice	timeout = fox_json_get(question, "timeout_ms");
+	FoxSlice	args = fox_json_get(question, "args");
+	FoxSlice	kwargs = fox_json_get(question, "kwargs");
+	FoxBuf		options = {0};
+	const char *reason;
+	uint64_t	ms = 0;
+
+	if (a == NULL)
+		return;
+	if (!fox_absent(timeout))
+		(void) fox_json_uint(timeout, &ms);
+	put_options(&options, fox_json_get(question, "options"), ms);
+	a->session = options.failed ? NULL : fox_session_join(r, realm, &fox_sql_info, &call_ops, a, &reason);
+	if (a->session == NULL)
+	{
+		fox_ask_answer_error(r, ask, options.failed ? FOX_LIT(FOX_ERR_UNAVAILABLE) : fox_cstr(reason), FOX_ABSENT);
+		fox_asker_free(a);
+	}
+	else
+		fox_session_call(a->session, CALL_REQUEST, fox_buf_view(&options), procedure,
+						 fox_json_kind(args) == FOX_JSON_ARRAY ? args : FOX_ABSENT,
+						 fox_json_kind(kwargs) == FOX_JSON_OBJECT ? kwargs : FOX_ABSENT);
+	fox_buf_free(&options);
+}
+
+/* --- cast() --- */
+
+static void
+cast_result(FoxSession *s, uint64_t request, bool progress, const FoxPayload *payload, const FoxPpt *ppt)
+{
+	(void) s, (void) request, (void) progress, (void) payload, (void) ppt;
+}
+
+static void
+cast_failed(FoxSession *s, FoxRequest what, uint64_t request, const FoxFailure *why)
+{
+	(void) what, (void) request;
+	s->realm->router->stats.casts_failed++;
+	fox_router_log(s->realm->router, FOX_LOG_DEBUG, "a cast has failed: %.*s", (int) why->uri.len, why->uri.ptr);
+}
+
+static void
+cast_ended(FoxSession *s, const char *reason, FoxSlice message)
+{
+	(void) reason, (void) message;
+	s->realm->caster = NULL;
+}
+
+static const FoxSessionOps cast_ops = {.result = cast_result, .failed = cast_failed, .ended = cast_ended};
+
+void
+fox_ask_cast(FoxRouter *r, const FoxChange *c)
+{
+	FoxRealm   *realm = fox_realm_find(r, c->realm);
+	const char *reason;
+
+	if (realm == NULL ||
+		(realm->caster == NULL &&
+		 (realm->caster = fox_session_join(r, c->realm, &fox_sql_info, &cast_ops, NULL, &reason)) == NULL))
+	{
+		r->stats.casts_failed++;
+		return;
+	}
+	fox_session_call(realm->caster, ++realm->casts, fox_absent(c->options) ? FOX_LIT("{}") : c->options, c->topic,
+					 c->args, c->kwargs);
+}
