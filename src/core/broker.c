@@ -399,6 +399,7 @@ typedef struct Delivery
 	uint64_t	rkey_hash;
 	const FoxSession *publisher;	/* NULL: nobody is to be left out as publisher */
 	const FoxPublish *audience; /* NULL: no lists */
+	bool		passthru;		/* only for who has announced payload_passthru_mode */
 	uint64_t	delivered;
 } Delivery;
 
@@ -434,6 +435,8 @@ deliver_to(void *ctx, void *value)
 
 			if (m->session == d->publisher)
 				continue;
+			if (d->passthru && !m->session->ppt_subscriber)
+				continue;
 			if (d->audience != NULL && !fox_audience_allows(d->audience->options, m->session))
 				continue;
 			fox_member_deliver(m, d->event);
@@ -451,6 +454,7 @@ fox_broker_deliver(FoxRealm *realm, FoxEvent *e, const FoxSession *publisher, co
 		d.publisher = publisher;
 	if (p != NULL && p->has_audience)
 		d.audience = p;
+	d.passthru = fox_ppt_used(&e->ppt);
 	d.reserved = fox_uri_reserved(e->topic);
 	if (p != NULL && !fox_absent(p->rkey))
 	{

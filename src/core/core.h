@@ -97,6 +97,8 @@ struct FoxSession
 	bool		registration_revocation;
 	bool		subscription_revocation;
 	bool		ppt_caller;
+	bool		ppt_publisher;
+	bool		ppt_subscriber;
 	bool		ppt_callee;
 	bool		leaving;		/* it hears nothing any more */
 	bool		has_trustlevel;
@@ -163,6 +165,7 @@ typedef struct FoxPublish
 	bool		merge;
 	bool		will_on_end;
 	bool		has_audience;	/* some exclude or eligible list is there */
+	FoxPpt		ppt;
 	FoxSlice	when;			/* absent: none */
 	FoxSlice	will;
 	FoxSlice	rkey;			/* a JSON string; absent: none */

@@ -13,6 +13,7 @@ typedef enum OptionType
 {
 	OPT_BOOL,
 	OPT_ANY,
+	OPT_TEXT,
 	OPT_LIST,
 	OPT_STRING,
 	OPT_SECONDS,
@@ -39,6 +40,10 @@ static const struct
 	{"will_on", OPT_WILL_ON, 0, "option will_on must be \"lost\" or \"end\""},
 	{"ttl", OPT_SECONDS, offsetof(FoxPublish, ttl), "option ttl must be a positive number of seconds"},
 	{"timeout", OPT_MILLISECONDS, offsetof(FoxPublish, timeout_ms), "option timeout must be a number of milliseconds"},
+	{"ppt_scheme", OPT_TEXT, offsetof(FoxPublish, ppt.scheme), "option ppt_scheme must be a string"},
+	{"ppt_serializer", OPT_TEXT, offsetof(FoxPublish, ppt.serializer), "option ppt_serializer must be a string"},
+	{"ppt_cipher", OPT_TEXT, offsetof(FoxPublish, ppt.cipher), "option ppt_cipher must be a string"},
+	{"ppt_keyid", OPT_TEXT, offsetof(FoxPublish, ppt.keyid), "option ppt_keyid must be a string"},
 	{"exclude", OPT_LIST, 0, "option exclude must be a list"},
 	{"exclude_authid", OPT_LIST, 0, "option exclude_authid must be a list"},
 	{"exclude_authrole", OPT_LIST, 0, "option exclude_authrole must be a list"},
@@ -67,6 +72,9 @@ read_option(FoxPublish *p, size_t i, FoxSlice value, bool *will_on_given)
 			*(FoxSlice *) field = value;
 			return true;
 		case OPT_STRING:
+			*(FoxSlice *) field = value;
+			return kind == FOX_JSON_STRING;
+		case OPT_TEXT:
 			*(FoxSlice *) field = value;
 			return kind == FOX_JSON_STRING;
 		case OPT_LIST:

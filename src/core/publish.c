@@ -20,7 +20,7 @@ void
 fox_publish_now(FoxSession *s, const FoxPublish *p)
 {
 	FoxRealm   *realm = s->realm;
-	FoxEvent	e = {.topic = p->topic, .payload = p->payload};
+	FoxEvent	e = {.topic = p->topic, .payload = p->payload, .ppt = p->ppt};
 
 	if (!fox_absent(p->when) && !fox_retained_holds(realm, p->topic, p->when))
 	{
@@ -162,6 +162,7 @@ change_topic(FoxRouter *r, FoxRealm *realm, const FoxChange *c)
 		take_ownership(realm, w, c);
 	if (w == NULL && changed && c->kind == FOX_CHANGE_PUT && c->owner != 0 && c->pid != 0 && !fox_absent(sql.will))
 		take_ownership_of_backend(realm, &sql, c);
+	e.ppt = p->ppt;
 	disclose(&e, publisher, p->disclose_me);
 	if (publisher == NULL && c->pid != 0)
 		publisher = fox_idmap_get(&r->backends, (uint64_t) c->pid);

@@ -32,6 +32,8 @@ keep_info(FoxSession *s, const FoxSessionInfo *info)
 	s->call_timeout = info->call_timeout;
 	s->registration_revocation = info->registration_revocation;
 	s->ppt_caller = info->ppt_caller;
+	s->ppt_publisher = info->ppt_publisher;
+	s->ppt_subscriber = info->ppt_subscriber;
 	s->ppt_callee = info->ppt_callee;
 	s->has_trustlevel = info->has_trustlevel;
 	s->trustlevel = info->trustlevel;
@@ -120,7 +122,7 @@ fox_session_leave(FoxSession *s, FoxEnd how)
 const char *
 fox_session_unannounced(const FoxSession *s, FoxRequest what, FoxSlice options)
 {
-	bool		passthru = what == FOX_REQ_CALL ? s->ppt_caller : s->ppt_callee;
+	bool		passthru = what == FOX_REQ_PUBLISH ? s->ppt_publisher : what == FOX_REQ_CALL ? s->ppt_caller : s->ppt_callee;
 	FoxPpt		ppt;
 
 	if (!passthru && fox_ppt_read(options, &ppt))

@@ -45,6 +45,7 @@ typedef struct FoxEvent
 	uint64_t	publication;
 	FoxSlice	topic;
 	FoxPayload	payload;
+	FoxPpt		ppt;			/* of a payload that nobody looks into */
 	FoxDisclosed publisher;
 	bool		retained;		/* an initial value, not a change */
 	bool		has_trustlevel;
@@ -133,6 +134,8 @@ typedef struct FoxSessionInfo
 	bool		ppt_callee;
 	bool		streams_calls;	/* of the caller role: progressive_call_invocations */
 	bool		ppt_caller;
+	bool		ppt_publisher;
+	bool		ppt_subscriber;
 	bool		subscription_revocation;	/* of the subscriber role */
 	FoxSlice	authprovider;	/* absent: static */
 	bool		has_trustlevel;	/* its calls and events carry this one */
@@ -177,7 +180,7 @@ extern bool fox_session_yield(FoxSession *s, uint64_t invocation, FoxSlice optio
 extern bool fox_session_invocation_failed(FoxSession *s, uint64_t invocation, FoxSlice details, FoxSlice uri,
 										  FoxSlice args, FoxSlice kwargs);
 /*
- * Which of a CALL's, a YIELD's or an invocation's ERROR's options the session has not announced to use:
+ * Which of a PUBLISH's, a CALL's, a YIELD's or an invocation's ERROR's options the session has not announced to use:
  * a static text, for a protocol violation; NULL: none.
  */
 extern const char *fox_session_unannounced(const FoxSession *s, FoxRequest what, FoxSlice options);

@@ -169,7 +169,7 @@ void
 fox_snapshot_hold(FoxSnapshot *snap, const FoxEvent *e)
 {
 	size_t		n = sizeof(HeldEvent) + e->topic.len + e->payload.args.len + e->payload.kwargs.len +
-		e->publisher.authid.len + e->publisher.authrole.len + 1;
+		e->publisher.authid.len + e->publisher.authrole.len + fox_ppt_size(&e->ppt) + 1;
 	HeldEvent  *h;
 	char	   *at;
 
@@ -189,6 +189,7 @@ fox_snapshot_hold(FoxSnapshot *snap, const FoxEvent *e)
 	h->event.topic = fox_slice_keep(&at, e->topic);
 	h->event.payload.args = fox_slice_keep(&at, e->payload.args);
 	h->event.payload.kwargs = fox_slice_keep(&at, e->payload.kwargs);
+	h->event.ppt = fox_ppt_keep(&at, &e->ppt);
 	h->event.publisher.authid = fox_slice_keep(&at, e->publisher.authid);
 	h->event.publisher.authrole = fox_slice_keep(&at, e->publisher.authrole);
 	snap->held_bytes += n;

@@ -20,6 +20,7 @@ static const char welcome[] = "{\"agent\":\"fox_wamp\","
 "\"authid\":\"anonymous\",\"authrole\":\"anonymous\",\"authmethod\":\"anonymous\","
 "\"roles\":{\"broker\":{\"features\":{"
 "\"pattern_based_subscription\":true,"
+"\"payload_passthru_mode\":true,"
 "\"publisher_exclusion\":true,"
 "\"publisher_identification\":true,"
 "\"session_meta_api\":true,"
@@ -209,6 +210,8 @@ hello(FoxWampPeer *p)
 	info.registration_revocation = feature(roles, "callee", "registration_revocation");
 	info.ppt_callee = feature(roles, "callee", "payload_passthru_mode");
 	info.streams_calls = feature(roles, "caller", "progressive_call_invocations");
+	info.ppt_publisher = feature(roles, "publisher", "payload_passthru_mode");
+	info.ppt_subscriber = feature(roles, "subscriber", "payload_passthru_mode");
 	info.ppt_caller = feature(roles, "caller", "payload_passthru_mode");
 	info.subscription_revocation = feature(roles, "subscriber", "subscription_revocation");
 	p->last_request = 0;
@@ -245,7 +248,7 @@ request_id_fits(FoxWampPeer *p)
 	return msg.id == ++p->last_request;
 }
 
-/* What the dealer's messages may not say without an announcement; true: it was a violation. */
+/* What a message may not say without an announcement; true: it was a violation. */
 static bool
 unannounced(FoxWampPeer *p, FoxRequest what)
 {
@@ -292,7 +295,8 @@ joined(FoxWampPeer *p)
 	switch (msg.type)
 	{
 		case FOX_MSG_PUBLISH:
-			fox_session_publish(s, msg.id, msg.dict, msg.uri, msg.args, msg.kwargs);
+			if (!unannounced(p, FOX_REQ_PUBLISH))
+				fox_session_publish(s, msg.id, msg.dict, msg.uri, msg.args, msg.kwargs);
 			break;
 		case FOX_MSG_SUBSCRIBE:
 			fox_session_subscribe(s, msg.id, msg.dict, msg.uri);

@@ -140,6 +140,7 @@ encode_event(FoxEncoding encoding, const FoxSubscription *sub, const FoxEvent *e
 	put_disclosed("publisher", "publisher_authid", "publisher_authrole", &e->publisher);
 	if (e->has_trustlevel)
 		put_number("trustlevel", e->trustlevel);
+	fox_ppt_write(&e->ppt, &details);
 	msg.dict = end_details();
 	return encode(encoding, &msg) ? fox_bytes_new(out.data, out.len) : NULL;
 }

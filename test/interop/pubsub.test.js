@@ -115,3 +115,28 @@ test('a megabyte in one message', async () => {
   a.publish(topic, [big]);
   assert.equal((await inbox.next(10000)).args[0].length, big.length);
 });
+
+test('a payload in passthru mode goes to who has announced the mode, with its attributes', async () => {
+  const features = { features: { payload_passthru_mode: true } };
+  const peer = async (roles) => {
+    const raw = await Raw.connect();
+    raw.send([1, 'realm1', { roles }]);
+    assert.equal((await raw.next())[0], 2);
+    return raw;
+  };
+  const [publisher, knowing, ignorant] = [await peer({ publisher: features }), await peer({ subscriber: features }), await peer({ subscriber: {} })];
+  const topic = fresh();
+  for (const raw of [knowing, ignorant]) await raw.ask([32, 1, {}, topic]);
+  const ppt = { ppt_scheme: 'x_test', ppt_serializer: 'cbor', ppt_cipher: 'xsalsa20poly1305', ppt_keyid: 'k' };
+  publisher.send([16, 1, ppt, topic, ['\u0000AQID']]);
+  publisher.send([16, 2, {}, topic, ['plain']]);
+  const [, , , details, args] = await knowing.next();
+  assert.deepEqual([details, args], [ppt, ['\u0000AQID']]);
+  assert.deepEqual((await knowing.next())[4], ['plain']);
+  assert.deepEqual((await ignorant.next())[4], ['plain']);
+  // Who has not announced it may not use it.
+  const other = await peer({ publisher: {} });
+  other.send([16, 1, { ppt_scheme: 'x_test' }, topic, []]);
+  const abort = await other.next();
+  assert.deepEqual([abort[0], abort[2]], [3, 'wamp.error.protocol_violation']);
+});

@@ -2,7 +2,7 @@
 // call() and cast(): SQL as a caller of clients' procedures.
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
-const { start, stop, join, fresh, sql, until, Inbox, autobahn } = require('./lib');
+const { start, stop, join, fresh, sql, Inbox, Raw, autobahn } = require('./lib');
 
 before(start);
 after(stop);
@@ -57,15 +57,14 @@ test('errors of call() have SQLSTATEs, with the URI in DETAIL', async () => {
 });
 
 test('a cancelled statement cancels the call', async () => {
-  const session = await join();
+  const callee = await Raw.join();
   const p = fresh('p');
-  const seen = new Inbox();
-  await session.register(p, () => { seen.put('called'); return new Promise(() => {}); });
-  const failed = failure(`SET statement_timeout = '1s'; SELECT fox_wamp.call('${p}')`);
-  assert.equal(await seen.next(), 'called');
+  await callee.ask([64, 1, {}, p]);
+  const failed = failure(`SET statement_timeout = '500ms'; SELECT fox_wamp.call('${p}')`);
+  const invocation = await callee.next();
+  assert.equal(invocation[0], 68);
+  assert.deepEqual((await callee.next(10000)).slice(0, 2), [69, invocation[1]]);
   assert.match(await failed, /57014/);
-  // Its session has gone with it.
-  await until(async () => await sql('SELECT count(*) FROM fox_wamp.session WHERE protocol = \'sql\'') === '0');
 });
 
 test('cast() calls at commit, in order, and never after a rollback', async () => {
