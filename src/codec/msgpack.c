@@ -276,8 +276,14 @@ walk_scalar(const char *p, const char *end, const Item *item, FoxBuf *out)
 				fox_json_put_bytes(out, fox_slice(p, (size_t) item->n));
 			return p + item->n;
 		case T_EXT:
-			if (item->n >= (uint64_t) (end - p) || (signed char) *p != -1 ||
-				!put_timestamp(p + 1, item->n, out))
+			if (item->n >= (uint64_t) (end - p))
+				return NULL;
+			if ((signed char) *p >= 0)
+			{
+				if (out != NULL)
+					fox_json_put_bytes(out, fox_slice(p + 1, (size_t) item->n));
+			}
+			else if ((signed char) *p != -1 || !put_timestamp(p + 1, item->n, out))
 				return NULL;
 			return p + 1 + item->n;
 		default:

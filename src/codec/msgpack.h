@@ -10,6 +10,7 @@
  *   map           keys are str, or integers, which become their decimal text; members of the same
  *                 name stay
  *   timestamps    (extension type -1) become RFC 3339 text, years 0 to 9999
+ *   extensions    of applications (types 0 to 127) become bin
  *
  * Everything else (other extensions, other keys, nesting deeper than FOX_JSON_DEPTH, 0xc1)
  * is malformed.  An array or map that is long in bytes may get a longer head than it needs.

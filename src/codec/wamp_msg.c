@@ -225,6 +225,20 @@ fox_msg_decode_json(FoxSlice text, FoxMsg *msg)
 	return NULL;
 }
 
+/* An integer key has become its digits; no option's name begins so. */
+static bool
+keys_are_names(FoxSlice dict)
+{
+	size_t		pos = 0;
+	FoxSlice	key;
+	FoxSlice	value;
+
+	while (fox_json_member(dict, &pos, &key, &value))
+		if (key.len > 0 && (key.ptr[0] == '-' || (key.ptr[0] >= '0' && key.ptr[0] <= '9')))
+			return false;
+	return true;
+}
+
 static const char *
 decode_binary(const FoxBinary *binary, FoxSlice data, FoxMsg *msg, FoxBuf *scratch)
 {
@@ -263,7 +277,7 @@ decode_binary(const FoxBinary *binary, FoxSlice data, FoxMsg *msg, FoxBuf *scrat
 	if (!binary->to_json(msg->dict, scratch))
 		return "out of memory";
 	msg->dict = fox_slice(scratch->data + start, scratch->len - start);
-	return NULL;
+	return keys_are_names(msg->dict) ? NULL : "options and details must have names as keys";
 }
 
 const char *

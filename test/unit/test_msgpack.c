@@ -66,7 +66,7 @@ test_malformed(void **state)
 		/* keys */
 		"81c000", "81c200", "81cb3ff000000000000000", "819000", "818000", "81c4016100", "81d6ff0000000000",
 		/* extensions */
-		"d400", "d40000", "d60000000000", "d7ff00", "c70000", "c700ff", "c703ff000000", "c9ffffffffff", "d5ff0000",
+		"d400", "d480", "d7ff00", "c700ff", "c703ff000000", "c9ffffffffff", "d5ff0000",
 		"d8ff00000000000000000000000000000000", "d7ffee6b280000000000", "c70cff3b9aca000000000000000000",
 		"c70cff00000000fffffff1868b83ff", "c70cff000000000000003afff44180", "c70cff000000007fffffffffffffff",
 		"c70cff000000008000000000000000",
@@ -78,6 +78,12 @@ test_malformed(void **state)
 	(void) state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
 		check_malformed(&fox_msgpack, table[i]);
+
+	/* extensions of applications are bytes */
+	assert_true(fox_msgpack_to_json(FOX_LIT("\xd6\x05\x00\x01\xfe\xff"), &out));
+	assert_true(fox_slice_is(fox_buf_view(&out), "\"\\u0000AAH+/w==\""));
+	assert_int_equal(fox_msgpack_skip(FOX_LIT("\xc7\x00\x7f")), 3);
+	fox_buf_reset(&out);
 
 	/* nesting, as deep as it goes and one level more */
 	deep = nested("\x91", FOX_JSON_DEPTH - 1, "\x90", 1);
