@@ -21,6 +21,7 @@ typedef struct FoxAsker
 	bool		is_sync;
 	bool		done;			/* wait_for: answered, its subscription is to be taken down */
 	uint64_t	ticket;			/* sync: all publishes up to this one */
+	uint64_t	past;			/* and so many rows of the event history */
 	FoxSession *session;		/* wait_for: a session for this one question */
 	FoxTimer	timer;
 } FoxAsker;
@@ -543,6 +544,7 @@ ask_sync(FoxRouter *r, uint64_t ask)
 		return;
 	a->is_sync = true;
 	a->ticket = r->next_ticket;
+	a->past = r->past_sent;
 	fox_ask_progress(r);
 }
 
@@ -560,7 +562,7 @@ fox_ask_progress(FoxRouter *r)
 	{
 		FoxAsker   *a = fox_container(FoxAsker, node, n);
 
-		if (a->is_sync && settled(r, a->ticket))
+		if (a->is_sync && settled(r, a->ticket) && r->past_written >= a->past)
 		{
 			answer_text(r, a->ask, "{\"ok\":true}");
 			asker_free(a);

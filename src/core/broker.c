@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "codec/match.h"
-#include "core/core.h"
+#include "core/history.h"
 
 #include "base/pure.h"
 
@@ -461,6 +461,8 @@ fox_broker_deliver(FoxRealm *realm, FoxEvent *e, const FoxSession *publisher, co
 		fox_buf_free(&scratch);
 	}
 	fox_index_match(&realm->subscriptions, e->topic, deliver_to, &d);
+	if (realm->history != NULL && !d.reserved && d.audience == NULL && !e->retained)
+		fox_history_record(realm, e);
 	fox_event_done(e);
 	realm->router->stats.publishes++;
 	realm->router->stats.events += d.delivered;
