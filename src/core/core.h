@@ -18,6 +18,7 @@ typedef struct FoxOwned FoxOwned;
 typedef struct FoxPending FoxPending;
 typedef struct FoxQueue FoxQueue;
 typedef struct FoxSnapshot FoxSnapshot;
+typedef struct FoxPast FoxPast;
 
 #define FOX_REFLECT_KINDS 3		/* topics, procedures, errors */
 
@@ -248,6 +249,8 @@ extern void fox_history_free(FoxRealm *realm);
 
 /* Begins to send the retained values that m's subscription matches; ends the subscription after them if only. */
 extern bool fox_snapshot_begin(FoxMember *m, bool only);
+/* Begins to send events that were kept, in their order; the array and its references are the snapshot's, or freed. */
+extern bool fox_snapshot_replay(FoxMember *m, FoxPast **events, size_t count);
 /* A live event waits its turn; what is too much for that ends the subscription after its snapshot. */
 extern void fox_snapshot_hold(FoxSnapshot *snap, const FoxEvent *e);
 extern void fox_snapshot_free(FoxSnapshot *snap);

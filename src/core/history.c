@@ -384,6 +384,27 @@ fox_past_is_for(const FoxPast *past, const FoxSubscription *sub)
 		fox_filter_passes(sub->filter, past->args, past->kwargs);
 }
 
+bool
+fox_history_replay(const FoxPolicy *p, uint64_t publication, FoxMember *m)
+{
+	FoxPast   **events;
+	size_t		count = 0;
+	size_t		i;
+
+	if (!fox_policy_place(p, publication, &i) || (events = malloc((p->count - i) * sizeof(*events))) == NULL)
+		return false;
+	while (++i < p->count)
+	{
+		FoxPast    *past = *slot(p, i);
+
+		if (!fox_past_is_for(past, m->subscription))
+			continue;
+		past->refs++;
+		events[count++] = past;
+	}
+	return fox_snapshot_replay(m, events, count);
+}
+
 /* --- what the tables say --- */
 
 /* topic = pattern, args = [{"match":text,"keep_count":number,"keep_us":number}] */

@@ -11,7 +11,7 @@
 
 typedef struct FoxPolicy FoxPolicy;
 
-typedef struct FoxPast
+struct FoxPast
 {
 	uint32_t	refs;			/* policies and subscriptions that are being served */
 	uint32_t	kept;			/* policies, and who is just recording it */
@@ -24,7 +24,7 @@ typedef struct FoxPast
 	FoxSlice	args;			/* JSON or absent */
 	FoxSlice	kwargs;
 	char		block[];
-} FoxPast;
+};
 
 extern void fox_past_unref(FoxPast *past);
 
@@ -42,5 +42,11 @@ extern FoxPast *fox_policy_at(const FoxPolicy *p, size_t i);	/* the oldest is 0 
 extern bool fox_policy_place(const FoxPolicy *p, uint64_t publication, size_t *i);
 /* Is the event one of the subscription's? */
 extern bool fox_past_is_for(const FoxPast *past, const FoxSubscription *sub);
+
+/*
+ * Begins to send what p has behind the publication and is the subscription's; live events wait
+ * behind that (snapshot.c).  False: no memory.
+ */
+extern bool fox_history_replay(const FoxPolicy *p, uint64_t publication, FoxMember *m);
 
 #endif

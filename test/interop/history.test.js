@@ -93,3 +93,34 @@ test('SQL: publishes are kept in the order of their commits; bad patterns are re
   await assert.rejects(sql("SELECT fox_wamp.keep_history('wamp.x')"), /invalid pattern/);
   await assert.rejects(sql("SELECT fox_wamp.keep_history('a', keep_count => 0)"), /keep_count/);
 });
+
+test('after: what was missed, then live events, over a restart too', async () => {
+  const topic = fresh();
+  await keep(topic);
+  let raw = await Raw.join();
+  const seen = await publish(raw, topic, [1]);
+  for (let i = 2; i <= 200; i++) await publish(raw, topic, [i]);
+  await sql('SELECT fox_wamp.sync()');
+  await restart();
+  raw = await Raw.join();
+  const publisher = await Raw.join();
+  raw.send([32, 1, { after: seen }, topic]);
+  for (let i = 201; i <= 300; i++) await publish(publisher, topic, [i]);
+  assert.equal((await raw.next())[0], 33);
+  for (let i = 2; i <= 300; i++) assert.deepEqual((await raw.next())[4], [i]);
+  const refused = await ask(raw, 32, { after: 4 }, topic);
+  assert.equal(refused[4], 'wamp.error.invalid_argument');
+  const none = await ask(raw, 32, { after: seen }, fresh());
+  assert.match(none[5][0], /no event history/);
+});
+
+test('after: the publication of a transaction that is just committing', async () => {
+  const topic = fresh();
+  await keep(topic);
+  const raw = await Raw.join();
+  const id = Number(await sql(`SELECT fox_wamp.publish('${topic}', '[1]')`));
+  const answer = ask(raw, 32, { after: id }, topic);
+  await sql(`SELECT fox_wamp.publish('${topic}', '[2]')`);
+  assert.equal((await answer)[0], 33);
+  assert.deepEqual((await raw.next())[4], [2]);
+});

@@ -200,6 +200,81 @@ test_loaded(void **state)
 	assert_string_equal(events(p, sub, "{}"), "[4]");
 }
 
+static void
+test_after(void **state)
+{
+	Peer	   *p = peer_join();
+	Peer	   *late = peer_join();
+	uint64_t	ids[3];
+	char		options[100];
+
+	(void) state;
+	policy("a.*", "pattern", 3, 0, false);
+	peer_send(p, "[32,1,{\"after\":5},\"b\"]");
+	assert_non_null(strstr(peer_next(p), "no event history"));
+	for (int i = 0; i < 3; i++)
+		ids[i] = publish(p, "a.b", i == 1 ? "[1]" : "[0]");
+	(void) publish(p, "a.c", "[1]");
+	peer_send(p, "[32,1,{\"after\":%llu},\"a.b\"]", (unsigned long long) ids[0]);
+	assert_non_null(strstr(peer_next(p), "or not any more"));
+	snprintf(options, sizeof(options), "{\"after\":%llu}", (unsigned long long) ids[1]);
+	(void) subscribe(late, options, "a.b");
+	(void) publish(p, "a.b", "[5]");
+	peer_expect_nothing(late);
+	fox_router_tick(world_router());
+	peer_expect(late, "[36,%,%,{},[0]]");
+	peer_expect(late, "[36,%,%,{},[5]]");
+	(void) publish(p, "a.b", "[6]");
+	peer_expect(late, "[36,%,%,{},[6]]");
+	peer_expect_nothing(late);
+}
+
+/* The client knows the id of a transaction's event before the router does. */
+static void
+test_after_waits(void **state)
+{
+	Peer	   *p = peer_join();
+
+	(void) state;
+	policy("t", "exact", 3, 0, false);
+	peer_send(p, "[32,1,{\"after\":7},\"t\"]");
+	peer_expect_nothing(p);
+	fox_router_change(world_router(), &(FoxChange){.kind = FOX_CHANGE_EVENT, .realm = FOX_LIT("realm1"),
+					  .topic = FOX_LIT("t"), .publication = 7});
+	peer_expect(p, "[33,1,%]");
+	fox_router_tick(world_router());
+	peer_expect_nothing(p);
+	peer_send(p, "[32,2,{\"after\":9},\"t\"]");
+	world_pass_ms(5000);
+	assert_non_null(strstr(peer_next(p), "wamp.error.invalid_argument"));
+}
+
+/* A subscriber that goes while it is being served, and a policy that goes meanwhile. */
+static void
+test_after_interrupted(void **state)
+{
+	Peer	   *p = peer_join();
+	Peer	   *late = peer_join();
+	char		options[100];
+	uint64_t	first;
+
+	(void) state;
+	policy("t", "exact", 1000, 0, false);
+	first = publish(p, "t", "[0]");
+	for (int i = 0; i < 500; i++)
+		(void) publish(p, "t", "[1]");
+	snprintf(options, sizeof(options), "{\"after\":%llu}", (unsigned long long) first);
+	(void) subscribe(late, options, "t");
+	(void) subscribe(p, options, "t");
+	policy("t", "exact", 1000, 0, true);
+	peer_lose(late);
+	while (fox_router_tick(world_router()) == 0)
+		;
+	for (int i = 0; i < 500; i++)
+		peer_expect(p, "[36,%,%,{},[1]]");
+	peer_expect_nothing(p);
+}
+
 int
 main(void)
 {
@@ -208,6 +283,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_publications, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_shared, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_loaded, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_after, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_after_waits, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_after_interrupted, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
