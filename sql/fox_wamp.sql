@@ -130,9 +130,56 @@ COMMENT ON COLUMN fox_wamp.notify_payload.id IS 'what the NOTIFY names';
 COMMENT ON COLUMN fox_wamp.notify_payload.payload IS 'the event';
 COMMENT ON COLUMN fox_wamp.notify_payload.at IS 'when it was sent; old rows are deleted';
 
+-- The trigger knows the columns by their position: upgrades append.
+CREATE TABLE fox_wamp.history (
+	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
+	pattern text COLLATE "C" NOT NULL,
+	match text NOT NULL CHECK (match IN ('exact', 'prefix', 'wildcard', 'pattern')),
+	keep_count integer NOT NULL DEFAULT 1000 CHECK (keep_count BETWEEN 1 AND 1000000),
+	keep_age interval CHECK (keep_age > interval '0' AND keep_age <= interval '100 years'),
+	PRIMARY KEY (realm, pattern, match)
+);
+COMMENT ON TABLE fox_wamp.history IS 'topics and patterns whose last events are kept';
+COMMENT ON COLUMN fox_wamp.history.realm IS 'realm of the topic';
+COMMENT ON COLUMN fox_wamp.history.pattern IS 'topic or pattern';
+COMMENT ON COLUMN fox_wamp.history.match IS 'exact, prefix, wildcard, or pattern (* and #)';
+COMMENT ON COLUMN fox_wamp.history.keep_count IS 'how many of the last events are kept';
+COMMENT ON COLUMN fox_wamp.history.keep_age IS 'how long at most; null: for ever';
+
+CREATE TABLE fox_wamp.event_history (
+	realm text COLLATE "C" NOT NULL,
+	position bigint NOT NULL,
+	publication bigint NOT NULL,
+	topic text COLLATE "C" NOT NULL,
+	args jsonb,
+	kwargs jsonb,
+	payload bytea,
+	format text,
+	session bigint,
+	authid text,
+	authrole text,
+	at timestamptz NOT NULL,
+	PRIMARY KEY (realm, position)
+);
+COMMENT ON TABLE fox_wamp.event_history IS 'events that are kept; written by the router a moment later';
+COMMENT ON COLUMN fox_wamp.event_history.realm IS 'realm of the topic';
+COMMENT ON COLUMN fox_wamp.event_history.position IS 'order of delivery: it only grows';
+COMMENT ON COLUMN fox_wamp.event_history.publication IS 'id of the publication';
+COMMENT ON COLUMN fox_wamp.event_history.topic IS 'components joined by dots';
+COMMENT ON COLUMN fox_wamp.event_history.args IS 'positional arguments: a JSON array';
+COMMENT ON COLUMN fox_wamp.event_history.kwargs IS 'keyword arguments: a JSON object';
+COMMENT ON COLUMN fox_wamp.event_history.payload IS 'the message as it was sent, where jsonb does not carry it exactly';
+COMMENT ON COLUMN fox_wamp.event_history.format IS 'how payload is written; json: the array [args, kwargs]';
+COMMENT ON COLUMN fox_wamp.event_history.session IS 'session id of the publisher, if it was disclosed';
+COMMENT ON COLUMN fox_wamp.event_history.authid IS 'its authid';
+COMMENT ON COLUMN fox_wamp.event_history.authrole IS 'its authrole';
+COMMENT ON COLUMN fox_wamp.event_history.at IS 'when it was delivered';
+
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.realm', 'WHERE name <> ''realm1''');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.retained', 'WHERE NOT owned');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.bridge', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.history', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.event_history', '');
 
 --
 -- Triggers: every change reaches the router, logical replication included
@@ -154,6 +201,10 @@ CREATE FUNCTION fox_wamp.bridge_changed() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'fox_wamp_bridge_trigger' LANGUAGE C;
 COMMENT ON FUNCTION fox_wamp.bridge_changed() IS 'internal: hands a change of a bridge to the router';
 
+CREATE FUNCTION fox_wamp.history_changed() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'fox_wamp_history_trigger' LANGUAGE C;
+COMMENT ON FUNCTION fox_wamp.history_changed() IS 'internal: hands a change of what is kept to the router';
+
 CREATE TRIGGER retained_before BEFORE INSERT OR UPDATE OR DELETE ON fox_wamp.retained
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.retained_before();
 CREATE TRIGGER retained_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.retained
@@ -164,16 +215,20 @@ CREATE TRIGGER realm_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.realm
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.realm_changed();
 CREATE TRIGGER bridge_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.bridge
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.bridge_changed();
+CREATE TRIGGER history_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.history
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.history_changed();
 COMMENT ON TRIGGER retained_before ON fox_wamp.retained IS 'checks the topic, draws the publication, drops the owner';
 COMMENT ON TRIGGER retained_changed ON fox_wamp.retained IS 'hands the change to the router';
 COMMENT ON TRIGGER retained_truncated ON fox_wamp.retained IS 'hands the change to the router';
 COMMENT ON TRIGGER realm_changed ON fox_wamp.realm IS 'hands the change to the router';
 COMMENT ON TRIGGER bridge_changed ON fox_wamp.bridge IS 'hands the change to the router';
+COMMENT ON TRIGGER history_changed ON fox_wamp.history IS 'hands the change to the router';
 ALTER TABLE fox_wamp.retained ENABLE ALWAYS TRIGGER retained_before;
 ALTER TABLE fox_wamp.retained ENABLE ALWAYS TRIGGER retained_changed;
 ALTER TABLE fox_wamp.retained ENABLE ALWAYS TRIGGER retained_truncated;
 ALTER TABLE fox_wamp.realm ENABLE ALWAYS TRIGGER realm_changed;
 ALTER TABLE fox_wamp.bridge ENABLE ALWAYS TRIGGER bridge_changed;
+ALTER TABLE fox_wamp.history ENABLE ALWAYS TRIGGER history_changed;
 
 INSERT INTO fox_wamp.realm (name) VALUES ('realm1');
 
@@ -277,10 +332,11 @@ CREATE FUNCTION fox_wamp.drop_realm(name text) RETURNS boolean
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 	AS $$
 		DELETE FROM fox_wamp.retained r WHERE r.realm = $1;
+		DELETE FROM fox_wamp.event_history h WHERE h.realm = $1;
 		WITH gone AS (DELETE FROM fox_wamp.realm r WHERE r.name = $1 RETURNING 1)
 		SELECT EXISTS (SELECT FROM gone);
 	$$;
-COMMENT ON FUNCTION fox_wamp.drop_realm(text) IS 'drops a realm with its retained values and bridges; false if there is none';
+COMMENT ON FUNCTION fox_wamp.drop_realm(text) IS 'drops a realm with its retained values, event history and bridges; false if there is none';
 
 CREATE FUNCTION fox_wamp.bridge(channel text, topic text, realm text DEFAULT NULL) RETURNS void
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -306,6 +362,32 @@ CREATE FUNCTION fox_wamp.unbridge(channel text, realm text DEFAULT NULL) RETURNS
 		SELECT EXISTS (SELECT FROM gone);
 	$$;
 COMMENT ON FUNCTION fox_wamp.unbridge(text, text) IS 'ends the bridges of a channel, both directions; false if there are none';
+
+CREATE FUNCTION fox_wamp.history_match(topic text, match text) RETURNS text
+	LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+	AS $$ SELECT coalesce($2, CASE WHEN string_to_array($1, '.') && ARRAY['*', '#'] THEN 'pattern' ELSE 'exact' END) $$;
+COMMENT ON FUNCTION fox_wamp.history_match(text, text) IS 'internal: the match of a subscription to the topic without that option';
+
+CREATE FUNCTION fox_wamp.keep_history(topic text, match text DEFAULT NULL, keep_count integer DEFAULT 1000,
+									  keep_age interval DEFAULT NULL, realm text DEFAULT NULL) RETURNS void
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		INSERT INTO fox_wamp.history (realm, pattern, match, keep_count, keep_age)
+		VALUES (fox_wamp.default_realm($5), $1, fox_wamp.history_match($1, $2), $3, $4)
+		ON CONFLICT ON CONSTRAINT history_pkey DO UPDATE SET keep_count = EXCLUDED.keep_count, keep_age = EXCLUDED.keep_age
+	$$;
+COMMENT ON FUNCTION fox_wamp.keep_history(text, text, integer, interval, text)
+	IS 'keeps the last events of a topic or pattern: at most so many, at most so long';
+
+CREATE FUNCTION fox_wamp.forget_history(topic text, match text DEFAULT NULL, realm text DEFAULT NULL) RETURNS boolean
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		WITH gone AS (DELETE FROM fox_wamp.history h WHERE h.realm = fox_wamp.default_realm($3) AND h.pattern = $1
+					  AND h.match = fox_wamp.history_match($1, $2) RETURNING 1)
+		SELECT EXISTS (SELECT FROM gone);
+	$$;
+COMMENT ON FUNCTION fox_wamp.forget_history(text, text, text)
+	IS 'ends what keep_history() began and drops the events; false if there was nothing';
 
 CREATE FUNCTION fox_wamp.notify_payload(id bigint) RETURNS text
 	LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -387,9 +469,13 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.drop_realm(text),
 	fox_wamp.bridge(text, text, text),
 	fox_wamp.bridge_out(text, text, text),
-	fox_wamp.unbridge(text, text)
+	fox_wamp.unbridge(text, text),
+	fox_wamp.history_match(text, text),
+	fox_wamp.keep_history(text, text, integer, interval, text),
+	fox_wamp.forget_history(text, text, text)
 	TO fox_wamp_admin;
 GRANT SELECT ON fox_wamp.realm, fox_wamp.retained, fox_wamp.lock, fox_wamp.registration, fox_wamp.bridge,
+	fox_wamp.history, fox_wamp.event_history,
 	fox_wamp.session, fox_wamp.subscription, fox_wamp.lock_waiter, fox_wamp.stat_router
 	TO fox_wamp_user;
-GRANT INSERT, UPDATE, DELETE ON fox_wamp.realm, fox_wamp.retained, fox_wamp.bridge TO fox_wamp_admin;
+GRANT INSERT, UPDATE, DELETE ON fox_wamp.realm, fox_wamp.retained, fox_wamp.bridge, fox_wamp.history TO fox_wamp_admin;

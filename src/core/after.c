@@ -1,7 +1,8 @@
 /*
  * after.c - subscriptions that wait until the storage has seen a publication.
  *
- * SUBSCRIBE.Options.after together with `retained` (router-semantics section 4).  Who
+ * SUBSCRIBE.Options.after together with `retained` (router-semantics section 4), and
+ * without it where the event history does not have that publication yet.  Who
  * knows a publication id that the router drew has been told it after the router had
  * taken the publication in, so there is nothing to wait for.  An id that the
  * database drew is known to its publisher before the commit: it is waited for until

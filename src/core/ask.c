@@ -531,6 +531,7 @@ ask_sync(FoxRouter *r, uint64_t ask)
 		return;
 	a->is_sync = true;
 	a->ticket = r->next_ticket;
+	a->past = r->past_sent;
 	fox_ask_progress(r);
 }
 
@@ -548,7 +549,7 @@ fox_ask_progress(FoxRouter *r)
 	{
 		FoxAsker   *a = fox_container(FoxAsker, node, n);
 
-		if (a->is_sync && settled(r, a->ticket))
+		if (a->is_sync && settled(r, a->ticket) && r->past_written >= a->past)
 		{
 			answer_text(r, a->ask, "{\"ok\":true}");
 			fox_asker_free(a);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "codec/match.h"
-#include "core/core.h"
+#include "core/history.h"
 
 #include "base/pure.h"
 
@@ -174,6 +174,7 @@ typedef struct SubscribeOptions
 	FoxBuf		nkey_memory;	/* owned */
 	bool		retained;
 	bool		snapshot;
+	bool		replay;			/* after: the events that were kept behind it */
 } SubscribeOptions;
 
 static const char *
@@ -209,8 +210,9 @@ subscribe_options(FoxSlice options, SubscribeOptions *o, FoxBuf *scratch, FoxBuf
 	{
 		if (!fox_json_uint(value, &o->after) || o->after == 0)
 			return "option after must be a publication id";
-		if (!o->retained && !o->snapshot)
-			return "option after needs option retained or snapshot: this topic has no event history";
+		o->replay = !o->retained && !o->snapshot;
+		if (o->replay && !fox_absent(o->nkey))
+			return "option after does not go with option nkey, but for retained or snapshot";
 	}
 	o->filter = fox_json_get(options, "filter");
 	if (!fox_absent(o->filter) && fox_json_kind(o->filter) == FOX_JSON_NULL)
@@ -243,14 +245,31 @@ subscribe_checks(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice top
 	return error == NULL;
 }
 
+/* Answers the request with what is wrong with option after. */
+static void
+no_replay(FoxSession *s, uint64_t request, FoxSlice topic, FoxMatchKind kind)
+{
+	fox_session_fail(s, FOX_REQ_SUBSCRIBE, request, FOX_ERR_INVALID_ARGUMENT,
+					 fox_history_find(s->realm, topic, kind, 0) == NULL ?
+					 "option after needs option retained or snapshot: this topic has no event history" :
+					 "the publication of option after is not in the event history of this topic, or not any more");
+}
+
 /* Frees what o owns. */
 static void
 subscribe(FoxSession *s, uint64_t request, FoxSlice topic, FoxMatchKind kind, SubscribeOptions *o)
 {
 	FoxSubscription *sub = o->snapshot ? NULL : subscription_find(s->realm, topic, kind, o->filter, o->nkey);
+	FoxPolicy  *kept = o->replay ? fox_history_find(s->realm, topic, kind, o->after) : NULL;
 	FoxMember  *m = NULL;
 	bool		is_new;
 
+	if (o->replay && kept == NULL)
+	{
+		fox_buf_free(&o->nkey_memory);
+		no_replay(s, request, topic, kind);
+		return;
+	}
 	if (sub != NULL)
 		m = member_find(s, sub->id);
 	else
@@ -275,7 +294,9 @@ subscribe(FoxSession *s, uint64_t request, FoxSlice topic, FoxMatchKind kind, Su
 		fox_meta_subscription(sub, s, FOX_META_CREATED);
 	if (is_new)
 		fox_meta_subscription(sub, s, FOX_META_JOINED);
-	if ((o->retained || o->snapshot) && m->snapshot == NULL && !fox_snapshot_begin(m, o->snapshot))
+	if (m->snapshot == NULL &&
+		((kept != NULL && !fox_history_replay(kept, o->after, m)) ||
+		 ((o->retained || o->snapshot) && !fox_snapshot_begin(m, o->snapshot))))
 	{
 		s->ops->unsubscribed(s, sub->id, FOX_ERR_UNAVAILABLE);
 		fox_member_free(m);
@@ -300,7 +321,11 @@ fox_session_subscribe(FoxSession *s, uint64_t request, FoxSlice options, FoxSlic
 
 	if (!subscribe_checks(s, request, options, topic, &o, &kind))
 		return;
-	if (o.after != 0 && fox_after_wait(s, o.after, request, options, topic))
+	/* With an event history only what is not there yet is worth a wait. */
+	if (o.after != 0 &&
+		(!o.replay || (fox_history_find(s->realm, topic, kind, 0) != NULL &&
+					   fox_history_find(s->realm, topic, kind, o.after) == NULL)) &&
+		fox_after_wait(s, o.after, request, options, topic))
 		fox_buf_free(&o.nkey_memory);
 	else
 		subscribe(s, request, topic, kind, &o);
@@ -465,6 +490,8 @@ fox_broker_deliver(FoxRealm *realm, FoxEvent *e, const FoxSession *publisher, co
 		fox_buf_free(&scratch);
 	}
 	fox_index_match(&realm->subscriptions, e->topic, deliver_to, &d);
+	if (realm->history != NULL && !d.reserved && d.audience == NULL && !e->retained)
+		fox_history_record(realm, e);
 	fox_event_done(e);
 	realm->router->stats.publishes++;
 	realm->router->stats.events += d.delivered;

@@ -18,6 +18,7 @@ typedef struct FoxOwned FoxOwned;
 typedef struct FoxPending FoxPending;
 typedef struct FoxQueue FoxQueue;
 typedef struct FoxSnapshot FoxSnapshot;
+typedef struct FoxPast FoxPast;
 
 #define FOX_REFLECT_KINDS 3		/* topics, procedures, errors */
 
@@ -49,6 +50,9 @@ struct FoxRouter
 	FoxNode		asks;			/* FoxAsker of ask.c */
 	FoxNode		awaits;			/* subscriptions of after.c */
 	struct FoxSeen *seen;		/* of after.c */
+	uint64_t	past_position;	/* of the last event that history.c has kept */
+	uint64_t	past_sent;		/* rows of the event history for the table, and how many are there */
+	uint64_t	past_written;
 	FoxIdMap	backends;		/* pid → FoxSession of SQL sessions */
 	FoxTimers	timers;
 	size_t		call_bytes;		/* that calls keep copies of */
@@ -58,6 +62,7 @@ struct FoxRouter
 	uint64_t	random[2];		/* state of the generator of publication ids */
 	uint64_t	reread;			/* generation of the current or last re-read */
 	bool		rereading;
+	bool		loaded;			/* the first re-read is over */
 	FoxRouterStats stats;
 };
 
@@ -73,6 +78,7 @@ struct FoxRealm
 	FoxTrie		retained;		/* → FoxValue */
 	FoxMap		buried;			/* topics deleted while a re-read is under way; keys are owned */
 	FoxMap		queues;			/* topic → FoxQueue of waiters */
+	struct FoxHistory *history;	/* of history.c; NULL: no event is kept */
 	FoxNode		sessions;
 	FoxSession *caster;			/* of ask_call.c, or NULL */
 	uint64_t	casts;			/* its last request */
@@ -240,10 +246,17 @@ extern bool fox_after_wait(FoxSession *s, uint64_t publication, uint64_t request
 extern void fox_after_session_end(FoxSession *s);
 extern void fox_after_free(FoxRouter *r);
 
+/* --- history.c (see history.h) --- */
+
+extern void fox_history_change(FoxRouter *r, const FoxChange *c);
+extern void fox_history_free(FoxRealm *realm);
+
 /* --- snapshot.c --- */
 
 /* Begins to send the retained values that m's subscription matches; ends the subscription after them if only. */
 extern bool fox_snapshot_begin(FoxMember *m, bool only);
+/* Begins to send events that were kept, in their order; the array and its references are the snapshot's, or freed. */
+extern bool fox_snapshot_replay(FoxMember *m, FoxPast **events, size_t count);
 /* A live event waits its turn; what is too much for that ends the subscription after its snapshot. */
 extern void fox_snapshot_hold(FoxSnapshot *snap, const FoxEvent *e);
 extern void fox_snapshot_free(FoxSnapshot *snap);
@@ -470,6 +483,7 @@ extern void fox_asks_free(FoxRouter *r);
 #define FOX_ERR_NO_SUCH_PROCEDURE "wamp.error.no_such_procedure"
 #define FOX_ERR_PROCEDURE_EXISTS "wamp.error.procedure_already_exists"
 #define FOX_ERR_UNAVAILABLE "wamp.error.unavailable"
+#define FOX_ERR_NO_HISTORY "wamp.error.history_unavailable"
 #define FOX_ERR_TIMEOUT "wamp.error.timeout"
 #define FOX_ERR_FEATURE_NOT_SUPPORTED "wamp.error.feature_not_supported"
 #define FOX_ERR_NO_AVAILABLE_CALLEE "wamp.error.no_available_callee"

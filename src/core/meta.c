@@ -29,7 +29,7 @@ procedure_find(FoxSlice name)
 {
 	static const FoxMetaProcedure *const lists[] = {
 		fox_meta_session_procedures, fox_meta_registration_procedures, fox_meta_subscription_procedures,
-		fox_testament_procedures, fox_reflect_procedures
+		fox_meta_history_procedures, fox_testament_procedures, fox_reflect_procedures
 	};
 
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)

@@ -36,6 +36,7 @@ typedef struct FoxMetaProcedure
 extern const FoxMetaProcedure fox_meta_session_procedures[];
 extern const FoxMetaProcedure fox_meta_registration_procedures[];
 extern const FoxMetaProcedure fox_meta_subscription_procedures[];
+extern const FoxMetaProcedure fox_meta_history_procedures[];
 extern const FoxMetaProcedure fox_testament_procedures[];
 extern const FoxMetaProcedure fox_reflect_procedures[];
 

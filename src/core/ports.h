@@ -64,13 +64,15 @@ typedef enum FoxChangeKind
 	FOX_CHANGE_REALM,			/* row of fox_wamp.realm: realm = name; args = '[{"strict":bool}]'; deleted flag */
 	FOX_CHANGE_BRIDGE_OUT,		/* row of fox_wamp.bridge with direction out: topic = pattern, args = '["channel"]' */
 	FOX_CHANGE_CALL,			/* a call whose result nobody wants: topic = procedure */
+	FOX_CHANGE_HISTORY,			/* row of fox_wamp.history: topic = pattern, args as in history.c; deleted flag */
+	FOX_CHANGE_PAST,			/* row of fox_wamp.event_history, at the start; options as in history.c */
 	FOX_CHANGE_GAP				/* the ring overflowed: entries are missing; state will be re-read */
 } FoxChangeKind;
 
 typedef struct FoxChange
 {
 	FoxChangeKind kind;
-	bool		deleted;		/* REALM, BRIDGE_OUT */
+	bool		deleted;		/* REALM, BRIDGE_OUT, HISTORY */
 	bool		silent;			/* PUT at start-up or re-read: into the copy, no event unless different */
 	bool		bridged;		/* came in by a bridge: never leaves by one */
 	uint64_t	token;			/* of the FoxWrite it answers; 0: none */
@@ -84,6 +86,22 @@ typedef struct FoxChange
 	FoxSlice	options;		/* JSON object of publish options that matter for delivery; absent: none */
 	uint64_t	owner;			/* PUT: session that owns the value (has a will); 0: none */
 } FoxChange;
+
+/* A row of fox_wamp.event_history. */
+typedef struct FoxPastRow
+{
+	bool		deleted;		/* realm and position say which one goes */
+	FoxSlice	realm;
+	uint64_t	position;
+	uint64_t	publication;
+	int64_t		at_us;			/* since 1970 */
+	FoxSlice	topic;
+	FoxSlice	args;			/* JSON or absent */
+	FoxSlice	kwargs;
+	uint64_t	session;		/* publisher; 0: not disclosed */
+	FoxSlice	authid;
+	FoxSlice	authrole;
+} FoxPastRow;
 
 typedef enum FoxLogLevel
 {
@@ -118,6 +136,9 @@ typedef struct FoxPorts
 	 */
 	void		(*registration) (void *ctx, FoxSlice realm, uint64_t id, FoxSlice uri, FoxSlice match,
 								 FoxSlice invoke, uint64_t callees);
+
+	/* A row of the event history came or went; written behind, see fox_router_past_written(). */
+	void		(*past) (void *ctx, const FoxPastRow *row);
 } FoxPorts;
 
 #endif

@@ -151,7 +151,7 @@ change_topic(FoxRouter *r, FoxRealm *realm, const FoxChange *c)
 	FoxPublish	sql = {.options = c->options, .exclude_me = true};
 	FoxPublish *p = w != NULL ? &w->p : &sql;
 	FoxEvent	e = {.publication = c->publication, .topic = c->topic,
-	.payload = {FOX_JSON, c->args, c->kwargs}, .bridged = c->bridged};
+	.payload = {FOX_JSON, c->args, c->kwargs}, .bridged = c->bridged, .retained = c->silent && !r->loaded};
 	bool		changed = true;
 
 	if (w == NULL && !fox_absent(c->options))
@@ -243,6 +243,7 @@ fox_router_reread_end(FoxRouter *r)
 
 	sweep_all(r, false);
 	r->rereading = false;
+	r->loaded = true;
 	while ((slot = fox_map_next(&r->realms, &pos)) != NULL)
 		fox_retained_exhume(slot->value);
 }
@@ -264,6 +265,10 @@ fox_router_change(FoxRouter *r, const FoxChange *c)
 			break;
 		case FOX_CHANGE_CALL:
 			fox_ask_cast(r, c);
+			break;
+		case FOX_CHANGE_HISTORY:
+		case FOX_CHANGE_PAST:
+			fox_history_change(r, c);
 			break;
 		case FOX_CHANGE_TRUNCATE:
 			sweep_all(r, true);

@@ -135,6 +135,7 @@ realm_free(FoxRealm *realm)
 	fox_map_free(&realm->registrations_by_id);
 	fox_map_free(&realm->queues);
 	fox_reflect_free(realm);
+	fox_history_free(realm);
 	fox_map_del(&realm->router->realms, realm->name);
 	free((char *) realm->name.ptr);
 	free(realm);

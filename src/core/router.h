@@ -37,6 +37,8 @@ extern void fox_router_shutdown(FoxRouter *r);
 extern void fox_router_change(FoxRouter *r, const FoxChange *change);
 /* A write that will make no change. text may be NULL. */
 extern void fox_router_refused(FoxRouter *r, uint64_t token, FoxRefusal why, const char *text);
+/* Of the rows given to the port `past` since the start so many are done with. */
+extern void fox_router_past_written(FoxRouter *r, uint64_t rows);
 /* A question of a backend (ask.h); absent question: the asker has gone. */
 extern void fox_router_ask(FoxRouter *r, uint64_t ask, FoxSlice question, int pid);
 

@@ -1,5 +1,5 @@
 /*
- * snapshot.c - initial values of a subscription, sent in slices.
+ * snapshot.c - initial values of a subscription, or the events it missed, sent in slices.
  *
  * The values are collected by reference when the subscription begins, so that they
  * are those of one moment; a slice of them is sorted and sent each turn, so that no
@@ -9,7 +9,7 @@
  */
 #include <stdlib.h>
 
-#include "core/core.h"
+#include "core/history.h"
 
 #include "base/pure.h"
 
@@ -33,6 +33,9 @@ struct FoxSnapshot
 	size_t		count;
 	size_t		cap;
 	size_t		unordered;		/* places of the heap's first half that are still to be sifted */
+	FoxPast   **past;			/* instead of values: events that were kept */
+	size_t		past_count;
+	size_t		past_sent;
 	bool		failed;			/* out of memory while collecting */
 	size_t		held_bytes;
 	HeldEvent  *held;
@@ -153,6 +156,33 @@ fox_snapshot_begin(FoxMember *m, bool only)
 }
 
 static void
+drop_past(FoxPast **past, size_t from, size_t count)
+{
+	for (size_t i = from; i < count; i++)
+		fox_past_unref(past[i]);
+	free(past);
+}
+
+bool
+fox_snapshot_replay(FoxMember *m, FoxPast **events, size_t count)
+{
+	FoxSnapshot *snap = calloc(1, sizeof(*snap));
+
+	if (snap == NULL)
+	{
+		drop_past(events, 0, count);
+		return false;
+	}
+	snap->member = m;
+	snap->held_tail = &snap->held;
+	snap->past = events;
+	snap->past_count = count;
+	fox_list_push(&m->subscription->realm->router->snapshots, &snap->in_router);
+	m->snapshot = snap;
+	return true;
+}
+
+static void
 drop_held(FoxSnapshot *snap)
 {
 	while (snap->held != NULL)
@@ -202,6 +232,7 @@ fox_snapshot_free(FoxSnapshot *snap)
 {
 	for (size_t i = 0; i < snap->count; i++)
 		fox_value_unref(snap->values[i]);
+	drop_past(snap->past, snap->past_sent, snap->past_count);
 	drop_held(snap);
 	free(snap->values);
 	fox_list_del(&snap->in_router);
@@ -244,6 +275,15 @@ fox_snapshots_run(FoxRouter *r)
 	{
 		FoxSnapshot *snap = fox_container(FoxSnapshot, in_router, r->snapshots.next);
 
+		for (int i = 0; i < 64 && snap->past_sent < snap->past_count; i++)
+		{
+			FoxPast    *past = snap->past[snap->past_sent++];
+			FoxEvent	e = {.publication = past->publication, .topic = past->topic,
+			.payload = {FOX_JSON, past->args, past->kwargs}, .publisher = past->publisher};
+
+			send_event(snap->member, &e);
+			fox_past_unref(past);
+		}
 		for (int i = 0; i < 64 && snap->unordered > 0; i++)
 			sift_down(snap, --snap->unordered);
 		for (int i = 0; i < 64 && snap->unordered == 0 && snap->count > 0; i++)
@@ -255,7 +295,7 @@ fox_snapshots_run(FoxRouter *r)
 			send_event(snap->member, &e);
 			fox_value_unref(v);
 		}
-		if (snap->count == 0)
+		if (snap->count == 0 && snap->past_sent == snap->past_count)
 			finish(snap);
 		else
 		{

@@ -19,6 +19,7 @@
 static const char welcome[] = "{\"agent\":\"fox_wamp\","
 "\"authid\":\"anonymous\",\"authrole\":\"anonymous\",\"authmethod\":\"anonymous\","
 "\"roles\":{\"broker\":{\"features\":{"
+"\"event_history\":true,"
 "\"pattern_based_subscription\":true,"
 "\"payload_passthru_mode\":true,"
 "\"publisher_exclusion\":true,"

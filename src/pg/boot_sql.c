@@ -23,6 +23,7 @@
 #include "codec/match.h"
 #include "pg/boot_sql.h"
 #include "pg/bounced.h"
+#include "pg/history_sql.h"
 #include "pg/sqlarg.h"
 #include "pg/store_sql.h"
 #include "pg/upkeep_sql.h"
@@ -307,7 +308,7 @@ load_retained(const FoxBootSink *sink)
 }
 
 void
-fox_boot_load(const FoxBootSink *sink)
+fox_boot_load(const FoxBootSink *sink, bool with_past)
 {
 	int			nest;
 
@@ -317,6 +318,7 @@ fox_boot_load(const FoxBootSink *sink)
 	set_config_option("enable_seqscan", "on", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	set_config_option("enable_hashjoin", "on", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	load_realms(sink);
+	fox_history_load(sink, with_past);
 	load_bridges(sink);
 	load_retained(sink);
 	AtEOXact_GUC(true, nest);

@@ -24,9 +24,9 @@ typedef struct FoxBootSink
 	void		(*row) (const FoxChange *row);
 } FoxBootSink;
 
-/* Settings of this database, realms, bridges (out), retained values. */
+/* Settings of this database; realms, what is kept of events, those events (with_past), bridges (out), retained values. */
 extern void fox_boot_settings(const FoxBootSink *sink);
-extern void fox_boot_load(const FoxBootSink *sink);
+extern void fox_boot_load(const FoxBootSink *sink, bool with_past);
 
 /*
  * Transactions that may have written fox_wamp.retained before now and have not

@@ -22,8 +22,10 @@
 #include "utils/timestamp.h"
 
 #include "codec/json.h"
+#include "core/uri.h"
 #include "pg/change.h"
 #include "pg/errcodes.h"
+#include "pg/history_sql.h"
 #include "pg/listen.h"
 #include "pg/ring.h"
 #include "pg/sqlarg.h"
@@ -47,6 +49,7 @@ PG_FUNCTION_INFO_V1(fox_wamp_retained_before);
 PG_FUNCTION_INFO_V1(fox_wamp_retained_trigger);
 PG_FUNCTION_INFO_V1(fox_wamp_realm_trigger);
 PG_FUNCTION_INFO_V1(fox_wamp_bridge_trigger);
+PG_FUNCTION_INFO_V1(fox_wamp_history_trigger);
 
 static bool context_set = false;
 static FoxChangeContext context;
@@ -421,6 +424,62 @@ fox_wamp_bridge_trigger(PG_FUNCTION_ARGS)
 
 		check_bridge(row, desc);
 		add_bridge(row, desc, false);
+	}
+	return PointerGetDatum(NULL);
+}
+
+/* --- fox_wamp.history (realm, pattern, match, keep_count, keep_age) --- */
+
+static void
+add_history(HeapTuple row, TupleDesc desc, bool deleted)
+{
+	FoxChange	change = {.kind = FOX_CHANGE_HISTORY, .deleted = deleted};
+	bool		isnull;
+	int32		count = DatumGetInt32(heap_getattr(row, 4, desc, &isnull));
+	Datum		age = heap_getattr(row, 5, desc, &isnull);
+
+	change.realm = text_column(row, desc, 1);
+	change.topic = text_column(row, desc, 2);
+	change.args = fox_cstr(fox_history_row(text_column(row, desc, 3).ptr, count, isnull ? NULL : DatumGetIntervalP(age)));
+	fox_ring_add(&change);
+}
+
+static void
+check_history(HeapTuple row, TupleDesc desc)
+{
+	FoxSlice	pattern = text_column(row, desc, 2);
+	FoxSlice	match = text_column(row, desc, 3);
+	FoxMatchKind kind = FOX_PATTERN;
+
+	if (!fox_slice_is(match, "pattern") && !fox_uri_match_kind(pattern, match, &kind))
+		ereport(ERROR,
+				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
+				 errmsg("match must be exact, prefix, wildcard or pattern")));
+	if (!fox_uri_pattern_valid(pattern, kind, false) || fox_uri_reserved(pattern))
+		ereport(ERROR,
+				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
+				 errmsg("invalid pattern \"%.100s\"", pattern.ptr),
+				 errdetail("No subscription with match \"%s\" could have it.", match.ptr)));
+}
+
+Datum
+fox_wamp_history_trigger(PG_FUNCTION_ARGS)
+{
+	TriggerData *data = trigger_data(fcinfo, 5);
+	TupleDesc	desc = RelationGetDescr(data->tg_relation);
+	bool		update = TRIGGER_FIRED_BY_UPDATE(data->tg_event);
+
+	if (TRIGGER_FIRED_BY_DELETE(data->tg_event) ||
+		(update && !(same_column(data->tg_trigtuple, data->tg_newtuple, desc, 1) &&
+					 same_column(data->tg_trigtuple, data->tg_newtuple, desc, 2) &&
+					 same_column(data->tg_trigtuple, data->tg_newtuple, desc, 3))))
+		add_history(data->tg_trigtuple, desc, true);
+	if (!TRIGGER_FIRED_BY_DELETE(data->tg_event))
+	{
+		HeapTuple	row = update ? data->tg_newtuple : data->tg_trigtuple;
+
+		check_history(row, desc);
+		add_history(row, desc, false);
 	}
 	return PointerGetDatum(NULL);
 }

@@ -35,6 +35,7 @@
 
 #include "pg/boot_sql.h"
 #include "pg/bounced.h"
+#include "pg/history_sql.h"
 #include "pg/lane_seg.h"
 #include "pg/store_sql.h"
 #include "pg/upkeep_sql.h"
@@ -62,6 +63,7 @@ static Size batch_bytes = 0;
 /* A load that is wanted: its request, and what has to be done first. */
 static uint64 load_id = 0;
 static bool load_clear = false;
+static bool load_past = false;	/* the event history too */
 static bool load_settle = false;
 static bool load_complained = false;
 
@@ -222,9 +224,10 @@ load(void *arg pg_attribute_unused())
 	fox_boot_settings(&sink);
 	fox_wire_put_u8(&out, FOX_WIRE_LOAD_BEGIN);
 	send_out();
-	fox_boot_load(&sink);
+	fox_boot_load(&sink, load_past);
 	if (out.len > 0)
 		send_out();
+	load_past = false;
 	send_id(FOX_WIRE_LOADED, load_id);
 }
 
@@ -273,6 +276,14 @@ notify(void *rows)
 	FoxWire		w = *(FoxWire *) rows;
 
 	fox_upkeep_notify(&w);
+}
+
+static void
+past(void *rows)
+{
+	FoxWire		w = *(FoxWire *) rows;
+
+	fox_history_write(&w);
 }
 
 static void
@@ -326,7 +337,7 @@ take_request(const char *data, Size len)
 			break;
 		case FOX_WIRE_BOOT:
 			load_id = fox_wire_u64(&message);
-			load_clear = true;
+			load_clear = load_past = true;
 			load_settle = false;
 			try_load();
 			break;
@@ -346,6 +357,11 @@ take_request(const char *data, Size len)
 		case FOX_WIRE_NOTIFY:
 			id = fox_wire_u64(&message);
 			run_rows(notify, &message, "send notifications");
+			send_id(FOX_WIRE_DONE, id);
+			break;
+		case FOX_WIRE_PAST:
+			id = fox_wire_u64(&message);
+			run_rows(past, &message, "write fox_wamp.event_history");
 			send_id(FOX_WIRE_DONE, id);
 			break;
 		default:

@@ -63,6 +63,7 @@ static uint64 pending_writes = 0;
 static uint64 writes_sent = 0;	/* to the system executor, ever */
 static uint64 writes_answered = 0;	/* of those; answers keep the order */
 static int	registrations_under_way = 0;
+static int	past_under_way = 0;
 static uint64 batches = 0;
 static TimestampTz slow_used;
 static TimestampTz turn_time;
@@ -82,6 +83,8 @@ forget(FoxRequest *r)
 		pending_writes--;
 	else if (r->type == FOX_WIRE_REGISTRATION)
 		registrations_under_way--;
+	else if (r->type == FOX_WIRE_PAST)
+		past_under_way--;
 	free(r);
 }
 
@@ -110,6 +113,8 @@ enqueue(FoxRequest *r)
 		pending_writes++;
 	else if (r->type == FOX_WIRE_REGISTRATION)
 		registrations_under_way++;
+	else if (r->type == FOX_WIRE_PAST)
+		past_under_way++;
 	fox_list_push(&queue, &r->node);
 	return true;
 }
@@ -377,6 +382,8 @@ answer(Lane *lane, const void *data, Size len)
 		case FOX_WIRE_LOADED:
 		case FOX_WIRE_DONE:
 			r = fox_idmap_get(&by_id, fox_wire_u64(&w));
+			if (r != NULL && r->type == FOX_WIRE_PAST && handler != NULL)
+				handler->past_written(handler->ctx, r->token);
 			if (r != NULL)
 				forget(r);
 			if (type == FOX_WIRE_LOADED && handler != NULL)
@@ -424,7 +431,7 @@ turn(void)
 	turn_time = GetCurrentTimestamp();
 	more = pump_answers(&system_lane);
 	more |= pump_answers(&slow_lane);
-	while ((behind = fox_behind_take(next_id, registrations_under_way == 0)) != NULL)
+	while ((behind = fox_behind_take(next_id, registrations_under_way == 0, past_under_way == 0)) != NULL)
 	{
 		next_id++;
 		(void) enqueue(behind);
@@ -497,6 +504,12 @@ void
 fox_lane_registration(FoxSlice realm, uint64 id, FoxSlice uri, FoxSlice match, FoxSlice invoke, uint64 callees)
 {
 	fox_behind_registration(realm, id, uri, match, invoke, callees);
+}
+
+void
+fox_lane_past(const FoxPastRow *row)
+{
+	fox_behind_past(row);
 }
 
 void

@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "pg/lane_queue.h"
 
+#define PAST_BYTES ((Size) 64 * 1024 * 1024)
 #define NOTIFY_BYTES ((Size) 16 * 1024 * 1024)	/* more than that is dropped */
 
 typedef struct Registration
@@ -23,6 +24,9 @@ typedef struct Registration
 static FoxMap registrations = {0};
 static FoxBuf notifications = {0};
 static bool notifications_dropped = false;
+static FoxBuf past = {0};
+static uint64 past_rows = 0;	/* since the start, dropped ones too */
+static bool past_dropped = false;
 
 FoxRequest *
 fox_request_new(FoxWireType type, uint64 id, FoxSlice message, FoxSlice realm, FoxSlice topic)
@@ -162,12 +166,54 @@ take_notifications(uint64 id)
 	return request;
 }
 
+/* A deletion that is dropped leaves a row to the next start of the router, which deletes it. */
+void
+fox_behind_past(const FoxPastRow *row)
+{
+	past_rows++;
+	if (past.failed || past.len + row->args.len + row->kwargs.len > PAST_BYTES)
+	{
+		if (!past_dropped)
+			ereport(WARNING,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("fox_wamp does not write events to fox_wamp.event_history: the executor does not keep up")));
+		past_dropped = true;
+		return;
+	}
+	fox_wire_put_past(&past, row);
+}
+
+static FoxRequest *
+take_past(uint64 id)
+{
+	FoxBuf		message = {0};
+	FoxRequest *request = NULL;
+
+	fox_wire_put_u8(&message, FOX_WIRE_PAST);
+	fox_wire_put_u64(&message, id);
+	if (!past.failed)
+		fox_buf_slice(&message, fox_buf_view(&past));
+	if (!message.failed)
+		request = fox_request_new(FOX_WIRE_PAST, id, fox_buf_view(&message), FOX_LIT(""), FOX_LIT(""));
+	if (request == NULL || past.failed)
+		no_memory("fox_wamp.event_history");
+	if (request != NULL)
+		request->token = past_rows;
+	fox_buf_free(&message);
+	fox_buf_free(&past);
+	past = (FoxBuf) {0};
+	past_dropped = false;
+	return request;
+}
+
 FoxRequest *
-fox_behind_take(uint64 id, bool registrations_too)
+fox_behind_take(uint64 id, bool registrations_too, bool past_too)
 {
 	if (notifications.len > 0)
 		return take_notifications(id);
 	if (registrations_too && registrations.count > 0)
 		return take_registrations(id);
+	if (past_too && (past.len > 0 || past.failed))
+		return take_past(id);
 	return NULL;
 }

@@ -16,7 +16,7 @@ typedef struct FoxRequest
 	FoxNode		node;
 	FoxWireType type;
 	uint64		id;				/* 0: never answered */
-	uint64		token;			/* of a write */
+	uint64		token;			/* of a write; of the event history: rows up to the end of this message */
 	uint64		session;		/* whose writes keep their order; 0: none */
 	bool		stuck;			/* its session's line stands behind it (lane_slow.c) */
 	TimestampTz since;
@@ -35,7 +35,8 @@ extern FoxRequest *fox_request_new(FoxWireType type, uint64 id, FoxSlice message
 
 extern void fox_behind_registration(FoxSlice realm, uint64 id, FoxSlice uri, FoxSlice match, FoxSlice invoke, uint64 callees);
 extern void fox_behind_notify(FoxSlice channel, FoxSlice payload);
+extern void fox_behind_past(const FoxPastRow *row);
 /* The next message, under the id given; NULL: none. */
-extern FoxRequest *fox_behind_take(uint64 id, bool registrations_too);
+extern FoxRequest *fox_behind_take(uint64 id, bool registrations_too, bool past_too);
 
 #endif

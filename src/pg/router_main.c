@@ -91,6 +91,12 @@ on_loaded(void *ctx)
 }
 
 static void
+on_past_written(void *ctx, uint64 rows)
+{
+	fox_router_past_written(router, rows);
+}
+
+static void
 on_setting(void *ctx, const char *name, const char *value)
 {
 	(void) set_config_option(name, value, PGC_SUSET, PGC_S_DATABASE, GUC_ACTION_SET, true, WARNING, false);
@@ -303,7 +309,7 @@ start_up(void)
 {
 	static FoxLaneHandler lane_handler = {
 		.refused = on_refused, .load_begin = on_load_begin, .load_row = on_change,
-		.loaded = on_loaded, .settings = on_setting
+		.loaded = on_loaded, .past_written = on_past_written, .settings = on_setting
 	};
 	FoxPorts	ports = fox_server_ports();
 	FoxRouterConfig config;

@@ -70,6 +70,12 @@ registration(void *ctx, FoxSlice realm, uint64_t id, FoxSlice uri, FoxSlice matc
 	fox_lane_registration(realm, id, uri, match, invoke, callees);
 }
 
+static void
+past(void *ctx, const FoxPastRow *row)
+{
+	fox_lane_past(row);
+}
+
 FoxPorts
 fox_server_ports(void)
 {
@@ -81,5 +87,6 @@ fox_server_ports(void)
 		.answer = answer,
 		.notify = notify,
 		.registration = registration,
+		.past = past,
 	};
 }

@@ -74,6 +74,25 @@ fox_wire_put_row(FoxBuf *b, const FoxChange *c)
 	fox_wire_put_slice(b, c->options);
 }
 
+/* Of one that goes only what names it. */
+void
+fox_wire_put_past(FoxBuf *b, const FoxPastRow *p)
+{
+	fox_wire_put_u8(b, p->deleted);
+	fox_wire_put_slice(b, p->realm);
+	fox_wire_put_u64(b, p->position);
+	if (p->deleted)
+		return;
+	fox_wire_put_u64(b, p->publication);
+	fox_wire_put_u64(b, (uint64) p->at_us);
+	fox_wire_put_slice(b, p->topic);
+	fox_wire_put_slice(b, p->args);
+	fox_wire_put_slice(b, p->kwargs);
+	fox_wire_put_u64(b, p->session);
+	fox_wire_put_slice(b, p->authid);
+	fox_wire_put_slice(b, p->authrole);
+}
+
 static void
 take(FoxWire *w, void *into, Size n)
 {
@@ -169,4 +188,27 @@ fox_wire_row(FoxWire *w, FoxChange *out)
 	out->args = fox_wire_slice(w);
 	out->kwargs = fox_wire_slice(w);
 	out->options = fox_wire_slice(w);
+}
+
+void
+fox_wire_past(FoxWire *w, FoxPastRow *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->deleted = fox_wire_u8(w) != 0;
+	out->realm = fox_wire_slice(w);
+	out->position = fox_wire_u64(w);
+	if (fox_absent(out->realm))
+		w->bad = true;
+	if (out->deleted)
+		return;
+	out->publication = fox_wire_u64(w);
+	out->at_us = (int64) fox_wire_u64(w);
+	out->topic = fox_wire_slice(w);
+	out->args = fox_wire_slice(w);
+	out->kwargs = fox_wire_slice(w);
+	out->session = fox_wire_u64(w);
+	out->authid = fox_wire_slice(w);
+	out->authrole = fox_wire_slice(w);
+	if (fox_absent(out->topic))
+		w->bad = true;
 }

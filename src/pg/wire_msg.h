@@ -22,6 +22,7 @@ typedef enum FoxWireType
 	FOX_WIRE_RELOAD,			/* id, settle */
 	FOX_WIRE_REGISTRATION,		/* id, rows of {realm, id, uri, match, invoke, callees} to the end */
 	FOX_WIRE_NOTIFY,			/* id, rows of {channel, payload} to the end */
+	FOX_WIRE_PAST,				/* id, FoxPastRows to the end */
 
 	/* answers */
 	FOX_WIRE_OUTCOMES = 64,		/* rows written, then {id, outcome, refusal, text} to the end */
@@ -52,6 +53,7 @@ extern void fox_wire_put_u64(FoxBuf *b, uint64 v);
 extern void fox_wire_put_slice(FoxBuf *b, FoxSlice s);
 extern void fox_wire_put_write(FoxBuf *b, uint64 id, const FoxWrite *w);
 extern void fox_wire_put_row(FoxBuf *b, const FoxChange *c);
+extern void fox_wire_put_past(FoxBuf *b, const FoxPastRow *p);
 
 static inline FoxWire
 fox_wire(const void *data, Size len)
@@ -70,6 +72,7 @@ extern uint8 fox_wire_u8(FoxWire *w);
 extern uint64 fox_wire_u64(FoxWire *w);
 extern FoxSlice fox_wire_slice(FoxWire *w);
 extern void fox_wire_write(FoxWire *w, FoxWrite *out);	/* behind type and id */
+extern void fox_wire_past(FoxWire *w, FoxPastRow *out);
 extern void fox_wire_row(FoxWire *w, FoxChange *out);
 
 #endif

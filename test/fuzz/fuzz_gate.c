@@ -92,6 +92,12 @@ stats(void *ctx, void (*put) (void *arg, const char *name, uint64_t value), void
 }
 
 static void
+past(void *ctx, const FoxPastRow *row)
+{
+	(void) ctx, (void) row;
+}
+
+static void
 registration(void *ctx, FoxSlice realm, uint64_t id, FoxSlice uri, FoxSlice match, FoxSlice invoke, uint64_t callees)
 {
 	(void) ctx, (void) realm, (void) id, (void) uri, (void) match, (void) invoke, (void) callees;
@@ -119,7 +125,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		"\"registration_revocation\":true,\"call_timeout\":true}},\"caller\":{\"features\":{"
 		"\"progressive_call_invocations\":true,\"payload_passthru_mode\":true}}}}]";
 	FoxPorts	ports = {.now_us = now_us, .random64 = random64, .log = log_text, .write = store,
-	.answer = answer, .notify = notify, .registration = registration, .stats = stats};
+	.answer = answer, .notify = notify, .registration = registration, .past = past, .stats = stats};
 	FoxRouterConfig config = {.call_queue_limit = 4, .waiter_limit = 4, .anonymous = true};
 	void	   *gates[2];
 	int			turn = 0;

@@ -49,6 +49,7 @@ static uint64_t numbers[16];
 static bool store_full;
 static bool refuse_all;
 static int	n_writes;
+static int	n_past = 0;
 
 static uint64_t
 now_us(void *ctx)
@@ -125,6 +126,20 @@ stats(void *ctx, void (*put) (void *arg, const char *name, uint64_t value), void
 {
 	(void) ctx;
 	put(arg, "none", 0);
+}
+
+/* The table of the event history, as a count of its rows. */
+static void
+past(void *ctx, const FoxPastRow *row)
+{
+	(void) ctx;
+	n_past += row->deleted ? -1 : 1;
+}
+
+int
+world_past(void)
+{
+	return n_past;
 }
 
 static void
@@ -215,11 +230,12 @@ FoxRouter *
 world_open(void)
 {
 	FoxPorts	ports = {.now_us = now_us, .random64 = random64, .log = log_text, .write = store_write,
-	.answer = answer, .notify = notify, .registration = registration, .stats = stats};
+	.answer = answer, .notify = notify, .registration = registration, .past = past, .stats = stats};
 	FoxRouterConfig config = {.call_queue_limit = 3, .waiter_limit = 100, .anonymous = true};
 
 	clock_us = 1000000;
 	n_writes = 0;
+	n_past = 0;
 	router = fox_router_new(&ports, &config);
 	fox_router_change(router, &(FoxChange){.kind = FOX_CHANGE_REALM, .realm = FOX_LIT("realm1"),
 					  .args = FOX_LIT("[{\"strict\":false}]")});

@@ -24,6 +24,7 @@ extern void world_pass_ms(uint64_t ms);	/* time goes by, timers run */
 extern void world_store_full(bool full);	/* the store takes no writes */
 extern void world_refuse(bool refuse);	/* it refuses every condition */
 extern int	world_writes(void);	/* writes carried out or refused since the start */
+extern int	world_past(void);	/* rows of the event history since the start */
 extern int	world_rows(void);	/* stored values */
 extern const char *world_answer(void);	/* the last row answered to an ask */
 extern FoxRouter *world_router(void);

@@ -1,0 +1,280 @@
+/*
+ * history_sql.c - the event history as an executor reads and writes it.
+ *
+ * What is kept is decided in the router (core/history.c): an event that comes is a
+ * row, one that it lets go is a row less.  Events of realms without a policy can only
+ * be left over, and go at the start.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+#include "codec/json_sql.h"
+#include "pg/history_sql.h"
+#include "pg/sqlarg.h"
+#include "pg/store_sql.h"
+
+#define FETCH 200
+#define PORTION 1000			/* rows, then their memory is given back */
+
+char *
+fox_history_row(const char *match, int32 keep_count, const Interval *age)
+{
+	uint64		us = 0;
+
+	if (age != NULL)
+		us = (uint64) (age->time + (age->day + (int64) age->month * DAYS_PER_MONTH) * USECS_PER_DAY);
+	return psprintf("[{\"match\":\"%s\",\"keep_count\":%d,\"keep_us\":" UINT64_FORMAT "}]", match, keep_count, us);
+}
+
+/* --- loading --- */
+
+static void
+load_policies(const FoxBootSink *sink)
+{
+	static void *plan = NULL;
+	uint64		n = fox_spi(&plan, "SELECT realm, pattern, match, keep_count, keep_age FROM fox_wamp.history", 0, NULL);
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		FoxChange	change = {.kind = FOX_CHANGE_HISTORY, .silent = true};
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		bool		isnull;
+		int32		count = DatumGetInt32(SPI_getbinval(row, desc, 4, &isnull));
+		Datum		age = SPI_getbinval(row, desc, 5, &isnull);
+
+		change.realm = fox_cstr(SPI_getvalue(row, desc, 1));
+		change.topic = fox_cstr(SPI_getvalue(row, desc, 2));
+		change.args = fox_cstr(fox_history_row(SPI_getvalue(row, desc, 3), count, isnull ? NULL : DatumGetIntervalP(age)));
+		sink->row(&change);
+	}
+}
+
+static void
+load_event(HeapTuple row, TupleDesc desc, const FoxBootSink *sink)
+{
+	FoxChange	change = {.kind = FOX_CHANGE_PAST, .silent = true};
+	bool		isnull;
+	Datum		payload = SPI_getbinval(row, desc, 5, &isnull);
+
+	change.realm = fox_cstr(SPI_getvalue(row, desc, 1));
+	change.topic = fox_cstr(SPI_getvalue(row, desc, 2));
+	fox_store_value(SPI_getvalue(row, desc, 3), SPI_getvalue(row, desc, 4), isnull ? NULL : DatumGetByteaPP(payload),
+					SPI_getvalue(row, desc, 6), &change.args, &change.kwargs);
+	change.publication = (uint64) DatumGetInt64(SPI_getbinval(row, desc, 7, &isnull));
+	change.options = fox_cstr(SPI_getvalue(row, desc, 8));
+	sink->row(&change);
+}
+
+static void
+load_events(const FoxBootSink *sink)
+{
+	static void *left_over = NULL;
+	SPIPlanPtr	plan;
+	MemoryContext portion = AllocSetContextCreate(CurrentMemoryContext, "fox_wamp history", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext saved;
+	Portal		cursor;
+
+	fox_spi(&left_over, "DELETE FROM fox_wamp.event_history h"
+			" WHERE NOT EXISTS (SELECT FROM fox_wamp.history p WHERE p.realm = h.realm)", 0, NULL);
+	plan = SPI_prepare("SELECT realm, topic, args::text, kwargs::text, payload, format, publication,"
+					   " json_strip_nulls(json_build_object('position', position,"
+					   " 'at', (extract(epoch FROM at) * 1000000)::int8,"
+					   " 'session', session, 'authid', authid, 'authrole', authrole))::text"
+					   " FROM fox_wamp.event_history ORDER BY realm, position", 0, NULL);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	cursor = SPI_cursor_open(NULL, plan, NULL, NULL, true);
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		SPI_cursor_fetch(cursor, true, FETCH);
+		if (SPI_processed == 0)
+			break;
+		saved = MemoryContextSwitchTo(portion);
+		for (uint64 i = 0; i < SPI_processed; i++)
+			load_event(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, sink);
+		MemoryContextSwitchTo(saved);
+		MemoryContextReset(portion);
+		SPI_freetuptable(SPI_tuptable);
+	}
+	SPI_cursor_close(cursor);
+}
+
+void
+fox_history_load(const FoxBootSink *sink, bool with_past)
+{
+	load_policies(sink);
+	if (with_past)
+		load_events(sink);
+}
+
+/* --- writing --- */
+
+static char *
+text_of(FoxSlice s)
+{
+	return fox_absent(s) ? NULL : pnstrdup(s.ptr, s.len);
+}
+
+/* The text that jsonb takes; *exact is cleared when it is another one. */
+static char *
+jsonb_text(FoxSlice json, bool *exact)
+{
+	FoxBuf		clean = {0};
+	char	   *text;
+
+	if (fox_absent(json) || !fox_json_for_sql(json, &clean))
+		return text_of(json);
+	*exact = false;
+	text = clean.failed ? NULL : pnstrdup(clean.data, clean.len);
+	fox_buf_free(&clean);
+	if (text == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory")));
+	return text;
+}
+
+/* Numbers and depths have limits in jsonb: one such event must not cost the others of its batch. */
+static bool
+jsonb_takes(const char *text)
+{
+	MemoryContext memory = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool takes = false;
+
+	if (text == NULL)
+		return true;
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(memory);
+	PG_TRY();
+	{
+		(void) DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
+		ReleaseCurrentSubTransaction();
+		takes = true;
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(memory);
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(memory);
+	CurrentResourceOwner = owner;
+	return takes;
+}
+
+/* The array [args, kwargs] in hexadecimal, as bytea reads it. */
+static char *
+payload_hex(FoxSlice args, FoxSlice kwargs)
+{
+	StringInfoData s;
+	char	   *hex;
+
+	initStringInfo(&s);
+	appendStringInfoChar(&s, '[');
+	appendBinaryStringInfo(&s, fox_absent(args) ? "null" : args.ptr, fox_absent(args) ? 4 : (int) args.len);
+	appendStringInfoChar(&s, ',');
+	appendBinaryStringInfo(&s, fox_absent(kwargs) ? "null" : kwargs.ptr, fox_absent(kwargs) ? 4 : (int) kwargs.len);
+	appendStringInfoChar(&s, ']');
+	hex = palloc((Size) s.len * 2 + 1);
+	hex[hex_encode(s.data, s.len, hex)] = '\0';
+	return hex;
+}
+
+/* [authid, authrole]: one argument for two columns. */
+static char *
+auth_json(const FoxPastRow *row)
+{
+	StringInfoData s;
+
+	initStringInfo(&s);
+	appendStringInfoChar(&s, '[');
+	escape_json(&s, fox_absent(row->authid) ? "" : text_of(row->authid));
+	appendStringInfoChar(&s, ',');
+	escape_json(&s, fox_absent(row->authrole) ? "" : text_of(row->authrole));
+	appendStringInfoChar(&s, ']');
+	return s.data;
+}
+
+static void
+write_event(const FoxPastRow *row)
+{
+	static void *plan = NULL;
+	const char *values[10];
+	bool		exact = true;
+
+	values[0] = text_of(row->realm);
+	values[1] = psprintf(UINT64_FORMAT, row->position);
+	values[2] = psprintf(UINT64_FORMAT, row->publication);
+	values[3] = text_of(row->topic);
+	values[4] = jsonb_text(row->args, &exact);
+	values[5] = jsonb_text(row->kwargs, &exact);
+	if (!jsonb_takes(values[4]) || !jsonb_takes(values[5]))
+	{
+		exact = false;
+		values[4] = values[5] = NULL;
+	}
+	values[6] = exact ? NULL : payload_hex(row->args, row->kwargs);
+	values[7] = row->session == 0 ? NULL : psprintf(UINT64_FORMAT, row->session);
+	values[8] = row->session == 0 ? NULL : auth_json(row);
+	values[9] = psprintf(INT64_FORMAT, row->at_us);
+	fox_spi(&plan,
+			"INSERT INTO fox_wamp.event_history (realm, position, publication, topic, args, kwargs, payload, format,"
+			" session, authid, authrole, at)"
+			" VALUES ($1, $2::int8, $3::int8, $4, $5::jsonb, $6::jsonb, decode($7, 'hex'),"
+			" CASE WHEN $7 IS NOT NULL THEN 'json' END, $8::int8, $9::json ->> 0, $9::json ->> 1,"
+			" timestamptz 'epoch' + $10::int8 * interval '1 microsecond')"
+			" ON CONFLICT DO NOTHING", 10, values);
+}
+
+static void
+delete_event(const FoxPastRow *row)
+{
+	static void *plan = NULL;
+	const char *values[2];
+
+	values[0] = text_of(row->realm);
+	values[1] = psprintf(UINT64_FORMAT, row->position);
+	fox_spi(&plan, "DELETE FROM fox_wamp.event_history WHERE realm = $1 AND position = $2::int8", 2, values);
+}
+
+void
+fox_history_write(FoxWire *rows)
+{
+	MemoryContext portion;
+	MemoryContext saved;
+	int			n = 0;
+
+	fox_store_begin();
+	portion = AllocSetContextCreate(CurrentMemoryContext, "fox_wamp history", ALLOCSET_DEFAULT_SIZES);
+	saved = MemoryContextSwitchTo(portion);
+	while (fox_wire_more(rows))
+	{
+		FoxPastRow	row;
+
+		fox_wire_past(rows, &row);
+		if (rows->bad)
+			break;
+		if (row.deleted)
+			delete_event(&row);
+		else
+			write_event(&row);
+		if (++n % PORTION == 0)
+			MemoryContextReset(portion);
+	}
+	MemoryContextSwitchTo(saved);
+	fox_store_commit();
+}
