@@ -42,7 +42,7 @@ fox_wamp_doctor(PG_FUNCTION_ARGS)
 			"SELECT fox_wamp.start();");
 	put_row(result, "router", state == FOX_SLOT_RUNNING,
 			state == FOX_SLOT_RUNNING ? psprintf("pid %d", slot->router_pid) : states[state],
-			state == FOX_SLOT_STARTING ? "Look for warnings of \"fox_wamp router\" in the server's log: its port may be taken." :
+			state == FOX_SLOT_STARTING ? "Look for warnings of fox_wamp in the server's log: its port may be taken, or max_worker_processes too small." :
 			"SELECT fox_wamp.start();");
 	put_row(result, "port", slot != NULL && slot->port == fox_guc_port,
 			slot != NULL && slot->port != 0 ? psprintf("listening on %s, port %d", fox_guc_listen_addresses, slot->port) :

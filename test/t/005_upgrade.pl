@@ -1,0 +1,74 @@
+# pg_upgrade and pg_dump keep the values and what was configured, and no worker runs meanwhile.
+use strict;
+use warnings;
+use IPC::Run;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $rows = q{SELECT string_agg(realm || ' ' || topic || ' ' || args, ',' ORDER BY topic) FROM fox_wamp.retained};
+
+sub make_node
+{
+	my ($name) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+	$node->init;
+	$node->append_conf('postgresql.conf',
+		"shared_preload_libraries = 'fox_wamp'\nlog_min_messages = debug1\nfox_wamp.port = " . PostgreSQL::Test::Cluster::get_free_port());
+	return $node;
+}
+
+my $old = make_node('old');
+$old->start;
+$old->safe_psql('postgres', 'CREATE EXTENSION fox_wamp');
+$old->safe_psql('postgres', 'SELECT fox_wamp.start()');
+is($old->safe_psql('postgres', 'SELECT fox_wamp.wait_until_running()'), 't', 'the old cluster routes');
+my $worker = qr/starting background worker process "fox_wamp/;
+like(slurp_file($old->logfile), $worker, 'its log names the workers');
+$old->safe_psql('postgres', q{INSERT INTO fox_wamp.realm (name, strict) VALUES ('mine', true)});
+$old->safe_psql('postgres', q{INSERT INTO fox_wamp.bridge (direction, realm, channel, pattern) VALUES ('in', 'mine', 'chan', 'from.chan')});
+$old->safe_psql('postgres', q{SELECT fox_wamp.publish('kept', '["v"]', options => '{"retain":true}')});
+$old->safe_psql('postgres', q{SELECT fox_wamp.publish('kept.mine', '["w"]', options => '{"retain":true}', realm => 'mine')});
+
+# --- a dump, while a lock is held
+
+my $dump = $old->basedir . '/dump';
+my ($in, $out, $err) = ('', '', '');
+my $holder = IPC::Run::start([ 'psql', '-XAtq', '-d', $old->connstr('postgres') ], '<', \$in, '>', \$out, '2>', \$err,
+	IPC::Run::timeout(10 * $PostgreSQL::Test::Utils::timeout_default));
+$in = "SELECT fox_wamp.lock('job');\n\\echo locked\n";
+$holder->pump until $out =~ /locked/;
+is($old->safe_psql('postgres', q{SELECT count(*) FROM fox_wamp.retained WHERE topic = 'job'}), 1, 'a lock is held');
+$old->command_ok([ 'pg_dump', '-Fc', '-f', $dump, '-d', $old->connstr('postgres') ], 'pg_dump');
+$in = "\\q\n";
+$holder->finish;
+$old->safe_psql('postgres', 'CREATE DATABASE copy');
+$old->command_ok([ 'pg_restore', '--exit-on-error', '-d', $old->connstr('copy'), $dump ], 'pg_restore');
+my $expected = 'realm1 kept ["v"],mine kept.mine ["w"]';
+is($old->safe_psql('copy', $rows), $expected, 'the copy has the values, not the lock');
+is($old->safe_psql('copy', q{SELECT strict FROM fox_wamp.realm WHERE name = 'mine'}), 't', 'and the realm');
+is($old->safe_psql('copy', q{SELECT channel FROM fox_wamp.bridge WHERE realm = 'mine'}), 'chan', 'and the bridge');
+$old->safe_psql('postgres', 'DROP DATABASE copy WITH (FORCE)');
+$old->safe_psql('postgres', q{UPDATE fox_wamp.realm SET strict = true WHERE name = 'realm1'});
+$old->stop('fast');
+
+# --- pg_upgrade
+
+my $new = make_node('new');
+my $bindir = $old->config_data('--bindir');
+chdir($new->basedir) or die "chdir: $!";
+command_ok([ 'pg_upgrade', '--no-sync', '--retain', '-d', $old->data_dir, '-D', $new->data_dir, '-b', $bindir, '-B', $bindir,
+	'-s', $new->host, '-p', $old->port, '-P', $new->port ], 'pg_upgrade');
+my @logs = glob($new->data_dir . '/pg_upgrade_output.d/*/log/pg_upgrade_server.log');
+is(scalar(@logs), 1, 'the upgrade has logged its servers');
+like(slurp_file($logs[0]), qr/starting background worker process|database system is ready/, 'at the level that names workers');
+unlike(slurp_file($logs[0]), $worker, 'no worker of fox_wamp ran meanwhile');
+$new->start;
+ok($new->poll_query_until('postgres', 'SELECT fox_wamp.wait_until_running()'), 'the new cluster routes');
+is($new->safe_psql('postgres', $rows), $expected, 'with the values');
+is($new->safe_psql('postgres', q{SELECT count(*) FROM fox_wamp.bridge WHERE realm = 'mine'}), 1, 'and the bridge');
+is($new->safe_psql('postgres', q{SELECT strict FROM fox_wamp.realm WHERE name = 'realm1'}), 't', 'and the changed realm');
+$new->stop('fast');
+unlike(slurp_file($new->logfile), qr/terminated by signal|PANIC|TRAP/, 'nothing crashed');
+
+done_testing();
