@@ -62,7 +62,7 @@ test('slow_reader = drop: a slow reader misses events, which are counted, and st
       await other.publish(topic, [MEGABYTE], {}, { acknowledge: true });
       sent++;
       return await counter('events_dropped') > before;
-    }, 20000);
+    }, 60000);
     const dropped = await counter('events_dropped') - before;
     slow.socket.resume();
     for (let i = 0; i < sent - dropped; i++) assert.equal((await slow.message())[4][0].length, MEGABYTE.length);
@@ -79,9 +79,9 @@ test('slow_reader = disconnect: a slow reader is cut when its time is up', async
     const other = await join();
     const before = await counter('slow_readers_cut');
     await until(async () => {
-      await other.publish(topic, [MEGABYTE], {}, { acknowledge: true });
+      for (let i = 0; i < 4; i++) await other.publish(topic, [MEGABYTE], {}, { acknowledge: true });
       return await counter('slow_readers_cut') > before;
-    }, 20000);
+    }, 60000);
     slow.socket.resume();
     await slow.closed;
     other.leaveNow();
@@ -98,9 +98,9 @@ test('max_memory: above it the slowest are cut and nobody is let in, until there
       // The router may have stopped reading: it is not waited for.
       for (let i = 0; i < 12; i++) other.publish(`${topic}.${i % 4}`, [MEGABYTE]);
       return await counter('cut_for_memory') > 0;
-    }, 30000);
+    }, 60000);
     for (const stream of slow) stream.socket.resume();
-    await until(async () => (await Stream.join().catch(() => null)) !== null, 20000);
+    await until(async () => (await Stream.join().catch(() => null)) !== null, 60000);
     await other.publish(topic, [], {}, { acknowledge: true });
   });
   other.leaveNow();
