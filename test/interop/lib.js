@@ -99,7 +99,7 @@ class Raw {
 
   send(message) { this.ws.send(typeof message === 'string' || Buffer.isBuffer(message) ? message : JSON.stringify(message)); }
 
-  next(ms = 5000) {
+  next(ms = 20000) {
     if (this.queue.length) return Promise.resolve(this.queue.shift());
     if (this.ws.readyState !== WebSocket.OPEN) return Promise.reject(new Error('closed'));
     return new Promise((resolve, reject) => {
@@ -133,7 +133,7 @@ class Inbox {
 
   put(item) { const w = this.waiting.shift(); if (w) w(item); else this.items.push(item); }
 
-  next(ms = 5000) {
+  next(ms = 20000) {
     if (this.items.length) return Promise.resolve(this.items.shift());
     return new Promise((resolve, reject) => {
       const w = (item) => { clearTimeout(timer); resolve(item); };
@@ -165,7 +165,7 @@ async function refusal(promise) {
 }
 
 /** Waits for a condition that other processes make true. */
-async function until(condition, ms = 5000) {
+async function until(condition, ms = 20000) {
   const end = Date.now() + ms;
   while (!(await condition())) {
     if (Date.now() > end) throw new Error(`not in time: ${condition}`);
