@@ -10,6 +10,7 @@
 
 #include "base/hash.h"
 #include "pg/bounced.h"
+#include "pg/store_item.h"
 
 typedef struct Bounced
 {
@@ -18,99 +19,89 @@ typedef struct Bounced
 	char		key[FLEXIBLE_ARRAY_MEMBER];
 } Bounced;
 
-static FoxMap bounced = {0};
+static FoxMap topics = {0};
+static FoxIdMap orders = {0};
 
-/* The keys of topics and orders differ by their first byte. */
-static FoxSlice
-topic_key(FoxSlice realm, FoxSlice topic)
+static Bounced *
+bounced_new(FoxSlice key)
 {
-	char	   *key = palloc(realm.len + topic.len + 2);
+	Bounced    *b = MemoryContextAllocZero(TopMemoryContext, offsetof(Bounced, key) + key.len);
 
-	key[0] = 't';
-	memcpy(key + 1, realm.ptr, realm.len);
-	key[realm.len + 1] = '\0';
-	memcpy(key + realm.len + 2, topic.ptr, topic.len);
-	return fox_slice(key, realm.len + topic.len + 2);
+	b->keylen = key.len;
+	if (key.len > 0)
+		memcpy(b->key, key.ptr, key.len);
+	return b;
 }
 
-static FoxSlice
-order_key(uint64 order, char *key)
+static void pg_attribute_noreturn()
+no_memory(void)
 {
-	key[0] = 'o';
-	memcpy(key + 1, &order, sizeof(order));
-	return fox_slice(key, 1 + sizeof(order));
+	ereport(ERROR,
+			(errcode(ERRCODE_OUT_OF_MEMORY),
+			 errmsg("out of memory")));
 }
-
-#define ORDER_KEY (1 + sizeof(uint64))
 
 static void
-count(FoxSlice key)
+count_topic(FoxSlice key)
 {
-	Bounced    *b = fox_map_get(&bounced, key);
+	Bounced    *b = fox_map_get(&topics, key);
 
 	if (b == NULL)
 	{
-		b = MemoryContextAlloc(TopMemoryContext, offsetof(Bounced, key) + key.len);
-		b->unseen = 0;
-		b->keylen = key.len;
-		memcpy(b->key, key.ptr, key.len);
-		if (!fox_map_put(&bounced, fox_slice(b->key, b->keylen), b))
-			ereport(ERROR,
-					(errcode(ERRCODE_OUT_OF_MEMORY),
-					 errmsg("out of memory")));
+		b = bounced_new(key);
+		if (!fox_map_put(&topics, fox_slice(b->key, b->keylen), b))
+			no_memory();
 	}
 	b->unseen++;
 }
 
 static void
-discount(FoxSlice key)
+count_order(uint64 order)
 {
-	Bounced    *b = fox_map_get(&bounced, key);
+	Bounced    *b = fox_idmap_get(&orders, order);
 
-	if (b != NULL && --b->unseen == 0)
-	{
-		fox_map_del(&bounced, key);
-		pfree(b);
-	}
+	if (b == NULL && !fox_idmap_put(&orders, order, b = bounced_new(FOX_LIT(""))))
+		no_memory();
+	b->unseen++;
 }
 
 FoxOutcome
 fox_bounced(const FoxWrite *w)
 {
-	char		key[ORDER_KEY];
-
-	if (bounced.count == 0)
-		return FOX_OUTCOME_DONE;
-	if (w->order != 0 && fox_map_get(&bounced, order_key(w->order, key)) != NULL)
+	if (orders.count > 0 && w->order != 0 && fox_idmap_get(&orders, w->order) != NULL)
 		return FOX_OUTCOME_BEHIND;
-	return fox_map_get(&bounced, topic_key(w->realm, w->topic)) != NULL ? FOX_OUTCOME_SLOW : FOX_OUTCOME_DONE;
+	if (topics.count > 0 && fox_map_get(&topics, fox_store_key(w->realm, w->topic)) != NULL)
+		return FOX_OUTCOME_SLOW;
+	return FOX_OUTCOME_DONE;
 }
 
 void
 fox_bounce(const FoxWrite *w, FoxOutcome outcome)
 {
-	char		key[ORDER_KEY];
-
 	if (outcome != FOX_OUTCOME_SLOW && outcome != FOX_OUTCOME_BEHIND)
 		return;
 	if (outcome == FOX_OUTCOME_SLOW)
-		count(topic_key(w->realm, w->topic));
+		count_topic(fox_store_key(w->realm, w->topic));
 	if (w->order != 0)
-		count(order_key(w->order, key));
+		count_order(w->order);
 }
 
 void
 fox_bounce_seen(FoxOutcome outcome, FoxSlice realm, FoxSlice topic, uint64 order)
 {
-	char		key[ORDER_KEY];
-	FoxSlice	of_topic;
+	FoxSlice	key = fox_store_key(realm, topic);
+	Bounced    *b = outcome == FOX_OUTCOME_SLOW ? fox_map_get(&topics, key) : NULL;
 
-	if (outcome == FOX_OUTCOME_SLOW)
+	if (b != NULL && --b->unseen == 0)
 	{
-		of_topic = topic_key(realm, topic);
-		discount(of_topic);
-		pfree((void *) of_topic.ptr);
+		fox_map_del(&topics, key);
+		pfree(b);
 	}
-	if (order != 0)
-		discount(order_key(order, key));
+	pfree((void *) key.ptr);
+	b = order != 0 ? fox_idmap_get(&orders, order) : NULL;
+	if (b != NULL && --b->unseen == 0)
+	{
+		fox_idmap_del(&orders, order);
+		pfree(b);
+	}
 }

@@ -484,7 +484,7 @@ fox_lane_write(const FoxWrite *w)
 	r->session = w->order;
 	if (!enqueue(r))
 		return false;
-	fox_slow_divert(r);
+	fox_slow_divert(r, writes_sent);
 	return true;
 }
 

@@ -18,7 +18,7 @@ typedef struct FoxRequest
 	uint64		id;				/* 0: never answered */
 	uint64		token;			/* of a write; of the event history: rows up to the end of this message */
 	uint64		session;		/* whose writes keep their order; 0: none */
-	bool		stuck;			/* its session's line stands behind it (lane_slow.c) */
+	uint64		fence;			/* writes that must be answered before it may leave its line (lane_slow.c) */
 	TimestampTz since;
 	FoxSlice	key;			/* of a write: realm, a zero byte, topic */
 	FoxSlice	realm;			/* into the key */

@@ -5,8 +5,10 @@
  *          │                                                          │
  *          └──behind──► session's line ─────────► queue ◄─── both lines end
  *
- * A write stands in one line only.  The one that makes its session wait is marked
- * as stuck; a session has at most one, for whatever comes later stands behind it.
+ * A write stands in one line only.  The earliest of its session's that stands in a
+ * topic's line is the one that the session is stuck on; whatever is later stands
+ * behind it.  A write may come back whose session is stuck on a later one already; then
+ * the two change places, which the fence makes possible: the later one has not left.
  */
 #include "postgres.h"
 
@@ -20,7 +22,6 @@ typedef struct SlowTopic
 	FoxNode		node;			/* in turns */
 	FoxNode		waiting;
 	FoxRequest *sent;			/* with the slow executor */
-	uint64		fence;
 	FoxSlice	key;			/* in block */
 	char		block[];
 } SlowTopic;
@@ -28,6 +29,7 @@ typedef struct SlowTopic
 typedef struct SlowSession
 {
 	uint64		id;
+	FoxRequest *stuck;			/* on this one, in its topic's line */
 	FoxNode		waiting;
 } SlowSession;
 
@@ -72,25 +74,31 @@ topic_line(FoxSlice key)
 	return t;
 }
 
-/* r makes its session wait. */
+static SlowSession *
+session_line(const FoxRequest *r)
+{
+	return r->session != 0 && sessions.count > 0 ? fox_idmap_get(&sessions, r->session) : NULL;
+}
+
+/* r makes its session, which has no line, wait. */
 static bool
 stick(FoxRequest *r)
 {
 	SlowSession *s;
 
-	if (r->session == 0 || fox_idmap_get(&sessions, r->session) != NULL)
+	if (r->session == 0)
 		return true;
 	s = malloc(sizeof(SlowSession));
 	if (s == NULL)
 		return false;
 	s->id = r->session;
+	s->stuck = r;
 	fox_list_init(&s->waiting);
 	if (!fox_idmap_put(&sessions, s->id, s))
 	{
 		free(s);
 		return false;
 	}
-	r->stuck = true;
 	return true;
 }
 
@@ -110,7 +118,7 @@ stand_in(FoxNode *line, FoxRequest *r)
 static bool
 divert(FoxRequest *r)
 {
-	SlowSession *s = r->session != 0 ? fox_idmap_get(&sessions, r->session) : NULL;
+	SlowSession *s = session_line(r);
 	SlowTopic  *t;
 
 	if (s != NULL)
@@ -127,21 +135,22 @@ divert(FoxRequest *r)
 }
 
 void
-fox_slow_divert(FoxRequest *r)
+fox_slow_divert(FoxRequest *r, uint64 fence)
 {
+	r->fence = fence;
 	if (topics.count > 0 || sessions.count > 0)
 		(void) divert(r);
 }
 
-/* Its first write is through: the others go on, up to one whose topic has a line. */
+/* What its session was stuck on is through: the others go on, up to one whose topic has a line. */
 static void
 end_session_line(FoxRequest *r)
 {
-	SlowSession *s = r->stuck ? fox_idmap_del(&sessions, r->session) : NULL;
+	SlowSession *s = session_line(r);
 
-	r->stuck = false;
-	if (s == NULL)
+	if (s == NULL || s->stuck != r)
 		return;
+	fox_idmap_del(&sessions, s->id);
 	while (!fox_list_empty(&s->waiting))
 	{
 		FoxRequest *next = fox_container(FoxRequest, node, s->waiting.next);
@@ -180,22 +189,37 @@ end_topic_line(SlowTopic *t)
 	}
 }
 
+/* r takes the place of a later write of its session, which goes behind it. */
+static void
+change_places(SlowSession *s, FoxRequest *r)
+{
+	FoxRequest *later = s->stuck;
+	SlowTopic  *t = fox_map_get(&topics, later->key);
+
+	s->stuck = r;
+	stand_in(&s->waiting, later);
+	if (t != NULL && t->sent == NULL && fox_list_empty(&t->waiting))
+		end_topic_line(t);
+}
+
 bool
 fox_slow_returned(FoxRequest *r, bool behind, uint64 fence)
 {
-	SlowSession *s = r->session != 0 ? fox_idmap_get(&sessions, r->session) : NULL;
+	SlowSession *s = session_line(r);
 	SlowTopic  *t;
 
-	if (behind && s != NULL)
+	r->fence = fence;
+	if (s != NULL && (behind || s->stuck->id < r->id))
 	{
 		stand_in(&s->waiting, r);
 		return true;
 	}
-	t = topic_line(r->key);
-	if (t == NULL || !stick(r))
+	if ((t = topic_line(r->key)) == NULL)
 		return false;
-	t->fence = fence;
 	stand_in(&t->waiting, r);
+	if (s == NULL)
+		return stick(r);
+	change_places(s, r);
 	return true;
 }
 
@@ -228,12 +252,14 @@ FoxRequest *
 fox_slow_next(uint64 answered)
 {
 	SlowTopic  *t = fox_container(SlowTopic, node, turns.next);
+	FoxRequest *r;
 
 	fox_list_del(&t->node);
 	fox_list_push(&turns, &t->node);
-	if (t->sent != NULL || answered < t->fence)
+	if (t->sent != NULL)
 		return NULL;
-	return fox_container(FoxRequest, node, t->waiting.next);
+	r = fox_container(FoxRequest, node, t->waiting.next);
+	return answered < r->fence ? NULL : r;
 }
 
 void

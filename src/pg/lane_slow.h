@@ -20,13 +20,15 @@
 /* Where requests go when their line has come to its end. */
 extern void fox_slow_init(FoxNode *queue);
 
-/* Takes a new write off the queue if its topic or its session has a line. */
-extern void fox_slow_divert(FoxRequest *r);
+/*
+ * Takes a new write off the queue if its topic or its session has a line.  `fence`
+ * writes have been sent: until they are answered, earlier ones may still come back.
+ */
+extern void fox_slow_divert(FoxRequest *r, uint64 fence);
 
 /*
  * The system executor sent r back: its topic is locked, or (behind) its session's
- * earlier write was.  Until `fence` writes have been answered, others may still come
- * back, so the line stands still.  False: no memory, r must be refused.
+ * earlier write was.  False: no memory, r must be refused.
  */
 extern bool fox_slow_returned(FoxRequest *r, bool behind, uint64 fence);
 
@@ -43,8 +45,8 @@ extern void fox_slow_left(FoxRequest *r);
 extern size_t fox_slow_topics(void);
 
 /*
- * The first write of the next topic's line, in turn, if the line may move after
- * `answered` writes have been; NULL: that one stands still.
+ * The first write of the next topic's line, in turn, if it may leave once `answered`
+ * writes have been answered; NULL: that line stands still.
  */
 extern FoxRequest *fox_slow_next(uint64 answered);
 /* The caller has given it to the slow executor. */

@@ -20,6 +20,9 @@ typedef struct FoxStoreTopic
 extern uint64 fox_store_boot_id;
 extern uint64 fox_store_rows_written;
 
+/* What names a topic among all realms, palloc'ed. */
+extern FoxSlice fox_store_key(FoxSlice realm, FoxSlice topic);
+
 /* Carries it out and fills in its outcome; what must outlive SPI goes into memory.  Raises ERROR. */
 extern void fox_store_item(FoxStoreItem *item, FoxStoreTopic *t, MemoryContext memory);
 

@@ -24,8 +24,8 @@
 
 #include "base/hash.h"
 #include "codec/match.h"
-#include "pg/errcodes.h"
 #include "pg/bounced.h"
+#include "pg/errcodes.h"
 #include "pg/store_item.h"
 #include "pg/store_plan.h"
 #include "pg/store_sql.h"
@@ -104,8 +104,8 @@ fox_store_commit(void)
 	CommitTransactionCommand();
 }
 
-static FoxSlice
-topic_key(FoxSlice realm, FoxSlice topic)
+FoxSlice
+fox_store_key(FoxSlice realm, FoxSlice topic)
 {
 	char	   *key = palloc(realm.len + 1 + topic.len);
 
@@ -125,7 +125,7 @@ take_locked(FoxMap *map, bool values, MemoryContext memory)
 	{
 		HeapTuple	row = SPI_tuptable->vals[i];
 		TupleDesc	desc = SPI_tuptable->tupdesc;
-		FoxStoreTopic *t = fox_map_get(map, topic_key(fox_cstr(SPI_getvalue(row, desc, 1)),
+		FoxStoreTopic *t = fox_map_get(map, fox_store_key(fox_cstr(SPI_getvalue(row, desc, 1)),
 												   fox_cstr(SPI_getvalue(row, desc, 2))));
 
 		if (t == NULL)
@@ -198,7 +198,7 @@ lock_topics(FoxMap *map, FoxStoreTopic **topics, int n, bool values, bool patien
 		{
 			HeapTuple	row = SPI_tuptable->vals[i];
 			TupleDesc	desc = SPI_tuptable->tupdesc;
-			FoxStoreTopic *t = fox_map_get(map, topic_key(fox_cstr(SPI_getvalue(row, desc, 1)),
+			FoxStoreTopic *t = fox_map_get(map, fox_store_key(fox_cstr(SPI_getvalue(row, desc, 1)),
 													   fox_cstr(SPI_getvalue(row, desc, 2))));
 
 			if (t != NULL)
@@ -245,7 +245,7 @@ run_items(FoxStoreItem *items, int n, bool patient, MemoryContext memory)
 
 		if (items[i].outcome != FOX_OUTCOME_DONE)
 			continue;
-		key = topic_key(w->realm, w->topic);
+		key = fox_store_key(w->realm, w->topic);
 		of_item[i] = fox_map_get(&map, key);
 		if (of_item[i] == NULL)
 		{

@@ -265,3 +265,26 @@ test('a $jsonpath that would take for ever is cut off, and the router lives on',
   assert.ok(Date.now() - begin < 5000);
   assert.deepEqual(inbox.rest(), []);
 });
+
+test('nor does a session\'s publish overtake one of its own that waits for another row', async () => {
+  const [first, s, b, other] = [await Raw.join(), await Raw.join(), await join(), await join()];
+  const base = fresh();
+  for (const row of ['a', 'b']) await other.publish(`${base}.${row}`, ['old'], {}, keep);
+  const hold = (row) => transaction(`SELECT 1 FROM fox_wamp.retained WHERE topic = '${base}.${row}' FOR UPDATE`);
+  const [a_holder, b_holder] = [await hold('a'), await hold('b')];
+  const inbox = await listen(b, `${base}.#`);
+  // The topic a has a line of its own before the session comes; its publish to b is refused only after that to a was sent.
+  first.send([16, 1, { acknowledge: true, retain: true }, `${base}.a`, ['first']]);
+  await other.publish(`${base}.c`, ['other'], {}, keep);
+  ['b', 'a', 'c', 'a', 'b'].forEach((row, i) => s.send([16, i + 1, { acknowledge: true, retain: true }, `${base}.${row}`, [i]]));
+  await other.publish(`${base}.d`, ['other'], {}, keep);
+  await a_holder.end();
+  assert.deepEqual((await first.next()).slice(0, 2), [17, 1]);
+  await b_holder.end();
+  const seen = [];
+  while (seen.length < 5) {
+    const { args: [value] } = await inbox.next();
+    if (typeof value === 'number') seen.push(value);
+  }
+  assert.deepEqual(seen, [0, 1, 2, 3, 4]);
+});
