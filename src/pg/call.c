@@ -16,7 +16,7 @@
 #include "utils/json.h"
 #include "utils/jsonb.h"
 
-#include "codec/json_sql.h"
+#include "codec/json.h"
 #include "pg/ask.h"
 #include "pg/errcodes.h"
 #include "pg/locks.h"
@@ -39,7 +39,7 @@ typedef struct Call
 	int64		timeout_ms;
 } Call;
 
-static void
+static void pg_attribute_noreturn()
 bad_options(const char *detail)
 {
 	ereport(ERROR,
@@ -94,13 +94,6 @@ read_call(FunctionCallInfo fcinfo, Call *c)
 	fox_realm_check(c->realm);
 }
 
-static void
-append_member(StringInfo out, const char *name, FoxSlice json)
-{
-	if (!fox_absent(json))
-		appendStringInfo(out, ",\"%s\":%.*s", name, (int) json.len, json.ptr);
-}
-
 /* The only result if it is all there is, the kwargs if they are, else an object of both; NULL: nothing at all. */
 static FoxSlice
 result_of(FoxSlice row)
@@ -127,9 +120,7 @@ fox_wamp_call(PG_FUNCTION_ARGS)
 {
 	Call		c;
 	StringInfoData question;
-	FoxBuf		converted = {0};
 	FoxSlice	result;
-	char	   *text;
 
 	read_call(fcinfo, &c);
 	initStringInfo(&question);
@@ -137,9 +128,9 @@ fox_wamp_call(PG_FUNCTION_ARGS)
 	escape_json(&question, c.realm);
 	appendStringInfoString(&question, ",\"topic\":");
 	escape_json(&question, c.procedure);
-	append_member(&question, "args", c.args);
-	append_member(&question, "kwargs", c.kwargs);
-	append_member(&question, "options", c.options);
+	fox_append_member(&question, "args", c.args);
+	fox_append_member(&question, "kwargs", c.kwargs);
+	fox_append_member(&question, "options", c.options);
 	appendStringInfoChar(&question, '}');
 
 	result = fox_cstr(fox_ask_once(question.data, c.timeout_ms + ROUTER_GRACE_MS));
@@ -147,18 +138,7 @@ fox_wamp_call(PG_FUNCTION_ARGS)
 		result = result_of(result);
 	if (fox_absent(result))
 		PG_RETURN_NULL();
-	if (fox_json_for_sql(result, &converted))
-	{
-		text = converted.failed ? NULL : pnstrdup(converted.data, converted.len);
-		fox_buf_free(&converted);
-		if (text == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_OUT_OF_MEMORY),
-					 errmsg("out of memory")));
-	}
-	else
-		text = pnstrdup(result.ptr, result.len);
-	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(fox_jsonb_text(result, NULL)));
 }
 
 Datum

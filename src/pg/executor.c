@@ -278,12 +278,16 @@ notify(void *rows)
 	fox_upkeep_notify(&w);
 }
 
+static bool past_failed;		/* the first attempt at a message has */
+
 static void
 past(void *rows)
 {
 	FoxWire		w = *(FoxWire *) rows;
+	bool		careful = past_failed;
 
-	fox_history_write(&w);
+	past_failed = true;
+	fox_history_write(&w, careful);
 }
 
 static void
@@ -361,6 +365,7 @@ take_request(const char *data, Size len)
 			break;
 		case FOX_WIRE_PAST:
 			id = fox_wire_u64(&message);
+			past_failed = false;
 			run_rows(past, &message, "write fox_wamp.event_history");
 			send_id(FOX_WIRE_DONE, id);
 			break;

@@ -18,7 +18,6 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
-#include "codec/json_sql.h"
 #include "pg/history_sql.h"
 #include "pg/sqlarg.h"
 #include "pg/store_sql.h"
@@ -127,26 +126,7 @@ text_of(FoxSlice s)
 	return fox_absent(s) ? NULL : pnstrdup(s.ptr, s.len);
 }
 
-/* The text that jsonb takes; *exact is cleared when it is another one. */
-static char *
-jsonb_text(FoxSlice json, bool *exact)
-{
-	FoxBuf		clean = {0};
-	char	   *text;
-
-	if (fox_absent(json) || !fox_json_for_sql(json, &clean))
-		return text_of(json);
-	*exact = false;
-	text = clean.failed ? NULL : pnstrdup(clean.data, clean.len);
-	fox_buf_free(&clean);
-	if (text == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("out of memory")));
-	return text;
-}
-
-/* Numbers and depths have limits in jsonb: one such event must not cost the others of its batch. */
+/* Numbers and depths have limits in jsonb. */
 static bool
 jsonb_takes(const char *text)
 {
@@ -210,24 +190,24 @@ auth_json(const FoxPastRow *row)
 }
 
 static void
-write_event(const FoxPastRow *row)
+write_event(const FoxPastRow *row, bool careful)
 {
 	static void *plan = NULL;
 	const char *values[10];
-	bool		exact = true;
+	bool		changed = false;
 
 	values[0] = text_of(row->realm);
 	values[1] = psprintf(UINT64_FORMAT, row->position);
 	values[2] = psprintf(UINT64_FORMAT, row->publication);
 	values[3] = text_of(row->topic);
-	values[4] = jsonb_text(row->args, &exact);
-	values[5] = jsonb_text(row->kwargs, &exact);
-	if (!jsonb_takes(values[4]) || !jsonb_takes(values[5]))
+	values[4] = fox_jsonb_text(row->args, &changed);
+	values[5] = fox_jsonb_text(row->kwargs, &changed);
+	if (careful && !(jsonb_takes(values[4]) && jsonb_takes(values[5])))
 	{
-		exact = false;
+		changed = true;
 		values[4] = values[5] = NULL;
 	}
-	values[6] = exact ? NULL : payload_hex(row->args, row->kwargs);
+	values[6] = !changed ? NULL : payload_hex(row->args, row->kwargs);
 	values[7] = row->session == 0 ? NULL : psprintf(UINT64_FORMAT, row->session);
 	values[8] = row->session == 0 ? NULL : auth_json(row);
 	values[9] = psprintf(INT64_FORMAT, row->at_us);
@@ -252,7 +232,7 @@ delete_event(const FoxPastRow *row)
 }
 
 void
-fox_history_write(FoxWire *rows)
+fox_history_write(FoxWire *rows, bool careful)
 {
 	MemoryContext portion;
 	MemoryContext saved;
@@ -271,7 +251,7 @@ fox_history_write(FoxWire *rows)
 		if (row.deleted)
 			delete_event(&row);
 		else
-			write_event(&row);
+			write_event(&row, careful);
 		if (++n % PORTION == 0)
 			MemoryContextReset(portion);
 	}

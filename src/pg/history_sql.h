@@ -16,7 +16,11 @@ extern char *fox_history_row(const char *match, int32 keep_count, const Interval
 /* Rows of fox_wamp.history, and with_past of fox_wamp.event_history; inside fox_store_begin() and _commit(). */
 extern void fox_history_load(const FoxBootSink *sink, bool with_past);
 
-/* The rows of a FOX_WIRE_PAST message, behind its id. */
-extern void fox_history_write(FoxWire *rows);
+/*
+ * The rows of a FOX_WIRE_PAST message, behind its id, in one transaction.  A value that
+ * jsonb refuses fails them all; a careful writer, which takes a subtransaction for each,
+ * keeps it as payload alone.
+ */
+extern void fox_history_write(FoxWire *rows, bool careful);
 
 #endif

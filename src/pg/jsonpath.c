@@ -16,10 +16,10 @@
 #include "utils/memutils.h"
 #include "utils/timeout.h"
 
-#include "codec/json_sql.h"
 #include "pg/jsonpath.h"
+#include "pg/sqlarg.h"
 
-#define LIMIT_MS 5
+int			fox_jsonpath_limit_ms = 1000;
 
 static TimeoutId limit = MAX_TIMEOUTS;
 
@@ -28,26 +28,6 @@ too_long(void)
 {
 	QueryCancelPending = true;
 	InterruptPending = true;
-}
-
-static Datum
-read_value(FoxSlice value)
-{
-	FoxBuf		converted = {0};
-	char	   *text;
-
-	if (fox_json_for_sql(value, &converted))
-	{
-		text = converted.failed ? NULL : pnstrdup(converted.data, converted.len);
-		fox_buf_free(&converted);
-		if (text == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_OUT_OF_MEMORY),
-					 errmsg("out of memory")));
-	}
-	else
-		text = pnstrdup(value.ptr, value.len);
-	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
 }
 
 static bool
@@ -69,11 +49,13 @@ static FoxMatch
 evaluate(FoxSlice path, FoxSlice value, volatile bool *path_is_valid)
 {
 	Datum		compiled = DirectFunctionCall1(jsonpath_in, CStringGetDatum(pnstrdup(path.ptr, path.len)));
+	Datum		value_datum;
 
 	*path_is_valid = true;
 	if (fox_absent(value))
 		return FOX_MATCH_NO;
-	return holds(compiled, read_value(value)) ? FOX_MATCH_YES : FOX_MATCH_NO;
+	value_datum = DirectFunctionCall1(jsonb_in, CStringGetDatum(fox_jsonb_text(value, NULL)));
+	return holds(compiled, value_datum) ? FOX_MATCH_YES : FOX_MATCH_NO;
 }
 
 FoxMatch
@@ -95,7 +77,7 @@ fox_jsonpath_match(FoxSlice path, FoxSlice value)
 			context = AllocSetContextCreate(TopMemoryContext, "fox_wamp jsonpath", ALLOCSET_DEFAULT_SIZES);
 		MemoryContextSwitchTo(context);
 		if (limited)
-			enable_timeout_after(limit, LIMIT_MS);
+			enable_timeout_after(limit, fox_jsonpath_limit_ms);
 		result = evaluate(path, value, &path_is_valid);
 	}
 	PG_CATCH();

@@ -426,13 +426,6 @@ judge_unlocked(const Publish *p)
 
 /* --- watch --- */
 
-static void
-append_member(StringInfo out, const char *name, FoxSlice json)
-{
-	if (!fox_absent(json))
-		appendStringInfo(out, ",\"%s\":%.*s", name, (int) json.len, json.ptr);
-}
-
 static uint64
 publish_watching(const Publish *p, FoxSlice options)
 {
@@ -449,9 +442,9 @@ publish_watching(const Publish *p, FoxSlice options)
 	escape_json(&question, p->realm);
 	appendStringInfoString(&question, ",\"topic\":");
 	escape_json(&question, p->topic);
-	append_member(&question, "args", p->args);
-	append_member(&question, "kwargs", p->kwargs);
-	append_member(&question, "options", options);
+	fox_append_member(&question, "args", p->args);
+	fox_append_member(&question, "kwargs", p->kwargs);
+	fox_append_member(&question, "options", options);
 	appendStringInfoChar(&question, '}');
 
 	row = fox_ask_once(question.data, timeout + 5000);
@@ -508,7 +501,7 @@ static Datum
 json_datum(FoxSlice json, bool *isnull)
 {
 	*isnull = fox_absent(json) || fox_json_kind(json) == FOX_JSON_NULL;
-	return *isnull ? (Datum) 0 : DirectFunctionCall1(jsonb_in, CStringGetDatum(pnstrdup(json.ptr, json.len)));
+	return *isnull ? (Datum) 0 : DirectFunctionCall1(jsonb_in, CStringGetDatum(fox_jsonb_text(json, NULL)));
 }
 
 Datum

@@ -15,7 +15,6 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/xact.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -41,7 +40,7 @@ append_component(StringInfo topic, const char *value)
 	else
 		for (const unsigned char *p = (const unsigned char *) value; *p; p++)
 		{
-			if (*p <= ' ' || *p == 0x7f || strchr(".#*%", *p) != NULL)
+			if (*p <= ' ' || *p == 0x7f || strchr(".#*%{}", *p) != NULL)
 				appendStringInfo(topic, "%%%02X", *p);
 			else
 				appendStringInfoChar(topic, (char) *p);

@@ -30,12 +30,15 @@
 #include "pg/ask.h"
 #include "pg/compat.h"
 #include "pg/guc.h"
+#include "pg/jsonpath.h"
 #include "pg/lane.h"
 #include "pg/launcher.h"
 #include "pg/listen.h"
 #include "pg/ring.h"
 #include "pg/server_ports.h"
 #include "pg/wire.h"
+
+#define JSONPATH_MS 20			/* of the loop, for one $jsonpath */
 
 #define DRAIN_PER_TURN 1000
 #define PORT_RETRY_MS 1000
@@ -314,6 +317,7 @@ start_up(void)
 	FoxPorts	ports = fox_server_ports();
 	FoxRouterConfig config;
 
+	fox_jsonpath_limit_ms = JSONPATH_MS;
 	ports.stats = put_stats;
 	fox_guc_router_config(&config);
 	router = fox_router_new(&ports, &config);

@@ -18,7 +18,7 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
-#include "codec/json.h"
+#include "codec/json_sql.h"
 #include "core/ports.h"
 #include "pg/compat.h"
 #include "pg/errcodes.h"
@@ -162,6 +162,34 @@ fox_kwargs_check(FoxSlice kwargs)
 				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
 				 errmsg("kwargs must be a JSON object")));
 	return kwargs;
+}
+
+char *
+fox_jsonb_text(FoxSlice json, bool *changed)
+{
+	FoxBuf		clean = {0};
+	char	   *text;
+
+	if (fox_absent(json))
+		return NULL;
+	if (!fox_json_for_sql(json, &clean))
+		return pnstrdup(json.ptr, json.len);
+	if (changed != NULL)
+		*changed = true;
+	text = clean.failed ? NULL : pnstrdup(clean.data, clean.len);
+	fox_buf_free(&clean);
+	if (text == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory")));
+	return text;
+}
+
+void
+fox_append_member(StringInfo out, const char *name, FoxSlice json)
+{
+	if (!fox_absent(json))
+		appendStringInfo(out, ",\"%s\":%.*s", name, (int) json.len, json.ptr);
 }
 
 /* fox_wamp.max_message_size in bytes. */

@@ -6,6 +6,7 @@
 
 #include "postgres.h"
 #include "fmgr.h"
+#include "lib/stringinfo.h"
 
 #include "base/slice.h"
 
@@ -32,6 +33,14 @@ extern FoxSlice fox_arg_json(FunctionCallInfo fcinfo, int n);
 extern FoxSlice fox_args_list(FoxSlice args);
 /* ERROR WF003 unless kwargs are absent or an object; JSON null counts as absent. */
 extern FoxSlice fox_kwargs_check(FoxSlice kwargs);
+
+/*
+ * The text of a JSON value as jsonb takes it (codec/json_sql.h), palloc'ed; NULL for an
+ * absent one.  *changed, if asked for, is set when it is not the same text.
+ */
+extern char *fox_jsonb_text(FoxSlice json, bool *changed);
+/* Appends ,"name":json; nothing for an absent one. */
+extern void fox_append_member(StringInfo out, const char *name, FoxSlice json);
 
 /* ERROR 54000 when args and kwargs of so many bytes are more than fox_wamp.max_message_size. */
 extern void fox_message_check(Size bytes);

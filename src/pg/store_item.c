@@ -17,7 +17,6 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "codec/json_sql.h"
 #include "codec/match.h"
 #include "pg/change.h"
 #include "pg/ring.h"
@@ -63,24 +62,8 @@ text_datum(FoxSlice s)
 static Datum
 jsonb_datum(FoxSlice json, bool *isnull, bool *changed)
 {
-	FoxBuf		clean = {0};
-	char	   *text;
-	bool		failed;
-
 	*isnull = fox_absent(json);
-	if (*isnull)
-		return (Datum) 0;
-	if (!fox_json_for_sql(json, &clean))
-		return DirectFunctionCall1(jsonb_in, CStringGetDatum(pnstrdup(json.ptr, json.len)));
-	*changed = true;
-	failed = clean.failed;
-	text = failed ? NULL : pnstrdup(clean.data, clean.len);
-	fox_buf_free(&clean);
-	if (failed)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("out of memory")));
-	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
+	return *isnull ? (Datum) 0 : DirectFunctionCall1(jsonb_in, CStringGetDatum(fox_jsonb_text(json, changed)));
 }
 
 static Datum
