@@ -411,11 +411,11 @@ CREATE FUNCTION fox_wamp.ask_view(what text) RETURNS SETOF jsonb
 COMMENT ON FUNCTION fox_wamp.ask_view(text) IS 'internal: the rows behind the views';
 
 CREATE VIEW fox_wamp.session AS
-	SELECT r.realm, r.id, r.authid, r.authrole, r.authmethod, r.peer, r.protocol,
+	SELECT r.realm, r.id, r.authid, r.authrole, r.authmethod, r.peer, nullif(r.transport, '') AS transport, r.protocol,
 		clock_timestamp() - r.age_ms * interval '1 ms' AS since
 	FROM fox_wamp.ask_view('sessions') AS a(a),
 		jsonb_to_record(a) AS r(realm text, id bigint, authid text, authrole text, authmethod text, peer text,
-								protocol text, age_ms bigint);
+								transport text, protocol text, age_ms bigint);
 COMMENT ON VIEW fox_wamp.session IS 'clients that are connected now';
 
 CREATE VIEW fox_wamp.subscription AS

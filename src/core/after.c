@@ -28,41 +28,70 @@ struct FoxSeen
 	uint64_t	order[REMEMBERED];	/* of arrival, the oldest at next once it is full */
 };
 
+/* Who waits for one publication. */
+typedef struct FoxAwaited
+{
+	uint64_t	publication;
+	FoxNode		list;
+} FoxAwaited;
+
 typedef struct FoxAwait
 {
-	FoxRouter  *router;
+	FoxAwaited *awaited;
 	FoxSession *session;
-	FoxNode		in_router;
+	FoxNode		in_awaited;
 	FoxNode		in_session;
 	FoxTimer	timer;
-	uint64_t	publication;
 	uint64_t	request;
 	FoxSlice	options;
 	FoxSlice	topic;
 	char		block[];
 } FoxAwait;
 
-static void
-await_free(FoxAwait *a)
+static FoxAwaited *
+awaited_of(FoxRouter *r, uint64_t publication)
 {
-	fox_timer_clear(&a->router->timers, &a->timer);
-	fox_list_del(&a->in_router);
+	FoxAwaited *awaited = fox_idmap_get(&r->awaited, publication);
+
+	if (awaited != NULL || (awaited = malloc(sizeof(*awaited))) == NULL)
+		return awaited;
+	awaited->publication = publication;
+	fox_list_init(&awaited->list);
+	if (!fox_idmap_put(&r->awaited, publication, awaited))
+	{
+		free(awaited);
+		return NULL;
+	}
+	return awaited;
+}
+
+static void
+awaited_free_if_idle(FoxRouter *r, FoxAwaited *awaited)
+{
+	if (!fox_list_empty(&awaited->list))
+		return;
+	fox_idmap_del(&r->awaited, awaited->publication);
+	free(awaited);
+}
+
+/* Nobody looks for it any more; it is the caller's. */
+static void
+await_unlink(FoxAwait *a)
+{
+	FoxRouter  *r = a->session->realm->router;
+
+	fox_timer_clear(&r->timers, &a->timer);
+	fox_list_del(&a->in_awaited);
 	fox_list_del(&a->in_session);
 	a->session->awaits--;
-	free(a);
+	awaited_free_if_idle(r, a->awaited);
 }
 
 static void
 await_over(FoxAwait *a)
 {
-	FoxSession *s = a->session;
-
-	/* The subscriber's answer may be the last thing this session does. */
-	fox_list_del(&a->in_router);
-	fox_list_del(&a->in_session);
-	s->awaits--;
-	fox_timer_clear(&a->router->timers, &a->timer);
-	fox_broker_subscribe(s, a->request, a->options, a->topic);
+	await_unlink(a);
+	fox_broker_subscribe(a->session, a->request, a->options, a->topic);
 	free(a);
 }
 
@@ -86,13 +115,8 @@ fox_after_seen(FoxRouter *r, uint64_t publication)
 	seen->order[seen->next] = publication;
 	(void) fox_idmap_put(&seen->ids, publication, seen);
 	seen->next = (seen->next + 1) % REMEMBERED;
-	fox_list_each(n, &r->awaits)
-	{
-		FoxAwait   *a = fox_container(FoxAwait, in_router, n);
-
-		if (a->publication == publication)
-			await_over(a);
-	}
+	for (FoxAwaited *awaited; (awaited = fox_idmap_get(&r->awaited, publication)) != NULL;)
+		await_over(fox_container(FoxAwait, in_awaited, awaited->list.next));
 }
 
 bool
@@ -106,19 +130,20 @@ fox_after_wait(FoxSession *s, uint64_t publication, uint64_t request, FoxSlice o
 		(r->seen != NULL && fox_idmap_get(&r->seen->ids, publication) != NULL) ||
 		(a = calloc(1, sizeof(*a) + options.len + topic.len + 1)) == NULL)
 		return false;
-	at = a->block;
-	a->router = r;
-	a->session = s;
-	a->publication = publication;
-	a->request = request;
-	a->options = fox_slice_keep(&at, options);
-	a->topic = fox_slice_keep(&at, topic);
-	if (!fox_timer_set(&r->timers, &a->timer, fox_router_now(r) + AFTER_US, await_timeout))
+	if ((a->awaited = awaited_of(r, publication)) == NULL ||
+		!fox_timer_set(&r->timers, &a->timer, fox_router_now(r) + AFTER_US, await_timeout))
 	{
+		if (a->awaited != NULL)
+			awaited_free_if_idle(r, a->awaited);
 		free(a);
 		return false;
 	}
-	fox_list_push(&r->awaits, &a->in_router);
+	at = a->block;
+	a->session = s;
+	a->request = request;
+	a->options = fox_slice_keep(&at, options);
+	a->topic = fox_slice_keep(&at, topic);
+	fox_list_push(&a->awaited->list, &a->in_awaited);
 	fox_list_push(&s->awaiting, &a->in_session);
 	s->awaits++;
 	return true;
@@ -128,7 +153,12 @@ void
 fox_after_session_end(FoxSession *s)
 {
 	fox_list_each(n, &s->awaiting)
-		await_free(fox_container(FoxAwait, in_session, n));
+	{
+		FoxAwait   *a = fox_container(FoxAwait, in_session, n);
+
+		await_unlink(a);
+		free(a);
+	}
 }
 
 void
@@ -137,4 +167,5 @@ fox_after_free(FoxRouter *r)
 	if (r->seen != NULL)
 		fox_map_free(&r->seen->ids);
 	free(r->seen);
+	fox_map_free(&r->awaited);	/* empty: its sessions are gone */
 }

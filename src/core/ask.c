@@ -84,6 +84,7 @@ ask_sessions(FoxRouter *r, uint64_t ask)
 		put_text(&row, "authrole", s->authrole);
 		put_text(&row, "authmethod", s->authmethod);
 		put_text(&row, "peer", s->peer);
+		put_text(&row, "transport", s->transport != NULL ? fox_cstr(s->transport) : FOX_LIT(""));
 		put_text(&row, "protocol", s->protocol);
 		put_number(&row, "age_ms", age_ms(r, s->joined_us));
 		fox_buf_char(&row, '}');

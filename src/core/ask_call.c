@@ -12,6 +12,7 @@
 #include "base/pure.h"
 
 #define CALL_REQUEST 1
+#define CAST_TIMEOUT_MS 60000	/* of one that names none: nobody else would end it */
 
 /* --- call() --- */
 
@@ -93,7 +94,7 @@ call_ended(FoxSession *s, const char *reason, FoxSlice message)
 
 static const FoxSessionOps call_ops = {.result = call_result, .failed = call_failed, .ended = call_ended};
 
-/* The given options, with the timeout that the asker will wait for. */
+/* The given options of a caller that takes one result and sends one CALL, with that timeout. */
 static void
 put_options(FoxBuf *out, FoxSlice given, uint64_t timeout_ms)
 {
@@ -173,6 +174,9 @@ void
 fox_ask_cast(FoxRouter *r, const FoxChange *c)
 {
 	FoxRealm   *realm = fox_realm_find(r, c->realm);
+	uint64_t	timeout_ms = CAST_TIMEOUT_MS;
+	FoxBuf		options = {0};
+	FoxSlice	given;
 	const char *reason;
 
 	if (realm == NULL ||
@@ -182,6 +186,12 @@ fox_ask_cast(FoxRouter *r, const FoxChange *c)
 		r->stats.casts_failed++;
 		return;
 	}
-	fox_session_call(realm->caster, ++realm->casts, fox_absent(c->options) ? FOX_LIT("{}") : c->options, c->topic,
-					 c->args, c->kwargs);
+	if (!fox_absent(c->options) && !fox_absent(given = fox_json_get(c->options, "timeout")))
+		(void) fox_json_uint(given, &timeout_ms);
+	put_options(&options, c->options, timeout_ms);
+	if (options.failed)
+		r->stats.casts_failed++;
+	else
+		fox_session_call(realm->caster, ++realm->casts, fox_buf_view(&options), c->topic, c->args, c->kwargs);
+	fox_buf_free(&options);
 }

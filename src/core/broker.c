@@ -178,7 +178,7 @@ typedef struct SubscribeOptions
 } SubscribeOptions;
 
 static const char *
-subscribe_options(FoxSlice options, SubscribeOptions *o, FoxBuf *scratch, FoxBuf *nkey)
+read_options(FoxSlice options, SubscribeOptions *o, FoxBuf *scratch)
 {
 	static const char *const flags[] = {"retained", "retainedState", "get_retained", "snapshot"};
 	FoxSlice	value = fox_json_get(options, "match");
@@ -203,7 +203,7 @@ subscribe_options(FoxSlice options, SubscribeOptions *o, FoxBuf *scratch, FoxBuf
 			o->retained = true;
 	}
 	value = fox_json_get(options, "nkey");
-	if (!fox_absent(value) && fox_absent(o->nkey = fox_json_text(value, nkey)))
+	if (!fox_absent(value) && fox_absent(o->nkey = fox_json_text(value, &o->nkey_memory)))
 		return "option nkey must be a string";
 	value = fox_json_get(options, "after");
 	if (!fox_absent(value) && fox_json_kind(value) != FOX_JSON_NULL)
@@ -222,27 +222,37 @@ subscribe_options(FoxSlice options, SubscribeOptions *o, FoxBuf *scratch, FoxBuf
 	return NULL;
 }
 
-/* Fills o and kind; false: the request has been answered with an error. */
-static bool
-subscribe_checks(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice topic,
-				 SubscribeOptions *o, FoxMatchKind *kind)
+/* Fills o, whose nkey_memory is the caller's to free, and kind; a static text, or NULL: nothing is wrong. */
+static const char *
+subscribe_options(FoxSlice options, FoxSlice topic, SubscribeOptions *o, FoxMatchKind *kind)
 {
 	FoxBuf		scratch = {0};
-	const char *error = subscribe_options(options, o, &scratch, &o->nkey_memory);
+	const char *error = read_options(options, o, &scratch);
 
 	if (error == NULL && !fox_uri_match_kind(topic, o->match, kind))
 		error = "option match must be exact, prefix or wildcard";
 	fox_buf_free(&scratch);
-	if (error != NULL)
-		fox_session_fail(s, FOX_REQ_SUBSCRIBE, request, FOX_ERR_INVALID_ARGUMENT, error);
-	else if (!fox_uri_pattern_valid(topic, *kind, s->realm->strict))
+	return error;
+}
+
+/* The same of a request; false: it has been answered with an error, and o owns nothing. */
+static bool
+subscribe_checks(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice topic,
+				 SubscribeOptions *o, FoxMatchKind *kind)
+{
+	const char *error = subscribe_options(options, topic, o, kind);
+	const char *uri = FOX_ERR_INVALID_ARGUMENT;
+
+	if (error == NULL && !fox_uri_pattern_valid(topic, *kind, s->realm->strict))
 	{
+		uri = FOX_ERR_INVALID_URI;
 		error = "the topic is not a valid URI";
-		fox_session_fail(s, FOX_REQ_SUBSCRIBE, request, FOX_ERR_INVALID_URI, error);
 	}
-	if (error != NULL)
-		fox_buf_free(&o->nkey_memory);
-	return error == NULL;
+	if (error == NULL)
+		return true;
+	fox_buf_free(&o->nkey_memory);
+	fox_session_fail(s, FOX_REQ_SUBSCRIBE, request, uri, error);
+	return false;
 }
 
 /* Answers the request with what is wrong with option after. */
@@ -349,16 +359,11 @@ const char *
 fox_subscription_find(FoxRealm *realm, FoxSlice topic, FoxSlice options, FoxSubscription **found)
 {
 	SubscribeOptions o;
-	FoxBuf		scratch = {0};
-	FoxBuf		nkey = {0};
 	FoxMatchKind kind;
-	const char *error = subscribe_options(options, &o, &scratch, &nkey);
+	const char *error = subscribe_options(options, topic, &o, &kind);
 
-	if (error == NULL && !fox_uri_match_kind(topic, o.match, &kind))
-		error = "option match must be exact, prefix or wildcard";
 	*found = error == NULL ? subscription_find(realm, topic, kind, o.filter, o.nkey) : NULL;
-	fox_buf_free(&scratch);
-	fox_buf_free(&nkey);
+	fox_buf_free(&o.nkey_memory);
 	return error;
 }
 
@@ -395,13 +400,22 @@ fox_event_json(FoxEvent *e)
 }
 
 void
-fox_event_done(FoxEvent *e)
+fox_event_encode_for(FoxEvent *e, const FoxSubscription *sub)
 {
+	if (e->encoded_for == sub)
+		return;
 	for (int i = 0; i < FOX_ENCODINGS; i++)
 	{
 		fox_bytes_unref(e->encoded[i]);
 		e->encoded[i] = NULL;
 	}
+	e->encoded_for = sub;
+}
+
+void
+fox_event_done(FoxEvent *e)
+{
+	fox_event_encode_for(e, NULL);
 	fox_buf_free(&e->json_memory);
 }
 
@@ -490,7 +504,7 @@ fox_broker_deliver(FoxRealm *realm, FoxEvent *e, const FoxSession *publisher, co
 		fox_buf_free(&scratch);
 	}
 	fox_index_match(&realm->subscriptions, e->topic, deliver_to, &d);
-	if (realm->history != NULL && !d.reserved && d.audience == NULL && !e->retained)
+	if (realm->history != NULL && !d.reserved && !d.passthru && d.audience == NULL && !e->retained)
 		fox_history_record(realm, e);
 	fox_event_done(e);
 	realm->router->stats.publishes++;

@@ -123,7 +123,7 @@ call_options(FoxCall *call, FoxSlice options)
 	if (fox_json_kind(value) != FOX_JSON_STRING && fox_json_kind(value) != FOX_JSON_NUMBER)
 		return "option runmode needs option rkey, a string or a number";
 	call->partition = true;
-	call->shard = fox_hash_bytes(value.ptr, value.len);
+	call->shard = fox_shard_hash(value);
 	return NULL;
 }
 

@@ -48,7 +48,7 @@ struct FoxRouter
 	FoxNode		snapshots;		/* that have more to send */
 	FoxNode		bridges;		/* FoxBridge of ask/bridge.c */
 	FoxNode		asks;			/* FoxAsker of ask.c */
-	FoxNode		awaits;			/* subscriptions of after.c */
+	FoxIdMap	awaited;		/* publications that subscriptions wait for (after.c) */
 	struct FoxSeen *seen;		/* of after.c */
 	uint64_t	past_position;	/* of the last event that history.c has kept */
 	uint64_t	past_sent;		/* rows of the event history for the table, and how many are there */
@@ -115,6 +115,7 @@ struct FoxSession
 	FoxSlice	peer;
 	FoxSlice	protocol;
 	FoxSlice	authprovider;
+	const char *transport;		/* a constant, or NULL */
 	FoxEncoding encoding;
 	uint64_t	joined_us;
 	FoxNode		members;		/* its subscriptions */
@@ -231,6 +232,8 @@ extern uint32_t fox_subscription_revoke(FoxRealm *realm, uint64_t subscription, 
 /* --- shard.c --- */
 
 extern uint64_t fox_shard_hash(FoxSlice rkey);
+/* Of several nodes the one with the highest score is the resource's. */
+extern uint64_t fox_shard_score(uint64_t rkey_hash, FoxSlice node);
 /* Of the chain's node keys whose subscriptions the event fits, the one that hears it; absent: none has a key. */
 extern FoxSlice fox_shard_node(const FoxSubscription *first, uint64_t rkey_hash, FoxEvent *e);
 
@@ -425,10 +428,11 @@ extern bool fox_dealer_any(FoxRegistration *reg, const FoxCall *call);	/* will a
 /* NULL: there is none; *at is the place in reg->callees, where it is or would be. */
 extern FoxCallee *fox_callee_by_serial(const FoxRegistration *reg, uint64_t serial, uint32_t *at);
 /*
- * Takes a registration away from its callees, who are told if they have announced
- * registration_revocation; their running calls go on, waiting ones fail.  False: there is none of that id.
+ * Takes the registration away from a session, or with NULL from all, who are told if they have
+ * announced registration_revocation.  Running calls go on; with the last callee waiting ones fail.
+ * Returns how many had it.
  */
-extern bool fox_registration_revoke(FoxRealm *realm, uint64_t id, const char *reason);
+extern uint32_t fox_registration_revoke(FoxRealm *realm, uint64_t id, FoxSession *s, const char *reason);
 extern void fox_callee_free(FoxCallee *c);	/* its calls must be gone */
 extern void fox_calls_take_up(FoxRegistration *reg);	/* queued calls go to free callees */
 extern void fox_calls_callee_lost(FoxCallee *c);

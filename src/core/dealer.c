@@ -146,33 +146,49 @@ fox_callee_free(FoxCallee *c)
 
 /* --- taking away --- */
 
+static void
+take_from(FoxCallee *c, const char *reason)
+{
+	FoxRegistration *reg = c->registration;
+	FoxSession *s = c->session;
+
+	fox_calls_let_go(c);
+	callee_unlink(c);
+	if (s->registration_revocation)
+		s->ops->unregistered(s, reg->id, reason);
+	fox_meta_registration(reg, s, FOX_META_LEFT);
+	if (reg->count == 0)
+		fox_meta_registration(reg, s, FOX_META_DELETED);
+}
+
 /* Afterwards nobody holds the registration, which waits for somebody new or for its end. */
 static void
 take_away(FoxRegistration *reg, const char *reason)
 {
 	while (reg->count > 0)
-	{
-		FoxCallee  *c = reg->callees[reg->count - 1];
-		FoxSession *s = c->session;
-
-		fox_calls_let_go(c);
-		callee_unlink(c);
-		if (s->registration_revocation)
-			s->ops->unregistered(s, reg->id, reason);
-	}
+		take_from(reg->callees[reg->count - 1], reason);
 	tell_registration(reg);
 }
 
-bool
-fox_registration_revoke(FoxRealm *realm, uint64_t id, const char *reason)
+uint32_t
+fox_registration_revoke(FoxRealm *realm, uint64_t id, FoxSession *s, const char *reason)
 {
 	FoxRegistration *reg = fox_idmap_get(&realm->registrations_by_id, id);
+	FoxCallee  *c = s != NULL ? fox_idmap_get(&s->callees_by_id, id) : NULL;
+	uint32_t	held = reg != NULL ? reg->count : 0;
 
-	if (reg == NULL)
-		return false;
+	if (reg == NULL || (s != NULL && c == NULL))
+		return 0;
+	if (c != NULL && reg->count > 1)
+	{
+		take_from(c, reason);
+		tell_registration(reg);
+		fox_calls_take_up(reg);
+		return 1;
+	}
 	take_away(reg, reason);
 	registration_free(reg);
-	return true;
+	return held;
 }
 
 /* Another session takes the procedure over: for all but the calls that wait, a new registration. */

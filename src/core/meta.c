@@ -123,6 +123,42 @@ fox_meta_text(FoxMetaCall *c, int place, const char *name, FoxBuf *scratch)
 	return text;
 }
 
+FoxSession *
+fox_meta_whom(FoxMetaCall *c, const char *name, const char *fallback, char **reason, const char **error)
+{
+	FoxSlice	why = fox_meta_arg(c, -1, "reason");
+	FoxBuf		scratch = {0};
+	FoxSession *s;
+	uint64_t	id;
+
+	*reason = NULL;
+	*error = FOX_ERR_INVALID_ARGUMENT;
+	if (!fox_json_uint(fox_meta_arg(c, 1, name), &id))
+	{
+		c->text = "the second argument must be a session's id";
+		return NULL;
+	}
+	if (!fox_absent(why) && fox_absent(why = fox_json_text(why, &scratch)))
+	{
+		c->text = "reason must be a string";
+		return NULL;
+	}
+	s = fox_idmap_get(&c->realm->router->sessions, id);
+	if (s == NULL || s->realm != c->realm || !fox_meta_is_client(s))
+	{
+		*error = FOX_ERR_NO_SUCH_SESSION;
+		c->text = "no client's session with that id is in the realm";
+		s = NULL;
+	}
+	else if ((*reason = fox_strdup(fox_absent(why) ? fox_cstr(fallback) : why)) == NULL)
+	{
+		*error = FOX_ERR_UNAVAILABLE;
+		s = NULL;
+	}
+	fox_buf_free(&scratch);
+	return s;
+}
+
 /* --- results --- */
 
 void
@@ -149,22 +185,29 @@ fox_meta_put_number(FoxBuf *b, const char *name, uint64_t n)
 }
 
 void
-fox_meta_put_time(FoxBuf *b, const char *name, FoxRouter *r, uint64_t at_us)
+fox_meta_put_moment(FoxBuf *b, const char *name, int64_t us, int digits)
 {
-	struct timespec now;
+	time_t		seconds = (time_t) (us / 1000000);
+	int			fraction = (int) (us % 1000000);
 	struct tm	tm;
 	char		text[64];
 	size_t		n = 0;
-	int64_t		us;
-	time_t		seconds;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	us = (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000 - (int64_t) (fox_router_now(r) - at_us);
-	seconds = (time_t) (us / 1000000);
+	for (int i = digits; i < 6; i++)
+		fraction /= 10;
 	if (gmtime_r(&seconds, &tm) != NULL)
 		n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text + n, sizeof(text) - n, ".%03dZ", (int) (us / 1000 % 1000));
+	snprintf(text + n, sizeof(text) - n, ".%0*dZ", digits, fraction);
 	fox_meta_put_text(b, name, fox_cstr(text));
+}
+
+void
+fox_meta_put_time(FoxBuf *b, const char *name, FoxRouter *r, uint64_t at_us)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	fox_meta_put_moment(b, name, (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000 - (int64_t) (fox_router_now(r) - at_us), 3);
 }
 
 void

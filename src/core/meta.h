@@ -49,13 +49,21 @@ extern bool fox_meta_id(FoxMetaCall *c, int place, const char *name, uint64_t *i
 /* The same as a text, unescaped into scratch; absent (c->text is set) when it is none. */
 extern FoxSlice fox_meta_text(FoxMetaCall *c, int place, const char *name, FoxBuf *scratch);
 
+/*
+ * The client's session that the second argument names, and why it loses something:
+ * *reason is the caller's to free.  NULL: *error is set.
+ */
+extern FoxSession *fox_meta_whom(FoxMetaCall *c, const char *name, const char *fallback, char **reason, const char **error);
+
 /* --- results --- */
 
 /* Appends ,"name": or {"name": when the object begins. */
 extern void fox_meta_name(FoxBuf *b, const char *name);
 extern void fox_meta_put_text(FoxBuf *b, const char *name, FoxSlice text);
 extern void fox_meta_put_number(FoxBuf *b, const char *name, uint64_t n);
-/* Appends a moment of the router's clock as an ISO 8601 string in UTC. */
+/* Appends a moment (microseconds since 1970) as an ISO 8601 string in UTC, with so many digits of a second. */
+extern void fox_meta_put_moment(FoxBuf *b, const char *name, int64_t us, int digits);
+/* The same of a moment of the router's clock, with three. */
 extern void fox_meta_put_time(FoxBuf *b, const char *name, FoxRouter *r, uint64_t at_us);
 /* Appends an id as an element of an array that began with '['. */
 extern void fox_meta_put_id(FoxBuf *b, uint64_t id);

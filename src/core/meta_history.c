@@ -5,7 +5,6 @@
  * counts in that direction.  Only who has the subscription may ask, for nobody else
  * would hear its events.
  */
-#include <stdio.h>
 #include <time.h>
 
 #include "core/history.h"
@@ -144,18 +143,10 @@ bounds_of(FoxMetaCall *c, const FoxPolicy *p, Bounds *b)
 static void
 put_event(FoxBuf *b, const FoxPast *past, const FoxSubscription *sub)
 {
-	time_t		seconds = (time_t) (past->at_us / 1000000);
-	struct tm	tm;
-	char		text[64];
-	size_t		n = 0;
-
-	if (gmtime_r(&seconds, &tm) != NULL)
-		n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text + n, sizeof(text) - n, ".%06dZ", (int) (past->at_us % 1000000));
 	if (b->data[b->len - 1] != '[')
 		fox_buf_char(b, ',');
 	fox_buf_char(b, '{');
-	fox_meta_put_text(b, "timestamp", fox_cstr(text));
+	fox_meta_put_moment(b, "timestamp", past->at_us, 6);
 	fox_meta_put_number(b, "subscription", sub->id);
 	fox_meta_put_number(b, "publication", past->publication);
 	fox_meta_put_text(b, "topic", past->topic);

@@ -2,6 +2,8 @@
  * meta_registration.c - the registration meta API: events of a registration's life, and
  * questions about it.
  */
+#include <stdlib.h>
+
 #include "core/meta.h"
 
 #include "base/pure.h"
@@ -170,6 +172,24 @@ registration_count_callees(FoxMetaCall *c)
 	return NULL;
 }
 
+/* (registration, callee, reason=…): beyond the specification, the administrator's way to revoke. */
+static const char *
+registration_remove_callee(FoxMetaCall *c)
+{
+	const char *error;
+	FoxRegistration *reg = registration_arg(c, &error);
+	FoxSession *s;
+	char	   *reason;
+
+	if (reg == NULL || (s = fox_meta_whom(c, "callee", "wamp.registration.revoked", &reason, &error)) == NULL)
+		return error;
+	error = fox_registration_revoke(c->realm, reg->id, s, reason) > 0 ? NULL : FOX_ERR_NO_SUCH_SESSION;
+	if (error != NULL)
+		c->text = "the session does not have that registration";
+	free(reason);
+	return error;
+}
+
 const FoxMetaProcedure fox_meta_registration_procedures[] = {
 	{"wamp.registration.list", registration_list, false},
 	{"wamp.registration.lookup", registration_lookup, false},
@@ -177,5 +197,6 @@ const FoxMetaProcedure fox_meta_registration_procedures[] = {
 	{"wamp.registration.get", registration_get, false},
 	{"wamp.registration.list_callees", registration_list_callees, false},
 	{"wamp.registration.count_callees", registration_count_callees, false},
+	{"wamp.registration.remove_callee", registration_remove_callee, true},
 	{NULL, NULL, false}
 };

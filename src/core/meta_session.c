@@ -13,15 +13,6 @@
 
 /* --- details --- */
 
-static FoxSlice
-transport_of(const FoxSession *s)
-{
-	const char *dot = s->protocol.len > 0 ? memchr(s->protocol.ptr, '.', s->protocol.len) : NULL;
-	FoxSlice	type = dot != NULL ? fox_slice(s->protocol.ptr, (size_t) (dot - s->protocol.ptr)) : s->protocol;
-
-	return fox_slice_is(type, "wamp") ? FOX_LIT("websocket") : type;	/* wamp.2.json, a WebSocket subprotocol */
-}
-
 static void
 put_details(FoxBuf *b, const FoxSession *s)
 {
@@ -33,7 +24,7 @@ put_details(FoxBuf *b, const FoxSession *s)
 	fox_meta_put_text(b, "authprovider", fox_absent(s->authprovider) ? FOX_LIT("static") : s->authprovider);
 	fox_meta_name(b, "transport");
 	fox_buf_char(b, '{');
-	fox_meta_put_text(b, "type", transport_of(s));
+	fox_meta_put_text(b, "type", s->transport != NULL ? fox_cstr(s->transport) : s->protocol);
 	fox_meta_put_text(b, "protocol", s->protocol);
 	fox_meta_put_text(b, "peer", s->peer);
 	fox_buf_str(b, "}}");

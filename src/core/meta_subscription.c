@@ -191,32 +191,14 @@ subscription_remove_subscriber(FoxMetaCall *c)
 	const char *error;
 	FoxSubscription *sub = subscription_arg(c, &error);
 	FoxSession *s;
-	FoxBuf		scratch = {0};
-	FoxSlice	text = fox_meta_arg(c, -1, "reason");
-	uint64_t	id;
 	char	   *reason;
 
-	if (sub == NULL)
+	if (sub == NULL || (s = fox_meta_whom(c, "subscriber", "wamp.subscription.revoked", &reason, &error)) == NULL)
 		return error;
-	if (!fox_json_uint(fox_meta_arg(c, 1, "subscriber"), &id))
-	{
-		c->text = "the second argument must be a session's id";
-		return FOX_ERR_INVALID_ARGUMENT;
-	}
-	s = fox_idmap_get(&c->realm->router->sessions, id);
-	text = fox_absent(text) ? FOX_LIT("wamp.subscription.revoked") : fox_json_text(text, &scratch);
-	reason = fox_strdup(fox_absent(text) ? FOX_LIT("") : text);
-	if (reason == NULL)
-		error = FOX_ERR_UNAVAILABLE;
-	else if (s == NULL || !fox_meta_is_client(s) || fox_subscription_revoke(c->realm, sub->id, s, reason) == 0)
-	{
-		error = FOX_ERR_NO_SUCH_SESSION;
-		c->text = "no client's session with that id has that subscription";
-	}
-	else
-		error = NULL;
+	error = fox_subscription_revoke(c->realm, sub->id, s, reason) > 0 ? NULL : FOX_ERR_NO_SUCH_SESSION;
+	if (error != NULL)
+		c->text = "the session does not have that subscription";
 	free(reason);
-	fox_buf_free(&scratch);
 	return error;
 }
 

@@ -64,8 +64,8 @@ shard_of(const FoxRegistration *reg, uint64_t key)
 
 	for (uint32_t i = 0; i < reg->count; i++)
 	{
-		uint64_t	pair[2] = {key, reg->callees[i]->serial};
-		uint64_t	weight = fox_hash_bytes((const char *) pair, sizeof(pair));
+		const uint64_t *serial = &reg->callees[i]->serial;
+		uint64_t	weight = fox_shard_score(key, fox_slice((const char *) serial, sizeof(*serial)));
 
 		if (best == NULL || weight > highest)
 		{

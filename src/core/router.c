@@ -25,7 +25,6 @@ fox_router_new(const FoxPorts *ports, const FoxRouterConfig *config)
 	fox_list_init(&r->snapshots);
 	fox_list_init(&r->bridges);
 	fox_list_init(&r->asks);
-	fox_list_init(&r->awaits);
 	r->random[0] = ports->random64(ports->ctx) | 1;
 	r->random[1] = ports->random64(ports->ctx);
 	fox_hash_seed(ports->random64(ports->ctx));

@@ -24,6 +24,7 @@ keep_info(FoxSession *s, const FoxSessionInfo *info)
 	s->authprovider = fox_slice_keep(&at, info->authprovider);
 	s->subscription_revocation = info->subscription_revocation;
 	s->encoding = info->encoding;
+	s->transport = info->transport;
 	s->call_canceling = info->call_canceling;
 	s->progressive_results = info->progressive_results;
 	/* Without canceling it counts as not announced. */

@@ -59,6 +59,8 @@ typedef struct FoxEvent
 
 /* The payload as JSON; NULL: no memory.  It lives as long as the event. */
 extern const FoxPayload *fox_event_json(FoxEvent *e);
+/* From now on encodings are those of sub; others are dropped. */
+extern void fox_event_encode_for(FoxEvent *e, const FoxSubscription *sub);
 /* Drops what has been made of the event: encodings and JSON. */
 extern void fox_event_done(FoxEvent *e);
 
@@ -125,6 +127,7 @@ typedef struct FoxSessionInfo
 	FoxSlice	authmethod;
 	FoxSlice	peer;
 	FoxSlice	protocol;		/* "wamp.2.json", "sql", … */
+	const char *transport;		/* "websocket", …; a constant; NULL: none */
 	FoxEncoding encoding;		/* of the args and kwargs that it sends */
 	bool		call_canceling;	/* features of the callee role */
 	bool		progressive_results;

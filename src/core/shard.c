@@ -1,5 +1,5 @@
 /*
- * shard.c - which node of several hears an event.
+ * shard.c - which node of several hears an event, or takes a call (pick.c).
  *
  * Subscribers of one topic may name their node (SUBSCRIBE.Options.nkey), publishers the
  * resource that an event is about (PUBLISH.Options.rkey): every resource's events then
@@ -26,10 +26,10 @@ fox_shard_hash(FoxSlice rkey)
 }
 
 /* The finish of splitmix64: FNV alone leaves the high bits of short keys alike. */
-static uint64_t
-score(uint64_t rkey_hash, FoxSlice nkey)
+uint64_t
+fox_shard_score(uint64_t rkey_hash, FoxSlice node)
 {
-	uint64_t	h = hash_on(rkey_hash, nkey);
+	uint64_t	h = hash_on(rkey_hash, node);
 
 	h = (h ^ (h >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
 	h = (h ^ (h >> 27)) * UINT64_C(0x94d049bb133111eb);
@@ -48,7 +48,7 @@ fox_shard_node(const FoxSubscription *first, uint64_t rkey_hash, FoxEvent *e)
 
 		if (fox_absent(sub->nkey) || !fox_subscription_lets(sub, e))
 			continue;
-		n = score(rkey_hash, sub->nkey);
+		n = fox_shard_score(rkey_hash, sub->nkey);
 		if (fox_absent(best) || n > highest)
 		{
 			best = sub->nkey;

@@ -126,7 +126,7 @@ add_testament(FoxMetaCall *c)
 	FoxBuf		scratch = {0};
 	FoxBuf		options = {0};
 	FoxSlice	given = fox_meta_arg(c, -1, "publish_options");
-	FoxPublish	p = {.topic = fox_meta_text(c, 0, "topic", &scratch), 
+	FoxPublish	p = {.topic = fox_meta_text(c, 0, "topic", &scratch),
 	.payload = {FOX_JSON, fox_meta_arg(c, 1, "args"), fox_meta_arg(c, 2, "kwargs")}};
 	const char *error = FOX_ERR_INVALID_ARGUMENT;
 	bool		detached;

@@ -75,13 +75,13 @@ origin_is_local(const char *origin)
 	return false;
 }
 
-/* wamp.2.msgpack, wamp.2.cbor.batched and so on; JSON is what everything else is. */
+/* JSON is what everything else is. */
 static FoxEncoding
 encoding_of(const char *subprotocol)
 {
-	if (strncmp(subprotocol, "wamp.2.msgpack", 14) == 0)
+	if (strcmp(subprotocol, "wamp.2.msgpack") == 0)
 		return FOX_MSGPACK;
-	return strncmp(subprotocol, "wamp.2.cbor", 11) == 0 ? FOX_CBOR : FOX_JSON;
+	return strcmp(subprotocol, "wamp.2.cbor") == 0 ? FOX_CBOR : FOX_JSON;
 }
 
 void *
@@ -94,6 +94,7 @@ fox_wamp_gate_open(FoxRouter *router, const FoxTransport *transport, const FoxPe
 	p->router = router;
 	p->transport = *transport;
 	p->local = peer->loopback && origin_is_local(peer->origin);
+	p->transport_name = peer->transport;
 	p->encoding = encoding_of(peer->subprotocol);
 	snprintf(p->address, sizeof(p->address), "%s", peer->address);
 	snprintf(p->protocol, sizeof(p->protocol), "%s", peer->subprotocol);
@@ -186,7 +187,8 @@ hello(FoxWampPeer *p)
 	const char *reason;
 	FoxSessionInfo info = {
 		.authid = FOX_LIT("anonymous"), .authrole = FOX_LIT("anonymous"), .authmethod = FOX_LIT("anonymous"),
-		.peer = fox_cstr(p->address), .protocol = fox_cstr(p->protocol), .encoding = p->encoding
+		.peer = fox_cstr(p->address), .protocol = fox_cstr(p->protocol), .transport = p->transport_name,
+		.encoding = p->encoding
 	};
 
 	if (!roles_valid(roles))

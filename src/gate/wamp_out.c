@@ -151,11 +151,7 @@ wamp_event(FoxSession *s, const FoxSubscription *sub, FoxEvent *e)
 	FoxWampPeer *peer = fox_session_data(s);
 	FoxBytes  **bytes = &e->encoded[peer->encoding];
 
-	if (e->encoded_for != sub)
-	{
-		fox_event_done(e);
-		e->encoded_for = sub;
-	}
+	fox_event_encode_for(e, sub);
 	if (*bytes == NULL)
 		*bytes = encode_event(peer->encoding, sub, e);
 	if (*bytes != NULL && !peer->transport_gone)

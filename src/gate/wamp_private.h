@@ -30,6 +30,7 @@ typedef struct FoxWampPeer
 	bool		local;			/* may join without logging in */
 	FoxEncoding encoding;		/* by the subprotocol */
 	uint64_t	last_request;	/* of the client's, for strict_request_ids */
+	const char *transport_name;
 	char		address[64];
 	char		protocol[32];
 } FoxWampPeer;

@@ -28,7 +28,7 @@ static void *
 wire_open(void *ctx, FoxConn *conn, const FoxConnInfo *info)
 {
 	FoxTransport transport = {conn, wire_send, wire_send_event, wire_close};
-	FoxPeer		peer = {info->peer, info->subprotocol, info->loopback, info->origin};
+	FoxPeer		peer = {info->peer, info->subprotocol, info->loopback, info->origin, info->transport};
 
 	return fox_wamp_gate_open(ctx, &transport, &peer);
 }

@@ -333,7 +333,7 @@ peer_open(void)
 
 	peers[n_peers++] = p;
 	p->gate = fox_wamp_gate_open(router, &(FoxTransport){p, conn_send, conn_send, conn_close},
-								 &(FoxPeer){"127.0.0.1:1", "wamp.2.json", true, ""});
+								 &(FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "", "websocket"});
 	return p;
 }
 
