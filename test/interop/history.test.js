@@ -124,3 +124,15 @@ test('after: the publication of a transaction that is just committing', async ()
   assert.equal((await answer)[0], 33);
   assert.deepEqual((await raw.next())[4], [2]);
 });
+
+test('what nobody looks into is not kept', async () => {
+  const topic = fresh();
+  await keep(topic);
+  const raw = await Raw.connect();
+  raw.send([1, 'realm1', { roles: { publisher: { features: { payload_passthru_mode: true } }, subscriber: {} } }]);
+  assert.equal((await raw.next())[0], 2);
+  await publish(raw, topic, ['sealed'], { ppt_scheme: 'x_test' });
+  await publish(raw, topic, ['open']);
+  await sql('SELECT fox_wamp.sync()');
+  assert.equal(await sql(`SELECT args FROM fox_wamp.event_history WHERE topic = '${topic}'`), '["open"]');
+});

@@ -174,3 +174,14 @@ test('the end of the stream frees what the session had', async () => {
   await until(() => other.register(procedure, () => 1).then(() => true, () => false));
   other.leaveNow();
 });
+
+test('the session says by what transport it came', async () => {
+  const [stream, session] = [await Stream.join(), await join()];
+  stream.send([48, 1, {}, 'wamp.session.list']);
+  const [, , , [ids]] = await stream.message();
+  const of = async (id) => (await session.call('wamp.session.get', [id])).transport.type;
+  const types = await Promise.all(ids.map((id) => of(id).catch(() => 'gone')));
+  assert.ok(types.includes('rawsocket'));
+  assert.equal(await of(session.id), 'websocket');
+  assert.equal(await sql(`SELECT transport FROM fox_wamp.session WHERE id = ${session.id}`), 'websocket');
+});

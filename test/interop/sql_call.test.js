@@ -79,3 +79,18 @@ test('cast() calls at commit, in order, and never after a rollback', async () =>
   assert.deepEqual([await seen.next(), await seen.next(), await seen.next()], [[[2], { k: 1 }], [[4], {}], [[5], {}]]);
   assert.notEqual(await sql('SELECT value FROM fox_wamp.stat_router WHERE name = \'casts_failed\''), '0');
 });
+
+test('a cast is one CALL, whatever its options say, and does not last for ever', async () => {
+  const callee = await Raw.join();
+  const p = fresh('p');
+  await callee.ask([64, 1, {}, p]);
+  await sql(`SELECT fox_wamp.cast('${p}', '[1]', options => '{"progress":true,"receive_progress":true,"timeout":200}')`);
+  const first = await callee.next();
+  assert.deepEqual([first[0], first[3], first[4]], [68, {}, [1]]);
+  await sql(`SELECT fox_wamp.cast('${p}', '[2]')`);
+  const second = await callee.next();
+  if (second[0] === 69) assert.equal(second[1], first[1]);
+  else assert.deepEqual([second[0], second[4]], [68, [2]]);
+  const third = await callee.next();
+  assert.deepEqual([second[0], third[0]].sort(), [68, 69], 'the first was told to stop');
+});

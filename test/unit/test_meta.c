@@ -31,7 +31,7 @@ join_id(uint64_t *id)
 	Peer	   *p = peer_open();
 
 	peer_send(p, "[1,\"realm1\",{\"roles\":{\"publisher\":{},\"subscriber\":{\"features\":{\"subscription_revocation\":true}},"
-			  "\"caller\":{},\"callee\":{}}}]");
+			  "\"caller\":{},\"callee\":{\"features\":{\"registration_revocation\":true}}}}]");
 	*id = strtoull(peer_next(p) + 3, NULL, 10);
 	assert_int_not_equal(*id, 0);
 	return p;
@@ -439,6 +439,49 @@ test_revocation(void **state)
 	peer_expect_nothing(old);
 }
 
+static uint64_t
+registered(Peer *p, const char *answer)
+{
+	peer_expect(p, answer);
+	return peer_number(0);
+}
+
+static void
+test_registration_taken_away(void **state)
+{
+	uint64_t	a_id;
+	uint64_t	b_id;
+	uint64_t	reg;
+	Peer	   *w = peer_join();
+	Peer	   *a = join_id(&a_id);
+	Peer	   *b = join_id(&b_id);
+	char		text[200];
+
+	(void) state;
+	subscribe(w, 1, "{}", "wamp.registration.on_unregister");
+	subscribe(w, 2, "{}", "wamp.registration.on_delete");
+	peer_send(a, "[64,1,{\"invoke\":\"first\"},\"p\"]");
+	reg = registered(a, "[65,1,%]");
+	peer_send(b, "[64,1,{\"invoke\":\"first\"},\"p\"]");
+	assert_int_equal(registered(b, "[65,1,%]"), reg);
+	snprintf(text, sizeof(text), ",[%llu,%llu],{\"reason\":\"com.no\"}", (unsigned long long) reg, (unsigned long long) a_id);
+	peer_send(w, "[48,9,{},\"wamp.registration.remove_callee\"%s]", text);
+	expect_ids(w, a_id, reg);
+	peer_expect(w, "[50,9,{}]");
+	peer_expect(a, "[67,0,{\"registration\":%,\"reason\":\"com.no\"}]");
+	expect_error(w, "wamp.registration.remove_callee", text, "wamp.error.no_such_session");
+	expect_error(w, "wamp.registration.remove_callee", ",[99999,1]", "wamp.error.no_such_registration");
+	snprintf(text, sizeof(text), ",[%llu,\"x\"]", (unsigned long long) reg);
+	expect_error(w, "wamp.registration.remove_callee", text, "wamp.error.invalid_argument");
+	/* The other has it still, until a takes it over. */
+	peer_send(a, "[64,2,{\"force_reregister\":true},\"p\"]");
+	assert_int_not_equal(registered(a, "[65,2,%]"), reg);
+	expect_ids(w, b_id, reg);
+	expect_ids(w, b_id, reg);
+	peer_expect(b, "[67,0,{\"registration\":%,\"reason\":\"wamp.error.forced_reregister\"}]");
+	peer_expect_nothing(w);
+}
+
 /* --- testaments --- */
 
 static void
@@ -714,6 +757,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_list_of_subscriptions, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_leaving_is_silent, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_revocation, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_registration_taken_away, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_testaments, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_testament_limits, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_retained_testament, set_up, tear_down),
