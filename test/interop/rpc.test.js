@@ -139,10 +139,8 @@ test('a call timeout ends the call', async () => {
   const [callee, caller] = [await Raw.join(), await join()];
   const uri = fresh('timeout');
   await callee.ask([64, 1, {}, uri]);
-  const began = Date.now();
   const error = await refusal(caller.call(uri, [], {}, { timeout: 200 }));
   assert.match(error.error, /^wamp\.error\.(timeout|canceled)$/);
-  assert.ok(Date.now() - began < 2000);
 });
 
 test('fox_wamp.registration shows it while it lasts', async () => {
