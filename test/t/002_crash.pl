@@ -1,11 +1,11 @@
 # What outlives a crash: values do, sessions do not, and a backend's locks outlive the router.
 use strict;
 use warnings;
-use IO::Socket::INET;
 use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use WampClient;
 
 my $router_pid = q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'fox_wamp router'};
 my $fox_port = PostgreSQL::Test::Cluster::get_free_port();
@@ -36,46 +36,6 @@ sub quit
 	my ($b) = @_;
 	$b->{in} .= "\\q\n";
 	$b->{harness}->finish;
-}
-
-# --- a WebSocket client
-
-sub receive
-{
-	my ($client) = @_;
-	my ($head, $length, $text) = ('', 0, '');
-	read($client, $head, 2) == 2 or return undef;
-	$length = ord(substr($head, 1, 1)) & 0x7f;
-	if ($length == 126)
-	{
-		read($client, $head, 2);
-		$length = unpack('n', $head);
-	}
-	read($client, $text, $length) == $length or return undef;
-	return $text;
-}
-
-# The mask may be all zero.
-sub request
-{
-	my ($client, $text) = @_;
-	my $length = length($text);
-	print $client pack('C', 0x81), $length < 126 ? pack('C', 0x80 | $length) : pack('Cn', 0x80 | 126, $length),
-		"\0\0\0\0", $text;
-	return receive($client);
-}
-
-sub client
-{
-	my $c = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $fox_port, Timeout => 10) or die "connect: $@";
-	my $line;
-	$c->autoflush(1);
-	print $c join("\r\n", 'GET /ws HTTP/1.1', "Host: 127.0.0.1:$fox_port", 'Upgrade: websocket', 'Connection: Upgrade',
-		'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Version: 13',
-		'Sec-WebSocket-Protocol: wamp.2.json', '', '');
-	do { $line = <$c> // die 'no answer to the handshake'; } until $line eq "\r\n";
-	like(request($c, '[1,"realm1",{"roles":{"publisher":{}}}]'), qr/^\[2,/, 'a session');
-	return $c;
 }
 
 sub value
@@ -112,25 +72,25 @@ wait_running('the router runs');
 
 # --- the router is killed
 
-my $client = client();
-like(request($client, '[16,1,{"acknowledge":true,"retain":true},"kept",["v"]]'), qr/^\[17,1,/, 'a value without a will');
-like(request($client, '[16,2,{"acknowledge":true,"retain":true,"will":"gone"},"status",["here"]]'),
+my $client = WampClient->join($fox_port);
+like($client->request('[16,1,{"acknowledge":true,"retain":true},"kept",["v"]]'), qr/^\[17,1,/, 'a value without a will');
+like($client->request('[16,2,{"acknowledge":true,"retain":true,"will":"gone"},"status",["here"]]'),
 	qr/^\[17,2,/, 'a value with a will');
-like(request($client, '[16,3,{"acknowledge":true,"retain":true,"will":null},"mutex",["mine"]]'),
+like($client->request('[16,3,{"acknowledge":true,"retain":true,"will":null},"mutex",["mine"]]'),
 	qr/^\[17,3,/, 'a value whose will deletes it');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM fox_wamp.lock WHERE pid IS NULL AND boot_id IS NOT NULL'),
 	2, 'the wills belong to this run of the router');
 
 my $pid = $node->safe_psql('postgres', $router_pid);
 kill 'KILL', $pid;
-is(receive($client), undef, 'kill -9 ends the session');
+is($client->receive, undef, 'kill -9 ends the session');
 wait_running('the router comes back');
 isnt($node->safe_psql('postgres', $router_pid), $pid, 'as another process');
 is(value('kept'), '["v"]', 'the value is still there');
 is(value('status'), '["gone"]', 'the will of the session that is no more was applied');
 is(value('mutex'), '', 'and the other one too');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM fox_wamp.lock'), 0, 'no lock is left');
-$client = client();
+$client = WampClient->join($fox_port);
 
 # --- an executor is killed
 
@@ -141,7 +101,7 @@ $pid = $node->safe_psql('postgres', $router_pid);
 my $answer = '';
 for my $i (1 .. 100)
 {
-	$answer = request($client, "[16,$i,{\"acknowledge\":true,\"retain\":true},\"kept\",[\"w\"]]");
+	$answer = $client->request("[16,$i,{\"acknowledge\":true,\"retain\":true},\"kept\",[\"w\"]]");
 	last if $answer =~ /^\[17,/;
 	select(undef, undef, undef, 0.1);
 }
@@ -225,14 +185,14 @@ close($squatter);
 wait_running('it listens as soon as the port is free');
 is($node->safe_psql('postgres', q{SELECT ok FROM fox_wamp.doctor() WHERE check_name = 'port'}), 't', 'doctor() says so');
 is($node->safe_psql('postgres', $router_pid), $pid, 'still the same process');
-close(client());
+WampClient->join($fox_port)->close;
 
 # --- a fast stop
 
 $holder = backend();
 query($holder, q{SELECT fox_wamp.lock('job')});
-$client = client();
-like(request($client, '[16,1,{"acknowledge":true,"retain":true,"will":"gone"},"status",["here"]]'), qr/^\[17,1,/, 'a will');
+$client = WampClient->join($fox_port);
+like($client->request('[16,1,{"acknowledge":true,"retain":true,"will":"gone"},"status",["here"]]'), qr/^\[17,1,/, 'a will');
 $from = -s $node->logfile;
 $node->stop('fast');
 my $log = substr(slurp_file($node->logfile), $from);

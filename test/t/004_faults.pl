@@ -1,56 +1,16 @@
 # Faults that are survived: a full commit ring, ended executors.
 use strict;
 use warnings;
-use IO::Socket::INET;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use WampClient;
 
 my $router_pid = q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'fox_wamp router'};
 my $fox_port = PostgreSQL::Test::Cluster::get_free_port();
 my $node = PostgreSQL::Test::Cluster->new('faults');
 
 $SIG{ALRM} = sub { die 'no answer in time' };
-
-# --- a WebSocket client
-
-sub receive
-{
-	my ($client) = @_;
-	my ($head, $length, $text) = ('', 0, '');
-	read($client, $head, 2) == 2 or die 'the connection has ended';
-	$length = ord(substr($head, 1, 1)) & 0x7f;
-	if ($length == 126)
-	{
-		read($client, $head, 2);
-		$length = unpack('n', $head);
-	}
-	read($client, $text, $length) == $length or die 'the connection has ended';
-	return $text;
-}
-
-# The mask may be all zero.
-sub request
-{
-	my ($client, $text) = @_;
-	my $length = length($text);
-	print $client pack('C', 0x81), $length < 126 ? pack('C', 0x80 | $length) : pack('Cn', 0x80 | 126, $length),
-		"\0\0\0\0", $text;
-	return receive($client);
-}
-
-sub client
-{
-	my $c = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $fox_port, Timeout => 10) or die "connect: $@";
-	my $line;
-	$c->autoflush(1);
-	print $c join("\r\n", 'GET /ws HTTP/1.1', "Host: 127.0.0.1:$fox_port", 'Upgrade: websocket', 'Connection: Upgrade',
-		'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Version: 13',
-		'Sec-WebSocket-Protocol: wamp.2.json', '', '');
-	do { $line = <$c> // die 'no answer to the handshake'; } until $line eq "\r\n";
-	like(request($c, '[1,"realm1",{"roles":{"publisher":{},"subscriber":{}}}]'), qr/^\[2,/, 'a session');
-	return $c;
-}
 
 sub wait_running
 {
@@ -82,9 +42,9 @@ wait_running('the router runs');
 # --- the commit ring is full
 
 my $router = $node->safe_psql('postgres', $router_pid);
-my $reader = client();
+my $reader = WampClient->join($fox_port);
 alarm(10 * $PostgreSQL::Test::Utils::timeout_default);
-like(request($reader, '[32,1,{"match":"prefix"},"gap."]'), qr/^\[33,1,/, 'a subscriber');
+like($reader->request('[32,1,{"match":"prefix"},"gap."]'), qr/^\[33,1,/, 'a subscriber');
 my $burst = q{SELECT count(fox_wamp.publish('%s.' || i, to_jsonb(ARRAY[repeat('x', 300)]), options => '{"retain":true}'))
 	FROM generate_series(1, 500) i};
 kill('STOP', $router);
@@ -98,7 +58,7 @@ kill('CONT', $router);
 my %seen;
 while (keys(%seen) < 500)
 {
-	$seen{$1} = 1 if receive($reader) =~ /"(gap\.\d+)"/;
+	$seen{$1} = 1 if $reader->receive =~ /"(gap\.\d+)"/;
 }
 is(scalar(keys(%seen)), 500, 'the subscriber has every retained value');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM fox_wamp.retained WHERE topic LIKE 'gap.%'}), 500, 'so has the table');
@@ -108,13 +68,13 @@ $node->safe_psql('postgres', 'DELETE FROM fox_wamp.retained');
 
 # --- executors are ended while they write
 
-my $writer = client();
+my $writer = WampClient->join($fox_port);
 my (@acknowledged, $refused, $ended);
 for my $i (1 .. 300)
 {
 	$ended += $node->safe_psql('postgres', q{SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 		WHERE backend_type = 'fox_wamp executor'}) if $i % 100 == 50;
-	my $answer = request($writer, qq{[16,$i,{"acknowledge":true,"retain":true},"end.$i",["v"]]});
+	my $answer = $writer->request(qq{[16,$i,{"acknowledge":true,"retain":true},"end.$i",["v"]]});
 	if ($answer =~ /^\[17,$i,/) { push(@acknowledged, "end.$i"); }
 	elsif ($answer =~ /^\[8,16,$i,/) { $refused++; }
 	else { die "an answer to something else: $answer"; }

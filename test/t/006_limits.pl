@@ -1,58 +1,16 @@
 # Limits that are reached and survived: a full disk, no free worker slot.
 use strict;
 use warnings;
-use IO::Socket::INET;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use Socket qw(IPPROTO_TCP TCP_NODELAY);
 use Test::More;
+use WampClient;
 
 my $router_pid = q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'fox_wamp router' AND datname = current_database()};
 my $fox_port = PostgreSQL::Test::Cluster::get_free_port();
 my $node = PostgreSQL::Test::Cluster->new('limits');
 
 $SIG{ALRM} = sub { die 'no answer in time' };
-
-# --- a WebSocket client
-
-sub receive
-{
-	my ($client) = @_;
-	my ($head, $length, $text) = ('', 0, '');
-	read($client, $head, 2) == 2 or die 'the connection has ended';
-	$length = ord(substr($head, 1, 1)) & 0x7f;
-	if ($length == 126)
-	{
-		read($client, $head, 2);
-		$length = unpack('n', $head);
-	}
-	read($client, $text, $length) == $length or die 'the connection has ended';
-	return $text;
-}
-
-# The mask may be all zero.
-sub request
-{
-	my ($client, $text) = @_;
-	my $length = length($text);
-	print $client pack('C', 0x81), $length < 126 ? pack('C', 0x80 | $length) : pack('Cn', 0x80 | 126, $length),
-		"\0\0\0\0", $text;
-	return receive($client);
-}
-
-sub client
-{
-	my $c = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $fox_port, Timeout => 10) or die "connect: $@";
-	my $line;
-	$c->autoflush(1);
-	setsockopt($c, IPPROTO_TCP, TCP_NODELAY, 1) or die "setsockopt: $!";
-	print $c join("\r\n", 'GET /ws HTTP/1.1', "Host: 127.0.0.1:$fox_port", 'Upgrade: websocket', 'Connection: Upgrade',
-		'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Version: 13',
-		'Sec-WebSocket-Protocol: wamp.2.json', '', '');
-	do { $line = <$c> // die 'no answer to the handshake'; } until $line eq "\r\n";
-	like(request($c, '[1,"realm1",{"roles":{"publisher":{},"subscriber":{}}}]'), qr/^\[2,/, 'a session');
-	return $c;
-}
 
 # 8,000 characters that do not compress.
 sub noise
@@ -84,15 +42,15 @@ $node->_update_pid(1);
 $node->safe_psql('postgres', 'SELECT fox_wamp.start()');
 ok($node->poll_query_until('postgres', 'SELECT fox_wamp.wait_until_running()'), 'a router under the limit');
 my $router = $node->safe_psql('postgres', $router_pid);
-my $reader = client();
-my $writer = client();
+my $reader = WampClient->join($fox_port);
+my $writer = WampClient->join($fox_port);
 alarm(10 * $PostgreSQL::Test::Utils::timeout_default);
-like(request($reader, '[32,1,{},"plain"]'), qr/^\[33,1,/, 'a subscriber');
+like($reader->request('[32,1,{},"plain"]'), qr/^\[33,1,/, 'a subscriber');
 my ($i, $refused, @acknowledged) = (0, 0);
 while ($refused < 20 && $i < 1000)
 {
 	$i++;
-	my $answer = request($writer, qq{[16,$i,{"acknowledge":true,"retain":true},"full.$i",["} . noise() . '"]]');
+	my $answer = $writer->request(qq{[16,$i,{"acknowledge":true,"retain":true},"full.$i",["} . noise() . '"]]');
 	if ($answer =~ /^\[17,$i,/) { push(@acknowledged, "full.$i"); }
 	elsif ($answer =~ /^\[8,16,$i,/) { $refused++; }
 	else { die "an answer to something else: $answer"; }
@@ -101,8 +59,8 @@ cmp_ok(scalar(@acknowledged), '>', 100, 'publishes are acknowledged while there 
 is($refused, 20, 'and refused when there is none');
 is(@acknowledged + $refused, $i, 'each is answered');
 $i++;
-like(request($writer, qq{[16,$i,{"acknowledge":true},"plain",["still"]]}), qr/^\[17,$i,/, 'a plain publish is acknowledged');
-like(receive($reader), qr/"still"/, 'and delivered');
+like($writer->request(qq{[16,$i,{"acknowledge":true},"plain",["still"]]}), qr/^\[17,$i,/, 'a plain publish is acknowledged');
+like($reader->receive, qr/"still"/, 'and delivered');
 is($node->safe_psql('postgres', $router_pid), $router, 'by the same router');
 alarm(0);
 $node->stop('fast');
