@@ -130,6 +130,9 @@ struct FoxSession
 	uint32_t	waiting;
 	FoxNode		awaiting;		/* subscriptions that wait for a publication (after.c) */
 	uint32_t	awaits;
+	FoxNode		claims;			/* REGISTERs that wait for another session (takeover.c) */
+	FoxNode		claimed;		/* those that wait for this one */
+	uint32_t	claim_count;
 	FoxIdMap	calls;			/* as caller: request → FoxCall */
 	FoxIdMap	invocations;	/* as callee: invocation → FoxCall */
 	uint64_t	last_invocation;
@@ -421,6 +424,8 @@ struct FoxRegistration
 };
 
 extern const char *fox_invoke_name(FoxInvoke invoke);
+/* REGISTER; with may_wait it waits for a session that may be lost (takeover.c), else its answer is final. */
+extern void fox_dealer_register(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice procedure, bool may_wait);
 extern FoxRegistration *fox_dealer_find(FoxRealm *realm, FoxSlice procedure);
 /* A callee with a free place that will do for the call, by the registration's policy, or NULL. */
 extern FoxCallee *fox_dealer_pick(FoxRegistration *reg, const FoxCall *call);
@@ -441,6 +446,12 @@ extern void fox_calls_caller_lost(FoxSession *s);	/* and what it was still sendi
 extern void fox_calls_late_free(FoxSession *s);
 extern void fox_calls_registration_gone(FoxRegistration *reg);
 extern void fox_calls_free(FoxSession *s);	/* dead calls that a callee still owed an answer to */
+
+/* --- takeover.c --- */
+
+/* The REGISTER waits until the registration's holder has shown that it lives, or is gone; false: it need not. */
+extern bool fox_takeover_wait(FoxSession *s, FoxRegistration *reg, uint64_t request, FoxSlice options, FoxSlice procedure);
+extern void fox_takeover_session_end(FoxSession *s);
 
 /* --- meta*.c, testament.c, reflect.c: the router's own procedures and events --- */
 

@@ -246,6 +246,12 @@ register_options(FoxSlice options, RegisterOptions *o, FoxBuf *scratch)
 void
 fox_session_register(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice procedure)
 {
+	fox_dealer_register(s, request, options, procedure, true);
+}
+
+void
+fox_dealer_register(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice procedure, bool may_wait)
+{
 	RegisterOptions o;
 	FoxBuf		scratch = {0};
 	FoxMatchKind kind;
@@ -271,6 +277,8 @@ fox_session_register(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice
 	else if (reg != NULL && (reg->invoke == FOX_INVOKE_SINGLE || reg->invoke != o.invoke ||
 							 fox_idmap_get(&s->callees_by_id, reg->id) != NULL))
 	{
+		if (may_wait && fox_takeover_wait(s, reg, request, options, procedure))
+			return;
 		fox_session_fail(s, FOX_REQ_REGISTER, request, FOX_ERR_PROCEDURE_EXISTS,
 						 reg->invoke == o.invoke ? "the procedure is already registered" :
 						 "the procedure is registered with another invocation policy");

@@ -70,6 +70,8 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 	fox_list_init(&s->pendings);
 	fox_list_init(&s->held);
 	fox_list_init(&s->awaiting);
+	fox_list_init(&s->claims);
+	fox_list_init(&s->claimed);
 	fox_list_init(&s->testaments);
 	if (!keep_info(s, info) || !fox_idmap_put(&r->sessions, s->id, s))
 	{
@@ -101,6 +103,7 @@ fox_session_leave(FoxSession *s, FoxEnd how)
 	fox_list_each(n, &s->members)
 		fox_member_free(fox_container(FoxMember, in_session, n));
 	fox_after_session_end(s);
+	fox_takeover_session_end(s);
 	fox_sync_session_end(s, how);
 	if (!fox_list_empty(&s->testaments))
 	{

@@ -116,6 +116,8 @@ typedef struct FoxSessionOps
 	void		(*unsubscribed) (FoxSession *s, uint64_t subscription, const char *reason);
 	/* The router took a registration away; asked only of who has announced registration_revocation. */
 	void		(*unregistered) (FoxSession *s, uint64_t registration, const char *reason);
+	/* fox_session_alive() is to be called at the next sign of life.  NULL: the session can not be lost unnoticed. */
+	void		(*probe) (FoxSession *s);
 	/* The core has ended the session (killed, shutdown); the gate says so and closes its transport. */
 	void		(*ended) (FoxSession *s, const char *reason, FoxSlice message);
 } FoxSessionOps;
@@ -158,6 +160,8 @@ extern FoxSession *fox_session_join(FoxRouter *r, FoxSlice realm, const FoxSessi
 									const FoxSessionOps *ops, void *data, const char **reason);
 /* Ends the session: registrations, subscriptions, calls, waiters go; then its wills are applied. Frees it. */
 extern void fox_session_leave(FoxSession *s, FoxEnd how);
+/* The session's peer has shown that it lives, after a probe().  Nothing is said to any session at once. */
+extern void fox_session_alive(FoxSession *s);
 extern uint64_t fox_session_id(const FoxSession *s);
 extern void *fox_session_data(const FoxSession *s);
 

@@ -101,6 +101,15 @@ fox_wamp_gate_open(FoxRouter *router, const FoxTransport *transport, const FoxPe
 	return p;
 }
 
+void
+fox_wamp_gate_alive(void *gate)
+{
+	FoxWampPeer *p = gate;
+
+	if (p->session != NULL)
+		fox_session_alive(p->session);
+}
+
 static void
 end_session(FoxWampPeer *p, FoxEnd how)
 {

@@ -11,6 +11,8 @@
 extern void *fox_wamp_gate_open(FoxRouter *router, const FoxTransport *transport, const FoxPeer *peer);
 /* One whole message; data may be changed and is not kept. */
 extern void fox_wamp_gate_message(void *gate, char *data, size_t len, bool binary);
+/* The peer has shown that it lives, after the transport's probe(). */
+extern void fox_wamp_gate_alive(void *gate);
 /* The transport has gone; frees the gate. */
 extern void fox_wamp_gate_close(void *gate, FoxGateClose cause);
 

@@ -253,6 +253,15 @@ wamp_unregistered(FoxSession *s, uint64_t registration, const char *reason)
 }
 
 static void
+wamp_probe(FoxSession *s)
+{
+	FoxWampPeer *peer = fox_session_data(s);
+
+	if (!peer->transport_gone)
+		peer->transport.probe(peer->transport.conn);
+}
+
+static void
 wamp_ended(FoxSession *s, const char *reason, FoxSlice message)
 {
 	FoxWampPeer *peer = fox_session_data(s);
@@ -273,5 +282,6 @@ const FoxSessionOps fox_wamp_ops = {
 	.interrupt = wamp_interrupt,
 	.unsubscribed = wamp_unsubscribed,
 	.unregistered = wamp_unregistered,
+	.probe = wamp_probe,
 	.ended = wamp_ended
 };

@@ -303,15 +303,26 @@ too_slow(FoxConn *conn, uint64_t now_ms)
 	return false;
 }
 
+/* It has a payload, since libwebsockets keeps the answer to an empty one to itself. */
+static void
+send_ping(FoxConn *conn)
+{
+	FoxBytes   *ping = fox_bytes_new("fox", 3);
+
+	if (ping == NULL)
+		return;
+	conn->ping_sent = true;
+	fox_conn_queue(conn, ping, FRAME_PING);
+	fox_bytes_unref(ping);
+}
+
 /*
- * The ping has a payload, since libwebsockets keeps the answer to an empty one to itself.
  * A peer that does not read what is sent is not heard: it lives as long as it takes some.
  */
 void
 fox_conn_sweep(FoxConn *conn, uint64_t now_ms)
 {
 	const FoxNetConfig *config = &conn->net->config;
-	FoxBytes   *ping;
 
 	if (conn->state != CONN_OPEN)
 	{
@@ -332,11 +343,8 @@ fox_conn_sweep(FoxConn *conn, uint64_t now_ms)
 		}
 		return;
 	}
-	if (now_ms - conn->last_in_ms < (uint64_t) config->ping_interval_ms || (ping = fox_bytes_new("fox", 3)) == NULL)
-		return;
-	conn->ping_sent = true;
-	fox_conn_queue(conn, ping, FRAME_PING);
-	fox_bytes_unref(ping);
+	if (now_ms - conn->last_in_ms >= (uint64_t) config->ping_interval_ms)
+		send_ping(conn);
 }
 
 void
@@ -344,6 +352,23 @@ fox_conn_heard(FoxConn *conn)
 {
 	conn->last_in_ms = uv_now(&conn->net->loop);
 	conn->ping_sent = false;
+	if (conn->probed && conn->gate != NULL)
+	{
+		conn->probed = false;
+		conn->net->handler.alive(conn->gate);
+	}
+}
+
+void
+fox_conn_probe(FoxConn *conn)
+{
+	if (conn->state != CONN_OPEN)
+		return;
+	conn->probed = true;
+	if ((conn->held & ~HOLD_WRITE) != 0)
+		fox_conn_heard(conn);	/* nothing of it can be heard */
+	else if (!conn->ping_sent)
+		send_ping(conn);
 }
 
 /* --- opening and closing --- */

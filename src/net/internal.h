@@ -96,6 +96,7 @@ struct FoxConn
 	uint64_t	since_ms;		/* when it entered a state other than OPEN */
 	uint64_t	over_since_ms;	/* its queue is above the soft limit since then; 0: it is not */
 	bool		ping_sent;
+	bool		probed;			/* the gate waits for a sign of life */
 	uint8_t		held;			/* set of FoxHold */
 	FoxConnState state;
 	FoxCloseCause cause;

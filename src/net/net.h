@@ -57,6 +57,8 @@ typedef struct FoxNetHandler
 	void	   *(*open) (void *ctx, FoxConn *conn, const FoxConnInfo *info);
 	/* One whole message.  data is writable and followed by at least one spare byte; gone after the call. */
 	void		(*message) (void *gate, char *data, size_t len, bool binary);
+	/* A sign of life of the peer, after fox_conn_probe(); called from anywhere, must not touch connections. */
+	void		(*alive) (void *gate);
 	/* The last call for this connection, exactly once after open succeeded. */
 	void		(*close) (void *gate, FoxCloseCause cause);
 	void		(*log) (void *ctx, int level, const char *text);	/* level: 0 debug 1 info 2 warning 3 error */
@@ -91,6 +93,8 @@ extern void fox_conn_send_event(FoxConn *conn, FoxBytes *message, bool binary);
 extern void fox_conn_close(FoxConn *conn, int code, const char *reason);
 /* Stops and restarts reading from a connection (back-pressure); what has been read already may still come. */
 extern void fox_conn_pause(FoxConn *conn, bool paused);
+/* Asks the peer for a sign of life: the next one is told by alive(), which is called at once if nothing is read from it. */
+extern void fox_conn_probe(FoxConn *conn);
 extern size_t fox_conn_queued(const FoxConn *conn);	/* bytes not yet handed to the kernel */
 
 typedef struct FoxNetStats

@@ -24,10 +24,16 @@ wire_close(void *conn, int code, const char *reason)
 	fox_conn_close(conn, code, reason);
 }
 
+static void
+wire_probe(void *conn)
+{
+	fox_conn_probe(conn);
+}
+
 static void *
 wire_open(void *ctx, FoxConn *conn, const FoxConnInfo *info)
 {
-	FoxTransport transport = {conn, wire_send, wire_send_event, wire_close};
+	FoxTransport transport = {conn, wire_send, wire_send_event, wire_probe, wire_close};
 	FoxPeer		peer = {info->peer, info->subprotocol, info->loopback, info->origin, info->transport};
 
 	return fox_wamp_gate_open(ctx, &transport, &peer);
@@ -60,6 +66,7 @@ fox_wire_handler(FoxRouter *router)
 		.ctx = router,
 		.open = wire_open,
 		.message = fox_wamp_gate_message,
+		.alive = fox_wamp_gate_alive,
 		.close = wire_closed,
 		.log = wire_log,
 	};

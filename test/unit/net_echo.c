@@ -241,7 +241,7 @@ outside_turn(void)
 int
 main(int argc, char **argv)
 {
-	FoxNetHandler handler = {NULL, on_open, on_message, on_close, on_log};
+	FoxNetHandler handler = {NULL, on_open, on_message, NULL, on_close, on_log};
 	FoxNetConfig config = {
 		.listen_addresses = argc > 2 ? argv[2] : "127.0.0.1",
 		.port = argc > 1 ? atoi(argv[1]) : 8099,

@@ -530,6 +530,7 @@ test_force_reregister(void **state)
 	peer_send(caller, "[48,2,{},\"p\",[2]]");
 	peer_expect(a, "[68,1,%,{},[1]]");
 	peer_send(b, "[64,1,{},\"p\"]");
+	world_pass_ms(0);			/* a shows that it lives */
 	peer_expect(b, "[8,64,1,{},\"wamp.error.procedure_already_exists\",[\"the procedure is already registered\"]]");
 	second = offer(b, 2, "{\"force_reregister\":true,\"invoke\":\"last\"}", "p");
 	assert_true(second != first);

@@ -20,6 +20,8 @@ struct Peer
 	int			read;
 	bool		closed;
 	bool		deaf;
+	bool		silent;
+	int			probes;
 };
 
 typedef struct Row
@@ -320,6 +322,16 @@ conn_send(void *conn, FoxBytes *m, bool binary)
 }
 
 static void
+conn_probe(void *conn)
+{
+	Peer	   *p = conn;
+
+	p->probes++;
+	if (!p->silent)
+		fox_wamp_gate_alive(p->gate);
+}
+
+static void
 conn_close(void *conn, int code, const char *reason)
 {
 	(void) code, (void) reason;
@@ -332,7 +344,7 @@ peer_open(void)
 	Peer	   *p = calloc(1, sizeof(*p));
 
 	peers[n_peers++] = p;
-	p->gate = fox_wamp_gate_open(router, &(FoxTransport){p, conn_send, conn_send, conn_close},
+	p->gate = fox_wamp_gate_open(router, &(FoxTransport){p, conn_send, conn_send, conn_probe, conn_close},
 								 &(FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "", "websocket"});
 	return p;
 }
@@ -405,6 +417,24 @@ void
 peer_deaf(Peer *p, bool deaf)
 {
 	p->deaf = deaf;
+}
+
+int
+peer_probes(const Peer *p)
+{
+	return p->probes;
+}
+
+void
+peer_silent(Peer *p)
+{
+	p->silent = true;
+}
+
+void
+peer_lives(Peer *p)
+{
+	fox_wamp_gate_alive(p->gate);
 }
 
 bool
