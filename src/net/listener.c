@@ -180,12 +180,12 @@ can_bind(const char *address, int port, char *err, size_t errlen)
 	return bound;
 }
 
-/* What all addresses have in common. */
+/* What all addresses have in common; libwebsockets keeps the name's pointer. */
 static void
-vhost_info(struct lws_context_creation_info *info, const char *name)
+vhost_info(struct lws_context_creation_info *info)
 {
 	memset(info, 0, sizeof(*info));
-	info->vhost_name = name;
+	info->vhost_name = "fox_wamp";
 	info->protocols = protocols;
 	info->options = LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND | LWS_SERVER_OPTION_FALLBACK_TO_APPLY_LISTEN_ACCEPT_CONFIG;
 	info->listen_accept_role = "raw-skt";
@@ -197,16 +197,15 @@ vhost_info(struct lws_context_creation_info *info, const char *name)
 static bool
 listen_on(FoxNet *net, const char *address, int port, bool tls, char *err, size_t errlen)
 {
-	char		name[96];
 	struct lws_context_creation_info info;
 
 	if (!can_bind(address, port, err, errlen))
 		return false;
-	snprintf(name, sizeof(name), "fox_wamp %s%s", tls ? "TLS " : "", address ? address : "*");
-	vhost_info(&info, name);
+	vhost_info(&info);
 	info.port = port;
 	if (tls)
-		info.options |= LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX;
+		info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT | LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX |
+			LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS;	/* reading them takes seconds; we are nobody's client */
 	info.iface = address;
 	info.ka_time = 60;
 	info.ka_probes = 3;
@@ -269,7 +268,7 @@ listen_on_unix(FoxNet *net, const char *path, char *err, size_t errlen)
 	}
 	if (!clear_unix_path(&a, err, errlen))
 		return false;
-	vhost_info(&info, "fox_wamp unix");
+	vhost_info(&info);
 	info.options |= LWS_SERVER_OPTION_UNIX_SOCK;
 	info.iface = path;
 	mask = umask(077);

@@ -72,7 +72,7 @@ test('RawSocket on the same port', async () => {
 test('HTTP/1.1 is chosen where a list of protocols names it, and other lists are taken', async () => {
   assert.equal((await secure({ ALPNProtocols: ['h2', 'http/1.1'] })).alpnProtocol, 'http/1.1');
   assert.equal((await secure({ ALPNProtocols: ['wamp'] })).alpnProtocol, false);
-  assert.equal((await secure({ servername: 'fox_wamp TLS 127.0.0.1', checkServerIdentity: () => {} })).authorized, true);
+  assert.equal((await secure({ servername: 'fox_wamp', checkServerIdentity: () => {} })).authorized, true);
 });
 
 test('TLS 1.1 is refused, 1.2 and 1.3 are not', async () => {
