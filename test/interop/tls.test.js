@@ -41,7 +41,8 @@ const serial = async (options) => {
   return serialNumber;
 };
 const rawsocket = async (options) => (await Stream.over(tls.connect(where(options)), 'secureConnect')).joined();
-const autobahn = () => join({ url: wss(), tlsConfiguration: { ca: where().ca } });
+// It takes an authority only together with a certificate of its own, for which nobody asks here.
+const autobahn = () => join({ url: wss(), tlsConfiguration: { ca: where().ca, cert: where().ca, key: fs.readFileSync(file('server.key')) } });
 
 test('autobahn-js over wss: events and calls, also from and to the plain port', async () => {
   const [a, b] = [await autobahn(), await join()];
@@ -95,8 +96,6 @@ for (const [what, bytes] of [
     const answer = [];
     socket.on('data', (data) => answer.push(data));
     socket.write(bytes);
-    // What is shorter than a record is waited for.
-    if (bytes.length < 5) socket.end();
     await new Promise((resolve) => { socket.on('close', resolve); });
     assert.ok(!/HTTP|wamp/.test(Buffer.concat(answer).toString('latin1')));
   });
