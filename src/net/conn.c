@@ -195,7 +195,10 @@ fox_conn_flush(FoxConn *conn)
 	{
 		conn->state = CONN_CLOSED;	/* the peer answers, or the sweep cuts it */
 		if (!conn->framing->says_goodbye)
+		{
+			fox_tls_end_stream(conn->wsi);
 			shutdown(lws_get_socket_fd(conn->wsi), SHUT_WR);
+		}
 	}
 	if (conn->cap > 64)
 		queue_clear(conn);		/* an idle connection keeps little */

@@ -11,6 +11,7 @@
 #include "codec/rawsocket.h"
 #include "net/frame.h"
 #include "net/net.h"
+#include "net/tls.h"
 
 /* See limits.c. */
 typedef struct FoxLimits
@@ -29,6 +30,7 @@ struct FoxNet
 	uv_loop_t	loop;
 	uv_timer_t	sweep;			/* once a second: pings and dead peers */
 	struct lws_context *context;
+	FoxTls	   *tls;			/* NULL: no TLS port */
 	FoxNetConfig config;
 	FoxNetHandler handler;
 	FoxNode		conns;

@@ -133,6 +133,9 @@ http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, voi
 		case LWS_CALLBACK_WSI_DESTROY:
 			net->sockets--;
 			return 0;
+		case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
+			fox_tls_serve(net->tls, user);
+			return 0;
 		case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
 			return confirm_upgrade(net, wsi, in);
 		case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
@@ -177,12 +180,12 @@ can_bind(const char *address, int port, char *err, size_t errlen)
 	return bound;
 }
 
-/* What all addresses have in common. */
+/* What all addresses have in common; libwebsockets keeps the name's pointer. */
 static void
-vhost_info(struct lws_context_creation_info *info, const char *name)
+vhost_info(struct lws_context_creation_info *info)
 {
 	memset(info, 0, sizeof(*info));
-	info->vhost_name = name;
+	info->vhost_name = "fox_wamp";
 	info->protocols = protocols;
 	info->options = LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND | LWS_SERVER_OPTION_FALLBACK_TO_APPLY_LISTEN_ACCEPT_CONFIG;
 	info->listen_accept_role = "raw-skt";
@@ -192,16 +195,17 @@ vhost_info(struct lws_context_creation_info *info, const char *name)
 }
 
 static bool
-listen_on(FoxNet *net, const char *address, char *err, size_t errlen)
+listen_on(FoxNet *net, const char *address, int port, bool tls, char *err, size_t errlen)
 {
-	char		name[96];
 	struct lws_context_creation_info info;
 
-	if (!can_bind(address, net->config.port, err, errlen))
+	if (!can_bind(address, port, err, errlen))
 		return false;
-	snprintf(name, sizeof(name), "fox_wamp %s", address ? address : "*");
-	vhost_info(&info, name);
-	info.port = net->config.port;
+	vhost_info(&info);
+	info.port = port;
+	if (tls)
+		info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT | LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX |
+			LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS;	/* reading them takes seconds; we are nobody's client */
 	info.iface = address;
 	info.ka_time = 60;
 	info.ka_probes = 3;
@@ -212,7 +216,7 @@ listen_on(FoxNet *net, const char *address, char *err, size_t errlen)
 		info.options |= LWS_SERVER_OPTION_IPV6_V6ONLY_MODIFY | LWS_SERVER_OPTION_IPV6_V6ONLY_VALUE;
 	if (lws_create_vhost(net->context, &info) == NULL)
 	{
-		snprintf(err, errlen, "could not listen on %s:%d", address ? address : "*", net->config.port);
+		snprintf(err, errlen, "could not listen on %s:%d", address ? address : "*", port);
 		return false;
 	}
 	return true;
@@ -264,7 +268,7 @@ listen_on_unix(FoxNet *net, const char *path, char *err, size_t errlen)
 	}
 	if (!clear_unix_path(&a, err, errlen))
 		return false;
-	vhost_info(&info, "fox_wamp unix");
+	vhost_info(&info);
 	info.options |= LWS_SERVER_OPTION_UNIX_SOCK;
 	info.iface = path;
 	mask = umask(077);
@@ -308,7 +312,10 @@ fox_listen(FoxNet *net, char *err, size_t errlen)
 			continue;
 		if (strcmp(item, "localhost") == 0)
 			item = "127.0.0.1";
-		if (!listen_on(net, strcmp(item, "*") == 0 ? NULL : item, err, errlen))
+		if (strcmp(item, "*") == 0)
+			item = NULL;
+		if (!listen_on(net, item, net->config.port, false, err, errlen) ||
+			(net->tls != NULL && !listen_on(net, item, net->config.tls_port, true, err, errlen)))
 			return false;
 		any = true;
 	}

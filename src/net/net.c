@@ -22,7 +22,7 @@ static FoxNet *logging_net;		/* libwebsockets' log has no context of its own */
 void
 fox_net_log(FoxNet *net, int level, const char *format,...)
 {
-	char		text[256];
+	char		text[512];
 	uint64_t	second = uv_hrtime() / 1000000000u;
 	va_list		args;
 
@@ -101,6 +101,17 @@ close_loop(FoxNet *net)
 	uv_loop_close(&net->loop);
 }
 
+/* What is left when libwebsockets has gone, or has not come. */
+static void
+abandon(FoxNet *net)
+{
+	close_loop(net);
+	fox_tls_free(net->tls);
+	fox_limits_end(net);
+	logging_net = NULL;
+	free(net);
+}
+
 FoxNet *
 fox_net_create(const FoxNetConfig *config, const FoxNetHandler *handler, char *err, size_t errlen)
 {
@@ -123,10 +134,18 @@ fox_net_create(const FoxNetConfig *config, const FoxNetHandler *handler, char *e
 	logging_net = net;
 	lws_set_log_level(LLL_ERR | LLL_WARN, lws_log);
 
+	if (config->tls_port != 0 && (net->tls = fox_tls_new(config, err, errlen)) == NULL)
+	{
+		abandon(net);
+		return NULL;
+	}
+
 	memset(&info, 0, sizeof(info));
 	loops[0] = &net->loop;
 	info.foreign_loops = loops;
 	info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
+	if (net->tls != NULL)
+		info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
 	info.user = net;
 	info.pt_serv_buf_size = 65536;
 	info.max_http_header_pool = 1024;
@@ -134,10 +153,7 @@ fox_net_create(const FoxNetConfig *config, const FoxNetHandler *handler, char *e
 	if (net->context == NULL)
 	{
 		snprintf(err, errlen, "libwebsockets could not start (is the package libwebsockets-evlib-uv installed?)");
-		close_loop(net);
-		fox_limits_end(net);
-		logging_net = NULL;
-		free(net);
+		abandon(net);
 		return NULL;
 	}
 	uv_timer_init(&net->loop, &net->sweep);
@@ -157,11 +173,16 @@ fox_net_configure(FoxNet *net, const FoxNetConfig *config)
 	const char *addresses = net->config.listen_addresses;
 	const char *unix_socket = net->config.unix_socket;
 	int			port = net->config.port;
+	int			tls_port = net->config.tls_port;
+	char		err[440];
 
 	net->config = *config;
 	net->config.listen_addresses = addresses;
 	net->config.unix_socket = unix_socket;
 	net->config.port = port;
+	net->config.tls_port = tls_port;
+	if (net->tls != NULL && !fox_tls_reload(net->tls, config, err, sizeof(err)))
+		fox_net_log(net, 2, "%s; the TLS port goes on with what it had", err);
 }
 
 void
@@ -182,10 +203,7 @@ fox_net_destroy(FoxNet *net)
 	for (int i = 0; i < 100 && uv_run(&net->loop, UV_RUN_NOWAIT) != 0; i++)
 		;
 	lws_context_destroy(net->context);	/* with a foreign loop the second call frees */
-	close_loop(net);
-	fox_limits_end(net);
-	logging_net = NULL;
-	free(net);
+	abandon(net);
 }
 
 /* --- turns --- */

@@ -6,7 +6,7 @@
  * opens, whole messages arrive, it closes; no callback may longjmp.
  *
  * The port speaks WebSocket and RawSocket: the first bytes decide, so MQTT and HTTP
- * can join without another port.
+ * can join without another port.  A second port speaks the same inside TLS.
  */
 #ifndef FOX_NET_NET_H
 #define FOX_NET_NET_H
@@ -16,10 +16,22 @@
 typedef struct FoxNet FoxNet;
 typedef struct FoxConn FoxConn;
 
+/* A file's path, relative to the current directory or not, and the setting that it came from. */
+typedef struct FoxTlsFile
+{
+	const char *path;
+	const char *setting;
+} FoxTlsFile;
+
 typedef struct FoxNetConfig
 {
 	const char *listen_addresses;	/* comma-separated IPv4/IPv6 literals, "localhost" or "*" */
 	int			port;
+	int			tls_port;		/* 0: no TLS, and none of the next four is looked at */
+	FoxTlsFile	tls_cert;
+	FoxTlsFile	tls_key;
+	FoxTlsFile	tls_ca;			/* path "" or NULL: clients are asked for no certificate */
+	int			tls_min_version;	/* 2: TLS 1.2, 3: TLS 1.3 */
 	const char *unix_socket;	/* path of a unix socket to listen on as well; "" or NULL: none */
 	size_t		max_message_size;	/* bytes of one message; larger: close 1009 */
 	size_t		out_hard_limit;		/* bytes queued on one connection before it is cut */
@@ -66,7 +78,10 @@ typedef struct FoxNetHandler
 
 /* NULL on failure with a text in err (e.g. "could not listen on 127.0.0.1:8080: Address already in use"). */
 extern FoxNet *fox_net_create(const FoxNetConfig *config, const FoxNetHandler *handler, char *err, size_t errlen);
-/* Applies limits and ping times of a new configuration to live and later connections; not addresses, port and unix socket. */
+/*
+ * Applies limits and ping times of a new configuration to live and later connections, and what its TLS files
+ * hold now to later ones (if they are bad: a warning, and what was there stays); not addresses, ports and unix socket.
+ */
 extern void fox_net_configure(FoxNet *net, const FoxNetConfig *config);
 /* Closes every connection (close 1001) with FOX_CLOSE_SHUTDOWN, sends what can be sent at once, frees all. */
 extern void fox_net_destroy(FoxNet *net);

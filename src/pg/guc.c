@@ -8,6 +8,7 @@
 
 #include <limits.h>
 
+#include "libpq/libpq.h"
 #include "utils/guc.h"
 
 #include "pg/compat.h"
@@ -19,6 +20,11 @@ int			fox_guc_ring_size = 8192;
 int			fox_guc_write_queue = 100000;
 
 static char *unix_socket = NULL;
+static int	tls_port = 0;
+static char *tls_cert_file = NULL;
+static char *tls_key_file = NULL;
+static char *tls_ca_file = NULL;
+static int	tls_min_version = 2;
 static char *default_realm = NULL;
 static char *anonymous_role = NULL;
 static bool anonymous = true;
@@ -42,6 +48,12 @@ static int	commit_mode = 1;
 static const struct config_enum_entry ring_full_options[] = {
 	{"gap", 0, false},
 	{"error", 1, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry tls_version_options[] = {
+	{"TLSv1.2", 2, false},
+	{"TLSv1.3", 3, false},
 	{NULL, 0, false}
 };
 
@@ -87,6 +99,16 @@ fox_guc_define(void)
 				  &fox_guc_listen_addresses, "127.0.0.1");
 	define_string("fox_wamp.unix_socket", "Path of a unix socket to listen on as well; empty for none.",
 				  &unix_socket, "");
+	define_int("fox_wamp.tls_port", "TCP port that the router of this database listens on for TLS; 0 for none.",
+			   &tls_port, 0, 0, 65535, 0);
+	define_string("fox_wamp.tls_cert_file", "Certificate of the TLS port; empty for that of ssl_cert_file.",
+				  &tls_cert_file, "");
+	define_string("fox_wamp.tls_key_file", "Private key of the TLS port; empty for that of ssl_key_file.",
+				  &tls_key_file, "");
+	define_string("fox_wamp.tls_ca_file", "Authorities of clients' certificates; empty for those of ssl_ca_file.",
+				  &tls_ca_file, "");
+	DefineCustomEnumVariable("fox_wamp.tls_min_version", "Oldest version of TLS that the TLS port speaks.",
+							 NULL, &tls_min_version, 2, tls_version_options, PGC_SUSET, 0, NULL, NULL, NULL);
 	define_string("fox_wamp.default_realm", "Realm of SQL functions that name none.",
 				  &default_realm, "realm1");
 	define_bool("fox_wamp.anonymous", "Lets clients on the loopback address join without logging in.",
@@ -145,12 +167,26 @@ fox_guc_router_config(FoxRouterConfig *config)
 	};
 }
 
+/* Our own setting, or the server's when ours is empty. */
+static FoxTlsFile
+tls_file(const char *own, const char *own_setting, const char *server, const char *server_setting)
+{
+	if (own[0] != '\0')
+		return (FoxTlsFile) {own, own_setting};
+	return (FoxTlsFile) {server, server_setting};
+}
+
 void
 fox_guc_net_config(FoxNetConfig *config)
 {
 	*config = (FoxNetConfig){
 		.listen_addresses = fox_guc_listen_addresses,
 		.port = fox_guc_port,
+		.tls_port = tls_port,
+		.tls_cert = tls_file(tls_cert_file, "fox_wamp.tls_cert_file", ssl_cert_file, "ssl_cert_file"),
+		.tls_key = tls_file(tls_key_file, "fox_wamp.tls_key_file", ssl_key_file, "ssl_key_file"),
+		.tls_ca = tls_file(tls_ca_file, "fox_wamp.tls_ca_file", ssl_ca_file, "ssl_ca_file"),
+		.tls_min_version = tls_min_version,
 		.unix_socket = unix_socket,
 		.max_message_size = (size_t) max_message_size * 1024,
 		.out_hard_limit = (size_t) out_queue_limit * 1024,

@@ -202,7 +202,7 @@ try_to_listen(void)
 {
 	FoxNetConfig config;
 	FoxNetHandler handler = fox_wire_handler(router);
-	char		err[256];
+	char		err[512];
 
 	if (GetCurrentTimestamp() < next_port_try)
 		return;
@@ -217,13 +217,18 @@ try_to_listen(void)
 	net = fox_net_create(&config, &handler, err, sizeof(err));
 	if (net == NULL)
 	{
-		warn_port(err, "Set fox_wamp.port to a free port.");
+		warn_port(err, config.tls_port == 0 ? "Set fox_wamp.port to a free port." :
+				  "Set fox_wamp.port and fox_wamp.tls_port to free ports, fox_wamp.tls_cert_file and "
+				  "fox_wamp.tls_key_file to a certificate and its key.");
 		return;
 	}
 	port_warned = false;
 	slot->port = config.port;
 	ereport(LOG,
 			(errmsg("fox_wamp listens on %s, port %d", config.listen_addresses, config.port)));
+	if (config.tls_port != 0)
+		ereport(LOG,
+				(errmsg("fox_wamp listens on %s, port %d, for TLS", config.listen_addresses, config.tls_port)));
 }
 
 /* --- life --- */

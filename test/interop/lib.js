@@ -14,7 +14,7 @@ const WebSocket = require('ws');
 
 const cluster = path.join(__dirname, '..', 'cluster');
 const run = promisify(execFile);
-const env = { port: process.env.FOX_PORT, psql: process.env.PSQL };
+const env = { port: process.env.FOX_PORT, psql: process.env.PSQL, tlsPort: process.env.FOX_TLS_PORT, data: process.env.PGDATA };
 const open = new Set();
 let dir;
 
@@ -25,10 +25,12 @@ function start() {
   if (env.port && env.psql) return;
   dir = fs.mkdtempSync(path.join(os.tmpdir(), 'fox_wamp-interop.'));
   fs.chmodSync(dir, 0o755);
-  const child = spawnSync(cluster, ['start', path.join(dir, 'c')], { encoding: 'utf8', env: { ...process.env, FOX_PORT: '' } });
+  const child = spawnSync(cluster, ['start', path.join(dir, 'c')], { encoding: 'utf8', env: { ...process.env, FOX_PORT: '', FOX_TLS: '1' } });
   if (child.status !== 0) throw new Error(`test/cluster start: ${child.stderr}`);
   env.port = /^FOX_PORT=(.*)$/m.exec(child.stdout)[1];
   env.psql = /^PSQL=(.*)$/m.exec(child.stdout)[1];
+  env.tlsPort = /^FOX_TLS_PORT=(.*)$/m.exec(child.stdout)[1];
+  env.data = /^PGDATA=(.*)$/m.exec(child.stdout)[1];
 }
 
 /** For after(): closes what is open, ends the cluster if it is ours. */

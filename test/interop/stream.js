@@ -25,8 +25,12 @@ const wamp = (message) => frame(MESSAGE, JSON.stringify(message));
 /** A stream of which exact numbers of bytes are taken. */
 class Stream {
   static async connect(where = { host: '127.0.0.1', port: env.port }) {
+    return Stream.over(net.connect(where), 'connect');
+  }
+
+  /** The same over a socket that says by that event that it is ready. */
+  static async over(socket, ready) {
     const stream = new Stream();
-    const socket = net.connect(where);
     stream.socket = socket;
     sockets.add(socket);
     stream.chunks = [];
@@ -34,14 +38,18 @@ class Stream {
     socket.setNoDelay(true);
     socket.on('data', (data) => { stream.chunks.push(data); stream.length += data.length; stream.wake?.(); });
     stream.closed = new Promise((resolve) => { socket.on('close', () => { stream.ended = true; stream.wake?.(); resolve(); }); });
-    await new Promise((resolve, reject) => { socket.on('connect', resolve); socket.on('error', reject); });
+    await new Promise((resolve, reject) => { socket.on(ready, resolve); socket.on('error', reject); });
     socket.removeAllListeners('error').on('error', () => {});
     return stream;
   }
 
   /** The handshake with a serializer and a LENGTH; the stream after it, its joined session. */
   static async join(where, length = 15) {
-    const stream = await Stream.connect(where);
+    return (await Stream.connect(where)).joined(length);
+  }
+
+  async joined(length = 15) {
+    const stream = this;
     stream.socket.write(Buffer.from([0x7f, length << 4 | 1, 0, 0]));
     stream.reply = await stream.take(4);
     stream.send([1, 'realm1', { roles: ROLES }]);
