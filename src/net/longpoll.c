@@ -8,9 +8,11 @@
  * A session that ends does so in the middle of something: it is put on a list, from
  * which a timer frees it in the next turn of the loop.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 
 #include "codec/json.h"
 #include "net/request.h"
@@ -265,14 +267,28 @@ answer_open(FoxRequest *r)
 
 /* --- /receive --- */
 
+/* libwebsockets takes the end of a client's stream for a half-close, and would write to nobody. */
+static bool
+has_hung_up(struct lws *wsi)
+{
+	char		c;
+	ssize_t		n = recv(lws_get_socket_fd(wsi), &c, 1, MSG_PEEK | MSG_DONTWAIT);
+
+	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+/* Messages stay queued for the next one, if the client of this one has gone. */
 static int
 answer_receive(FoxRequest *r)
 {
 	FoxConn    *conn = &r->poll->conn;
 	size_t		len = fox_frame_together(conn, FOX_OUT_CHUNK);
-	char	   *body = fox_request_head(r, 200, conn->binary ? FOX_TYPE_BINARY : FOX_TYPE_JSON, len);
+	char	   *body;
 	int			result;
 
+	if (has_hung_up(r->wsi))
+		return -1;
+	body = fox_request_head(r, 200, conn->binary ? FOX_TYPE_BINARY : FOX_TYPE_JSON, len);
 	if (body == NULL)
 	{
 		fox_conn_shut(conn, FOX_CLOSE_SLOW);
