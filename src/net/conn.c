@@ -1,24 +1,16 @@
 /*
- * conn.c - one connection: its queue, its pings, its end.
+ * conn.c - one connection: its queue, its limits, its end.
  *
- * Messages are queued by reference and joined into frames of our own making, so that
- * many of them leave in one write (frame.c).  lws_write() with LWS_WRITE_HTTP passes
- * bytes to a WebSocket's socket as they are; it is called outside the writable callback
- * unless libwebsockets still holds a partial write, because asking for that callback
- * costs two system calls a time.  What the socket does not take of a write libwebsockets
- * sends before anything else, and until then reads nothing.
+ * Messages are queued by reference.  What brings them to the peer is the carrier: a
+ * socket (socket.c), or requests that come and go (longpoll.c).
  */
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #include "net/internal.h"
 
 #define FLUSH_EARLY (64 * 1024)	/* queued bytes that leave before the end of the turn */
 #define ITEM_COST 16			/* a queued message costs its bytes and this: empty ones are not free */
-#define CLOSE_PATIENCE_MS 1500	/* for what is queued to leave, and for the peer's answer */
 #define GREETING_MS 10000		/* for a handshake */
-
-static unsigned char out[LWS_PRE + FOX_OUT_CHUNK];
 
 /* --- the queue --- */
 
@@ -159,18 +151,6 @@ fox_conn_queued(const FoxConn *conn)
 
 /* --- writing --- */
 
-static bool
-write_raw(FoxConn *conn, unsigned char *p, size_t n)
-{
-	if (lws_write(conn->wsi, p, n, conn->framing->write) < 0)
-	{
-		fox_conn_shut(conn, FOX_CLOSE_LOST);
-		return false;
-	}
-	conn->net->stats.bytes_out += n;
-	return true;
-}
-
 void
 fox_conn_flush(FoxConn *conn)
 {
@@ -178,29 +158,8 @@ fox_conn_flush(FoxConn *conn)
 		return;
 	if (conn->queued <= conn->net->config.out_soft_limit)
 		conn->over_since_ms = 0;
-	while (conn->count > 0 && !lws_partial_buffered(conn->wsi))
-		if (!write_raw(conn, out + LWS_PRE, fox_frame_join(conn, out + LWS_PRE)))
-			return;
-	if (lws_partial_buffered(conn->wsi))
-	{
-		fox_conn_hold(conn, HOLD_WRITE, true);
-		return;					/* it has asked for the writable callback */
-	}
-	if (conn->held & HOLD_WRITE)
-	{
-		fox_conn_heard(conn);	/* it reads */
-		fox_conn_hold(conn, HOLD_WRITE, false);
-	}
-	if (conn->state == CONN_CLOSING)
-	{
-		conn->state = CONN_CLOSED;	/* the peer answers, or the sweep cuts it */
-		if (!conn->framing->says_goodbye)
-		{
-			fox_tls_end_stream(conn->wsi);
-			shutdown(lws_get_socket_fd(conn->wsi), SHUT_WR);
-		}
-	}
-	if (conn->cap > 64)
+	conn->framing->carrier->flush(conn);
+	if (conn->count == 0 && conn->cap > 64)
 		queue_clear(conn);		/* an idle connection keeps little */
 }
 
@@ -245,7 +204,6 @@ fox_conn_close(FoxConn *conn, int code, const char *reason)
 	fox_bytes_unref(frame);
 }
 
-/* Timeouts are looked at after a socket's event only: libwebsockets has to be woken for them. */
 void
 fox_conn_shut(FoxConn *conn, FoxCloseCause cause)
 {
@@ -256,11 +214,9 @@ fox_conn_shut(FoxConn *conn, FoxCloseCause cause)
 	if (cause == FOX_CLOSE_SLOW)
 		conn->net->stats.slow_cut++;
 	fox_conn_end_stream(conn, CONN_CUT);
-	lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
-	lws_cancel_service(conn->net->context);
+	conn->framing->carrier->cut(conn);
 }
 
-/* libwebsockets gives what it has read already only when it is woken. */
 void
 fox_conn_hold(FoxConn *conn, FoxHold why, bool on)
 {
@@ -275,9 +231,7 @@ fox_conn_hold(FoxConn *conn, FoxHold why, bool on)
 	if (was == (conn->held != 0))
 		return;
 	fox_conn_heard(conn);
-	lws_rx_flow_control(conn->wsi, was);
-	if (was)
-		lws_cancel_service(conn->net->context);
+	conn->framing->carrier->flow(conn, was);
 }
 
 void
@@ -286,7 +240,7 @@ fox_conn_pause(FoxConn *conn, bool paused)
 	fox_conn_hold(conn, HOLD_GATE, paused);
 }
 
-/* --- pings --- */
+/* --- the sweep --- */
 
 /* True: it was cut, because its queue has been above the soft limit for too long. */
 static bool
@@ -306,48 +260,18 @@ too_slow(FoxConn *conn, uint64_t now_ms)
 	return false;
 }
 
-/* It has a payload, since libwebsockets keeps the answer to an empty one to itself. */
-static void
-send_ping(FoxConn *conn)
-{
-	FoxBytes   *ping = fox_bytes_new("fox", 3);
-
-	if (ping == NULL)
-		return;
-	conn->ping_sent = true;
-	fox_conn_queue(conn, ping, FRAME_PING);
-	fox_bytes_unref(ping);
-}
-
-/*
- * A peer that does not read what is sent is not heard: it lives as long as it takes some.
- */
 void
 fox_conn_sweep(FoxConn *conn, uint64_t now_ms)
 {
-	const FoxNetConfig *config = &conn->net->config;
+	const FoxCarrier *carrier = conn->framing->carrier;
 
 	if (conn->state != CONN_OPEN)
 	{
-		if (now_ms - conn->since_ms >= (conn->state == CONN_GREETING ? GREETING_MS : CLOSE_PATIENCE_MS))
+		if (now_ms - conn->since_ms >= (uint64_t) (conn->state == CONN_GREETING ? GREETING_MS : carrier->patience_ms))
 			fox_conn_shut(conn, FOX_CLOSE_LOST);
-		return;
 	}
-	if (too_slow(conn, now_ms))
-		return;
-	if (config->ping_interval_ms <= 0 || (conn->held & ~HOLD_WRITE) != 0)
-		return;
-	if (conn->ping_sent || conn->held != 0)
-	{
-		if (now_ms - conn->last_in_ms > (uint64_t) config->ping_interval_ms + (uint64_t) config->ping_timeout_ms)
-		{
-			conn->net->stats.dead_cut++;
-			fox_conn_shut(conn, FOX_CLOSE_LOST);
-		}
-		return;
-	}
-	if (now_ms - conn->last_in_ms >= (uint64_t) config->ping_interval_ms)
-		send_ping(conn);
+	else if (!too_slow(conn, now_ms))
+		carrier->sweep(conn, now_ms);
 }
 
 void
@@ -370,8 +294,38 @@ fox_conn_probe(FoxConn *conn)
 	conn->probed = true;
 	if ((conn->held & ~HOLD_WRITE) != 0)
 		fox_conn_heard(conn);	/* nothing of it can be heard */
-	else if (!conn->ping_sent)
-		send_ping(conn);
+	else
+		conn->framing->carrier->probe(conn);
+}
+
+/* --- messages --- */
+
+bool
+fox_conn_deliver(FoxConn *conn, char *data, size_t len, bool binary)
+{
+	const FoxNetHandler *handler = &conn->net->handler;
+	char	   *end = data + len;
+
+	if (conn->framing->batch == FOX_BATCH_NONE)
+	{
+		handler->message(conn->gate, data, len, binary);
+		return true;
+	}
+	do
+	{
+		char	   *message;
+		char		kept;
+
+		if (!fox_batch_next(conn->framing->batch, &data, end, &message, &len))
+		{
+			fox_conn_close(conn, LWS_CLOSE_STATUS_PROTOCOL_ERR, "malformed batch");
+			return false;
+		}
+		kept = message[len];
+		handler->message(conn->gate, message, len, binary);
+		message[len] = kept;
+	} while (data < end && conn->state == CONN_OPEN);
+	return true;
 }
 
 /* --- opening and closing --- */

@@ -52,10 +52,13 @@ rawsocket_header(unsigned char *p, FoxFrame frame, size_t whole, size_t sent, si
 	return FOX_RAW_HEADER;
 }
 
-const FoxFraming fox_framing_websocket = {LWS_WRITE_HTTP, FOX_BATCH_NONE, true, websocket_header};
-const FoxFraming fox_framing_batched_text = {LWS_WRITE_HTTP, FOX_BATCH_TEXT, true, websocket_header};
-const FoxFraming fox_framing_batched_binary = {LWS_WRITE_HTTP, FOX_BATCH_BINARY, true, websocket_header};
-const FoxFraming fox_framing_rawsocket = {LWS_WRITE_RAW, FOX_BATCH_NONE, false, rawsocket_header};
+const FoxFraming fox_framing_websocket = {&fox_socket, LWS_WRITE_HTTP, FOX_BATCH_NONE, true, websocket_header};
+const FoxFraming fox_framing_batched_text = {&fox_socket, LWS_WRITE_HTTP, FOX_BATCH_TEXT, true, websocket_header};
+const FoxFraming fox_framing_batched_binary = {&fox_socket, LWS_WRITE_HTTP, FOX_BATCH_BINARY, true, websocket_header};
+const FoxFraming fox_framing_rawsocket = {&fox_socket, LWS_WRITE_RAW, FOX_BATCH_NONE, false, rawsocket_header};
+const FoxFraming fox_framing_poll = {&fox_longpoll, LWS_WRITE_HTTP, FOX_BATCH_NONE, false, NULL};
+const FoxFraming fox_framing_poll_text = {&fox_longpoll, LWS_WRITE_HTTP, FOX_BATCH_TEXT, false, NULL};
+const FoxFraming fox_framing_poll_binary = {&fox_longpoll, LWS_WRITE_HTTP, FOX_BATCH_BINARY, false, NULL};
 
 static FoxFrame
 kind_of(uintptr_t item)
@@ -99,9 +102,17 @@ shared_length(const FoxConn *conn, size_t room)
 	return sum;
 }
 
-/* Moves n bytes of the queue's head to p. */
-static void
-take(FoxConn *conn, unsigned char *p, size_t n)
+size_t
+fox_frame_together(const FoxConn *conn, size_t room)
+{
+	size_t		first = conn->count > 0 ? fox_frame_length(conn->framing, conn->queue[conn->first]) : 0;
+	size_t		sum = shared_length(conn, room);
+
+	return sum > first ? sum : first;
+}
+
+void
+fox_frame_take(FoxConn *conn, unsigned char *p, size_t n)
 {
 	while (n > 0)
 	{
@@ -143,7 +154,7 @@ fox_frame_join(FoxConn *conn, unsigned char *p)
 		if (part == 0)
 			fox_conn_sent(conn, 0);
 		else
-			take(conn, p + n, part);
+			fox_frame_take(conn, p + n, part);
 		n += part;
 	}
 	return n;

@@ -22,8 +22,20 @@ typedef enum FoxFrame
 
 #define FOX_FRAME_MASK ((uintptr_t) 7)
 
+/* What brings the messages of a connection to its peer. */
+typedef struct FoxCarrier
+{
+	void		(*flush) (FoxConn *conn);	/* sends what is queued, as much as can be sent now */
+	void		(*flow) (FoxConn *conn, bool on);	/* nothing more is read, or again */
+	void		(*cut) (FoxConn *conn);	/* has fox_conn_closed() called: soon, never at once */
+	void		(*probe) (FoxConn *conn);	/* has fox_conn_heard() called if the peer is alive */
+	void		(*sweep) (FoxConn *conn, uint64_t now_ms);	/* once a second while OPEN: is the peer alive? */
+	int			patience_ms;	/* for what is queued to leave after a close, and for the peer's answer */
+} FoxCarrier;
+
 typedef struct FoxFraming
 {
+	const FoxCarrier *carrier;
 	enum lws_write_protocol write;	/* how libwebsockets passes our bytes on untouched */
 	FoxBatch	batch;			/* many messages may share one of the transport's */
 	bool		says_goodbye;	/* ends with a Close frame that the peer answers; otherwise with the stream */
@@ -36,9 +48,18 @@ extern const FoxFraming fox_framing_batched_text;
 extern const FoxFraming fox_framing_batched_binary;
 extern const FoxFraming fox_framing_rawsocket;
 
+extern const FoxFraming fox_framing_poll;
+extern const FoxFraming fox_framing_poll_text;
+extern const FoxFraming fox_framing_poll_binary;
+
 /* Bytes that a queued message takes on the wire, headers aside. */
 extern size_t fox_frame_length(const FoxFraming *framing, uintptr_t item);
 /* Moves queued messages into the buffer of FOX_OUT_CHUNK bytes, as many as fit, and returns their length. */
 extern size_t fox_frame_join(FoxConn *conn, unsigned char *p);
+
+/* Bytes of the messages at the head of the queue that may leave together, at most room if they are more than one. */
+extern size_t fox_frame_together(const FoxConn *conn, size_t room);
+/* Moves n bytes of the queue's head to p, without headers. */
+extern void fox_frame_take(FoxConn *conn, unsigned char *p, size_t n);
 
 #endif

@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "base/dlist.h"
+#include "base/hash.h"
 #include "codec/rawsocket.h"
 #include "net/frame.h"
 #include "net/net.h"
@@ -35,6 +36,9 @@ struct FoxNet
 	FoxNetHandler handler;
 	FoxNode		conns;
 	FoxNode		dirty;			/* have something to send or to close */
+	FoxMap		polls;			/* FoxPoll by its id */
+	FoxNode		ended_polls;	/* to be closed and freed by the reaper, in the next turn */
+	uv_timer_t	reaper;
 	FoxNetStats stats;
 	FoxLimits	limits;
 	int			sockets;		/* accepted and not yet gone, handshakes included */
@@ -77,7 +81,7 @@ typedef enum FoxHold
 struct FoxConn
 {
 	FoxNet	   *net;
-	struct lws *wsi;
+	struct lws *wsi;			/* its socket, if it has one of its own */
 	void	   *gate;
 	const FoxFraming *framing;
 	FoxNode		in_net;
@@ -91,9 +95,9 @@ struct FoxConn
 	uint32_t	peer_max;		/* longest message that the peer takes */
 	char	   *join;			/* WebSocket: a message of which more is to come */
 	size_t		join_len;
-	size_t		join_cap;
+	size_t		join_cap;		/* long-poll: bytes that its requests have in memory */
 	FoxRawReader raw;			/* RawSocket */
-	bool		binary;			/* RawSocket: its messages are */
+	bool		binary;			/* RawSocket and long-poll: its messages are */
 	uint64_t	last_in_ms;
 	uint64_t	since_ms;		/* when it entered a state other than OPEN */
 	uint64_t	over_since_ms;	/* its queue is above the soft limit since then; 0: it is not */
@@ -122,11 +126,33 @@ extern void fox_conn_sent(FoxConn *conn, size_t part);
 extern void fox_conn_flush(FoxConn *conn);
 extern void fox_conn_sweep(FoxConn *conn, uint64_t now_ms);
 extern void fox_conn_hold(FoxConn *conn, FoxHold why, bool on);
+/*
+ * What came whole: one message, or a batch of them if the framing has batches; a spare byte
+ * is behind it.  False: a malformed batch, and it is being closed for that.
+ */
+extern bool fox_conn_deliver(FoxConn *conn, char *data, size_t len, bool binary);
 /* Closes with cause FOX_CLOSE_TOO_BIG, and counts. */
 extern void fox_conn_too_big(FoxConn *conn);
 /* Our stream has ended: what is still queued can not be sent any more. */
 extern void fox_conn_end_stream(FoxConn *conn, FoxConnState state);
 extern void fox_conn_shut(FoxConn *conn, FoxCloseCause cause);	/* cuts it, without waiting for anything */
+
+/* --- socket.c, longpoll.c: the carriers --- */
+
+extern const FoxCarrier fox_socket;
+extern const FoxCarrier fox_longpoll;
+
+extern void fox_longpoll_init(FoxNet *net);
+extern void fox_longpoll_end(FoxNet *net);	/* closes what is left */
+
+/* --- request.c --- */
+
+/* True: the path is below the prefix of HTTP long-poll. */
+extern bool fox_request_is_ours(const char *path);
+/* A request for such a path has come, its body has not; returns what the callback returns. */
+extern int	fox_request_begin(FoxNet *net, struct lws *wsi, const char *path);
+/* What happens to a socket later; what has nothing to do with such a request is left to libwebsockets. */
+extern int	fox_request_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
 
 /* --- websocket.c, rawsocket.c: callbacks of libwebsockets --- */
 
@@ -156,6 +182,8 @@ extern int	fox_limits_timeout_ms(const FoxNet *net, int timeout_ms);
 
 /* Who is at the other end: info's peer and loopback; true if it came over the unix socket. */
 extern bool fox_peer_address(struct lws *wsi, FoxConnInfo *info);
+/* Who asks by HTTP: the same, and what the headers say of it and of the origin. */
+extern void fox_peer_of_request(struct lws *wsi, FoxConnInfo *info);
 
 /* --- net.c --- */
 

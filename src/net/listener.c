@@ -112,7 +112,7 @@ confirm_upgrade(FoxNet *net, struct lws *wsi, const char *to)
 	return http_answer(wsi, status, text) ? 1 : -1;
 }
 
-/* Plain HTTP: there is nothing here for a browser yet; a WebSocket must name a subprotocol. */
+/* Plain HTTP: long-poll, and nothing else for a browser yet; a WebSocket must name a subprotocol. */
 static int
 http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
@@ -132,7 +132,7 @@ http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, voi
 			return 0;
 		case LWS_CALLBACK_WSI_DESTROY:
 			net->sockets--;
-			return 0;
+			return fox_request_event(wsi, reason, user, in, len);
 		case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
 			fox_tls_serve(net->tls, user);
 			return 0;
@@ -143,12 +143,14 @@ http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, voi
 			net->stats.refused++;
 			return -1;
 		case LWS_CALLBACK_HTTP:
+			if (fox_request_is_ours(in))
+				return fox_request_begin(net, wsi, in);
 			if (!http_answer(wsi, HTTP_STATUS_NOT_FOUND, "fox_wamp: WebSocket endpoint\n") ||
 				lws_http_transaction_completed(wsi))
 				return -1;
 			return 0;
 		default:
-			return lws_callback_http_dummy(wsi, reason, user, in, len);
+			return fox_request_event(wsi, reason, user, in, len);
 	}
 }
 

@@ -148,7 +148,7 @@ fox_net_create(const FoxNetConfig *config, const FoxNetHandler *handler, char *e
 		info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
 	info.user = net;
 	info.pt_serv_buf_size = 65536;
-	info.max_http_header_pool = 1024;
+	info.max_http_header_pool2 = (unsigned) net->max_sockets;	/* a request that waits keeps its headers */
 	net->context = lws_create_context(&info);
 	if (net->context == NULL)
 	{
@@ -159,6 +159,7 @@ fox_net_create(const FoxNetConfig *config, const FoxNetHandler *handler, char *e
 	uv_timer_init(&net->loop, &net->sweep);
 	net->sweep.data = net;
 	uv_timer_start(&net->sweep, sweep, 1000, 1000);
+	fox_longpoll_init(net);
 	if (!fox_listen(net, err, errlen))
 	{
 		fox_net_destroy(net);
@@ -197,6 +198,7 @@ fox_net_destroy(FoxNet *net)
 	for (int i = 0; i < 3; i++)
 		uv_run(&net->loop, UV_RUN_NOWAIT);
 
+	fox_longpoll_end(net);
 	fox_unlisten(net);
 	uv_close((uv_handle_t *) &net->sweep, NULL);
 	lws_context_destroy(net->context);

@@ -57,3 +57,14 @@ fox_peer_address(struct lws *wsi, FoxConnInfo *info)
 	}
 	return false;
 }
+
+void
+fox_peer_of_request(struct lws *wsi, FoxConnInfo *info)
+{
+	(void) fox_peer_address(wsi, info);
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_X_FORWARDED_FOR) > 0 ||
+		lws_hdr_custom_length(wsi, "forwarded:", 10) > 0)
+		info->loopback = false;
+	if (lws_hdr_copy(wsi, info->origin, sizeof(info->origin), WSI_TOKEN_ORIGIN) < 0)
+		info->origin[0] = '\0';
+}

@@ -2,8 +2,7 @@
  * websocket.c - messages of a WebSocket.
  *
  * libwebsockets hands up a pointer into its read buffer, where the next frame follows
- * without a gap.  The spare byte that we promise needs a copy.  Of a batched subprotocol
- * one message is many.
+ * without a gap.  The spare byte that we promise needs a copy.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,34 +12,6 @@
 #define BATCHED ".batched"
 
 static char whole[FOX_RX_SIZE + 1];
-
-/* One whole message of the WebSocket, with a spare byte behind it. */
-static void
-deliver(FoxConn *conn, char *data, size_t len, bool binary)
-{
-	const FoxNetHandler *handler = &conn->net->handler;
-	char	   *end = data + len;
-
-	if (conn->framing->batch == FOX_BATCH_NONE)
-	{
-		handler->message(conn->gate, data, len, binary);
-		return;
-	}
-	do
-	{
-		char	   *message;
-		char		kept;
-
-		if (!fox_batch_next(conn->framing->batch, &data, end, &message, &len))
-		{
-			fox_conn_close(conn, LWS_CLOSE_STATUS_PROTOCOL_ERR, "malformed batch");
-			return;
-		}
-		kept = message[len];
-		handler->message(conn->gate, message, len, binary);
-		message[len] = kept;
-	} while (data < end && conn->state == CONN_OPEN);
-}
 
 static void
 receive(FoxConn *conn, const char *in, size_t len)
@@ -62,7 +33,7 @@ receive(FoxConn *conn, const char *in, size_t len)
 	{
 		if (len > 0)
 			memcpy(whole, in, len);
-		deliver(conn, whole, len, lws_frame_is_binary(wsi));
+		(void) fox_conn_deliver(conn, whole, len, lws_frame_is_binary(wsi));
 		return;
 	}
 	if (conn->join_cap - conn->join_len < len + 1)
@@ -85,7 +56,7 @@ receive(FoxConn *conn, const char *in, size_t len)
 	conn->join_len += len;
 	if (final)
 	{
-		deliver(conn, conn->join, conn->join_len, lws_frame_is_binary(wsi));
+		(void) fox_conn_deliver(conn, conn->join, conn->join_len, lws_frame_is_binary(wsi));
 		free(conn->join);
 		conn->join = NULL;
 		conn->join_len = conn->join_cap = 0;
@@ -93,13 +64,6 @@ receive(FoxConn *conn, const char *in, size_t len)
 }
 
 /* --- opening and closing --- */
-
-static void
-header_text(struct lws *wsi, enum lws_token_indexes token, char *text, size_t size)
-{
-	if (lws_hdr_copy(wsi, text, (int) size, token) < 0)
-		text[0] = '\0';
-}
 
 /* The gate hears of the encoding; that messages come in batches is this file's affair. */
 static const FoxFraming *
@@ -120,11 +84,7 @@ opened(FoxNet *net, struct lws *wsi, FoxConn *conn)
 	FoxConnInfo info = {.transport = "websocket"};
 
 	fox_conn_init(conn, net, wsi, choose_framing(&info, lws_get_protocol(wsi)->name), CONN_OPEN);
-	(void) fox_peer_address(wsi, &info);
-	if (lws_hdr_total_length(wsi, WSI_TOKEN_X_FORWARDED_FOR) > 0 ||
-		lws_hdr_custom_length(wsi, "forwarded:", 10) > 0)
-		info.loopback = false;
-	header_text(wsi, WSI_TOKEN_ORIGIN, info.origin, sizeof(info.origin));
+	fox_peer_of_request(wsi, &info);
 	if (fox_conn_open(conn, &info))
 		return 0;
 	fox_conn_closed(conn);
