@@ -31,13 +31,16 @@ GRANT USAGE ON SCHEMA fox_wamp TO fox_wamp_user, fox_wamp_anonymous;
 -- Tables
 --
 
+-- The trigger knows the columns by their position: upgrades append.
 CREATE TABLE fox_wamp.realm (
 	name text COLLATE "C" PRIMARY KEY CHECK (name ~ '^[^[:space:]#]+$' AND octet_length(name) <= 255),
-	strict boolean NOT NULL DEFAULT false
+	strict boolean NOT NULL DEFAULT false,
+	disclosure text NOT NULL DEFAULT 'caller' CHECK (disclosure IN ('caller', 'forbidden', 'always'))
 );
 COMMENT ON TABLE fox_wamp.realm IS 'realms: separate worlds of topics and procedures';
 COMMENT ON COLUMN fox_wamp.realm.name IS 'what clients name in HELLO';
 COMMENT ON COLUMN fox_wamp.realm.strict IS 'topics and procedures must keep to the strict URI characters of WAMP';
+COMMENT ON COLUMN fox_wamp.realm.disclosure IS 'whether publishers and callers are named: caller: on request (disclose_me, disclose_caller); forbidden: never, disclose_me is refused; always';
 
 -- The triggers know the columns by their position: upgrades append.
 CREATE TABLE fox_wamp.retained (

@@ -201,6 +201,11 @@ fox_session_call(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice pro
 		return;
 	}
 	text = call_options(call, options);
+	if (text == NULL && call->disclose_me && s->realm->disclosure == FOX_DISCLOSE_NEVER)
+	{
+		uri = FOX_ERR_DISCLOSE_ME;
+		text = "this realm names no callers";
+	}
 	if (text == NULL)
 		uri = fox_call_begin(call, reg, &chunk, &text);
 	if (uri != NULL)

@@ -66,11 +66,20 @@ struct FoxRouter
 	FoxRouterStats stats;
 };
 
+/* Are publishers and callers named? */
+typedef enum FoxDisclosure
+{
+	FOX_DISCLOSE_ON_REQUEST,
+	FOX_DISCLOSE_NEVER,			/* and who asks for it is refused */
+	FOX_DISCLOSE_ALWAYS
+} FoxDisclosure;
+
 struct FoxRealm
 {
 	FoxRouter  *router;
 	FoxSlice	name;			/* owned */
 	bool		strict;
+	FoxDisclosure disclosure;
 	FoxIndex	subscriptions;	/* → FoxSubscription, first of a chain that differs by filter */
 	FoxIdMap	subscriptions_by_id;
 	FoxIndex	registrations;
@@ -152,6 +161,8 @@ extern uint64_t fox_router_now(FoxRouter *r);
 extern void fox_router_log(FoxRouter *r, FoxLogLevel level, const char *format, ...)
 			__attribute__((format(printf, 3, 4)));
 
+/* Is somebody named who (or whose callee) has wished it so, or not? */
+extern bool fox_realm_discloses(const FoxRealm *realm, bool wished);
 extern void fox_realm_change(FoxRouter *r, const FoxChange *c);	/* a row of fox_wamp.realm */
 
 /* --- session.c --- */
@@ -490,6 +501,7 @@ extern void fox_asks_free(FoxRouter *r);
 #define FOX_ERR_INVALID_URI "wamp.error.invalid_uri"
 #define FOX_ERR_INVALID_ARGUMENT "wamp.error.invalid_argument"
 #define FOX_ERR_INVALID_PAYLOAD "wamp.error.invalid_payload"
+#define FOX_ERR_DISCLOSE_ME "wamp.error.option_disallowed.disclose_me"
 #define FOX_ERR_NO_SUCH_REALM "wamp.error.no_such_realm"
 #define FOX_ERR_NO_SUCH_SESSION "wamp.error.no_such_session"
 #define FOX_ERR_NOT_AUTHORIZED "wamp.error.not_authorized"

@@ -61,7 +61,7 @@ typedef enum FoxChangeKind
 	FOX_CHANGE_PUT,				/* a row of retained was inserted or updated */
 	FOX_CHANGE_DELETE,
 	FOX_CHANGE_TRUNCATE,		/* all of retained is gone: one delete per topic */
-	FOX_CHANGE_REALM,			/* row of fox_wamp.realm: realm = name; args = '[{"strict":bool}]'; deleted flag */
+	FOX_CHANGE_REALM,			/* row of fox_wamp.realm: realm = name; args = '[{"strict":bool,"disclosure":text}]'; deleted flag */
 	FOX_CHANGE_BRIDGE_OUT,		/* row of fox_wamp.bridge with direction out: topic = pattern, args = '["channel"]' */
 	FOX_CHANGE_CALL,			/* a call whose result nobody wants: topic = procedure */
 	FOX_CHANGE_HISTORY,			/* row of fox_wamp.history: topic = pattern, args as in history.c; deleted flag */

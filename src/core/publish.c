@@ -9,7 +9,7 @@
 static void
 disclose(FoxEvent *e, const FoxSession *s, bool wanted)
 {
-	if (wanted && s != NULL)
+	if (s != NULL && fox_realm_discloses(s->realm, wanted))
 		e->publisher = (FoxDisclosed){s->id, s->authid, s->authrole};
 	e->has_trustlevel = s != NULL && s->has_trustlevel;
 	if (e->has_trustlevel)
@@ -50,6 +50,11 @@ fox_session_publish(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice 
 		uri = FOX_ERR_INVALID_URI;
 		error = fox_uri_reserved(topic) ? "topics below wamp. and fox_wamp. are the router's own" :
 			"the topic is not a valid URI";
+	}
+	if (error == NULL && p.disclose_me && s->realm->disclosure == FOX_DISCLOSE_NEVER)
+	{
+		uri = FOX_ERR_DISCLOSE_ME;
+		error = "this realm names no publishers";
 	}
 	if (error == NULL && p.retain && !fox_payload_as(&p.payload, FOX_JSON, &json, &p.payload))
 	{

@@ -140,7 +140,21 @@ realm_free(FoxRealm *realm)
 	free(realm);
 }
 
-/* args = [{"strict":bool}] */
+static FoxDisclosure
+disclosure_of(FoxSlice text)
+{
+	if (fox_slice_is(text, "\"forbidden\""))
+		return FOX_DISCLOSE_NEVER;
+	return fox_slice_is(text, "\"always\"") ? FOX_DISCLOSE_ALWAYS : FOX_DISCLOSE_ON_REQUEST;
+}
+
+bool
+fox_realm_discloses(const FoxRealm *realm, bool wished)
+{
+	return realm->disclosure == FOX_DISCLOSE_ALWAYS || (wished && realm->disclosure != FOX_DISCLOSE_NEVER);
+}
+
+/* args = [{"strict":bool,"disclosure":text}] */
 void
 fox_realm_change(FoxRouter *r, const FoxChange *c)
 {
@@ -163,7 +177,10 @@ fox_realm_change(FoxRouter *r, const FoxChange *c)
 		return;
 	}
 	if (!fox_absent(c->args) && fox_json_element(c->args, &pos, &row))
+	{
 		realm->strict = fox_json_is_true(fox_json_get(row, "strict"));
+		realm->disclosure = disclosure_of(fox_json_get(row, "disclosure"));
+	}
 }
 
 /* --- turn and end --- */

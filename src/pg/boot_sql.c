@@ -213,16 +213,17 @@ static void
 load_realms(const FoxBootSink *sink)
 {
 	static void *plan = NULL;
-	uint64		n = fox_spi(&plan, "SELECT name, strict::text FROM fox_wamp.realm ORDER BY name", 0, NULL);
+	uint64		n = fox_spi(&plan,
+							"SELECT name, json_build_array(json_build_object('strict', strict, 'disclosure', disclosure))::text"
+							" FROM fox_wamp.realm ORDER BY name", 0, NULL);
 
 	for (uint64 i = 0; i < n; i++)
 	{
 		FoxChange	change = {.kind = FOX_CHANGE_REALM, .silent = true};
 		HeapTuple	row = SPI_tuptable->vals[i];
-		const char *strict = SPI_getvalue(row, SPI_tuptable->tupdesc, 2);
 
 		change.realm = fox_cstr(SPI_getvalue(row, SPI_tuptable->tupdesc, 1));
-		change.args = strict != NULL && strict[0] == 't' ? FOX_LIT("[{\"strict\":true}]") : FOX_LIT("[{\"strict\":false}]");
+		change.args = fox_cstr(SPI_getvalue(row, SPI_tuptable->tupdesc, 2));
 		sink->row(&change);
 	}
 }

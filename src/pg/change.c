@@ -325,7 +325,7 @@ fox_wamp_retained_trigger(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
-/* --- fox_wamp.realm (name, strict) --- */
+/* --- fox_wamp.realm (name, strict, disclosure) --- */
 
 static void
 add_realm(HeapTuple row, TupleDesc desc, bool deleted)
@@ -333,14 +333,15 @@ add_realm(HeapTuple row, TupleDesc desc, bool deleted)
 	FoxChange	change = {.kind = FOX_CHANGE_REALM, .deleted = deleted};
 
 	change.realm = text_column(row, desc, 1);
-	change.args = bool_column(row, desc, 2) ? FOX_LIT("[{\"strict\":true}]") : FOX_LIT("[{\"strict\":false}]");
+	change.args = fox_cstr(psprintf("[{\"strict\":%s,\"disclosure\":\"%s\"}]", bool_column(row, desc, 2) ? "true" : "false",
+									text_column(row, desc, 3).ptr));
 	fox_ring_add(&change);
 }
 
 Datum
 fox_wamp_realm_trigger(PG_FUNCTION_ARGS)
 {
-	TriggerData *data = trigger_data(fcinfo, 2);
+	TriggerData *data = trigger_data(fcinfo, 3);
 	TupleDesc	desc = RelationGetDescr(data->tg_relation);
 	bool		update = TRIGGER_FIRED_BY_UPDATE(data->tg_event);
 
