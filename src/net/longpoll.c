@@ -17,7 +17,7 @@
 #include "codec/json.h"
 #include "net/request.h"
 
-#define RECEIVE_MS 10000		/* a /receive is answered by then: as elsewhere; clients give up after 12 s */
+#define RECEIVE_MS 8000			/* a /receive is answered by then: clients give up after 12 s */
 #define ALIVE_MS 60000			/* without a /receive, where pings are off */
 #define PATIENCE_MS 10000		/* for the last messages to be received */
 

@@ -18,6 +18,8 @@
 #define SMALL_BODY 4096			/* of what has no messages in it */
 #define DROP_MAX (64 * 1024 * 1024)
 #define DRAIN_S 60				/* for the socket to take an answer */
+#define IDLE_S 30				/* a kept connection without a request */
+#define IDLE_TOLD "20"			/* what clients are told, to be the first to close */
 #define OUT_KEPT (256 * 1024)
 
 static FoxBuf out;				/* one answer, with room for libwebsockets before it */
@@ -122,8 +124,7 @@ fox_request_head(FoxRequest *r, unsigned status, const char *type, size_t len)
 	if (r->share && status == 204)
 		fox_buf_str(&out, "\r\nAccess-Control-Allow-Methods: POST\r\nAccess-Control-Allow-Headers: Content-Type"
 					"\r\nAccess-Control-Max-Age: 86400");
-	if (!r->keep)
-		fox_buf_str(&out, "\r\nConnection: close");
+	fox_buf_str(&out, r->keep ? "\r\nKeep-Alive: timeout=" IDLE_TOLD : "\r\nConnection: close");
 	fox_buf_str(&out, "\r\n\r\n");
 	if (r->bodyless)
 		len = 0;
@@ -141,7 +142,10 @@ done(FoxRequest *r)
 	bool		keep = r->keep;
 
 	request_free(r);
-	return keep && lws_http_transaction_completed(wsi) == 0 ? 0 : -1;
+	if (!keep || lws_http_transaction_completed(wsi) != 0)
+		return -1;
+	lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_KEEPALIVE_IDLE, IDLE_S);
+	return 0;
 }
 
 int
