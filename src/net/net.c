@@ -231,14 +231,31 @@ fox_net_timeout_ms(const FoxNet *net)
 	return fox_limits_timeout_ms(net, uv_backend_timeout(&net->loop));
 }
 
+/*
+ * OpenSSL has read more than was asked of it, which no socket tells.  libwebsockets goes
+ * on with that once by itself, then it has to be woken.
+ */
+static bool
+goes_on(FoxNet *net)
+{
+	if (net->tls == NULL || lws_service_adjust_timeout(net->context, 1, 0) != 0)
+		return false;
+	lws_cancel_service(net->context);
+	return true;
+}
+
 void
 fox_net_turn(FoxNet *net)
 {
 	int			rounds = 0;
+	bool		more;
 
 	do
+	{
 		uv_run(&net->loop, UV_RUN_NOWAIT);
-	while (has_unarmed(net) && ++rounds < 3);
+		more = goes_on(net) || has_unarmed(net);
+	}
+	while (more && ++rounds < 3);
 	fox_net_flush(net);
 	fox_limits_judge(net);
 }

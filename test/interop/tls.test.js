@@ -85,7 +85,7 @@ test('TLS 1.1 is refused, 1.2 and 1.3 are not', async () => {
 
 for (const [what, bytes] of [
   ['HTTP', 'GET /ws HTTP/1.1\r\nHost: x\r\n\r\n'],
-  ['RawSocket', Buffer.from([0x7f, 0xf1, 0, 0])],
+  ['RawSocket', Buffer.from([0x7f, 0xf1, 0, 0, 0, 0, 0, 2, 0x5b, 0x5d])],
   ['noise', Buffer.alloc(70000, 0xa5)],
   ['a record that is too long', Buffer.from([0x16, 3, 1, 0xff, 0xff, 1])],
 ]) {
