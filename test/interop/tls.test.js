@@ -167,7 +167,8 @@ test('messages of 4 MB pass both ways, WebSocket and RawSocket', async () => {
 });
 
 test('a slow reader: everything comes, in order, when it reads again; others are not held up', async () => {
-  const [reader, ws, other] = [await rawsocket(), new WebSocket(wss(), ['wamp.2.json'], { ca: where().ca }), await autobahn()];
+  const [reader, other] = [await rawsocket(), await autobahn()];
+  const ws = new WebSocket(wss(), ['wamp.2.json'], { ca: where().ca });
   const topic = fresh();
   const seen = [];
   await new Promise((resolve, reject) => { ws.on('open', resolve); ws.on('error', reject); });
