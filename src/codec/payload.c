@@ -33,6 +33,7 @@ rewrite(const FoxBinary *from, const FoxBinary *to, FoxSlice value, FoxBuf *out)
 	if (to == NULL)
 		return from->to_json(value, out);
 	done = from->to_json(value, &json) && fox_binary_from_json(to, fox_buf_view(&json), out);
+	out->failed |= json.failed;
 	fox_buf_free(&json);
 	return done;
 }

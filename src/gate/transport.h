@@ -11,6 +11,8 @@ typedef struct FoxTransport
 	void	   *conn;
 	void		(*send) (void *conn, FoxBytes *message, bool binary);	/* keeps a reference of its own */
 	void		(*send_event) (void *conn, FoxBytes *message, bool binary);	/* the same, of what the peer can miss */
+	/* Memory has run out: the slowest readers are cut, of so many bytes; false: there was nothing to free. */
+	bool		(*relieve) (void *conn, size_t bytes);
 	void		(*probe) (void *conn);	/* the gate is told of the peer's next sign of life */
 	void		(*close) (void *conn, int code, const char *reason);	/* after what is queued is sent */
 } FoxTransport;

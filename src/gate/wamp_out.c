@@ -8,11 +8,14 @@
 
 #include "base/pure.h"
 
+#define RELIEF 4096				/* bytes beside the payload that a message may take */
+
 /* Messages are built one after the other in the same memory. */
 static FoxBuf out;
 static FoxBuf details;
 static FoxBuf rewritten;		/* payloads for a peer of another encoding */
 
+/* False: memory is out, or the payload can not be said in that encoding. */
 static bool
 encode(FoxEncoding encoding, const FoxMsg *msg)
 {
@@ -34,13 +37,41 @@ encode(FoxEncoding encoding, const FoxMsg *msg)
 	return !out.failed;
 }
 
+/*
+ * The message in bytes, for the caller to release.  When memory is out slow readers give up what
+ * waits for them, and if that does not help the peer is cut: no session misses a message and goes
+ * on.  A payload that can not be said in the peer's encoding is another's fault: NULL, and that is all.
+ */
+static FoxBytes *
+bytes_for(FoxWampPeer *peer, const FoxMsg *msg)
+{
+	const FoxTransport *t = &peer->transport;
+	bool		again = true;
+
+	for (;;)
+	{
+		FoxBytes   *bytes = NULL;
+
+		if (encode(peer->encoding, msg))
+			bytes = fox_bytes_new(out.data, out.len);
+		else if (!out.failed && !rewritten.failed)
+			return NULL;
+		if (bytes != NULL)
+			return bytes;
+		if (!again || !t->relieve(t->conn, 2 * (msg->args.len + msg->kwargs.len) + RELIEF))
+			break;
+		again = false;
+	}
+	t->close(t->conn, 1013, "out of memory");
+	return NULL;
+}
+
 void
 fox_wamp_send(FoxWampPeer *peer, const FoxMsg *msg)
 {
 	FoxBytes   *bytes;
 
-	if (peer->transport_gone || !encode(peer->encoding, msg) ||
-		(bytes = fox_bytes_new(out.data, out.len)) == NULL)
+	if (peer->transport_gone || (bytes = bytes_for(peer, msg)) == NULL)
 		return;
 	peer->transport.send(peer->transport.conn, bytes, peer->encoding != FOX_JSON);
 	fox_bytes_unref(bytes);
@@ -128,7 +159,7 @@ fox_wamp_abort(FoxWampPeer *peer, const char *reason, const char *text)
 }
 
 static FoxBytes *
-encode_event(FoxEncoding encoding, const FoxSubscription *sub, const FoxEvent *e)
+encode_event(FoxWampPeer *peer, const FoxSubscription *sub, const FoxEvent *e)
 {
 	FoxMsg		msg = {.type = FOX_MSG_EVENT, .id = fox_subscription_id(sub), .id2 = e->publication,
 	.args = e->payload.args, .kwargs = e->payload.kwargs, .encoding = e->payload.encoding};
@@ -142,7 +173,7 @@ encode_event(FoxEncoding encoding, const FoxSubscription *sub, const FoxEvent *e
 		put_number("trustlevel", e->trustlevel);
 	fox_ppt_write(&e->ppt, &details);
 	msg.dict = end_details();
-	return encode(encoding, &msg) ? fox_bytes_new(out.data, out.len) : NULL;
+	return bytes_for(peer, &msg);
 }
 
 static void
@@ -151,10 +182,12 @@ wamp_event(FoxSession *s, const FoxSubscription *sub, FoxEvent *e)
 	FoxWampPeer *peer = fox_session_data(s);
 	FoxBytes  **bytes = &e->encoded[peer->encoding];
 
+	if (peer->transport_gone)
+		return;
 	fox_event_encode_for(e, sub);
 	if (*bytes == NULL)
-		*bytes = encode_event(peer->encoding, sub, e);
-	if (*bytes != NULL && !peer->transport_gone)
+		*bytes = encode_event(peer, sub, e);
+	if (*bytes != NULL)
 		peer->transport.send_event(peer->transport.conn, *bytes, peer->encoding != FOX_JSON);
 }
 

@@ -100,6 +100,12 @@ cut_heaviest(FoxNet *net, size_t bytes)
 	return cut;
 }
 
+bool
+fox_conn_relieve(FoxConn *conn, size_t bytes)
+{
+	return cut_heaviest(conn->net, bytes) > 0;
+}
+
 void
 fox_limits_judge(FoxNet *net)
 {

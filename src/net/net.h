@@ -110,6 +110,11 @@ extern void fox_conn_close(FoxConn *conn, int code, const char *reason);
 extern void fox_conn_pause(FoxConn *conn, bool paused);
 /* Asks the peer for a sign of life: the next one is told by alive(), which is called at once if nothing is read from it. */
 extern void fox_conn_probe(FoxConn *conn);
+/*
+ * Memory has run out for a message to this connection: cuts those with the most bytes queued, of so
+ * many in all, this one too if it is among them; false: there was nothing to free.
+ */
+extern bool fox_conn_relieve(FoxConn *conn, size_t bytes);
 extern size_t fox_conn_queued(const FoxConn *conn);	/* bytes not yet handed to the kernel */
 
 typedef struct FoxNetStats

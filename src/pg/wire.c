@@ -24,6 +24,12 @@ wire_close(void *conn, int code, const char *reason)
 	fox_conn_close(conn, code, reason);
 }
 
+static bool
+wire_relieve(void *conn, size_t bytes)
+{
+	return fox_conn_relieve(conn, bytes);
+}
+
 static void
 wire_probe(void *conn)
 {
@@ -33,7 +39,7 @@ wire_probe(void *conn)
 static void *
 wire_open(void *ctx, FoxConn *conn, const FoxConnInfo *info)
 {
-	FoxTransport transport = {conn, wire_send, wire_send_event, wire_probe, wire_close};
+	FoxTransport transport = {conn, wire_send, wire_send_event, wire_relieve, wire_probe, wire_close};
 	FoxPeer		peer = {info->peer, info->subprotocol, info->loopback, info->origin, info->transport};
 
 	return fox_wamp_gate_open(ctx, &transport, &peer);

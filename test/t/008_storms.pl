@@ -99,6 +99,8 @@ for my $i (1 .. 600)
 }
 is($answers, 600, 'every publish is answered');
 is($node->safe_psql('postgres', $router_pid), $router, 'the router is the same');
+cmp_ok($node->safe_psql('postgres', q{SELECT value FROM fox_wamp.stat_router WHERE name = 'slow_readers_cut'}),
+	'>', 0, 'who did not read was cut');
 like($writer->request('[16,601,{"acknowledge":true,"retain":true},"later",["kept"]]'), qr/^\[17,601,/, 'values are stored');
 is($node->safe_psql('postgres', q{SELECT args FROM fox_wamp.retained WHERE topic = 'later'}), '["kept"]', 'as ever');
 alarm(0);
