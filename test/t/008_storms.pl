@@ -80,10 +80,10 @@ fox_wamp.max_memory = 16GB
 fox_wamp.out_queue_limit = 1GB
 fox_wamp.out_soft_limit = 1GB
 CONF
-system('bash', '-c', 'ulimit -v 350000 && exec pg_ctl -w -D "$0" -l "$1" -o "--cluster-name=storms" start >/dev/null',
+system('bash', '-c', 'ulimit -v 450000 && exec pg_ctl -w -D "$0" -l "$1" -o "--cluster-name=storms" start >/dev/null',
 	$node->data_dir, $node->logfile) == 0 or die 'the server did not start';
 $node->_update_pid(1);
-ok($node->poll_query_until('postgres', 'SELECT fox_wamp.wait_until_running()'), 'a router within 350 MB');
+ok($node->poll_query_until('postgres', 'SELECT fox_wamp.wait_until_running()'), 'a router within 450 MB');
 $router = $node->safe_psql('postgres', $router_pid);
 my @deaf = map { WampClient->join($fox_port) } 1 .. 4;
 setsockopt($_->{socket}, SOL_SOCKET, SO_RCVBUF, 4096) for @deaf;
@@ -91,17 +91,17 @@ for my $i (0 .. $#deaf) { like($deaf[$i]->request(qq{[32,1,{},"deaf.$i"]}), qr/^
 my $writer = WampClient->join($fox_port);
 my $megabyte = 'm' x 1_000_000;
 my $answers = 0;
-for my $i (1 .. 400)
+for my $i (1 .. 600)
 {
 	my $topic = 'deaf.' . $i % @deaf;
 	my $answer = $writer->request(qq{[16,$i,{"acknowledge":true},"$topic",["$megabyte"]]}) or last;
 	$answers++ if $answer =~ /^\[(17|8,16),$i,/;
 }
-is($answers, 400, 'every publish is answered');
+is($answers, 600, 'every publish is answered');
 is($node->safe_psql('postgres', $router_pid), $router, 'the router is the same');
 cmp_ok($node->safe_psql('postgres', q{SELECT value FROM fox_wamp.stat_router WHERE name = 'slow_readers_cut'}),
 	'>', 0, 'who did not read was cut');
-like($writer->request('[16,401,{"acknowledge":true,"retain":true},"later",["kept"]]'), qr/^\[17,401,/, 'values are stored');
+like($writer->request('[16,601,{"acknowledge":true,"retain":true},"later",["kept"]]'), qr/^\[17,601,/, 'values are stored');
 is($node->safe_psql('postgres', q{SELECT args FROM fox_wamp.retained WHERE topic = 'later'}), '["kept"]', 'as ever');
 alarm(0);
 $node->stop('fast');
