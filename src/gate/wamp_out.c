@@ -46,24 +46,19 @@ static FoxBytes *
 bytes_for(FoxWampPeer *peer, const FoxMsg *msg)
 {
 	const FoxTransport *t = &peer->transport;
-	bool		again = true;
+	FoxBytes   *bytes = NULL;
 
-	for (;;)
+	do
 	{
-		FoxBytes   *bytes = NULL;
-
 		if (encode(peer->encoding, msg))
 			bytes = fox_bytes_new(out.data, out.len);
 		else if (!out.failed && !rewritten.failed)
 			return NULL;
-		if (bytes != NULL)
-			return bytes;
-		if (!again || !t->relieve(t->conn, 2 * (msg->args.len + msg->kwargs.len) + RELIEF))
-			break;
-		again = false;
 	}
-	t->close(t->conn, 1013, "out of memory");
-	return NULL;
+	while (bytes == NULL && t->relieve(t->conn, 2 * (msg->args.len + msg->kwargs.len) + RELIEF));
+	if (bytes == NULL)
+		t->close(t->conn, 1013, "out of memory");
+	return bytes;
 }
 
 void

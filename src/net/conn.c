@@ -300,7 +300,7 @@ fox_conn_probe(FoxConn *conn)
 
 /* --- messages --- */
 
-bool
+void
 fox_conn_deliver(FoxConn *conn, char *data, size_t len, bool binary)
 {
 	const FoxNetHandler *handler = &conn->net->handler;
@@ -309,7 +309,7 @@ fox_conn_deliver(FoxConn *conn, char *data, size_t len, bool binary)
 	if (conn->framing->batch == FOX_BATCH_NONE)
 	{
 		handler->message(conn->gate, data, len, binary);
-		return true;
+		return;
 	}
 	do
 	{
@@ -319,13 +319,12 @@ fox_conn_deliver(FoxConn *conn, char *data, size_t len, bool binary)
 		if (!fox_batch_next(conn->framing->batch, &data, end, &message, &len))
 		{
 			fox_conn_close(conn, LWS_CLOSE_STATUS_PROTOCOL_ERR, "malformed batch");
-			return false;
+			return;
 		}
 		kept = message[len];
 		handler->message(conn->gate, message, len, binary);
 		message[len] = kept;
 	} while (data < end && conn->state == CONN_OPEN);
-	return true;
 }
 
 /* --- opening and closing --- */

@@ -52,13 +52,17 @@ rawsocket_header(unsigned char *p, FoxFrame frame, size_t whole, size_t sent, si
 	return FOX_RAW_HEADER;
 }
 
-const FoxFraming fox_framing_websocket = {&fox_socket, LWS_WRITE_HTTP, FOX_BATCH_NONE, true, websocket_header};
-const FoxFraming fox_framing_batched_text = {&fox_socket, LWS_WRITE_HTTP, FOX_BATCH_TEXT, true, websocket_header};
-const FoxFraming fox_framing_batched_binary = {&fox_socket, LWS_WRITE_HTTP, FOX_BATCH_BINARY, true, websocket_header};
+const FoxFraming fox_framing_websocket[] = {
+	[FOX_BATCH_NONE] = {&fox_socket, LWS_WRITE_HTTP, FOX_BATCH_NONE, true, websocket_header},
+	[FOX_BATCH_TEXT] = {&fox_socket, LWS_WRITE_HTTP, FOX_BATCH_TEXT, true, websocket_header},
+	[FOX_BATCH_BINARY] = {&fox_socket, LWS_WRITE_HTTP, FOX_BATCH_BINARY, true, websocket_header}
+};
 const FoxFraming fox_framing_rawsocket = {&fox_socket, LWS_WRITE_RAW, FOX_BATCH_NONE, false, rawsocket_header};
-const FoxFraming fox_framing_poll = {&fox_longpoll, LWS_WRITE_HTTP, FOX_BATCH_NONE, false, NULL};
-const FoxFraming fox_framing_poll_text = {&fox_longpoll, LWS_WRITE_HTTP, FOX_BATCH_TEXT, false, NULL};
-const FoxFraming fox_framing_poll_binary = {&fox_longpoll, LWS_WRITE_HTTP, FOX_BATCH_BINARY, false, NULL};
+const FoxFraming fox_framing_longpoll[] = {
+	[FOX_BATCH_NONE] = {&fox_longpoll, LWS_WRITE_HTTP, FOX_BATCH_NONE, false, NULL},
+	[FOX_BATCH_TEXT] = {&fox_longpoll, LWS_WRITE_HTTP, FOX_BATCH_TEXT, false, NULL},
+	[FOX_BATCH_BINARY] = {&fox_longpoll, LWS_WRITE_HTTP, FOX_BATCH_BINARY, false, NULL}
+};
 
 static FoxFrame
 kind_of(uintptr_t item)

@@ -43,20 +43,14 @@ typedef struct FoxFraming
 	size_t		(*header) (unsigned char *p, FoxFrame frame, size_t whole, size_t sent, size_t part);
 } FoxFraming;
 
-extern const FoxFraming fox_framing_websocket;
-extern const FoxFraming fox_framing_batched_text;
-extern const FoxFraming fox_framing_batched_binary;
+extern const FoxFraming fox_framing_websocket[];	/* by FoxBatch */
+extern const FoxFraming fox_framing_longpoll[]; /* by FoxBatch */
 extern const FoxFraming fox_framing_rawsocket;
-
-extern const FoxFraming fox_framing_poll;
-extern const FoxFraming fox_framing_poll_text;
-extern const FoxFraming fox_framing_poll_binary;
 
 /* Bytes that a queued message takes on the wire, headers aside. */
 extern size_t fox_frame_length(const FoxFraming *framing, uintptr_t item);
 /* Moves queued messages into the buffer of FOX_OUT_CHUNK bytes, as many as fit, and returns their length. */
 extern size_t fox_frame_join(FoxConn *conn, unsigned char *p);
-
 /* Bytes of the messages at the head of the queue that may leave together, at most room if they are more than one. */
 extern size_t fox_frame_together(const FoxConn *conn, size_t room);
 /* Moves n bytes of the queue's head to p, without headers. */

@@ -128,9 +128,9 @@ extern void fox_conn_sweep(FoxConn *conn, uint64_t now_ms);
 extern void fox_conn_hold(FoxConn *conn, FoxHold why, bool on);
 /*
  * What came whole: one message, or a batch of them if the framing has batches; a spare byte
- * is behind it.  False: a malformed batch, and it is being closed for that.
+ * is behind it.  A malformed batch closes it.
  */
-extern bool fox_conn_deliver(FoxConn *conn, char *data, size_t len, bool binary);
+extern void fox_conn_deliver(FoxConn *conn, char *data, size_t len, bool binary);
 /* Closes with cause FOX_CLOSE_TOO_BIG, and counts. */
 extern void fox_conn_too_big(FoxConn *conn);
 /* Our stream has ended: what is still queued can not be sent any more. */

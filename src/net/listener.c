@@ -17,12 +17,13 @@
 #include <unistd.h>
 
 #include "net/internal.h"
+#include "net/subprotocol.h"
 
 /* libwebsockets' own pings know nothing of ours and of paused connections: none. */
 static const lws_retry_bo_t no_pings;
 
 /*
- * What a WebSocket may ask for stands behind the first two.  Without tx_packet_size no
+ * What a WebSocket may ask for stands behind the first two, each as in subprotocol.c.  Without tx_packet_size no
  * write would take more than rx_buffer_size bytes.
  */
 #define WEBSOCKET(subprotocol) \
@@ -44,15 +45,6 @@ static const struct lws_protocols protocols[] = {
 	{0}
 };
 
-static bool
-is_subprotocol(const char *name)
-{
-	for (const struct lws_protocols *p = protocols; p->name != NULL; p++)
-		if (p->callback == fox_websocket_callback && strcmp(p->name, name) == 0)
-			return true;
-	return false;
-}
-
 bool
 fox_listener_full(const FoxNet *net)
 {
@@ -69,7 +61,7 @@ names_subprotocol(struct lws *wsi)
 	if (lws_hdr_copy(wsi, list, sizeof(list), WSI_TOKEN_PROTOCOL) <= 0)
 		return false;
 	while ((item = strsep(&rest, ", \t")) != NULL)
-		if (is_subprotocol(item))
+		if (fox_subprotocol(fox_cstr(item)) != NULL)
 			return true;
 	return false;
 }

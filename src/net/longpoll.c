@@ -16,6 +16,7 @@
 
 #include "codec/json.h"
 #include "net/request.h"
+#include "net/subprotocol.h"
 
 #define RECEIVE_MS 8000			/* a /receive is answered by then: clients give up after 12 s */
 #define ALIVE_MS 60000			/* without a /receive, where pings are off */
@@ -152,26 +153,9 @@ const FoxCarrier fox_longpoll = {poll_flush, poll_flow, poll_cut, poll_probe, po
 
 /* --- /open --- */
 
-static const struct
-{
-	const char *name;
-	const char *subprotocol;	/* what the gate hears of */
-	const FoxFraming *framing;
-	bool		binary;
-}			protocols[] = {
-	{"wamp.2.json", "wamp.2.json", &fox_framing_poll, false},
-	{"wamp.2.msgpack", "wamp.2.msgpack", &fox_framing_poll, true},
-	{"wamp.2.cbor", "wamp.2.cbor", &fox_framing_poll, true},
-	{"wamp.2.json.batched", "wamp.2.json", &fox_framing_poll_text, false},
-	{"wamp.2.msgpack.batched", "wamp.2.msgpack", &fox_framing_poll_binary, true},
-	{"wamp.2.cbor.batched", "wamp.2.cbor", &fox_framing_poll_binary, true}
-};
-
-#define PROTOCOLS ((int) (sizeof(protocols) / sizeof(protocols[0])))
-
-/* The first of the client's protocols that is one of ours; -1: none is, -2: that is no list of protocols. */
-static int
-choose_protocol(FoxSlice body)
+/* Sets *found to the first of the client's protocols that is one of ours, or NULL; false: that is no list of protocols. */
+static bool
+choose_protocol(FoxSlice body, const FoxSubprotocol **found)
 {
 	const char *end = body.ptr + body.len;
 	FoxBuf		scratch = {0};
@@ -180,25 +164,24 @@ choose_protocol(FoxSlice body)
 	FoxSlice	item;
 	FoxKind		kind;
 	size_t		pos = 0;
-	int			found = -1;
 
+	*found = NULL;
 	if (!fox_json_valid(body, &kind) || kind != FOX_JSON_OBJECT ||
 		fox_json_scan(body.ptr, end, &object, &kind) == NULL)
-		return -2;
+		return false;
 	list = fox_json_get(object, "protocols");
 	if (fox_absent(list) || fox_json_kind(list) != FOX_JSON_ARRAY)
-		return -2;
-	while (found < 0 && fox_json_element(list, &pos, &item))
+		return false;
+	while (*found == NULL && fox_json_element(list, &pos, &item))
 	{
 		FoxSlice	name = fox_json_text(item, &scratch);
 
-		for (int i = 0; i < PROTOCOLS && found < 0 && !fox_absent(name); i++)
-			if (fox_slice_is(name, protocols[i].name))
-				found = i;
+		if (!fox_absent(name))
+			*found = fox_subprotocol(name);
 		fox_buf_reset(&scratch);
 	}
 	fox_buf_free(&scratch);
-	return found;
+	return true;
 }
 
 /* False: no randomness, which does not happen. */
@@ -216,7 +199,7 @@ make_id(char *id)
 }
 
 static FoxPoll *
-poll_new(FoxNet *net, int protocol, FoxConnInfo *info)
+poll_new(FoxNet *net, const FoxSubprotocol *subprotocol, FoxConnInfo *info)
 {
 	FoxPoll    *poll = calloc(1, sizeof(*poll));
 
@@ -229,9 +212,9 @@ poll_new(FoxNet *net, int protocol, FoxConnInfo *info)
 	}
 	fox_list_init(&poll->requests);
 	fox_list_init(&poll->in_ended);
-	fox_conn_init(&poll->conn, net, NULL, protocols[protocol].framing, CONN_OPEN);
-	poll->conn.binary = protocols[protocol].binary;
-	snprintf(info->subprotocol, sizeof(info->subprotocol), "%s", protocols[protocol].subprotocol);
+	fox_conn_init(&poll->conn, net, NULL, &fox_framing_longpoll[subprotocol->batch], CONN_OPEN);
+	poll->conn.binary = subprotocol->binary;
+	snprintf(info->subprotocol, sizeof(info->subprotocol), "%s", subprotocol->encoding);
 	if (fox_conn_open(&poll->conn, info))
 		return poll;
 	fox_conn_shut(&poll->conn, FOX_CLOSE_PEER);
@@ -249,24 +232,25 @@ refuse(FoxRequest *r, unsigned status, const char *text)
 static int
 answer_open(FoxRequest *r)
 {
-	int			protocol = choose_protocol(fox_buf_view(&r->body));
+	const FoxSubprotocol *subprotocol;
+	bool		readable = choose_protocol(fox_buf_view(&r->body), &subprotocol);
 	FoxPoll    *poll;
 	char		text[128];
 	char	   *body;
 	int			len;
 
-	if (protocol < 0 || fox_listener_full(r->net))
+	if (subprotocol == NULL || fox_listener_full(r->net))
 	{
 		r->net->stats.refused++;
-		if (protocol == -2)
+		if (!readable)
 			return refuse(r, 400, "fox_wamp: the body must be {\"protocols\": [\"wamp.2.json\"]}\n");
-		if (protocol == -1)
+		if (subprotocol == NULL)
 			return refuse(r, 400, "fox_wamp: ask for the protocol wamp.2.json, wamp.2.msgpack or wamp.2.cbor\n");
 		return refuse(r, 503, "fox_wamp: too many connections\n");
 	}
-	if ((poll = poll_new(r->net, protocol, &r->info)) == NULL)
+	if ((poll = poll_new(r->net, subprotocol, &r->info)) == NULL)
 		return refuse(r, 503, "fox_wamp: out of memory\n");
-	len = snprintf(text, sizeof(text), "{\"protocol\":\"%s\",\"transport\":\"%s\"}", protocols[protocol].name, poll->id);
+	len = snprintf(text, sizeof(text), "{\"protocol\":\"%s\",\"transport\":\"%s\"}", subprotocol->name, poll->id);
 	if ((body = fox_request_head(r, 200, FOX_TYPE_JSON, (size_t) len)) == NULL)
 		return -1;
 	memcpy(body, text, (size_t) len);
@@ -368,7 +352,7 @@ deliver(FoxPoll *poll, FoxRequest *r)
 		fox_request_decide(r, 202, "");
 	else
 		fox_request_decide(r, 400, "fox_wamp: malformed\n");
-	(void) fox_conn_deliver(&poll->conn, r->body.data, r->body.len, poll->conn.binary);
+	fox_conn_deliver(&poll->conn, r->body.data, r->body.len, poll->conn.binary);
 }
 
 /* Delivers what waits, in order, while the session reads. */

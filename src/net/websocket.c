@@ -8,8 +8,7 @@
 #include <stdlib.h>
 
 #include "net/internal.h"
-
-#define BATCHED ".batched"
+#include "net/subprotocol.h"
 
 static char whole[FOX_RX_SIZE + 1];
 
@@ -33,7 +32,7 @@ receive(FoxConn *conn, const char *in, size_t len)
 	{
 		if (len > 0)
 			memcpy(whole, in, len);
-		(void) fox_conn_deliver(conn, whole, len, lws_frame_is_binary(wsi));
+		fox_conn_deliver(conn, whole, len, lws_frame_is_binary(wsi));
 		return;
 	}
 	if (conn->join_cap - conn->join_len < len + 1)
@@ -56,7 +55,7 @@ receive(FoxConn *conn, const char *in, size_t len)
 	conn->join_len += len;
 	if (final)
 	{
-		(void) fox_conn_deliver(conn, conn->join, conn->join_len, lws_frame_is_binary(wsi));
+		fox_conn_deliver(conn, conn->join, conn->join_len, lws_frame_is_binary(wsi));
 		free(conn->join);
 		conn->join = NULL;
 		conn->join_len = conn->join_cap = 0;
@@ -65,26 +64,15 @@ receive(FoxConn *conn, const char *in, size_t len)
 
 /* --- opening and closing --- */
 
-/* The gate hears of the encoding; that messages come in batches is this file's affair. */
-static const FoxFraming *
-choose_framing(FoxConnInfo *info, const char *subprotocol)
-{
-	size_t		len = strlen(subprotocol) - strlen(BATCHED);
-
-	snprintf(info->subprotocol, sizeof(info->subprotocol), "%s", subprotocol);
-	if (strcmp(subprotocol + len, BATCHED) != 0)
-		return &fox_framing_websocket;
-	info->subprotocol[len] = '\0';
-	return strcmp(info->subprotocol, "wamp.2.json") == 0 ? &fox_framing_batched_text : &fox_framing_batched_binary;
-}
-
 static int
 opened(FoxNet *net, struct lws *wsi, FoxConn *conn)
 {
+	const FoxSubprotocol *subprotocol = fox_subprotocol(fox_cstr(lws_get_protocol(wsi)->name));
 	FoxConnInfo info = {.transport = "websocket"};
 
-	fox_conn_init(conn, net, wsi, choose_framing(&info, lws_get_protocol(wsi)->name), CONN_OPEN);
+	fox_conn_init(conn, net, wsi, &fox_framing_websocket[subprotocol->batch], CONN_OPEN);
 	fox_peer_of_request(wsi, &info);
+	snprintf(info.subprotocol, sizeof(info.subprotocol), "%s", subprotocol->encoding);
 	if (fox_conn_open(conn, &info))
 		return 0;
 	fox_conn_closed(conn);

@@ -175,4 +175,15 @@ async function until(condition, ms = 20000) {
   }
 }
 
-module.exports = { start, stop, url, sql, join, listen, Raw, Inbox, fresh, refusal, until, env, autobahn, WebSocket };
+/** Runs body with settings that a reload changes. */
+async function withSettings(settings, body) {
+  const names = Object.keys(settings);
+  await sql("LOAD 'fox_wamp'", ...names.map((n) => `ALTER SYSTEM SET ${n} = '${settings[n]}'`), 'SELECT pg_reload_conf()');
+  try {
+    await body();
+  } finally {
+    await sql("LOAD 'fox_wamp'", ...names.map((n) => `ALTER SYSTEM RESET ${n}`), 'SELECT pg_reload_conf()');
+  }
+}
+
+module.exports = { start, stop, url, sql, withSettings, join, listen, Raw, Inbox, fresh, refusal, until, env, autobahn, WebSocket };

@@ -12,7 +12,7 @@ const file = path.join(dir, 's');
 delete process.env.FOX_PORT;
 delete process.env.PSQL;
 process.env.FOX_CONF = `fox_wamp.unix_socket = '${file}'`;
-const { start, stop, sql, join, fresh, until } = require('./lib');
+const { start, stop, sql, join, fresh, until, withSettings } = require('./lib');
 const { MESSAGE, header, Stream, closeAll } = require('./stream');
 
 before(() => {
@@ -37,16 +37,6 @@ async function sleeper(topic) {
   await stream.message();
   stream.socket.pause();
   return stream;
-}
-
-async function withSettings(settings, body) {
-  const names = Object.keys(settings);
-  await sql("LOAD 'fox_wamp'", ...names.map((n) => `ALTER SYSTEM SET ${n} = '${settings[n]}'`), 'SELECT pg_reload_conf()');
-  try {
-    await body();
-  } finally {
-    await sql("LOAD 'fox_wamp'", ...names.map((n) => `ALTER SYSTEM RESET ${n}`), 'SELECT pg_reload_conf()');
-  }
 }
 
 const MEGABYTE = 'm'.repeat(1 << 20);

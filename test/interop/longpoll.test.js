@@ -8,7 +8,7 @@ const net = require('node:net');
 delete process.env.FOX_PORT;
 delete process.env.PSQL;
 process.env.FOX_CONF = "fox_wamp.max_message_size = '1MB'";
-const { start, stop, sql, join, listen, fresh, until, env, autobahn, Raw } = require('./lib');
+const { start, stop, withSettings, join, listen, fresh, until, env, autobahn, Raw } = require('./lib');
 
 const ROLES = { publisher: {}, subscriber: {}, caller: {}, callee: {} };
 const agent = new http.Agent({ keepAlive: true });
@@ -311,17 +311,29 @@ test('the session of a page that is closed ends, and its testament is published'
   const poll = await Poll.join();
   polls.delete(poll);
   assert.equal((await poll.ask([48, 1, {}, 'wamp.session.add_testament', [topic, ['gone'], {}]]))[0], 50);
-  await sql("LOAD 'fox_wamp'", "ALTER SYSTEM SET fox_wamp.ping_interval = '1s'", "ALTER SYSTEM SET fox_wamp.ping_timeout = '2s'", 'SELECT pg_reload_conf()');
-  const page = new AbortController();
-  const waits = poll.receive({ signal: page.signal }).catch((e) => e.name);
-  page.abort();
-  assert.equal(await waits, 'AbortError');
-  try {
+  await withSettings({ 'fox_wamp.ping_interval': '1s', 'fox_wamp.ping_timeout': '2s' }, async () => {
+    const page = new AbortController();
+    const waits = poll.receive({ signal: page.signal }).catch((e) => e.name);
+    page.abort();
+    assert.equal(await waits, 'AbortError');
     assert.deepEqual((await inbox.next()).args, ['gone']);
     assert.equal((await poll.receive()).status, 404);
-  } finally {
-    await sql("LOAD 'fox_wamp'", 'ALTER SYSTEM RESET fox_wamp.ping_interval', 'ALTER SYSTEM RESET fox_wamp.ping_timeout', 'SELECT pg_reload_conf()');
-  }
+  });
+});
+
+test('where there are as many connections as there may be, nobody is let in', async () => {
+  const [poll, other] = [await Poll.join(), await Raw.join()];
+  const open = async () => {
+    const answer = await request('/open', { body: '{"protocols":["wamp.2.json"]}' });
+    if (answer.status === 200) await request(`/${JSON.parse(answer.body).transport}/close`);
+    return answer.status;
+  };
+  await withSettings({ 'fox_wamp.max_connections': '1' }, async () => {
+    await until(async () => await open() === 503);
+    assert.equal((await poll.ask([32, 1, {}, fresh()]))[0], 33);
+    assert.equal((await other.ask([32, 1, {}, fresh()]))[0], 33);
+  });
+  await until(async () => await open() === 200);
 });
 
 test('a session that another one kills receives its end, then its transport is gone', async () => {
