@@ -49,7 +49,7 @@ typedef struct FoxEvent
 	FoxDisclosed publisher;
 	bool		retained;		/* an initial value, not a change */
 	bool		has_trustlevel;
-	uint32_t	trustlevel;		/* of the publisher */
+	uint32_t	trustlevel;
 	bool		bridged;
 	FoxBytes   *encoded[FOX_ENCODINGS];
 	const FoxSubscription *encoded_for;
@@ -143,8 +143,6 @@ typedef struct FoxSessionInfo
 	bool		ppt_subscriber;
 	bool		subscription_revocation;	/* of the subscriber role */
 	FoxSlice	authprovider;	/* absent: static */
-	bool		has_trustlevel;	/* its calls and events carry this one */
-	uint32_t	trustlevel;
 } FoxSessionInfo;
 
 typedef enum FoxEnd
