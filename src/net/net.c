@@ -14,6 +14,7 @@
 #define LOG_PER_SECOND 5
 #define HANDSHAKES_MAX 256		/* sockets that are not a connection yet, beside max_connections */
 #define OTHER_DESCRIPTORS 512	/* this process opens few files beside its sockets */
+#define TURN_BYTES 65536		/* that a turn reads before it writes, and the rest of one reading */
 
 static FoxNet *logging_net;		/* libwebsockets' log has no context of its own */
 
@@ -244,18 +245,29 @@ goes_on(FoxNet *net)
 	return true;
 }
 
+/*
+ * libwebsockets reads FOX_RX_SIZE of a WebSocket at a time.  Where so much has come more is
+ * likely to wait, and what is read before the flush leaves in the same writes.
+ */
+static bool
+reads_on(const FoxNet *net, uint64_t turn_began, uint64_t round_began)
+{
+	return net->stats.bytes_in - round_began >= FOX_RX_SIZE / 2 && net->stats.bytes_in - turn_began < TURN_BYTES;
+}
+
 void
 fox_net_turn(FoxNet *net)
 {
+	uint64_t	turn_began = net->stats.bytes_in;
+	uint64_t	round_began;
 	int			rounds = 0;
-	bool		more;
 
 	do
 	{
+		round_began = net->stats.bytes_in;
 		uv_run(&net->loop, UV_RUN_NOWAIT);
-		more = goes_on(net) || has_unarmed(net);
 	}
-	while (more && ++rounds < 3);
+	while (reads_on(net, turn_began, round_began) || ((goes_on(net) || has_unarmed(net)) && ++rounds < 3));
 	fox_net_flush(net);
 	fox_limits_judge(net);
 }
