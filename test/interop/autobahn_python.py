@@ -16,7 +16,9 @@ import txaio
 from autobahn.asyncio.rawsocket import WampRawSocketClientFactory, WampRawSocketClientProtocol
 from autobahn.asyncio.wamp import ApplicationSession
 from autobahn.asyncio.websocket import WampWebSocketClientFactory
+from autobahn.wamp import message
 from autobahn.wamp.exception import ApplicationError
+from autobahn.wamp.request import PublishRequest
 from autobahn.wamp.serializer import CBORSerializer, JsonSerializer, MsgPackSerializer
 from autobahn.wamp.types import CallOptions, CallResult, ComponentConfig, PublishOptions, RegisterOptions, SubscribeOptions
 
@@ -40,6 +42,13 @@ def sql(*statements):
     commands = [word for statement in statements for word in ("-c", statement)]
     return subprocess.run([os.environ["PSQL"], "-Atq", "-v", "ON_ERROR_STOP=1", *commands],
                           check=True, capture_output=True, text=True).stdout.strip()
+
+
+class AcknowledgedPublish(message.Publish):
+    """With the option that PublishOptions does not have."""
+
+    def marshal_options(self):
+        return {**super().marshal_options(), "x_acknowledged_delivery": True}
 
 
 class Session(ApplicationSession):
@@ -79,6 +88,14 @@ class Session(ApplicationSession):
 
         queue.subscription = await self.subscribe(put, topic, SubscribeOptions(details=True, **options))
         return queue
+
+
+    def publish_acknowledged(self, topic, *args):
+        request = self._request_id_gen.next()
+        reply = asyncio.get_running_loop().create_future()
+        self._publish_reqs[request] = PublishRequest(request, reply, was_encrypted=False)
+        self._transport.send(AcknowledgedPublish(request, topic, args=args, acknowledge=True))
+        return reply
 
 
 async def soon(awaitable):
@@ -280,6 +297,28 @@ class AutobahnPython(unittest.IsolatedAsyncioTestCase):
         await soon(a.publish(topic, 3, options=ACKNOWLEDGED))
         event = await soon(queue.get())
         self.assertEqual((event.args, event.details.retained), ([3], None))
+
+    async def test_acknowledged_delivery(self):
+        """EVENT_RECEIVED: a publish is acknowledged when the event's handlers have ended"""
+        a = await self.join()
+        topic = fresh()
+        loop = asyncio.get_running_loop()
+        heard, may_end = asyncio.Queue(), loop.create_future()
+
+        async def handler(word):
+            heard.put_nowait(word)
+            await may_end
+
+        for serializer in SERIALIZERS:
+            b = await self.join(serializer=serializer)
+            await soon(b.subscribe(handler, topic))
+        reply = a.publish_acknowledged(topic, "x")
+        for _ in SERIALIZERS:
+            self.assertEqual(await soon(heard.get()), "x")
+        await soon(a.call("wamp.session.count"))
+        self.assertFalse(reply.done())
+        may_end.set_result(True)
+        await soon(reply)
 
     async def test_numbers_and_octets(self):
         """an event with 64-bit integers and octets, heard in all serializers"""
