@@ -54,6 +54,10 @@ CREATE TABLE fox_wamp.retained (
 	owned boolean NOT NULL DEFAULT false,
 	updated timestamptz NOT NULL DEFAULT now(),
 	expires timestamptz,
+	audience jsonb CHECK (audience IS NULL OR
+		(jsonb_typeof(audience) = 'object'
+		 AND audience - ARRAY['exclude', 'exclude_authid', 'exclude_authrole', 'eligible', 'eligible_authid', 'eligible_authrole'] = '{}'
+		 AND NOT audience @? 'strict $.* ? (@.type() != "array")')),
 	PRIMARY KEY (realm, topic)
 );
 CREATE INDEX retained_expires ON fox_wamp.retained (expires) WHERE expires IS NOT NULL;
@@ -68,6 +72,7 @@ COMMENT ON COLUMN fox_wamp.retained.publication IS 'id of the publication that m
 COMMENT ON COLUMN fox_wamp.retained.owned IS 'a session owns the value: see fox_wamp.lock';
 COMMENT ON COLUMN fox_wamp.retained.updated IS 'when the value was written';
 COMMENT ON COLUMN fox_wamp.retained.expires IS 'when the value is deleted (option ttl)';
+COMMENT ON COLUMN fox_wamp.retained.audience IS 'who hears the value: the options exclude and eligible, with their _authid and _authrole; null: everybody';
 
 CREATE TABLE fox_wamp.lock (
 	realm text COLLATE "C" NOT NULL,
@@ -178,11 +183,28 @@ COMMENT ON COLUMN fox_wamp.event_history.authid IS 'its authid';
 COMMENT ON COLUMN fox_wamp.event_history.authrole IS 'its authrole';
 COMMENT ON COLUMN fox_wamp.event_history.at IS 'when it was delivered';
 
+-- The trigger knows the columns by their position: upgrades append.
+CREATE TABLE fox_wamp.trust_level (
+	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
+	pattern text COLLATE "C" NOT NULL,
+	match text NOT NULL CHECK (match IN ('exact', 'prefix', 'wildcard', 'pattern')),
+	authrole text COLLATE "C" NOT NULL DEFAULT '',
+	level integer NOT NULL CHECK (level >= 0),
+	PRIMARY KEY (realm, pattern, match, authrole)
+);
+COMMENT ON TABLE fox_wamp.trust_level IS 'trust levels that events and calls carry';
+COMMENT ON COLUMN fox_wamp.trust_level.realm IS 'realm of the topic or procedure';
+COMMENT ON COLUMN fox_wamp.trust_level.pattern IS 'topic, procedure or pattern of them';
+COMMENT ON COLUMN fox_wamp.trust_level.match IS 'exact, prefix, wildcard, or pattern (* and #)';
+COMMENT ON COLUMN fox_wamp.trust_level.authrole IS 'role of the publisher or caller; empty: any';
+COMMENT ON COLUMN fox_wamp.trust_level.level IS 'what subscribers and callees are told';
+
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.realm', 'WHERE name <> ''realm1''');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.retained', 'WHERE NOT owned');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.bridge', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.history', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.event_history', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.trust_level', '');
 
 --
 -- Triggers: every change reaches the router, logical replication included
@@ -208,6 +230,10 @@ CREATE FUNCTION fox_wamp.history_changed() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'fox_wamp_history_trigger' LANGUAGE C;
 COMMENT ON FUNCTION fox_wamp.history_changed() IS 'internal: hands a change of what is kept to the router';
 
+CREATE FUNCTION fox_wamp.trust_level_changed() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'fox_wamp_trust_trigger' LANGUAGE C;
+COMMENT ON FUNCTION fox_wamp.trust_level_changed() IS 'internal: hands a change of a trust level to the router';
+
 CREATE TRIGGER retained_before BEFORE INSERT OR UPDATE OR DELETE ON fox_wamp.retained
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.retained_before();
 CREATE TRIGGER retained_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.retained
@@ -220,18 +246,22 @@ CREATE TRIGGER bridge_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.bridg
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.bridge_changed();
 CREATE TRIGGER history_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.history
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.history_changed();
+CREATE TRIGGER trust_level_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.trust_level
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.trust_level_changed();
 COMMENT ON TRIGGER retained_before ON fox_wamp.retained IS 'checks the topic, draws the publication, drops the owner';
 COMMENT ON TRIGGER retained_changed ON fox_wamp.retained IS 'hands the change to the router';
 COMMENT ON TRIGGER retained_truncated ON fox_wamp.retained IS 'hands the change to the router';
 COMMENT ON TRIGGER realm_changed ON fox_wamp.realm IS 'hands the change to the router';
 COMMENT ON TRIGGER bridge_changed ON fox_wamp.bridge IS 'hands the change to the router';
 COMMENT ON TRIGGER history_changed ON fox_wamp.history IS 'hands the change to the router';
+COMMENT ON TRIGGER trust_level_changed ON fox_wamp.trust_level IS 'hands the change to the router';
 ALTER TABLE fox_wamp.retained ENABLE ALWAYS TRIGGER retained_before;
 ALTER TABLE fox_wamp.retained ENABLE ALWAYS TRIGGER retained_changed;
 ALTER TABLE fox_wamp.retained ENABLE ALWAYS TRIGGER retained_truncated;
 ALTER TABLE fox_wamp.realm ENABLE ALWAYS TRIGGER realm_changed;
 ALTER TABLE fox_wamp.bridge ENABLE ALWAYS TRIGGER bridge_changed;
 ALTER TABLE fox_wamp.history ENABLE ALWAYS TRIGGER history_changed;
+ALTER TABLE fox_wamp.trust_level ENABLE ALWAYS TRIGGER trust_level_changed;
 
 INSERT INTO fox_wamp.realm (name) VALUES ('realm1');
 
@@ -366,17 +396,17 @@ CREATE FUNCTION fox_wamp.unbridge(channel text, realm text DEFAULT NULL) RETURNS
 	$$;
 COMMENT ON FUNCTION fox_wamp.unbridge(text, text) IS 'ends the bridges of a channel, both directions; false if there are none';
 
-CREATE FUNCTION fox_wamp.history_match(topic text, match text) RETURNS text
+CREATE FUNCTION fox_wamp.stored_match(topic text, match text) RETURNS text
 	LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 	AS $$ SELECT coalesce($2, CASE WHEN string_to_array($1, '.') && ARRAY['*', '#'] THEN 'pattern' ELSE 'exact' END) $$;
-COMMENT ON FUNCTION fox_wamp.history_match(text, text) IS 'internal: the match of a subscription to the topic without that option';
+COMMENT ON FUNCTION fox_wamp.stored_match(text, text) IS 'internal: the match of a subscription to the topic without that option';
 
 CREATE FUNCTION fox_wamp.keep_history(topic text, match text DEFAULT NULL, keep_count integer DEFAULT 1000,
 									  keep_age interval DEFAULT NULL, realm text DEFAULT NULL) RETURNS void
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 	AS $$
 		INSERT INTO fox_wamp.history (realm, pattern, match, keep_count, keep_age)
-		VALUES (fox_wamp.default_realm($5), $1, fox_wamp.history_match($1, $2), $3, $4)
+		VALUES (fox_wamp.default_realm($5), $1, fox_wamp.stored_match($1, $2), $3, $4)
 		ON CONFLICT ON CONSTRAINT history_pkey DO UPDATE SET keep_count = EXCLUDED.keep_count, keep_age = EXCLUDED.keep_age
 	$$;
 COMMENT ON FUNCTION fox_wamp.keep_history(text, text, integer, interval, text)
@@ -386,11 +416,33 @@ CREATE FUNCTION fox_wamp.forget_history(topic text, match text DEFAULT NULL, rea
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 	AS $$
 		WITH gone AS (DELETE FROM fox_wamp.history h WHERE h.realm = fox_wamp.default_realm($3) AND h.pattern = $1
-					  AND h.match = fox_wamp.history_match($1, $2) RETURNING 1)
+					  AND h.match = fox_wamp.stored_match($1, $2) RETURNING 1)
 		SELECT EXISTS (SELECT FROM gone);
 	$$;
 COMMENT ON FUNCTION fox_wamp.forget_history(text, text, text)
 	IS 'ends what keep_history() began and drops the events; false if there was nothing';
+
+CREATE FUNCTION fox_wamp.set_trust_level(uri text, level integer, authrole text DEFAULT NULL, match text DEFAULT NULL,
+										 realm text DEFAULT NULL) RETURNS void
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		INSERT INTO fox_wamp.trust_level (realm, pattern, match, authrole, level)
+		VALUES (fox_wamp.default_realm($5), $1, fox_wamp.stored_match($1, $4), coalesce($3, ''), $2)
+		ON CONFLICT ON CONSTRAINT trust_level_pkey DO UPDATE SET level = EXCLUDED.level
+	$$;
+COMMENT ON FUNCTION fox_wamp.set_trust_level(text, integer, text, text, text)
+	IS 'events and calls of a topic, procedure or pattern carry the level, of one role or of all';
+
+CREATE FUNCTION fox_wamp.reset_trust_level(uri text, authrole text DEFAULT NULL, match text DEFAULT NULL,
+										   realm text DEFAULT NULL) RETURNS boolean
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		WITH gone AS (DELETE FROM fox_wamp.trust_level t WHERE t.realm = fox_wamp.default_realm($4) AND t.pattern = $1
+					  AND t.match = fox_wamp.stored_match($1, $3) AND t.authrole = coalesce($2, '') RETURNING 1)
+		SELECT EXISTS (SELECT FROM gone);
+	$$;
+COMMENT ON FUNCTION fox_wamp.reset_trust_level(text, text, text, text)
+	IS 'ends what set_trust_level() began; false if there was nothing';
 
 CREATE FUNCTION fox_wamp.notify_payload(id bigint) RETURNS text
 	LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -473,12 +525,15 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.bridge(text, text, text),
 	fox_wamp.bridge_out(text, text, text),
 	fox_wamp.unbridge(text, text),
-	fox_wamp.history_match(text, text),
+	fox_wamp.stored_match(text, text),
 	fox_wamp.keep_history(text, text, integer, interval, text),
-	fox_wamp.forget_history(text, text, text)
+	fox_wamp.forget_history(text, text, text),
+	fox_wamp.set_trust_level(text, integer, text, text, text),
+	fox_wamp.reset_trust_level(text, text, text, text)
 	TO fox_wamp_admin;
 GRANT SELECT ON fox_wamp.realm, fox_wamp.retained, fox_wamp.lock, fox_wamp.registration, fox_wamp.bridge,
-	fox_wamp.history, fox_wamp.event_history,
+	fox_wamp.history, fox_wamp.event_history, fox_wamp.trust_level,
 	fox_wamp.session, fox_wamp.subscription, fox_wamp.lock_waiter, fox_wamp.stat_router
 	TO fox_wamp_user;
-GRANT INSERT, UPDATE, DELETE ON fox_wamp.realm, fox_wamp.retained, fox_wamp.bridge, fox_wamp.history TO fox_wamp_admin;
+GRANT INSERT, UPDATE, DELETE ON fox_wamp.realm, fox_wamp.retained, fox_wamp.bridge, fox_wamp.history,
+	fox_wamp.trust_level TO fox_wamp_admin;

@@ -19,11 +19,10 @@
 #include "base/pure.h"
 
 #define AFTER_US 3000000
-#define REMEMBERED 16384		/* a power of two */
+#define REMEMBERED 16384
 
 struct FoxSeen
 {
-	FoxIdMap	ids;
 	uint32_t	next;
 	uint64_t	order[REMEMBERED];	/* of arrival, the oldest at next once it is full */
 };
@@ -111,12 +110,22 @@ fox_after_seen(FoxRouter *r, uint64_t publication)
 		return;
 	if (seen == NULL && (seen = r->seen = calloc(1, sizeof(*seen))) == NULL)
 		return;
-	fox_idmap_del(&seen->ids, seen->order[seen->next]);
 	seen->order[seen->next] = publication;
-	(void) fox_idmap_put(&seen->ids, publication, seen);
 	seen->next = (seen->next + 1) % REMEMBERED;
 	for (FoxAwaited *awaited; (awaited = fox_idmap_get(&r->awaited, publication)) != NULL;)
 		await_over(fox_container(FoxAwait, in_awaited, awaited->list.next));
+}
+
+/* Looks through all of them: publications come far more often than who waits for one. */
+static bool
+is_seen(const struct FoxSeen *seen, uint64_t publication)
+{
+	if (seen == NULL)
+		return false;
+	for (uint32_t i = 0; i < REMEMBERED; i++)
+		if (seen->order[i] == publication)
+			return true;
+	return false;
 }
 
 bool
@@ -127,7 +136,7 @@ fox_after_wait(FoxSession *s, uint64_t publication, uint64_t request, FoxSlice o
 	char	   *at;
 
 	if (!FOX_DRAWN_BY_DATABASE(publication) || s->awaits >= r->config.waiter_limit ||
-		(r->seen != NULL && fox_idmap_get(&r->seen->ids, publication) != NULL) ||
+		is_seen(r->seen, publication) ||
 		(a = calloc(1, sizeof(*a) + options.len + topic.len + 1)) == NULL)
 		return false;
 	if ((a->awaited = awaited_of(r, publication)) == NULL ||
@@ -164,8 +173,6 @@ fox_after_session_end(FoxSession *s)
 void
 fox_after_free(FoxRouter *r)
 {
-	if (r->seen != NULL)
-		fox_map_free(&r->seen->ids);
 	free(r->seen);
 	fox_map_free(&r->awaited);	/* empty: its sessions are gone */
 }

@@ -88,6 +88,7 @@ struct FoxRealm
 	FoxMap		buried;			/* topics deleted while a re-read is under way; keys are owned */
 	FoxMap		queues;			/* topic → FoxQueue of waiters */
 	struct FoxHistory *history;	/* of history.c; NULL: no event is kept */
+	struct FoxTrusts *trusts;	/* of trust.c; NULL: no level is set */
 	FoxNode		sessions;
 	FoxSession *caster;			/* of ask_call.c, or NULL */
 	uint64_t	casts;			/* its last request */
@@ -117,8 +118,6 @@ struct FoxSession
 	bool		ppt_subscriber;
 	bool		ppt_callee;
 	bool		leaving;		/* it hears nothing any more */
-	bool		has_trustlevel;
-	uint32_t	trustlevel;
 	FoxSlice	authid;			/* these six are owned, in one block */
 	FoxSlice	authrole;
 	FoxSlice	authmethod;
@@ -201,6 +200,8 @@ typedef struct FoxPublish
 
 /* Fills p from p->options; NULL, or a static text that says which option is wrong. */
 extern const char *fox_publish_options(FoxPublish *p);
+/* Appends the object of the exclude and eligible lists among the options. */
+extern void fox_audience_json(FoxSlice options, FoxBuf *out);
 /* May the session hear an event published with these options? */
 extern bool fox_audience_allows(FoxSlice options, const FoxSession *s);
 
@@ -295,12 +296,14 @@ struct FoxValue
 	FoxSlice	topic;
 	FoxSlice	args;
 	FoxSlice	kwargs;
+	FoxSlice	audience;		/* exclude and eligible lists; absent: none */
 	char		block[];
 };
 
 extern FoxValue *fox_retained_get(FoxRealm *realm, FoxSlice topic);
 /* Replaces the value; NULL without memory. */
-extern FoxValue *fox_retained_put(FoxRealm *realm, FoxSlice topic, FoxSlice args, FoxSlice kwargs, uint64_t publication);
+extern FoxValue *fox_retained_put(FoxRealm *realm, FoxSlice topic, FoxSlice args, FoxSlice kwargs, FoxSlice audience,
+								  uint64_t publication);
 extern void fox_retained_del(FoxRealm *realm, FoxSlice topic);
 extern void fox_retained_free(FoxRealm *realm);
 /* Topics that were deleted during a re-read, which may still bring their old rows. */

@@ -9,6 +9,8 @@
 
 #include "core/call.h"
 
+#include "core/trust.h"
+
 #include "base/pure.h"
 
 #define NOBODY_ABLE "no callee of the procedure has announced what the call needs"
@@ -88,8 +90,7 @@ fox_call_send(FoxCall *call, const FoxChunk *chunk)
 		inv.caller = (FoxDisclosed){caller->id, caller->authid, caller->authrole};
 	if (call->timer.place == 0)
 		inv.timeout_ms = call->timeout_us / 1000;
-	inv.has_trustlevel = caller->has_trustlevel;
-	inv.trustlevel = caller->trustlevel;
+	inv.has_trustlevel = fox_trust_level(caller->realm, call->procedure, caller->authrole, &inv.trustlevel);
 	call->callee->ops->invoke(call->callee, &inv);
 }
 

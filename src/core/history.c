@@ -422,9 +422,7 @@ policy_change(FoxRealm *realm, const FoxChange *c)
 
 	if (!fox_absent(c->args) && fox_json_element(c->args, &pos, &row))
 		match = fox_json_text(fox_json_get(row, "match"), &scratch);
-	kind = FOX_PATTERN;
-	if (!fox_absent(match) && (fox_slice_is(match, "pattern") || fox_uri_match_kind(c->topic, match, &kind)) &&
-		fox_uri_pattern_valid(c->topic, kind, false))
+	if (fox_match_named(match, &kind) && fox_uri_pattern_valid(c->topic, kind, false))
 	{
 		p = realm->history != NULL ? fox_index_get(&realm->history->policies, c->topic, kind) : NULL;
 		if (c->deleted && p != NULL)

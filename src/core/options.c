@@ -168,6 +168,28 @@ list_has_text(FoxSlice list, FoxSlice text)
 	return found;
 }
 
+void
+fox_audience_json(FoxSlice options, FoxBuf *out)
+{
+	char		separator = '{';
+
+	for (size_t i = 0; i < N_OPTIONS; i++)
+	{
+		FoxSlice	list = publish_options[i].type == OPT_LIST ? fox_json_get(options, publish_options[i].name) : FOX_ABSENT;
+
+		if (fox_absent(list))
+			continue;
+		fox_buf_char(out, separator);
+		fox_buf_json_str(out, fox_cstr(publish_options[i].name));
+		fox_buf_char(out, ':');
+		fox_buf_slice(out, list);
+		separator = ',';
+	}
+	if (separator == '{')
+		fox_buf_char(out, separator);
+	fox_buf_char(out, '}');
+}
+
 bool
 fox_audience_allows(FoxSlice options, const FoxSession *s)
 {

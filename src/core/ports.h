@@ -40,6 +40,7 @@ typedef struct FoxWrite
 	FoxSlice	kwargs;			/* JSON object or absent */
 	FoxSlice	when;			/* condition as JSON ("null": no value may exist); absent: unconditional */
 	FoxSlice	will;			/* JSON; absent: no will, owner is cleared */
+	FoxSlice	audience;		/* object of exclude and eligible lists; absent: everybody may hear the value */
 	bool		will_on_end;	/* will_on = "end" */
 	bool		only_owner;		/* write only if `session` is still the owner, else refuse FOX_REFUSED_CONDITION */
 	bool		merge;
@@ -66,13 +67,14 @@ typedef enum FoxChangeKind
 	FOX_CHANGE_CALL,			/* a call whose result nobody wants: topic = procedure */
 	FOX_CHANGE_HISTORY,			/* row of fox_wamp.history: topic = pattern, args as in history.c; deleted flag */
 	FOX_CHANGE_PAST,			/* row of fox_wamp.event_history, at the start; options as in history.c */
+	FOX_CHANGE_TRUST,			/* row of fox_wamp.trust_level: topic = pattern, args as in trust.c; deleted flag */
 	FOX_CHANGE_GAP				/* the ring overflowed: entries are missing; state will be re-read */
 } FoxChangeKind;
 
 typedef struct FoxChange
 {
 	FoxChangeKind kind;
-	bool		deleted;		/* REALM, BRIDGE_OUT, HISTORY */
+	bool		deleted;		/* REALM, BRIDGE_OUT, HISTORY, TRUST */
 	bool		silent;			/* PUT at start-up or re-read: into the copy, no event unless different */
 	bool		bridged;		/* came in by a bridge: never leaves by one */
 	uint64_t	token;			/* of the FoxWrite it answers; 0: none */

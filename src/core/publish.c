@@ -3,6 +3,7 @@
  */
 #include "codec/match.h"
 #include "core/ask.h"
+#include "core/trust.h"
 
 #include "base/pure.h"
 
@@ -11,9 +12,6 @@ disclose(FoxEvent *e, const FoxSession *s, bool wanted)
 {
 	if (s != NULL && fox_realm_discloses(s->realm, wanted))
 		e->publisher = (FoxDisclosed){s->id, s->authid, s->authrole};
-	e->has_trustlevel = s != NULL && s->has_trustlevel;
-	if (e->has_trustlevel)
-		e->trustlevel = s->trustlevel;
 }
 
 void
@@ -31,6 +29,7 @@ fox_publish_now(FoxSession *s, const FoxPublish *p)
 	}
 	e.publication = fox_router_publication_id(realm->router);
 	disclose(&e, s, p->disclose_me);
+	e.has_trustlevel = fox_trust_level(realm, e.topic, s->authrole, &e.trustlevel);
 	e.receipt = fox_receipt_open(s, p, e.publication);
 	fox_broker_deliver(realm, &e, s, p);
 	fox_publish_delivered(s, p, e.receipt, e.publication);
@@ -79,8 +78,10 @@ fox_session_publish(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice 
 
 /* Takes the change into the copy; false: it changes nothing there. */
 static bool
-copy_change(FoxRealm *realm, const FoxChange *c)
+copy_change(FoxRealm *realm, const FoxChange *c, const FoxPublish *p)
 {
+	FoxBuf		lists = {0};
+	FoxSlice	audience = FOX_ABSENT;
 	FoxValue   *v = fox_retained_get(realm, c->topic);
 
 	if (c->kind == FOX_CHANGE_DELETE)
@@ -101,9 +102,15 @@ copy_change(FoxRealm *realm, const FoxChange *c)
 			return false;
 		}
 	}
-	if (fox_retained_put(realm, c->topic, c->args, c->kwargs, c->publication) == NULL)
+	if (p->has_audience)
+	{
+		fox_audience_json(p->options, &lists);
+		audience = fox_slice(lists.data, lists.len);
+	}
+	if (lists.failed || fox_retained_put(realm, c->topic, c->args, c->kwargs, audience, c->publication) == NULL)
 		fox_router_log(realm->router, FOX_LOG_ERROR,
 					   "out of memory: the copy of a retained value is stale until the router restarts");
+	fox_buf_free(&lists);
 	return true;
 }
 
@@ -167,13 +174,15 @@ change_topic(FoxRouter *r, FoxRealm *realm, const FoxChange *c)
 	if (w == NULL && !fox_absent(c->options))
 		fox_publish_options(&sql);
 	if (c->kind != FOX_CHANGE_EVENT)
-		changed = copy_change(realm, c);
+		changed = copy_change(realm, c, p);
 	if (w != NULL && c->kind == FOX_CHANGE_PUT && !fox_absent(w->p.will))
 		take_ownership(realm, w, c);
 	if (w == NULL && changed && c->kind == FOX_CHANGE_PUT && c->owner != 0 && c->pid != 0 && !fox_absent(sql.will))
 		take_ownership_of_backend(realm, &sql, c);
 	e.ppt = p->ppt;
 	disclose(&e, publisher, p->disclose_me);
+	e.has_trustlevel = fox_trust_level(realm, e.topic, publisher != NULL ? publisher->authrole :
+									   c->pid != 0 ? fox_sql_info.authrole : FOX_ABSENT, &e.trustlevel);
 	if (w != NULL && publisher != NULL)
 		e.receipt = w->receipt = fox_receipt_open(publisher, p, c->publication);
 	if (publisher == NULL && c->pid != 0)
@@ -281,6 +290,9 @@ fox_router_change(FoxRouter *r, const FoxChange *c)
 		case FOX_CHANGE_HISTORY:
 		case FOX_CHANGE_PAST:
 			fox_history_change(r, c);
+			break;
+		case FOX_CHANGE_TRUST:
+			fox_trust_change(r, c);
 			break;
 		case FOX_CHANGE_TRUNCATE:
 			sweep_all(r, true);

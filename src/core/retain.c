@@ -27,10 +27,11 @@ fox_value_unref(FoxValue *v)
 }
 
 FoxValue *
-fox_retained_put(FoxRealm *realm, FoxSlice topic, FoxSlice args, FoxSlice kwargs, uint64_t publication)
+fox_retained_put(FoxRealm *realm, FoxSlice topic, FoxSlice args, FoxSlice kwargs, FoxSlice audience,
+				 uint64_t publication)
 {
 	FoxValue   *old = fox_retained_get(realm, topic);
-	FoxValue   *v = malloc(sizeof(*v) + topic.len + args.len + kwargs.len + 1);
+	FoxValue   *v = malloc(sizeof(*v) + topic.len + args.len + kwargs.len + audience.len + 1);
 	char	   *at;
 
 	if (v == NULL)
@@ -40,6 +41,7 @@ fox_retained_put(FoxRealm *realm, FoxSlice topic, FoxSlice args, FoxSlice kwargs
 	v->topic = fox_slice_keep(&at, topic);
 	v->args = fox_slice_keep(&at, args);
 	v->kwargs = fox_slice_keep(&at, kwargs);
+	v->audience = fox_slice_keep(&at, audience);
 	if (!fox_trie_put(&realm->retained, topic, FOX_EXACT, v))
 	{
 		free(v);

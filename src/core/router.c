@@ -7,6 +7,7 @@
 
 #include "codec/json.h"
 #include "core/core.h"
+#include "core/trust.h"
 
 #include "base/pure.h"
 
@@ -135,6 +136,7 @@ realm_free(FoxRealm *realm)
 	fox_map_free(&realm->queues);
 	fox_reflect_free(realm);
 	fox_history_free(realm);
+	fox_trust_free(realm);
 	fox_map_del(&realm->router->realms, realm->name);
 	free((char *) realm->name.ptr);
 	free(realm);

@@ -37,8 +37,6 @@ keep_info(FoxSession *s, const FoxSessionInfo *info)
 	s->ppt_publisher = info->ppt_publisher;
 	s->ppt_subscriber = info->ppt_subscriber;
 	s->ppt_callee = info->ppt_callee;
-	s->has_trustlevel = info->has_trustlevel;
-	s->trustlevel = info->trustlevel;
 	return true;
 }
 

@@ -50,7 +50,7 @@ typedef struct FoxEvent
 	FoxDisclosed publisher;
 	bool		retained;		/* an initial value, not a change */
 	bool		has_trustlevel;
-	uint32_t	trustlevel;		/* of the publisher */
+	uint32_t	trustlevel;
 	bool		bridged;
 	FoxReceipt *receipt;		/* collects acknowledgements; NULL: none are wanted */
 	bool		wants_receipt;	/* of those whom it goes to just now */
@@ -147,8 +147,6 @@ typedef struct FoxSessionInfo
 	bool		subscription_revocation;	/* of the subscriber role */
 	bool		acknowledges_events;	/* x_acknowledged_event_delivery */
 	FoxSlice	authprovider;	/* absent: static */
-	bool		has_trustlevel;	/* its calls and events carry this one */
-	uint32_t	trustlevel;
 } FoxSessionInfo;
 
 typedef enum FoxEnd

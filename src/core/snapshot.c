@@ -48,7 +48,8 @@ collect(void *ctx, void *value)
 	FoxSnapshot *snap = ctx;
 	FoxValue   *v = value;
 
-	if (snap->failed || !fox_filter_passes(snap->member->subscription->filter, v->args, v->kwargs))
+	if (snap->failed || (!fox_absent(v->audience) && !fox_audience_allows(v->audience, snap->member->session)) ||
+		!fox_filter_passes(snap->member->subscription->filter, v->args, v->kwargs))
 		return;
 	if (snap->count == snap->cap)
 	{

@@ -320,10 +320,24 @@ sync_send(FoxPending *w)
 		.kind = FOX_WRITE_PUT, .when = p->when, .will = p->will, .will_on_end = p->will_on_end,
 		.merge = p->merge, .ttl = p->ttl
 	};
+	FoxBuf		lists = {0};
+	bool		sent;
 
+	if (p->has_audience)
+	{
+		fox_audience_json(p->options, &lists);
+		if (lists.failed)
+		{
+			fox_buf_free(&lists);
+			return false;
+		}
+		write.audience = fox_slice(lists.data, lists.len);
+	}
 	if (!p->merge && fox_value_empty(p->payload.args, p->payload.kwargs, w->realm->router->config.kwargs_are_headers))
 		write.kind = FOX_WRITE_DELETE;
-	return fox_sync_write(w, &write);
+	sent = fox_sync_write(w, &write);
+	fox_buf_free(&lists);
+	return sent;
 }
 
 void

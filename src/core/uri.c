@@ -83,8 +83,16 @@ fox_uri_match_kind(FoxSlice uri, FoxSlice match, FoxMatchKind *kind)
 				*kind = FOX_PATTERN;
 		return true;
 	}
-	for (int k = FOX_EXACT; k <= FOX_WILDCARD; k++)
-		if (fox_slice_is(match, fox_match_name((FoxMatchKind) k)))
+	return fox_match_named(match, kind) && *kind != FOX_PATTERN;
+}
+
+bool
+fox_match_named(FoxSlice name, FoxMatchKind *kind)
+{
+	if (fox_absent(name))
+		return false;
+	for (int k = FOX_EXACT; k <= FOX_PATTERN; k++)
+		if (fox_slice_is(name, fox_match_name((FoxMatchKind) k)))
 		{
 			*kind = (FoxMatchKind) k;
 			return true;

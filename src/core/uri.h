@@ -35,6 +35,8 @@ extern bool fox_uri_reserved(FoxSlice uri);
  */
 extern bool fox_uri_match_kind(FoxSlice uri, FoxSlice match, FoxMatchKind *kind);
 extern const char *fox_match_name(FoxMatchKind kind);
+/* The kind by its name, as fox_match_name() gives it; false: it is none. */
+extern bool fox_match_named(FoxSlice name, FoxMatchKind *kind);
 
 /* Takes the next component off *rest; false when there is none left. */
 static inline bool

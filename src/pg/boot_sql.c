@@ -23,6 +23,7 @@
 #include "codec/match.h"
 #include "pg/boot_sql.h"
 #include "pg/bounced.h"
+#include "pg/guc.h"
 #include "pg/history_sql.h"
 #include "pg/sqlarg.h"
 #include "pg/store_sql.h"
@@ -40,14 +41,6 @@
 	" WHERE a.pid = l.pid AND a.backend_start = l.backend_start))"
 
 /* --- wills --- */
-
-static bool
-headers_do_not_count(void)
-{
-	const char *value = GetConfigOption("fox_wamp.kwargs_are_headers", true, false);
-
-	return value != NULL && strcmp(value, "on") == 0;
-}
 
 /* The wills as writes, in the memory given; returns how many. */
 static int
@@ -82,7 +75,7 @@ read_wills(uint64 boot_id, MemoryContext memory, FoxStoreItem **items)
 		fox_will_value(fox_cstr(SPI_getvalue(row, desc, 4)), &w->args, &w->kwargs, &wrapped);
 		if (wrapped.len > 0)
 			w->args = fox_slice(pnstrdup(wrapped.data, wrapped.len), wrapped.len);
-		if (fox_value_empty(w->args, w->kwargs, headers_do_not_count()))
+		if (fox_value_empty(w->args, w->kwargs, fox_guc_kwargs_are_headers))
 			w->kind = FOX_WRITE_DELETE;
 	}
 	MemoryContextSwitchTo(saved);
@@ -209,43 +202,53 @@ fox_boot_settings(const FoxBootSink *sink)
 	fox_store_commit();
 }
 
+/* The query gives realm, topic (or null) and args of the changes that its rows are. */
+static void
+load_rows(const FoxBootSink *sink, FoxChangeKind kind, void **plan, const char *query)
+{
+	uint64		n = fox_spi(plan, query, 0, NULL);
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		FoxChange	change = {.kind = kind, .silent = true};
+		HeapTuple	row = SPI_tuptable->vals[i];
+		char	   *topic = SPI_getvalue(row, SPI_tuptable->tupdesc, 2);
+
+		change.realm = fox_cstr(SPI_getvalue(row, SPI_tuptable->tupdesc, 1));
+		if (topic != NULL)
+			change.topic = fox_cstr(topic);
+		change.args = fox_cstr(SPI_getvalue(row, SPI_tuptable->tupdesc, 3));
+		sink->row(&change);
+	}
+}
+
 static void
 load_realms(const FoxBootSink *sink)
 {
 	static void *plan = NULL;
-	uint64		n = fox_spi(&plan,
-							"SELECT name, json_build_array(json_build_object('strict', strict, 'disclosure', disclosure))::text"
-							" FROM fox_wamp.realm ORDER BY name", 0, NULL);
 
-	for (uint64 i = 0; i < n; i++)
-	{
-		FoxChange	change = {.kind = FOX_CHANGE_REALM, .silent = true};
-		HeapTuple	row = SPI_tuptable->vals[i];
+	load_rows(sink, FOX_CHANGE_REALM, &plan,
+			  "SELECT name, NULL, json_build_array(json_build_object('strict', strict, 'disclosure', disclosure))::text"
+			  " FROM fox_wamp.realm ORDER BY name");
+}
 
-		change.realm = fox_cstr(SPI_getvalue(row, SPI_tuptable->tupdesc, 1));
-		change.args = fox_cstr(SPI_getvalue(row, SPI_tuptable->tupdesc, 2));
-		sink->row(&change);
-	}
+static void
+load_trust_levels(const FoxBootSink *sink)
+{
+	static void *plan = NULL;
+
+	load_rows(sink, FOX_CHANGE_TRUST, &plan,
+			  "SELECT realm, pattern, json_build_array(json_build_object('match', match, 'authrole', authrole,"
+			  " 'level', level))::text FROM fox_wamp.trust_level");
 }
 
 static void
 load_bridges(const FoxBootSink *sink)
 {
 	static void *plan = NULL;
-	uint64		n = fox_spi(&plan,
-							"SELECT realm, pattern, json_build_array(channel)::text FROM fox_wamp.bridge"
-							" WHERE direction = 'out'", 0, NULL);
 
-	for (uint64 i = 0; i < n; i++)
-	{
-		FoxChange	change = {.kind = FOX_CHANGE_BRIDGE_OUT, .silent = true};
-		HeapTuple	row = SPI_tuptable->vals[i];
-
-		change.realm = fox_cstr(SPI_getvalue(row, SPI_tuptable->tupdesc, 1));
-		change.topic = fox_cstr(SPI_getvalue(row, SPI_tuptable->tupdesc, 2));
-		change.args = fox_cstr(SPI_getvalue(row, SPI_tuptable->tupdesc, 3));
-		sink->row(&change);
-	}
+	load_rows(sink, FOX_CHANGE_BRIDGE_OUT, &plan,
+			  "SELECT realm, pattern, json_build_array(channel)::text FROM fox_wamp.bridge WHERE direction = 'out'");
 }
 
 /* Owned by a living backend: it is the owner in this router too. */
@@ -267,10 +270,8 @@ load_retained_row(HeapTuple row, TupleDesc desc, const FoxBootSink *sink)
 	change.owner = isnull ? 0 : (uint64) DatumGetInt64(owner);
 	pid = SPI_getbinval(row, desc, 9, &isnull);
 	if (!isnull)
-	{
 		change.pid = DatumGetInt32(pid);
-		change.options = fox_cstr(SPI_getvalue(row, desc, 10));
-	}
+	change.options = fox_cstr(SPI_getvalue(row, desc, 10));
 	sink->row(&change);
 }
 
@@ -279,7 +280,8 @@ load_retained(const FoxBootSink *sink)
 {
 	SPIPlanPtr	plan = SPI_prepare("SELECT r.realm, r.topic, r.args::text, r.kwargs::text, r.payload, r.format,"
 								   " r.publication, l.owner, a.pid,"
-								   " json_build_object('retain', true, 'will', l.will, 'will_on', l.will_on)::text"
+								   " (CASE WHEN a.pid IS NULL THEN r.audience ELSE coalesce(r.audience, '{}') ||"
+								   " jsonb_build_object('retain', true, 'will', l.will, 'will_on', l.will_on) END)::text"
 								   " FROM fox_wamp.retained r"
 								   " LEFT JOIN fox_wamp.lock l ON r.owned AND l.realm = r.realm AND l.topic = r.topic"
 								   " LEFT JOIN pg_stat_get_activity(NULL) a"
@@ -320,6 +322,7 @@ fox_boot_load(const FoxBootSink *sink, bool with_past)
 	set_config_option("enable_hashjoin", "on", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	load_realms(sink);
 	fox_history_load(sink, with_past);
+	load_trust_levels(sink);
 	load_bridges(sink);
 	load_retained(sink);
 	AtEOXact_GUC(true, nest);

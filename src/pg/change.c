@@ -16,6 +16,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/inval.h"
 #include "utils/rel.h"
@@ -42,7 +43,9 @@ enum
 	COL_PUBLICATION,
 	COL_OWNED,
 	COL_UPDATED,
-	N_RETAINED_COLUMNS = COL_UPDATED
+	COL_EXPIRES,
+	COL_AUDIENCE,
+	N_RETAINED_COLUMNS = COL_AUDIENCE
 };
 
 PG_FUNCTION_INFO_V1(fox_wamp_retained_before);
@@ -50,6 +53,7 @@ PG_FUNCTION_INFO_V1(fox_wamp_retained_trigger);
 PG_FUNCTION_INFO_V1(fox_wamp_realm_trigger);
 PG_FUNCTION_INFO_V1(fox_wamp_bridge_trigger);
 PG_FUNCTION_INFO_V1(fox_wamp_history_trigger);
+PG_FUNCTION_INFO_V1(fox_wamp_trust_trigger);
 
 static bool context_set = false;
 static FoxChangeContext context;
@@ -281,6 +285,9 @@ add_row(HeapTuple row, TupleDesc desc, FoxChangeKind kind)
 		if (context.publication != 0)
 			change.publication = context.publication;
 	}
+	/* Whom the value is for, where the publish does not say it. */
+	if (fox_absent(change.options) && (kind == FOX_CHANGE_PUT || !context_set))
+		change.options = json_column(row, desc, COL_AUDIENCE);
 	if (change.publication == 0)
 		change.publication = fox_draw_id();
 	fox_ring_add(&change);
@@ -325,6 +332,51 @@ fox_wamp_retained_trigger(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
+/* --- tables of what the router keeps to: each row is handed over whole --- */
+
+/*
+ * The first keys columns say which row it is: one that gets others is deleted and added.
+ * check (or NULL) raises an error for a row that the router could not take.
+ */
+static void
+hand_over(FunctionCallInfo fcinfo, int columns, int keys, void (*check) (HeapTuple row, TupleDesc desc),
+		  void (*add) (HeapTuple row, TupleDesc desc, bool deleted))
+{
+	TriggerData *data = trigger_data(fcinfo, columns);
+	TupleDesc	desc = RelationGetDescr(data->tg_relation);
+	HeapTuple	row = TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? data->tg_newtuple : data->tg_trigtuple;
+	bool		gone = TRIGGER_FIRED_BY_DELETE(data->tg_event);
+
+	for (int i = 1; i <= keys && TRIGGER_FIRED_BY_UPDATE(data->tg_event); i++)
+		gone = gone || !same_column(data->tg_trigtuple, data->tg_newtuple, desc, i);
+	if (gone)
+		add(data->tg_trigtuple, desc, true);
+	if (TRIGGER_FIRED_BY_DELETE(data->tg_event))
+		return;
+	if (check != NULL)
+		check(row, desc);
+	add(row, desc, false);
+}
+
+/* Of tables whose columns 2 and 3 are a pattern and its match. */
+static void
+check_pattern(HeapTuple row, TupleDesc desc)
+{
+	FoxSlice	pattern = text_column(row, desc, 2);
+	FoxSlice	match = text_column(row, desc, 3);
+	FoxMatchKind kind;
+
+	if (!fox_match_named(match, &kind))
+		ereport(ERROR,
+				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
+				 errmsg("match must be exact, prefix, wildcard or pattern")));
+	if (!fox_uri_pattern_valid(pattern, kind, false) || fox_uri_reserved(pattern))
+		ereport(ERROR,
+				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
+				 errmsg("invalid pattern \"%.100s\"", pattern.ptr),
+				 errdetail("No subscription with match \"%s\" could have it.", match.ptr)));
+}
+
 /* --- fox_wamp.realm (name, strict, disclosure) --- */
 
 static void
@@ -341,16 +393,8 @@ add_realm(HeapTuple row, TupleDesc desc, bool deleted)
 Datum
 fox_wamp_realm_trigger(PG_FUNCTION_ARGS)
 {
-	TriggerData *data = trigger_data(fcinfo, 3);
-	TupleDesc	desc = RelationGetDescr(data->tg_relation);
-	bool		update = TRIGGER_FIRED_BY_UPDATE(data->tg_event);
-
-	if (TRIGGER_FIRED_BY_DELETE(data->tg_event) ||
-		(update && !same_column(data->tg_trigtuple, data->tg_newtuple, desc, 1)))
-		add_realm(data->tg_trigtuple, desc, true);
-	if (!TRIGGER_FIRED_BY_DELETE(data->tg_event))
-		add_realm(update ? data->tg_newtuple : data->tg_trigtuple, desc, false);
-	CacheInvalidateRelcache(data->tg_relation);	/* see fox_realm_check() */
+	hand_over(fcinfo, 3, 1, NULL, add_realm);
+	CacheInvalidateRelcache(((TriggerData *) fcinfo->context)->tg_relation);	/* see fox_realm_check() */
 	return PointerGetDatum(NULL);
 }
 
@@ -385,7 +429,7 @@ static void
 add_bridge(HeapTuple row, TupleDesc desc, bool deleted)
 {
 	FoxChange	change = {.kind = FOX_CHANGE_BRIDGE_OUT, .deleted = deleted};
-	FoxBuf		args = {0};
+	StringInfoData args;
 
 	/* The router is a listener: what it listens on comes to it as a notification. */
 	if (fox_slice_is(text_column(row, desc, 1), "in"))
@@ -395,37 +439,18 @@ add_bridge(HeapTuple row, TupleDesc desc, bool deleted)
 	}
 	change.realm = text_column(row, desc, 2);
 	change.topic = text_column(row, desc, 4);
-	fox_buf_char(&args, '[');
-	fox_buf_json_str(&args, text_column(row, desc, 3));
-	fox_buf_char(&args, ']');
-	if (args.failed)
-	{
-		fox_buf_free(&args);
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("out of memory")));
-	}
-	change.args = fox_slice(pnstrdup(args.data, args.len), args.len);
-	fox_buf_free(&args);
+	initStringInfo(&args);
+	appendStringInfoChar(&args, '[');
+	escape_json(&args, text_column(row, desc, 3).ptr);
+	appendStringInfoChar(&args, ']');
+	change.args = fox_slice(args.data, args.len);
 	fox_ring_add(&change);
 }
 
 Datum
 fox_wamp_bridge_trigger(PG_FUNCTION_ARGS)
 {
-	TriggerData *data = trigger_data(fcinfo, 4);
-	TupleDesc	desc = RelationGetDescr(data->tg_relation);
-	bool		update = TRIGGER_FIRED_BY_UPDATE(data->tg_event);
-
-	if (update || TRIGGER_FIRED_BY_DELETE(data->tg_event))
-		add_bridge(data->tg_trigtuple, desc, true);
-	if (!TRIGGER_FIRED_BY_DELETE(data->tg_event))
-	{
-		HeapTuple	row = update ? data->tg_newtuple : data->tg_trigtuple;
-
-		check_bridge(row, desc);
-		add_bridge(row, desc, false);
-	}
+	hand_over(fcinfo, 4, 4, check_bridge, add_bridge);
 	return PointerGetDatum(NULL);
 }
 
@@ -445,42 +470,36 @@ add_history(HeapTuple row, TupleDesc desc, bool deleted)
 	fox_ring_add(&change);
 }
 
-static void
-check_history(HeapTuple row, TupleDesc desc)
-{
-	FoxSlice	pattern = text_column(row, desc, 2);
-	FoxSlice	match = text_column(row, desc, 3);
-	FoxMatchKind kind = FOX_PATTERN;
-
-	if (!fox_slice_is(match, "pattern") && !fox_uri_match_kind(pattern, match, &kind))
-		ereport(ERROR,
-				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
-				 errmsg("match must be exact, prefix, wildcard or pattern")));
-	if (!fox_uri_pattern_valid(pattern, kind, false) || fox_uri_reserved(pattern))
-		ereport(ERROR,
-				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
-				 errmsg("invalid pattern \"%.100s\"", pattern.ptr),
-				 errdetail("No subscription with match \"%s\" could have it.", match.ptr)));
-}
-
 Datum
 fox_wamp_history_trigger(PG_FUNCTION_ARGS)
 {
-	TriggerData *data = trigger_data(fcinfo, 5);
-	TupleDesc	desc = RelationGetDescr(data->tg_relation);
-	bool		update = TRIGGER_FIRED_BY_UPDATE(data->tg_event);
+	hand_over(fcinfo, 5, 3, check_pattern, add_history);
+	return PointerGetDatum(NULL);
+}
 
-	if (TRIGGER_FIRED_BY_DELETE(data->tg_event) ||
-		(update && !(same_column(data->tg_trigtuple, data->tg_newtuple, desc, 1) &&
-					 same_column(data->tg_trigtuple, data->tg_newtuple, desc, 2) &&
-					 same_column(data->tg_trigtuple, data->tg_newtuple, desc, 3))))
-		add_history(data->tg_trigtuple, desc, true);
-	if (!TRIGGER_FIRED_BY_DELETE(data->tg_event))
-	{
-		HeapTuple	row = update ? data->tg_newtuple : data->tg_trigtuple;
+/* --- fox_wamp.trust_level (realm, pattern, match, authrole, level) --- */
 
-		check_history(row, desc);
-		add_history(row, desc, false);
-	}
+static void
+add_trust_level(HeapTuple row, TupleDesc desc, bool deleted)
+{
+	FoxChange	change = {.kind = FOX_CHANGE_TRUST, .deleted = deleted};
+	StringInfoData args;
+	bool		isnull;
+
+	initStringInfo(&args);
+	appendStringInfo(&args, "[{\"match\":\"%s\",\"level\":%d,\"authrole\":", text_column(row, desc, 3).ptr,
+					 DatumGetInt32(heap_getattr(row, 5, desc, &isnull)));
+	escape_json(&args, text_column(row, desc, 4).ptr);
+	appendStringInfoString(&args, "}]");
+	change.realm = text_column(row, desc, 1);
+	change.topic = text_column(row, desc, 2);
+	change.args = fox_slice(args.data, args.len);
+	fox_ring_add(&change);
+}
+
+Datum
+fox_wamp_trust_trigger(PG_FUNCTION_ARGS)
+{
+	hand_over(fcinfo, 5, 4, check_pattern, add_trust_level);
 	return PointerGetDatum(NULL);
 }

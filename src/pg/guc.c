@@ -18,6 +18,10 @@ int			fox_guc_port = 8080;
 char	   *fox_guc_listen_addresses = NULL;
 int			fox_guc_ring_size = 8192;
 int			fox_guc_write_queue = 100000;
+char	   *fox_guc_default_realm = NULL;
+int			fox_guc_max_message_size = 16384;
+bool		fox_guc_kwargs_are_headers = false;
+int			fox_guc_on_ring_full = FOX_RING_FULL_GAP;
 
 static char *unix_socket = NULL;
 static int	tls_port = 0;
@@ -25,10 +29,8 @@ static char *tls_cert_file = NULL;
 static char *tls_key_file = NULL;
 static char *tls_ca_file = NULL;
 static int	tls_min_version = 2;
-static char *default_realm = NULL;
 static char *anonymous_role = NULL;
 static bool anonymous = true;
-static int	max_message_size = 16384;
 static int	out_queue_limit = 65536;
 static int	out_soft_limit = 16384;
 static int	out_soft_time = 10000;
@@ -40,9 +42,7 @@ static int	ping_timeout = 10000;
 static int	watch_timeout = 0;
 static int	call_queue_limit = 10000;
 static int	waiter_limit = 10000;
-static bool kwargs_are_headers = false;
 static bool strict_request_ids = false;
-static int	ring_full = 0;
 static int	commit_mode = 1;
 
 static const struct config_enum_entry ring_full_options[] = {
@@ -110,13 +110,13 @@ fox_guc_define(void)
 	DefineCustomEnumVariable("fox_wamp.tls_min_version", "Oldest version of TLS that the TLS port speaks.",
 							 NULL, &tls_min_version, 2, tls_version_options, PGC_SUSET, 0, NULL, NULL, NULL);
 	define_string("fox_wamp.default_realm", "Realm of SQL functions that name none.",
-				  &default_realm, "realm1");
+				  &fox_guc_default_realm, "realm1");
 	define_bool("fox_wamp.anonymous", "Lets clients on the loopback address join without logging in.",
 				&anonymous, true);
 	define_string("fox_wamp.anonymous_role", "Unprivileged role that anonymous clients stand for.",
 				  &anonymous_role, "fox_wamp_anonymous");
 	define_int("fox_wamp.max_message_size", "Largest message, from a client or from SQL.",
-			   &max_message_size, 16384, 1, 1024 * 1024, GUC_UNIT_KB);
+			   &fox_guc_max_message_size, 16384, 1, 1024 * 1024, GUC_UNIT_KB);
 	define_int("fox_wamp.out_queue_limit", "What may wait for a slow reader before it is disconnected.",
 			   &out_queue_limit, 65536, 64, 1024 * 1024, GUC_UNIT_KB);
 	define_int("fox_wamp.out_soft_limit", "What may wait for a slow reader for no longer than out_soft_time.",
@@ -140,13 +140,13 @@ fox_guc_define(void)
 	define_int("fox_wamp.call_queue_limit", "Calls of one procedure that may wait for a free callee.",
 			   &call_queue_limit, 10000, 0, INT_MAX, 0);
 	define_bool("fox_wamp.kwargs_are_headers", "Keyword arguments do not make a value non-empty.",
-				&kwargs_are_headers, false);
+				&fox_guc_kwargs_are_headers, false);
 	define_bool("fox_wamp.strict_request_ids", "Request ids that are not 1, 2, 3 and so on are a protocol violation.",
 				&strict_request_ids, false);
 	define_int("fox_wamp.ring_size", "Size of the commit ring; taken up when the router starts.",
 			   &fox_guc_ring_size, 8192, 64, 1024 * 1024, GUC_UNIT_KB);
 	DefineCustomEnumVariable("fox_wamp.on_ring_full", "What a transaction does when the commit ring has no room.",
-							 NULL, &ring_full, 0, ring_full_options, PGC_SUSET, 0, NULL, NULL, NULL);
+							 NULL, &fox_guc_on_ring_full, 0, ring_full_options, PGC_SUSET, 0, NULL, NULL, NULL);
 	define_int("fox_wamp.write_queue", "Stored publishes of clients that may wait for the database.",
 			   &fox_guc_write_queue, 100000, 1, INT_MAX, 0);
 	DefineCustomEnumVariable("fox_wamp.synchronous_commit", "synchronous_commit of the router's own writes.",
@@ -158,7 +158,7 @@ void
 fox_guc_router_config(FoxRouterConfig *config)
 {
 	*config = (FoxRouterConfig){
-		.kwargs_are_headers = kwargs_are_headers,
+		.kwargs_are_headers = fox_guc_kwargs_are_headers,
 		.strict_request_ids = strict_request_ids,
 		.watch_timeout_ms = (uint64) watch_timeout,
 		.call_queue_limit = (uint32) call_queue_limit,
@@ -188,7 +188,7 @@ fox_guc_net_config(FoxNetConfig *config)
 		.tls_ca = tls_file(tls_ca_file, "fox_wamp.tls_ca_file", ssl_ca_file, "ssl_ca_file"),
 		.tls_min_version = tls_min_version,
 		.unix_socket = unix_socket,
-		.max_message_size = (size_t) max_message_size * 1024,
+		.max_message_size = (size_t) fox_guc_max_message_size * 1024,
 		.out_hard_limit = (size_t) out_queue_limit * 1024,
 		.out_soft_limit = (size_t) out_soft_limit * 1024,
 		.out_soft_time_ms = out_soft_time,

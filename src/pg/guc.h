@@ -11,6 +11,16 @@ extern int	fox_guc_port;
 extern char *fox_guc_listen_addresses;
 extern int	fox_guc_ring_size;	/* kB */
 extern int	fox_guc_write_queue;
+extern char *fox_guc_default_realm;
+extern int	fox_guc_max_message_size;	/* kB */
+extern bool fox_guc_kwargs_are_headers;
+extern int	fox_guc_on_ring_full;	/* FoxOnRingFull */
+
+typedef enum FoxOnRingFull
+{
+	FOX_RING_FULL_GAP,
+	FOX_RING_FULL_ERROR
+} FoxOnRingFull;
 
 /* Defines all of them; called by _PG_init. */
 extern void fox_guc_define(void);

@@ -24,6 +24,7 @@
 #include "pg/change.h"
 #include "pg/compat.h"
 #include "pg/errcodes.h"
+#include "pg/guc.h"
 #include "pg/locks.h"
 #include "pg/ring.h"
 #include "pg/ring_seg.h"
@@ -49,6 +50,7 @@ typedef struct Publish
 	double		ttl;
 	double		timeout_ms;		/* -1: not given */
 	FoxSlice	delivery;		/* the options that the router needs to see */
+	char	   *audience;		/* the exclude and eligible lists among them; NULL: none */
 	uint64		publication;
 } Publish;
 
@@ -130,7 +132,7 @@ set_option(Publish *p, const char *name, FoxSlice value)
 }
 
 static void
-read_option(Publish *p, FoxSlice key, FoxSlice value, StringInfo delivery)
+read_option(Publish *p, FoxSlice key, FoxSlice value, StringInfo delivery, StringInfo audience)
 {
 	FoxKind		kind = fox_json_kind(value);
 
@@ -153,8 +155,9 @@ read_option(Publish *p, FoxSlice key, FoxSlice value, StringInfo delivery)
 			bad_option("\"will_on\" must be \"lost\" or \"end\".");
 		set_option(p, name, value);
 		if (option_types[i].delivery)
-			appendStringInfo(delivery, "%s\"%s\":%.*s", delivery->len > 0 ? "," : "", name,
-							 (int) value.len, value.ptr);
+			fox_append_member(delivery, name, value);
+		if (option_types[i].type == OPTION_LIST)
+			fox_append_member(audience, name, value);
 		return;
 	}
 	/* A misspelt "retain" would otherwise be silently not retained. */
@@ -166,6 +169,7 @@ static void
 read_options(Publish *p, FoxSlice options)
 {
 	StringInfoData delivery;
+	StringInfoData audience;
 	size_t		pos = 0;
 	FoxSlice	key;
 	FoxSlice	value;
@@ -176,10 +180,14 @@ read_options(Publish *p, FoxSlice options)
 	if (fox_json_kind(options) != FOX_JSON_OBJECT)
 		bad_option("They must be a JSON object.");
 	initStringInfo(&delivery);
+	initStringInfo(&audience);
 	while (fox_json_member(options, &pos, &key, &value))
-		read_option(p, key, value, &delivery);
+		read_option(p, key, value, &delivery, &audience);
+	/* Members begin with their comma. */
 	if (delivery.len > 0)
-		p->delivery = fox_cstr(psprintf("{%s}", delivery.data));
+		p->delivery = fox_cstr(psprintf("{%s}", delivery.data + 1));
+	if (audience.len > 0)
+		p->audience = psprintf("{%s}", audience.data + 1);
 
 	if (!fox_absent(p->will) && !p->retain)
 		bad_option("\"will\" needs \"retain\".");
@@ -193,14 +201,6 @@ read_options(Publish *p, FoxSlice options)
 		bad_option("\"ttl\" needs \"retain\".");
 	if (!fox_absent(p->when) && !fox_condition_valid(p->when))
 		bad_option("\"when\" has an unknown or malformed operator.");
-}
-
-static bool
-setting_is_on(const char *name)
-{
-	const char *value = GetConfigOption(name, true, false);
-
-	return value != NULL && strcmp(value, "on") == 0;
 }
 
 /* The arguments that publish() and publish_now() have in common: topic, args, kwargs, options, realm. */
@@ -217,7 +217,7 @@ read_publish(FunctionCallInfo fcinfo, Publish *p)
 	p->realm = fox_arg_realm(fcinfo, 4);
 	fox_message_check(p->args.len + p->kwargs.len);
 	fox_realm_check(p->realm);
-	p->empty = fox_value_empty(p->args, p->kwargs, setting_is_on("fox_wamp.kwargs_are_headers"));
+	p->empty = fox_value_empty(p->args, p->kwargs, fox_guc_kwargs_are_headers);
 	p->publication = fox_draw_id();
 }
 
@@ -331,7 +331,7 @@ store(const Publish *p)
 	static void *update_plan = NULL;
 	static void *insert_plan = NULL;
 	const char *key[2] = {p->realm, p->topic};
-	const char *row[5] = {p->realm, p->topic, NULL, NULL, NULL};
+	const char *row[6] = {p->realm, p->topic, NULL, NULL, NULL, p->audience};
 	FoxSlice	stored = FOX_ABSENT;
 	bool		exists;
 
@@ -360,13 +360,14 @@ store(const Publish *p)
 		fox_spi(&update_plan,
 				"UPDATE fox_wamp.retained SET args = $3::pg_catalog.jsonb, kwargs = $4::pg_catalog.jsonb,"
 				" payload = NULL, format = NULL,"
-				" expires = pg_catalog.now() OPERATOR(pg_catalog.+) $5::pg_catalog.interval"
-				" WHERE realm OPERATOR(pg_catalog.=) $1 AND topic OPERATOR(pg_catalog.=) $2", 5, row);
+				" expires = pg_catalog.now() OPERATOR(pg_catalog.+) $5::pg_catalog.interval,"
+				" audience = $6::pg_catalog.jsonb"
+				" WHERE realm OPERATOR(pg_catalog.=) $1 AND topic OPERATOR(pg_catalog.=) $2", 6, row);
 	else if (fox_spi(&insert_plan,
-					 "INSERT INTO fox_wamp.retained (realm, topic, args, kwargs, expires)"
+					 "INSERT INTO fox_wamp.retained (realm, topic, args, kwargs, expires, audience)"
 					 " VALUES ($1, $2, $3::pg_catalog.jsonb, $4::pg_catalog.jsonb,"
-					 " pg_catalog.now() OPERATOR(pg_catalog.+) $5::pg_catalog.interval)"
-					 " ON CONFLICT (realm, topic) DO NOTHING", 5, row) == 0)
+					 " pg_catalog.now() OPERATOR(pg_catalog.+) $5::pg_catalog.interval, $6::pg_catalog.jsonb)"
+					 " ON CONFLICT (realm, topic) DO NOTHING", 6, row) == 0)
 		return false;
 	if (!fox_absent(p->will))
 		store_will(p);

@@ -23,6 +23,7 @@
 #include "utils/memutils.h"
 
 #include "pg/errcodes.h"
+#include "pg/guc.h"
 #include "pg/ring.h"
 #include "pg/ring_seg.h"
 
@@ -47,7 +48,6 @@ static FoxRingHeader *ring = NULL;
 static FoxSlot *ring_slot = NULL;
 
 /* What this transaction has collected; the memory is the transaction's. */
-static MemoryContext collect_context = NULL;
 static Collected **collected = NULL;
 static int	n_collected = 0;
 static int	max_collected = 0;
@@ -241,18 +241,10 @@ place_entries(FoxRingHeader *r, Collected **list, int n, FoxEntryState state)
 	return complete;
 }
 
-static bool
-full_is_error(void)
-{
-	const char *value = GetConfigOption("fox_wamp.on_ring_full", true, false);
-
-	return value != NULL && strcmp(value, "error") == 0;
-}
-
 static void
 report_lost(void)
 {
-	if (full_is_error())
+	if (fox_guc_on_ring_full == FOX_RING_FULL_ERROR)
 		ereport(ERROR,
 				(errcode(ERRCODE_FOX_UNAVAILABLE),
 				 errmsg("the commit ring of fox_wamp is full"),
@@ -284,7 +276,6 @@ static void
 forget_all(void)
 {
 	/* The memory goes with the transaction. */
-	collect_context = NULL;
 	collected = NULL;
 	n_collected = max_collected = 0;
 	collected_bytes = 0;
@@ -473,12 +464,10 @@ fox_ring_add(const FoxChange *change)
 				 errhint("SELECT fox_wamp.start();")));
 	}
 
-	if (collect_context == NULL)
+	if (collected == NULL)
 	{
-		collect_context = AllocSetContextCreate(TopTransactionContext, "fox_wamp ring entries",
-												ALLOCSET_DEFAULT_SIZES);
 		max_collected = 16;
-		collected = MemoryContextAlloc(collect_context, max_collected * sizeof(Collected *));
+		collected = MemoryContextAlloc(TopTransactionContext, max_collected * sizeof(Collected *));
 	}
 	if (collected_bytes > COLLECT_LIMIT)
 	{
@@ -491,7 +480,7 @@ fox_ring_add(const FoxChange *change)
 		max_collected *= 2;
 		collected = repalloc_huge(collected, max_collected * sizeof(Collected *));
 	}
-	c = collect(change, collect_context);
+	c = collect(change, TopTransactionContext);
 	collected[n_collected++] = c;
 	collected_bytes += c->bytes + sizeof(Collected);
 

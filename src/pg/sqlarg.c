@@ -22,6 +22,7 @@
 #include "core/ports.h"
 #include "pg/compat.h"
 #include "pg/errcodes.h"
+#include "pg/guc.h"
 #include "pg/sqlarg.h"
 
 #define TOPIC_LIMIT 2000
@@ -98,9 +99,7 @@ fox_arg_text(FunctionCallInfo fcinfo, int n, const char *name)
 char *
 fox_default_realm(void)
 {
-	const char *value = GetConfigOption("fox_wamp.default_realm", true, false);
-
-	return pstrdup(value != NULL && value[0] != '\0' ? value : "realm1");
+	return pstrdup(fox_guc_default_realm[0] != '\0' ? fox_guc_default_realm : "realm1");
 }
 
 char *
@@ -192,32 +191,10 @@ fox_append_member(StringInfo out, const char *name, FoxSlice json)
 		appendStringInfo(out, ",\"%s\":%.*s", name, (int) json.len, json.ptr);
 }
 
-/* fox_wamp.max_message_size in bytes. */
-static double
-message_limit(void)
-{
-	const char *value = GetConfigOption("fox_wamp.max_message_size", true, false);
-	int			flags = value == NULL ? 0 : GetConfigOptionFlags("fox_wamp.max_message_size", true);
-	double		limit = value == NULL ? 0 : atof(value);
-
-	switch (flags & GUC_UNIT_MEMORY)
-	{
-		case GUC_UNIT_KB:
-			limit *= 1024;
-			break;
-		case GUC_UNIT_MB:
-			limit *= 1024 * 1024;
-			break;
-		default:
-			break;
-	}
-	return limit > 0 ? limit : 16.0 * 1024 * 1024;
-}
-
 void
 fox_message_check(Size bytes)
 {
-	if ((double) bytes > message_limit())
+	if (bytes > (Size) fox_guc_max_message_size * 1024)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("message of %zu bytes is too large", bytes),

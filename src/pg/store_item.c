@@ -186,8 +186,8 @@ store_lock(const FoxWrite *w, TimestampTz backend_start)
 static void
 store_put(const FoxWrite *w, FoxStoreTopic *t, TimestampTz backend_start)
 {
-	Datum		values[6];
-	char		nulls[7] = "      ";
+	Datum		values[7];
+	char		nulls[8] = "       ";
 	bool		isnull;
 	bool		changed = false;
 
@@ -201,6 +201,8 @@ store_put(const FoxWrite *w, FoxStoreTopic *t, TimestampTz backend_start)
 	nulls[4] = changed ? ' ' : 'n';
 	values[5] = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp() + (int64) (Min(w->ttl, MAX_TTL) * USECS_PER_SEC));
 	nulls[5] = w->ttl > 0 ? ' ' : 'n';
+	values[6] = jsonb_datum(w->audience, &isnull, &changed);
+	nulls[6] = isnull ? 'n' : ' ';
 
 	fox_plan_run(t->exists ? FOX_PLAN_UPDATE : FOX_PLAN_INSERT, values, nulls);
 	if (!t->exists && SPI_processed == 0)

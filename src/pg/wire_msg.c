@@ -57,6 +57,7 @@ fox_wire_put_write(FoxBuf *b, uint64 id, const FoxWrite *w)
 	fox_wire_put_slice(b, w->kwargs);
 	fox_wire_put_slice(b, w->when);
 	fox_wire_put_slice(b, w->will);
+	fox_wire_put_slice(b, w->audience);
 }
 
 void
@@ -166,6 +167,7 @@ fox_wire_write(FoxWire *w, FoxWrite *out)
 	out->kwargs = fox_wire_slice(w);
 	out->when = fox_wire_slice(w);
 	out->will = fox_wire_slice(w);
+	out->audience = fox_wire_slice(w);
 	if (fox_absent(out->realm) || fox_absent(out->topic) || out->kind > FOX_WRITE_DISOWN)
 		w->bad = true;
 }

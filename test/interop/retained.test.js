@@ -286,3 +286,48 @@ test('nor does a session\'s publish overtake one of its own that waits for anoth
   }
   assert.deepEqual(seen, [0, 1, 2, 3, 4]);
 });
+
+/** Topics of the values that a subscriber gets for a pattern. */
+async function values(pattern) {
+  const peer = await Raw.join();
+  peer.send([32, 1, { snapshot: true }, pattern]);
+  const topics = [];
+  for (;;) {
+    const message = await peer.next();
+    if (message[0] === 36) topics.push(message[3].topic);
+    if (message[0] === 35) break;
+  }
+  peer.ws.terminate();
+  return topics;
+}
+
+test('exclude and eligible hold for later subscribers too, of clients\' publishes, SQL\'s and rows', async () => {
+  const a = await join();
+  const base = fresh();
+  await a.publish(`${base}.a`, [1], {}, keep);
+  await a.publish(`${base}.b`, [1], {}, { ...keep, eligible_authrole: ['boss'] });
+  await a.publish(`${base}.c`, [1], {}, { ...keep, exclude_authid: ['somebody'] });
+  await sql(`SELECT fox_wamp.publish('${base}.d', '[1]', options => '{"retain":true,"exclude_authrole":["anonymous"]}')`,
+    `SELECT fox_wamp.publish('${base}.e', '[1]', options => '{"retain":true,"eligible_authrole":["anonymous"]}')`,
+    `INSERT INTO fox_wamp.retained (realm, topic, args, audience) VALUES ('realm1', '${base}.f', '[1]', '{"eligible":[]}')`,
+    'SELECT fox_wamp.sync()');
+  const mine = ['a', 'c', 'e'].map((t) => `${base}.${t}`);
+  assert.deepEqual(await values(`${base}.#`), mine);
+  assert.equal(await sql(`SELECT audience FROM fox_wamp.retained WHERE topic = '${base}.b'`), '{"eligible_authrole": ["boss"]}');
+  await sql('SELECT fox_wamp.restart()', 'SELECT fox_wamp.wait_until_running()');
+  assert.deepEqual(await values(`${base}.#`), mine);
+  // A later publish without lists is for everybody; SQL that changes only the value leaves them.
+  const b = await join();
+  const inbox = await listen(b, `${base}.#`);
+  await sql(`UPDATE fox_wamp.retained SET args = '[2]' WHERE topic = '${base}.d'`,
+    `DELETE FROM fox_wamp.retained WHERE topic = '${base}.f'`,
+    `SELECT fox_wamp.publish('${base}.b', '[2]', options => '{"retain":true}')`);
+  assert.equal((await inbox.next()).topic, `${base}.b`);
+  assert.deepEqual(await values(`${base}.#`), ['a', 'b', 'c', 'e'].map((t) => `${base}.${t}`));
+});
+
+test('an audience that is none is refused', async () => {
+  for (const audience of ['[]', '1', '{"eligible":1}', '{"exclude":{"a":1}}', '{"eligble":[]}', '{"exclude_authid":null}'])
+    await assert.rejects(sql(`INSERT INTO fox_wamp.retained (realm, topic, audience) VALUES ('realm1', '${fresh()}', '${audience}')`),
+      /check constraint "retained_audience_check"/);
+});

@@ -670,33 +670,6 @@ test_shards_and_filters(void **state)
 	}
 }
 
-/* --- trust levels --- */
-
-static void
-no_done(FoxSession *s, FoxRequest what, uint64_t request, uint64_t id)
-{
-	(void) s, (void) what, (void) request, (void) id;
-}
-
-static void
-test_trustlevel(void **state)
-{
-	static const FoxSessionOps ops = {.done = no_done};
-	FoxSessionInfo info = {.authid = FOX_LIT("x"), .authrole = FOX_LIT("x"), .authmethod = FOX_LIT("ticket"),
-	.peer = FOX_LIT(""), .protocol = FOX_LIT("mqtt.5"), .has_trustlevel = true, .trustlevel = 2};
-	const char *reason;
-	FoxSession *s = fox_session_join(world_router(), FOX_LIT("realm1"), &info, &ops, NULL, &reason);
-	Peer	   *a = peer_join();
-
-	(void) state;
-	subscribe(a, 1, "{}", "t");
-	fox_session_publish(s, 1, FOX_LIT("{\"disclose_me\":true}"), FOX_LIT("t"), FOX_LIT("[1]"), FOX_ABSENT);
-	peer_expect(a, "[36,%,%,{\"publisher\":%,\"publisher_authid\":\"x\",\"publisher_authrole\":\"x\",\"trustlevel\":2},[1]]");
-	fox_session_publish(s, 2, FOX_LIT("{}"), FOX_LIT("t"), FOX_ABSENT, FOX_ABSENT);
-	peer_expect(a, "[36,%,%,{\"trustlevel\":2}]");
-	fox_session_leave(s, FOX_END_GOODBYE);
-}
-
 /* --- reflection --- */
 
 static void
@@ -763,7 +736,6 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_retained_testament, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_shards, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_shards_and_filters, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_trustlevel, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_reflection, set_up, tear_down),
 	};
 

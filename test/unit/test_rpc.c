@@ -663,10 +663,8 @@ test_who_calls(void **state)
 	s = fox_idmap_get(&world_router()->sessions, peer_number(1));
 	assert_non_null(s);
 	assert_non_null(fox_map_next(&s->calls, &pos));
-	s->has_trustlevel = true;
-	s->trustlevel = 2;
 	peer_send(caller, "[48,2,{},\"p\"]");
-	peer_expect(callee, "[68,2,%,{\"trustlevel\":2}]");
+	peer_expect(callee, "[68,2,%,{}]");
 }
 
 /* --- many --- */

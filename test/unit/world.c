@@ -35,7 +35,7 @@ typedef struct Row
 typedef struct Stored
 {
 	FoxWrite	w;
-	char	   *copy[6];
+	char	   *copy[7];
 } Stored;
 
 static FoxRouter *router;
@@ -104,6 +104,7 @@ store_write(void *ctx, const FoxWrite *w)
 	s->w.kwargs = dup_slice(w->kwargs, &s->copy[3]);
 	s->w.when = dup_slice(w->when, &s->copy[4]);
 	s->w.will = dup_slice(w->will, &s->copy[5]);
+	s->w.audience = dup_slice(w->audience, &s->copy[6]);
 	return true;
 }
 
@@ -221,7 +222,7 @@ world_commit(void)
 		Stored		s = queue[i];
 
 		carry_out(&s.w);
-		for (int k = 0; k < 6; k++)
+		for (int k = 0; k < 7; k++)
 			free(s.copy[k]);
 	}
 	n_queue = 0;
