@@ -29,7 +29,8 @@ static const struct
 	const char *error;
 }			publish_options[] = {
 	{"acknowledge", OPT_BOOL, offsetof(FoxPublish, acknowledge), "option acknowledge must be a boolean"},
-	{"x_acknowledged_delivery", OPT_BOOL, offsetof(FoxPublish, acknowledged_delivery), "option x_acknowledged_delivery must be a boolean"},
+	{"x_acknowledged_delivery", OPT_BOOL, offsetof(FoxPublish, acknowledged_delivery),
+	"option x_acknowledged_delivery must be a boolean"},
 	{"exclude_me", OPT_BOOL, offsetof(FoxPublish, exclude_me), "option exclude_me must be a boolean"},
 	{"disclose_me", OPT_BOOL, offsetof(FoxPublish, disclose_me), "option disclose_me must be a boolean"},
 	{"retain", OPT_BOOL, offsetof(FoxPublish, retain), "option retain must be a boolean"},

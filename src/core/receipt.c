@@ -69,7 +69,8 @@ answer_if_complete(FoxReceipt *r)
 	if (!r->delivered || !fox_list_empty(&r->owed))
 		return;
 	if (r->failed)
-		fail(s, r->request, FOX_ERR_UNAVAILABLE, "out of memory: the event is out, but not all who hear it were asked to acknowledge it");
+		fail(s, r->request, FOX_ERR_UNAVAILABLE,
+			 "out of memory: the event is out, but not all who hear it were asked to acknowledge it");
 	else
 		s->ops->done(s, FOX_REQ_PUBLISH, r->request, r->publication);
 	receipt_free(r);
@@ -90,7 +91,8 @@ too_late(void *ctx, FoxTimer *timer)
 	FoxReceipt *r = fox_container(FoxReceipt, timer, timer);
 
 	(void) ctx;
-	fail(r->publisher, r->request, FOX_ERR_TIMEOUT, "the event is out, but not everybody has acknowledged it in time");
+	fail(r->publisher, r->request, FOX_ERR_TIMEOUT,
+		 "the event is out, but not everybody has acknowledged it in time");
 	receipt_free(r);
 }
 
@@ -102,7 +104,8 @@ fox_receipt_open(FoxSession *publisher, const FoxPublish *p, uint64_t publicatio
 
 	if (!p->acknowledged_delivery || (r = calloc(1, sizeof(*r))) == NULL)
 		return NULL;
-	if (p->timeout_ms > 0 && !fox_timer_set(&router->timers, &r->timer, fox_router_now(router) + p->timeout_ms * 1000, too_late))
+	if (p->timeout_ms > 0 &&
+		!fox_timer_set(&router->timers, &r->timer, fox_router_now(router) + p->timeout_ms * 1000, too_late))
 	{
 		free(r);
 		return NULL;
@@ -123,7 +126,8 @@ fox_receipt_expect(FoxReceipt *r, FoxMember *m)
 	FoxOwed    *o;
 
 	/* One event is delivered to all before the next is: if the session owes it already, that came last. */
-	if (!fox_list_empty(&s->owed_receipts) && fox_container(FoxOwed, in_session, s->owed_receipts.prev)->receipt == r)
+	if (!fox_list_empty(&s->owed_receipts) &&
+		fox_container(FoxOwed, in_session, s->owed_receipts.prev)->receipt == r)
 		return;
 	if ((o = malloc(sizeof(*o))) == NULL)
 	{
@@ -145,7 +149,8 @@ fox_publish_delivered(FoxSession *s, const FoxPublish *p, FoxReceipt *r, uint64_
 		answer_if_complete(r);
 	}
 	else if (p->acknowledged_delivery)
-		fail(s, p->request, FOX_ERR_UNAVAILABLE, "out of memory: the event is out, but nobody was asked to acknowledge it");
+		fail(s, p->request, FOX_ERR_UNAVAILABLE,
+			 "out of memory: the event is out, but nobody was asked to acknowledge it");
 	else if (p->acknowledge)
 		s->ops->done(s, FOX_REQ_PUBLISH, p->request, publication);
 }

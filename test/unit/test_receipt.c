@@ -7,7 +7,8 @@
 
 #define ACK "{\"acknowledge\":true,\"x_acknowledged_delivery\":true}"
 #define ASKING "{\"x_acknowledged_delivery\":true}"
-#define UNANNOUNCED "[3,{\"message\":\"EVENT_RECEIVED without having announced x_acknowledged_event_delivery\"},\"wamp.error.protocol_violation\"]"
+#define UNANNOUNCED "[3,{\"message\":\"EVENT_RECEIVED without having announced x_acknowledged_event_delivery\"}," \
+	"\"wamp.error.protocol_violation\"]"
 
 static int
 set_up(void **state)
@@ -31,7 +32,8 @@ announced_as(const char *role)
 {
 	Peer	   *p = peer_open();
 
-	peer_send(p, "[1,\"realm1\",{\"roles\":{\"publisher\":{},\"subscriber\":{},\"%s\":{\"features\":{\"x_acknowledged_event_delivery\":true}}}}]", role);
+	peer_send(p, "[1,\"realm1\",{\"roles\":{\"publisher\":{},\"subscriber\":{},"
+			  "\"%s\":{\"features\":{\"x_acknowledged_event_delivery\":true}}}}]", role);
 	assert_memory_equal(peer_next(p), "[2,", 3);
 	return p;
 }
