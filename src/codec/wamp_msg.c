@@ -42,6 +42,7 @@ static const Shape shapes[] = {
 	[FOX_MSG_INVOCATION] = {"INVOCATION", "IJDAK"},
 	[FOX_MSG_INTERRUPT] = {"INTERRUPT", "ID"},
 	[FOX_MSG_YIELD] = {"YIELD", "IDAK"},
+	[FOX_MSG_EVENT_RECEIVED] = {"EVENT_RECEIVED", "J"},
 };
 
 #define N_SHAPES (sizeof(shapes) / sizeof(shapes[0]))

@@ -34,7 +34,8 @@ typedef enum FoxMsgType
 	FOX_MSG_UNREGISTERED = 67,
 	FOX_MSG_INVOCATION = 68,
 	FOX_MSG_INTERRUPT = 69,
-	FOX_MSG_YIELD = 70
+	FOX_MSG_YIELD = 70,
+	FOX_MSG_EVENT_RECEIVED = 337	/* no part of the specification, but of its test vectors */
 } FoxMsgType;
 
 /*
@@ -51,6 +52,7 @@ typedef enum FoxMsgType
  *   UNSUBSCRIBE, UNREGISTER     id, id2
  *   UNSUBSCRIBED, UNREGISTERED  id (may be 0 when dict is present: router-initiated), dict
  *   EVENT          id = subscription, id2 = publication, dict, args, kwargs
+ *   EVENT_RECEIVED id2 = publication
  *   CANCEL, INTERRUPT           id, dict
  *   INVOCATION     id = request, id2 = registration, dict, args, kwargs
  *   RESULT, YIELD  id, dict, args, kwargs

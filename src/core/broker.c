@@ -155,6 +155,7 @@ fox_member_free(FoxMember *m)
 	fox_list_del(&m->in_session);
 	if (m->snapshot != NULL)
 		fox_snapshot_free(m->snapshot);
+	fox_receipts_member_end(m);
 	free(m);
 	fox_meta_subscription(sub, s, FOX_META_LEFT);
 	if (sub->count > 0)
@@ -451,6 +452,39 @@ fox_member_deliver(FoxMember *m, FoxEvent *e)
 		fox_snapshot_hold(m->snapshot, e);
 }
 
+/* Of an event that wants receipts: to who gives one, or to the others. */
+static void
+deliver_to_members(Delivery *d, FoxSubscription *sub)
+{
+	FoxEvent   *e = d->event;
+
+	for (uint32_t i = 0; i < sub->count; i++)
+	{
+		FoxMember  *m = sub->members[i];
+
+		if (m->session == d->publisher)
+			continue;
+		if (d->passthru && !m->session->ppt_subscriber)
+			continue;
+		if (d->audience != NULL && !fox_audience_allows(d->audience->options, m->session))
+			continue;
+		if (e->receipt != NULL && m->session->acknowledges_events != e->wants_receipt)
+			continue;
+		if (e->wants_receipt && !sub->transient)
+			fox_receipt_expect(e->receipt, m);
+		fox_member_deliver(m, e);
+		d->delivered++;
+	}
+}
+
+/* From now on the event asks for a receipt, or not: another encoding. */
+static void
+want_receipt(FoxEvent *e, bool wanted)
+{
+	fox_event_encode_for(e, NULL);
+	e->wants_receipt = wanted;
+}
+
 static void
 deliver_to(void *ctx, void *value)
 {
@@ -468,18 +502,12 @@ deliver_to(void *ctx, void *value)
 			continue;
 		if (!fox_subscription_lets(sub, d->event))
 			continue;
-		for (uint32_t i = 0; i < sub->count; i++)
+		deliver_to_members(d, sub);
+		if (d->event->receipt != NULL)
 		{
-			FoxMember  *m = sub->members[i];
-
-			if (m->session == d->publisher)
-				continue;
-			if (d->passthru && !m->session->ppt_subscriber)
-				continue;
-			if (d->audience != NULL && !fox_audience_allows(d->audience->options, m->session))
-				continue;
-			fox_member_deliver(m, d->event);
-			d->delivered++;
+			want_receipt(d->event, true);
+			deliver_to_members(d, sub);
+			want_receipt(d->event, false);
 		}
 	}
 }

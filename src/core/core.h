@@ -112,6 +112,7 @@ struct FoxSession
 	bool		call_timeout;
 	bool		registration_revocation;
 	bool		subscription_revocation;
+	bool		acknowledges_events;
 	bool		ppt_caller;
 	bool		ppt_publisher;
 	bool		ppt_subscriber;
@@ -138,6 +139,9 @@ struct FoxSession
 	uint32_t	waiting;
 	FoxNode		awaiting;		/* subscriptions that wait for a publication (after.c) */
 	uint32_t	awaits;
+	FoxNode		receipts;		/* of its own publishes that others are to acknowledge (receipt.c) */
+	uint32_t	receipt_count;
+	FoxNode		owed_receipts;	/* what it is to acknowledge */
 	FoxNode		claims;			/* REGISTERs that wait for another session (takeover.c) */
 	FoxNode		claimed;		/* those that wait for this one */
 	uint32_t	claim_count;
@@ -178,6 +182,7 @@ typedef struct FoxPublish
 	FoxSlice	topic;
 	FoxPayload	payload;		/* JSON if it is to be stored */
 	bool		acknowledge;
+	bool		acknowledged_delivery;	/* and only when the event was acknowledged */
 	bool		exclude_me;
 	bool		disclose_me;
 	bool		retain;
@@ -357,6 +362,7 @@ struct FoxPending
 	FoxNode		in_session;
 	FoxNode		in_unsettled;
 	FoxTimer	timer;
+	FoxReceipt *receipt;		/* NULL: none, or not delivered yet */
 	FoxPublish	p;				/* slices into block */
 	char		block[];
 };
@@ -386,6 +392,17 @@ extern void fox_sync_finish(FoxPending *w, uint64_t publication, const char *uri
 extern bool fox_sync_write(FoxPending *w, FoxWrite *write);
 extern void fox_sync_retry_will(FoxPending *w);	/* once more in a second */
 extern FoxPending *fox_pending_new(FoxRealm *realm, FoxSession *s, const FoxPublish *p);
+
+/* --- receipt.c --- */
+
+/* Of a publish that wants one; NULL: it does not, or there is no memory. */
+extern FoxReceipt *fox_receipt_open(FoxSession *publisher, const FoxPublish *p, uint64_t publication);
+/* The member's session is to acknowledge the event before the publish is answered. */
+extern void fox_receipt_expect(FoxReceipt *r, FoxMember *m);
+/* The event of an acknowledged publish is on its way to everybody: the answer, or what it waits for. */
+extern void fox_publish_delivered(FoxSession *s, const FoxPublish *p, FoxReceipt *r, uint64_t publication);
+extern void fox_receipts_member_end(FoxMember *m);
+extern void fox_receipts_session_end(FoxSession *s);
 
 /* --- publish.c --- */
 

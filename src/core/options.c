@@ -29,6 +29,8 @@ static const struct
 	const char *error;
 }			publish_options[] = {
 	{"acknowledge", OPT_BOOL, offsetof(FoxPublish, acknowledge), "option acknowledge must be a boolean"},
+	{"x_acknowledged_delivery", OPT_BOOL, offsetof(FoxPublish, acknowledged_delivery),
+	"option x_acknowledged_delivery must be a boolean"},
 	{"exclude_me", OPT_BOOL, offsetof(FoxPublish, exclude_me), "option exclude_me must be a boolean"},
 	{"disclose_me", OPT_BOOL, offsetof(FoxPublish, disclose_me), "option disclose_me must be a boolean"},
 	{"retain", OPT_BOOL, offsetof(FoxPublish, retain), "option retain must be a boolean"},
@@ -103,7 +105,7 @@ fox_publish_options(FoxPublish *p)
 	FoxSlice	key;
 	FoxSlice	value;
 
-	p->acknowledge = p->disclose_me = p->retain = p->watch = p->merge = false;
+	p->acknowledge = p->acknowledged_delivery = p->disclose_me = p->retain = p->watch = p->merge = false;
 	p->will_on_end = p->has_audience = false;
 	p->exclude_me = true;
 	p->when = p->will = p->rkey = FOX_ABSENT;
@@ -119,6 +121,8 @@ fox_publish_options(FoxPublish *p)
 				break;
 			}
 
+	if (p->acknowledged_delivery && !p->acknowledge)
+		return "option x_acknowledged_delivery needs option acknowledge";
 	if (!fox_absent(p->will) && !p->retain)
 		return "option will needs option retain";
 	if (p->watch && fox_absent(p->when))

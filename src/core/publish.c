@@ -30,9 +30,9 @@ fox_publish_now(FoxSession *s, const FoxPublish *p)
 	e.publication = fox_router_publication_id(realm->router);
 	disclose(&e, s, p->disclose_me);
 	e.has_trustlevel = fox_trust_level(realm, e.topic, s->authrole, &e.trustlevel);
+	e.receipt = fox_receipt_open(s, p, e.publication);
 	fox_broker_deliver(realm, &e, s, p);
-	if (p->acknowledge)
-		s->ops->done(s, FOX_REQ_PUBLISH, p->request, e.publication);
+	fox_publish_delivered(s, p, e.receipt, e.publication);
 }
 
 void
@@ -54,6 +54,11 @@ fox_session_publish(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice 
 	{
 		uri = FOX_ERR_DISCLOSE_ME;
 		error = "this realm names no publishers";
+	}
+	if (error == NULL && p.acknowledged_delivery && s->receipt_count >= s->realm->router->config.waiter_limit)
+	{
+		uri = FOX_ERR_UNAVAILABLE;
+		error = "too many publishes wait until their events are acknowledged";
 	}
 	if (error == NULL && p.retain && !fox_payload_as(&p.payload, FOX_JSON, &json, &p.payload))
 	{
@@ -178,6 +183,8 @@ change_topic(FoxRouter *r, FoxRealm *realm, const FoxChange *c)
 	disclose(&e, publisher, p->disclose_me);
 	e.has_trustlevel = fox_trust_level(realm, e.topic, publisher != NULL ? publisher->authrole :
 									   c->pid != 0 ? fox_sql_info.authrole : FOX_ABSENT, &e.trustlevel);
+	if (w != NULL && publisher != NULL)
+		e.receipt = w->receipt = fox_receipt_open(publisher, p, c->publication);
 	if (publisher == NULL && c->pid != 0)
 		publisher = fox_idmap_get(&r->backends, (uint64_t) c->pid);
 	if (changed || !c->silent)

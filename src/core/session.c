@@ -23,6 +23,7 @@ keep_info(FoxSession *s, const FoxSessionInfo *info)
 	s->protocol = fox_slice_keep(&at, info->protocol);
 	s->authprovider = fox_slice_keep(&at, info->authprovider);
 	s->subscription_revocation = info->subscription_revocation;
+	s->acknowledges_events = info->acknowledges_events;
 	s->encoding = info->encoding;
 	s->transport = info->transport;
 	s->call_canceling = info->call_canceling;
@@ -68,6 +69,8 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 	fox_list_init(&s->pendings);
 	fox_list_init(&s->held);
 	fox_list_init(&s->awaiting);
+	fox_list_init(&s->receipts);
+	fox_list_init(&s->owed_receipts);
 	fox_list_init(&s->claims);
 	fox_list_init(&s->claimed);
 	fox_list_init(&s->testaments);
@@ -88,6 +91,7 @@ fox_session_leave(FoxSession *s, FoxEnd how)
 	FoxRouter  *r = s->realm->router;
 
 	s->leaving = true;
+	fox_receipts_session_end(s);
 	/* The spec's order: what it offers goes first, then what it waits for, then its wills. */
 	fox_list_each(n, &s->callees)
 	{

@@ -14,6 +14,7 @@
 #include "core/router.h"
 
 typedef struct FoxSubscription FoxSubscription;
+typedef struct FoxReceipt FoxReceipt;
 
 /* Which request an answer belongs to; the values are WAMP's message codes. */
 typedef enum FoxRequest
@@ -51,6 +52,8 @@ typedef struct FoxEvent
 	bool		has_trustlevel;
 	uint32_t	trustlevel;
 	bool		bridged;
+	FoxReceipt *receipt;		/* collects acknowledgements; NULL: none are wanted */
+	bool		wants_receipt;	/* of those whom it goes to just now */
 	FoxBytes   *encoded[FOX_ENCODINGS];
 	const FoxSubscription *encoded_for;
 	FoxPayload	json;			/* once somebody has asked for it; in json_memory, or the payload itself */
@@ -142,6 +145,7 @@ typedef struct FoxSessionInfo
 	bool		ppt_publisher;
 	bool		ppt_subscriber;
 	bool		subscription_revocation;	/* of the subscriber role */
+	bool		acknowledges_events;	/* x_acknowledged_event_delivery */
 	FoxSlice	authprovider;	/* absent: static */
 } FoxSessionInfo;
 
@@ -171,6 +175,8 @@ extern bool fox_router_strict_request_ids(const FoxRouter *r);
 
 extern void fox_session_subscribe(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice topic);
 extern void fox_session_unsubscribe(FoxSession *s, uint64_t request, uint64_t subscription);
+/* False: the session has not announced that it acknowledges events, which is a protocol violation. */
+extern bool fox_session_event_received(FoxSession *s, uint64_t publication);
 extern void fox_session_publish(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice topic,
 								FoxSlice args, FoxSlice kwargs);
 extern void fox_session_register(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice procedure);

@@ -217,6 +217,7 @@ fox_snapshot_hold(FoxSnapshot *snap, const FoxEvent *e)
 	h->event = *e;
 	memset(h->event.encoded, 0, sizeof(h->event.encoded));
 	h->event.encoded_for = NULL;
+	h->event.receipt = NULL;	/* it may be gone by then */
 	h->event.json_memory = (FoxBuf){0};
 	h->event.topic = fox_slice_keep(&at, e->topic);
 	h->event.payload.args = fox_slice_keep(&at, e->payload.args);

@@ -385,13 +385,10 @@ fox_sync_finish(FoxPending *w, uint64_t publication, const char *uri, const char
 		if (!w->p.acknowledge)
 			realm->router->stats.publishes_refused++;
 	}
-	if (s != NULL && w->p.acknowledge)
-	{
-		if (uri == NULL)
-			s->ops->done(s, FOX_REQ_PUBLISH, w->p.request, publication);
-		else
-			fox_session_fail(s, FOX_REQ_PUBLISH, w->p.request, uri, text);
-	}
+	if (s != NULL && uri == NULL)
+		fox_publish_delivered(s, &w->p, w->receipt, publication);
+	else if (s != NULL && w->p.acknowledge)
+		fox_session_fail(s, FOX_REQ_PUBLISH, w->p.request, uri, text);
 	if (q != NULL && q->trying == w)
 		q->trying = NULL;
 	pending_free(w);

@@ -44,7 +44,7 @@ scope_of(FoxMetaCall *c, bool *detached)
 	return false;
 }
 
-/* Nobody is there any more to be told: the options without `acknowledge`. */
+/* Nobody is there any more to be told: the options without those that acknowledge. */
 static void
 keep_options(FoxSlice given, FoxBuf *out)
 {
@@ -55,7 +55,7 @@ keep_options(FoxSlice given, FoxBuf *out)
 	fox_buf_char(out, '{');
 	while (!fox_absent(given) && fox_json_member(given, &pos, &key, &value))
 	{
-		if (fox_json_key_is(key, "acknowledge"))
+		if (fox_json_key_is(key, "acknowledge") || fox_json_key_is(key, "x_acknowledged_delivery"))
 			continue;
 		if (out->len > 1)
 			fox_buf_char(out, ',');

@@ -30,7 +30,8 @@ static const char welcome[] = "{\"agent\":\"fox_wamp\","
 "\"shareded_subscriptions\":true,"	/* as the specification spells it */
 "\"subscriber_blackwhite_listing\":true,"
 "\"subscription_meta_api\":true,"
-"\"subscription_revocation\":true"
+"\"subscription_revocation\":true,"
+"\"x_acknowledged_event_delivery\":true"
 "},\"reflection\":true},\"dealer\":{\"features\":{"
 "\"call_canceling\":true,"
 "\"call_reroute\":true,"
@@ -228,6 +229,9 @@ hello(FoxWampPeer *p)
 	info.ppt_publisher = feature(roles, "publisher", "payload_passthru_mode");
 	info.ppt_subscriber = feature(roles, "subscriber", "payload_passthru_mode");
 	info.ppt_caller = feature(roles, "caller", "payload_passthru_mode");
+	/* Autobahn|Python acknowledges as a subscriber, and announces it as a publisher. */
+	info.acknowledges_events = feature(roles, "subscriber", "x_acknowledged_event_delivery") ||
+		feature(roles, "publisher", "x_acknowledged_event_delivery");
 	info.subscription_revocation = feature(roles, "subscriber", "subscription_revocation");
 	p->last_request = 0;
 	p->session = fox_session_join(p->router, msg.uri, &info, &fox_wamp_ops, p, &reason);
@@ -318,6 +322,10 @@ joined(FoxWampPeer *p)
 			break;
 		case FOX_MSG_UNSUBSCRIBE:
 			fox_session_unsubscribe(s, msg.id, msg.id2);
+			break;
+		case FOX_MSG_EVENT_RECEIVED:
+			if (!fox_session_event_received(s, msg.id2))
+				violation(p, "EVENT_RECEIVED without having announced x_acknowledged_event_delivery");
 			break;
 		case FOX_MSG_CALL:
 			if (!unannounced(p, FOX_REQ_CALL))

@@ -163,6 +163,7 @@ encode_event(FoxWampPeer *peer, const FoxSubscription *sub, const FoxEvent *e)
 	if (!fox_subscription_is_exact(sub))
 		put_text("topic", e->topic);
 	put_true("retained", e->retained);
+	put_true("x_acknowledged_delivery", e->wants_receipt);
 	put_disclosed("publisher", "publisher_authid", "publisher_authrole", &e->publisher);
 	if (e->has_trustlevel)
 		put_number("trustlevel", e->trustlevel);
@@ -182,7 +183,12 @@ wamp_event(FoxSession *s, const FoxSubscription *sub, FoxEvent *e)
 	fox_event_encode_for(e, sub);
 	if (*bytes == NULL)
 		*bytes = encode_event(peer, sub, e);
-	if (*bytes != NULL)
+	if (*bytes == NULL)
+		return;
+	/* What is to be acknowledged can not be missed. */
+	if (e->wants_receipt)
+		peer->transport.send(peer->transport.conn, *bytes, peer->encoding != FOX_JSON);
+	else
 		peer->transport.send_event(peer->transport.conn, *bytes, peer->encoding != FOX_JSON);
 }
 

@@ -137,7 +137,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const char hello[] = "[1,\"realm1\",{\"roles\":{\"callee\":{\"features\":{\"call_canceling\":true,"
 		"\"progressive_call_results\":true,\"progressive_call_invocations\":true,\"payload_passthru_mode\":true,"
 		"\"registration_revocation\":true,\"call_timeout\":true}},\"caller\":{\"features\":{"
-		"\"progressive_call_invocations\":true,\"payload_passthru_mode\":true}}}}]";
+		"\"progressive_call_invocations\":true,\"payload_passthru_mode\":true}},\"subscriber\":{\"features\":{"
+		"\"x_acknowledged_event_delivery\":true}}}}]";
 	FoxPorts	ports = {.now_us = now_us, .random64 = random64, .log = log_text, .write = store,
 	.answer = answer, .notify = notify, .registration = registration, .past = past, .stats = stats};
 	FoxRouterConfig config = {.call_queue_limit = 4, .waiter_limit = 4, .anonymous = true};
