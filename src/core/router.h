@@ -23,6 +23,7 @@ typedef struct FoxRouterConfig
 	uint32_t	call_queue_limit;	/* queued calls per registration */
 	uint32_t	waiter_limit;	/* waiting publishes of one session */
 	bool		anonymous;		/* anonymous log-in on loopback */
+	char		anonymous_role[64];	/* database role that anonymous sessions stand for */
 } FoxRouterConfig;
 
 /* NULL: no memory.  The config may be replaced at any time between calls. */

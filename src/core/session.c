@@ -150,6 +150,12 @@ fox_session_data(const FoxSession *s)
 	return s->data;
 }
 
+FoxSlice
+fox_session_role(const FoxSession *s)
+{
+	return fox_slice_is(s->authmethod, "anonymous") ? fox_cstr(s->realm->router->config.anonymous_role) : s->authrole;
+}
+
 void
 fox_session_fail(FoxSession *s, FoxRequest what, uint64_t request, const char *uri, const char *text)
 {

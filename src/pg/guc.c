@@ -165,6 +165,7 @@ fox_guc_router_config(FoxRouterConfig *config)
 		.waiter_limit = (uint32) waiter_limit,
 		.anonymous = anonymous,
 	};
+	strlcpy(config->anonymous_role, anonymous_role, sizeof(config->anonymous_role));
 }
 
 /* Our own setting, or the server's when ours is empty. */
