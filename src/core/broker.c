@@ -411,6 +411,7 @@ fox_event_encode_for(FoxEvent *e, const FoxSubscription *sub)
 		e->encoded[i] = NULL;
 	}
 	e->encoded_for = sub;
+	e->stream = 0;
 }
 
 void

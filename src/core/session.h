@@ -56,6 +56,7 @@ typedef struct FoxEvent
 	bool		wants_receipt;	/* of those whom it goes to just now */
 	FoxBytes   *encoded[FOX_ENCODINGS];
 	const FoxSubscription *encoded_for;
+	uint64_t	stream;			/* a gate's name for the events of that subscription and topic; 0: none yet */
 	FoxPayload	json;			/* once somebody has asked for it; in json_memory, or the payload itself */
 	FoxBuf		json_memory;
 } FoxEvent;

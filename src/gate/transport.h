@@ -10,7 +10,8 @@ typedef struct FoxTransport
 {
 	void	   *conn;
 	void		(*send) (void *conn, FoxBytes *message, bool binary);	/* keeps a reference of its own */
-	void		(*send_event) (void *conn, FoxBytes *message, bool binary);	/* the same, of what the peer can miss */
+	/* The same, of what the peer can miss, an earlier one of a stream above all. */
+	void		(*send_event) (void *conn, FoxBytes *message, bool binary, uint64_t stream);
 	/* Memory has run out: the slowest readers are cut, of so many bytes; false: there was nothing to free. */
 	bool		(*relieve) (void *conn, size_t bytes);
 	void		(*probe) (void *conn);	/* the gate is told of the peer's next sign of life */

@@ -172,6 +172,15 @@ encode_event(FoxWampPeer *peer, const FoxSubscription *sub, const FoxEvent *e)
 	return bytes_for(peer, &msg);
 }
 
+/* The events of one topic for one subscription. */
+static uint64_t
+stream_of(const FoxSubscription *sub, FoxEvent *e)
+{
+	if (e->stream == 0)
+		e->stream = fox_subscription_id(sub) ^ (fox_subscription_is_exact(sub) ? 0 : fox_hash_bytes(e->topic.ptr, e->topic.len));
+	return e->stream;
+}
+
 static void
 wamp_event(FoxSession *s, const FoxSubscription *sub, FoxEvent *e)
 {
@@ -189,7 +198,7 @@ wamp_event(FoxSession *s, const FoxSubscription *sub, FoxEvent *e)
 	if (e->wants_receipt)
 		peer->transport.send(peer->transport.conn, *bytes, peer->encoding != FOX_JSON);
 	else
-		peer->transport.send_event(peer->transport.conn, *bytes, peer->encoding != FOX_JSON);
+		peer->transport.send_event(peer->transport.conn, *bytes, peer->encoding != FOX_JSON, stream_of(sub, e));
 }
 
 static void

@@ -80,6 +80,7 @@ queue_clear(FoxConn *conn)
 	free(conn->queue);
 	conn->queue = NULL;
 	conn->cap = conn->first = 0;
+	fox_latest_free(conn);
 }
 
 void
@@ -126,19 +127,41 @@ fox_conn_put(FoxConn *conn, FoxBytes *message, FoxFrame frame)
 	fox_limits_queued(conn->net, message->len);
 }
 
-void
-fox_conn_send(FoxConn *conn, FoxBytes *message, bool binary)
+static FoxFrame
+frame_of(bool binary)
 {
-	fox_conn_put(conn, message, binary ? FRAME_BINARY : FRAME_TEXT);
+	return binary ? FRAME_BINARY : FRAME_TEXT;
 }
 
 void
-fox_conn_send_event(FoxConn *conn, FoxBytes *message, bool binary)
+fox_conn_send(FoxConn *conn, FoxBytes *message, bool binary)
 {
+	if (conn->latest != NULL)
+		fox_latest_release(conn, SIZE_MAX);
+	fox_conn_put(conn, message, frame_of(binary));
+}
+
+static void
+conflate(FoxConn *conn, FoxBytes *message, FoxFrame frame, uint64_t stream)
+{
+	if (!fox_latest_keep(conn, stream, message, frame) ||
+		conn->queued + fox_latest_bytes(conn) > conn->net->config.out_hard_limit)
+		fox_conn_shut(conn, FOX_CLOSE_SLOW);
+	fox_limits_queued(conn->net, message->len);
+}
+
+void
+fox_conn_send_event(FoxConn *conn, FoxBytes *message, bool binary, uint64_t stream)
+{
+	const FoxNetConfig *config = &conn->net->config;
+	bool		slow = conn->queued > config->out_soft_limit;
+
 	if (conn->state != CONN_OPEN || !peer_takes(conn, message))
 		return;
-	if (conn->net->config.drop_events && conn->queued > conn->net->config.out_soft_limit)
+	if (slow && config->slow_reader == FOX_SLOW_DROP)
 		conn->net->stats.events_dropped++;
+	else if ((slow || conn->latest != NULL) && config->slow_reader == FOX_SLOW_CONFLATE)
+		conflate(conn, message, frame_of(binary), stream);
 	else
 		fox_conn_send(conn, message, binary);
 }
@@ -159,6 +182,11 @@ fox_conn_flush(FoxConn *conn)
 	if (conn->queued <= conn->net->config.out_soft_limit)
 		conn->over_since_ms = 0;
 	conn->framing->carrier->flush(conn);
+	if (conn->latest != NULL && conn->state == CONN_OPEN && conn->queued <= conn->net->config.out_soft_limit / 2)
+	{
+		fox_latest_release(conn, conn->net->config.out_soft_limit);
+		conn->framing->carrier->flush(conn);
+	}
 	if (conn->count == 0 && conn->cap > 64)
 		queue_clear(conn);		/* an idle connection keeps little */
 }
@@ -183,6 +211,7 @@ fox_conn_close(FoxConn *conn, int code, const char *reason)
 
 	if (conn->state > CONN_OPEN)
 		return;
+	fox_latest_release(conn, SIZE_MAX);
 	if (len > sizeof(payload) - 2)
 		for (len = sizeof(payload) - 2; len > 0 && (reason[len] & 0xc0) == 0x80; len--)
 			;					/* not inside a character */
@@ -248,7 +277,7 @@ too_slow(FoxConn *conn, uint64_t now_ms)
 {
 	const FoxNetConfig *config = &conn->net->config;
 
-	if (conn->queued <= config->out_soft_limit || config->drop_events)
+	if (conn->queued <= config->out_soft_limit || config->slow_reader != FOX_SLOW_DISCONNECT)
 		conn->over_since_ms = 0;
 	else if (conn->over_since_ms == 0)
 		conn->over_since_ms = now_ms;

@@ -78,6 +78,8 @@ typedef enum FoxHold
 	HOLD_WRITE = 4				/* libwebsockets holds a partial write: it would not read, and find that out without end */
 } FoxHold;
 
+typedef struct FoxLatest FoxLatest;
+
 struct FoxConn
 {
 	FoxNet	   *net;
@@ -92,6 +94,7 @@ struct FoxConn
 	uint32_t	cap;			/* a power of two, or 0 */
 	uint32_t	sent;			/* bytes of the first message that have left */
 	size_t		queued;			/* bytes, see ITEM_COST */
+	FoxLatest  *latest;			/* events that are not queued yet, or NULL */
 	uint32_t	peer_max;		/* longest message that the peer takes */
 	char	   *join;			/* WebSocket: a message of which more is to come */
 	size_t		join_len;
@@ -136,6 +139,15 @@ extern void fox_conn_too_big(FoxConn *conn);
 /* Our stream has ended: what is still queued can not be sent any more. */
 extern void fox_conn_end_stream(FoxConn *conn, FoxConnState state);
 extern void fox_conn_shut(FoxConn *conn, FoxCloseCause cause);	/* cuts it, without waiting for anything */
+
+/* --- latest.c: events for a slow reader --- */
+
+/* Keeps the event instead of an earlier one of its stream; false: no memory. */
+extern bool fox_latest_keep(FoxConn *conn, uint64_t stream, FoxBytes *message, FoxFrame frame);
+/* Queues what is kept while less than room is queued; SIZE_MAX: all of it. */
+extern void fox_latest_release(FoxConn *conn, size_t room);
+extern size_t fox_latest_bytes(const FoxConn *conn);
+extern void fox_latest_free(FoxConn *conn);
 
 /* --- socket.c, longpoll.c: the carriers --- */
 

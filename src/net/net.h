@@ -23,6 +23,14 @@ typedef struct FoxTlsFile
 	const char *setting;
 } FoxTlsFile;
 
+/* What becomes of a reader whose queue is above the soft limit. */
+typedef enum FoxSlowReader
+{
+	FOX_SLOW_DISCONNECT,		/* it is cut when its time is up */
+	FOX_SLOW_DROP,				/* it misses events */
+	FOX_SLOW_CONFLATE			/* of each stream of events it hears the last one only (latest.c) */
+} FoxSlowReader;
+
 typedef struct FoxNetConfig
 {
 	const char *listen_addresses;	/* comma-separated IPv4/IPv6 literals, "localhost" or "*" */
@@ -37,7 +45,7 @@ typedef struct FoxNetConfig
 	size_t		out_hard_limit;		/* bytes queued on one connection before it is cut */
 	size_t		out_soft_limit;		/* bytes queued on one connection: too slow, if for out_soft_time_ms */
 	int			out_soft_time_ms;
-	bool		drop_events;		/* above the soft limit events are dropped, instead of the connection */
+	FoxSlowReader slow_reader;
 	size_t		max_memory;			/* of this process; above it the slowest are cut, nothing is read, nobody let in */
 	int			ping_interval_ms;	/* 0: no pings */
 	int			ping_timeout_ms;	/* no sign of life for that long after a ping: cut */
@@ -100,10 +108,10 @@ extern void fox_net_flush(FoxNet *net);
 extern void fox_conn_send(FoxConn *conn, FoxBytes *message, bool binary);
 /*
  * The same for a message that the peer can miss: one that is longer than it takes is left
- * out, instead of cutting the connection, and so is one that a slow reader would wait for
- * (drop_events).
+ * out, instead of cutting the connection, and so may be one that a slow reader would wait for
+ * (slow_reader).  A later message of the same stream makes an earlier one superfluous.
  */
-extern void fox_conn_send_event(FoxConn *conn, FoxBytes *message, bool binary);
+extern void fox_conn_send_event(FoxConn *conn, FoxBytes *message, bool binary, uint64_t stream);
 /* Closes when everything queued is sent: code is a WebSocket close code (1000, 1002, 1009 …). */
 extern void fox_conn_close(FoxConn *conn, int code, const char *reason);
 /* Stops and restarts reading from a connection (back-pressure); what has been read already may still come. */
@@ -128,6 +136,7 @@ typedef struct FoxNetStats
 	uint64_t	too_big;
 	uint64_t	too_big_for_peer;	/* messages not sent, longer than the peer takes */
 	uint64_t	events_dropped;	/* for slow readers */
+	uint64_t	events_conflated;	/* replaced by a later one, for slow readers */
 	uint64_t	bytes_in;
 	uint64_t	bytes_out;
 	uint64_t	queued;			/* bytes in all out queues */

@@ -34,7 +34,7 @@ static bool anonymous = true;
 static int	out_queue_limit = 65536;
 static int	out_soft_limit = 16384;
 static int	out_soft_time = 10000;
-static int	slow_reader = 0;
+static int	slow_reader = FOX_SLOW_DISCONNECT;
 static int	max_memory = 1024 * 1024;
 static int	max_connections = 20000;
 static int	ping_interval = 10000;
@@ -58,8 +58,9 @@ static const struct config_enum_entry tls_version_options[] = {
 };
 
 static const struct config_enum_entry slow_reader_options[] = {
-	{"disconnect", 0, false},
-	{"drop", 1, false},
+	{"disconnect", FOX_SLOW_DISCONNECT, false},
+	{"drop", FOX_SLOW_DROP, false},
+	{"conflate", FOX_SLOW_CONFLATE, false},
 	{NULL, 0, false}
 };
 
@@ -123,8 +124,8 @@ fox_guc_define(void)
 			   &out_soft_limit, 16384, 1, 1024 * 1024, GUC_UNIT_KB);
 	define_int("fox_wamp.out_soft_time", "Time that more than out_soft_limit may wait for a slow reader.",
 			   &out_soft_time, 10000, 0, INT_MAX / 2, GUC_UNIT_MS);
-	DefineCustomEnumVariable("fox_wamp.slow_reader", "What happens above out_soft_limit: the reader is disconnected, or misses events.",
-							 NULL, &slow_reader, 0, slow_reader_options, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("fox_wamp.slow_reader", "What happens above out_soft_limit: the reader is disconnected, misses events, or hears only the last of each topic.",
+							 NULL, &slow_reader, FOX_SLOW_DISCONNECT, slow_reader_options, PGC_SUSET, 0, NULL, NULL, NULL);
 	define_int("fox_wamp.max_memory", "Memory the router takes before it disconnects the slowest readers, stops reading and refuses connections.",
 			   &max_memory, 1024 * 1024, 1024, INT_MAX, GUC_UNIT_KB);
 	define_int("fox_wamp.max_connections", "Connections the router accepts.",
@@ -193,7 +194,7 @@ fox_guc_net_config(FoxNetConfig *config)
 		.out_hard_limit = (size_t) out_queue_limit * 1024,
 		.out_soft_limit = (size_t) out_soft_limit * 1024,
 		.out_soft_time_ms = out_soft_time,
-		.drop_events = slow_reader == 1,
+		.slow_reader = (FoxSlowReader) slow_reader,
 		.max_memory = (size_t) max_memory * 1024,
 		.ping_interval_ms = ping_interval,
 		.ping_timeout_ms = ping_timeout,

@@ -123,6 +123,7 @@ put_stats(void *ctx, void (*put) (void *arg, const char *name, uint64_t value), 
 	put(arg, "slow_readers_cut", n.slow_cut);
 	put(arg, "cut_for_memory", n.memory_cut);
 	put(arg, "events_dropped", n.events_dropped);
+	put(arg, "events_conflated", n.events_conflated);
 	put(arg, "dead_peers_cut", n.dead_cut);
 	put(arg, "messages_too_large", n.too_big);
 	put(arg, "messages_too_large_for_peer", n.too_big_for_peer);

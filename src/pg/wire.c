@@ -13,9 +13,9 @@ wire_send(void *conn, FoxBytes *message, bool binary)
 }
 
 static void
-wire_send_event(void *conn, FoxBytes *message, bool binary)
+wire_send_event(void *conn, FoxBytes *message, bool binary, uint64_t stream)
 {
-	fox_conn_send_event(conn, message, binary);
+	fox_conn_send_event(conn, message, binary, stream);
 }
 
 static void

@@ -111,6 +111,13 @@ send_message(void *conn, FoxBytes *m, bool binary)
 		abort();
 }
 
+static void
+send_event(void *conn, FoxBytes *message, bool binary, uint64_t stream)
+{
+	(void) stream;
+	send_message(conn, message, binary);
+}
+
 static bool
 relieve(void *conn, size_t bytes)
 {
@@ -152,7 +159,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		char		copy[sizeof(hello)];
 
 		memcpy(copy, hello, sizeof(hello));
-		gates[i] = fox_wamp_gate_open(router, &(FoxTransport){NULL, send_message, send_message, relieve, probe_conn, close_conn},
+		gates[i] = fox_wamp_gate_open(router, &(FoxTransport){NULL, send_message, send_event, relieve, probe_conn, close_conn},
 									  &(FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "", "websocket"});
 		fox_wamp_gate_message(gates[i], copy, sizeof(hello) - 1, false);
 	}

@@ -62,6 +62,40 @@ test('slow_reader = drop: a slow reader misses events, which are counted, and st
   });
 });
 
+test('slow_reader = conflate: of each topic a slow reader hears the last event, in order, and answers come behind', async () => {
+  await withSettings({ 'fox_wamp.slow_reader': 'conflate', 'fox_wamp.out_soft_limit': '2MB' }, async () => {
+    const topic = fresh();
+    const slow = await sleeper(`${topic}.*`);
+    const other = await join();
+    const before = await counter('events_conflated');
+    let sent = 0;
+    // Six topics in turn; the seventh once, in the middle.
+    await until(async () => {
+      for (let i = 0; i < 6; i++, sent++) await other.publish(`${topic}.${i}`, [sent, MEGABYTE], {}, { acknowledge: true });
+      if (await counter('events_conflated') < before + 20) return false;
+      await other.publish(`${topic}.once`, ['once', MEGABYTE], {}, { acknowledge: true });
+      return true;
+    }, 60000);
+    for (let i = 0; i < 6; i++, sent++) await other.publish(`${topic}.${i}`, [sent, MEGABYTE], {}, { acknowledge: true });
+    slow.send([32, 2, {}, fresh()]);
+    slow.socket.resume();
+    const heard = [];
+    for (;;) {
+      const message = await slow.message();
+      if (message[0] === 33) break;
+      heard.push(message[4][0]);
+    }
+    const conflated = await counter('events_conflated') - before;
+    assert.equal(heard.length + conflated, sent + 1);
+    assert.deepEqual(heard.slice(-7), ['once', ...Array.from({ length: 6 }, (_, i) => sent - 6 + i)]);
+    const numbers = heard.filter((n) => n !== 'once');
+    assert.deepEqual(numbers, [...numbers].sort((a, b) => a - b));
+    await other.publish(`${topic}.0`, ['again'], {}, { acknowledge: true });
+    assert.deepEqual((await slow.message())[4], ['again']);
+    other.leaveNow();
+  });
+});
+
 test('slow_reader = disconnect: a slow reader is cut when its time is up', async () => {
   await withSettings({ 'fox_wamp.out_soft_limit': '2MB', 'fox_wamp.out_soft_time': '100ms' }, async () => {
     const topic = fresh();

@@ -93,7 +93,7 @@ send_events(long n)
 	m = fox_bytes_new(event, sizeof(event));
 	while (n-- > 0)
 		fox_list_each(node, &peers)
-			fox_conn_send_event(fox_container(Peer, node, node)->conn, m, false);
+			fox_conn_send_event(fox_container(Peer, node, node)->conn, m, false, 0);
 	fox_bytes_unref(m);
 }
 

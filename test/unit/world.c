@@ -322,6 +322,13 @@ conn_send(void *conn, FoxBytes *m, bool binary)
 	p->messages[p->got++] = fox_strdup(fox_slice(m->data, m->len));
 }
 
+static void
+conn_send_event(void *conn, FoxBytes *message, bool binary, uint64_t stream)
+{
+	(void) stream;
+	conn_send(conn, message, binary);
+}
+
 static bool
 conn_relieve(void *conn, size_t bytes)
 {
@@ -353,7 +360,7 @@ peer_open(void)
 	Peer	   *p = calloc(1, sizeof(*p));
 
 	peers[n_peers++] = p;
-	p->gate = fox_wamp_gate_open(router, &(FoxTransport){p, conn_send, conn_send, conn_relieve, conn_probe, conn_close},
+	p->gate = fox_wamp_gate_open(router, &(FoxTransport){p, conn_send, conn_send_event, conn_relieve, conn_probe, conn_close},
 								 &(FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "", "websocket"});
 	return p;
 }
