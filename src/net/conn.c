@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "net/deflate.h"
 #include "net/internal.h"
 
 #define FLUSH_EARLY (64 * 1024)	/* queued bytes that leave before the end of the turn */
@@ -129,7 +130,12 @@ fox_conn_put(FoxConn *conn, FoxBytes *message, FoxFrame frame)
 void
 fox_conn_send(FoxConn *conn, FoxBytes *message, bool binary)
 {
-	fox_conn_put(conn, message, binary ? FRAME_BINARY : FRAME_TEXT);
+	FoxBytes   *compressed = conn->window_bits != 0 ? fox_deflated(conn, message) : NULL;
+
+	if (compressed != NULL)
+		fox_conn_put(conn, compressed, binary ? FRAME_COMPRESSED_BINARY : FRAME_COMPRESSED_TEXT);
+	else
+		fox_conn_put(conn, message, binary ? FRAME_BINARY : FRAME_TEXT);
 }
 
 void
