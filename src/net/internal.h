@@ -96,10 +96,6 @@ struct FoxConn
 	char	   *join;			/* WebSocket: a message of which more is to come */
 	size_t		join_len;
 	size_t		join_cap;		/* long-poll: bytes that its requests have in memory */
-	uint8_t		window_bits;	/* WebSocket with permessage-deflate: how far back what we send may refer; 0: without */
-	uint8_t		offers_seen;	/* of permessage-deflate, during the handshake */
-	bool		compressed;		/* the message that comes is */
-	bool		in_frame;		/* its frame is not whole yet */
 	FoxRawReader raw;			/* RawSocket */
 	bool		binary;			/* RawSocket and long-poll: its messages are */
 	uint64_t	last_in_ms;
@@ -108,6 +104,10 @@ struct FoxConn
 	bool		ping_sent;
 	bool		probed;			/* the gate waits for a sign of life */
 	uint8_t		held;			/* set of FoxHold */
+	uint8_t		window_bits;	/* WebSocket with permessage-deflate: how far back what we send may refer; 0: without */
+	uint8_t		offers_seen;	/* of permessage-deflate, during the handshake */
+	bool		compressed;		/* the message that comes is */
+	bool		in_frame;		/* its frame is not whole yet */
 	FoxConnState state;
 	FoxCloseCause cause;
 };

@@ -104,7 +104,7 @@ opened(FoxNet *net, struct lws *wsi, FoxConn *conn)
 {
 	const FoxSubprotocol *subprotocol = fox_subprotocol(fox_cstr(lws_get_protocol(wsi)->name));
 	FoxConnInfo info = {.transport = "websocket"};
-	uint8_t		window_bits = conn->window_bits;
+	uint8_t		window_bits = conn->window_bits;	/* of the handshake */
 
 	fox_conn_init(conn, net, wsi, &fox_framing_websocket[subprotocol->batch], CONN_OPEN);
 	conn->window_bits = window_bits;

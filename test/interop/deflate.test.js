@@ -7,7 +7,7 @@ const fs = require('node:fs');
 const net = require('node:net');
 const path = require('node:path');
 const zlib = require('node:zlib');
-const { start, stop, sql, join, listen, fresh, url, until, env, autobahn, Inbox, WebSocket } = require('./lib');
+const { start, stop, sql, withSettings, join, listen, fresh, url, until, env, autobahn, Inbox, WebSocket } = require('./lib');
 
 const ROLES = { publisher: {}, subscriber: {}, caller: {}, callee: {} };
 const HELLO = [1, 'realm1', { roles: ROLES }];
@@ -15,12 +15,15 @@ const ANSWER = 'permessage-deflate; server_no_context_takeover; client_no_contex
 const [CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG] = [0, 1, 2, 8, 9, 10];
 const RSV1 = 0x40;
 const open = new Set();
+let switchedOn; // for the rest of the file
+let switchOff = () => {};
 const text = (length) => 'All this happened, more or less. '.repeat(length / 33 + 1).slice(0, length);
 
 before(start);
 after(async () => {
   for (const end of open) end();
-  await sql("LOAD 'fox_wamp'", 'ALTER SYSTEM RESET fox_wamp.websocket_compression', 'SELECT pg_reload_conf()');
+  switchOff();
+  await switchedOn;
   stop();
 });
 
@@ -154,7 +157,7 @@ test('switched off, nothing is negotiated, and a compressed frame ends the conne
 
 test('switched on by a reload, for later connections', async () => {
   const earlier = await session(ALWAYS);
-  await sql("LOAD 'fox_wamp'", 'ALTER SYSTEM SET fox_wamp.websocket_compression = on', 'SELECT pg_reload_conf()');
+  switchedOn = withSettings({ 'fox_wamp.websocket_compression': 'on' }, () => new Promise((resolve) => { switchOff = resolve; }));
   await until(async () => (await Wire.connect('permessage-deflate')).extensions !== undefined);
   assert.equal(earlier.ws.extensions, '');
   assert.equal((await earlier.ask([32, 1, {}, fresh()]))[0], 33);
