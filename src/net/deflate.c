@@ -25,7 +25,7 @@
 #include "net/internal.h"
 
 #define RSV1 0x40				/* of lws_get_reserved_bits() */
-#define SHORTEST 512			/* it takes some 10 us: a shorter message is no smaller by what would be worth that */
+#define SHORTEST 512			/* a shorter one is not made smaller by what would be worth some 10 us */
 #define KEEP (256 * 1024)		/* of the buffer: a long message is rare */
 
 /* --- the handshake --- */
@@ -65,9 +65,12 @@ offer_of(struct lws *wsi)
 bool
 fox_deflate_accepts(FoxNet *net, FoxConn *conn, struct lws *wsi)
 {
-	FoxDeflateOffer offer = offer_of(wsi);
+	FoxDeflateOffer offer;
 
-	if (!net->config.compression || offer.window_bits == 0 || ++conn->offers_seen < offer.made)
+	if (!net->config.compression)
+		return false;
+	offer = offer_of(wsi);
+	if (offer.window_bits == 0 || ++conn->offers_seen < offer.made)
 		return false;
 	conn->window_bits = offer.window_bits;
 	return true;
@@ -77,12 +80,13 @@ fox_deflate_accepts(FoxNet *net, FoxConn *conn, struct lws *wsi)
 bool
 fox_deflate_answers(const FoxConn *conn, struct lws *wsi, struct lws_process_html_args *headers)
 {
-	FoxDeflateOffer offer = offer_of(wsi);
+	FoxDeflateOffer offer;
 
 	if (conn->window_bits == 0)
 		return true;
 	if (headers->max_len < FOX_DEFLATE_ANSWER)
 		return false;
+	offer = offer_of(wsi);
 	headers->p -= 2;
 	headers->p += fox_deflate_answer(&offer, headers->p);
 	memcpy(headers->p, "\r\n", 2);
