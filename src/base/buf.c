@@ -136,6 +136,7 @@ fox_bytes_new(const void *p, size_t n)
 		return NULL;
 	b->refs = 1;
 	b->len = (uint32_t) n;
+	b->shorter = NULL;
 	if (n > 0)
 		memcpy(b->data, p, n);
 	return b;
@@ -144,8 +145,11 @@ fox_bytes_new(const void *p, size_t n)
 void
 fox_bytes_unref(FoxBytes *b)
 {
-	if (b != NULL && --b->refs == 0)
-		free(b);
+	if (b == NULL || --b->refs > 0)
+		return;
+	if (b->shorter != b)
+		fox_bytes_unref(b->shorter);
+	free(b);
 }
 
 char *

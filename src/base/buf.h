@@ -41,6 +41,7 @@ typedef struct FoxBytes
 {
 	uint32_t	refs;
 	uint32_t	len;
+	struct FoxBytes *shorter;	/* the same compressed, made for the first reader that wants it; itself: it would not be shorter */
 	char		data[];
 } FoxBytes;
 

@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "net/deflate.h"
 #include "net/internal.h"
 
 #define FLUSH_EARLY (64 * 1024)	/* queued bytes that leave before the end of the turn */
@@ -136,9 +137,14 @@ frame_of(bool binary)
 void
 fox_conn_send(FoxConn *conn, FoxBytes *message, bool binary)
 {
+	FoxBytes   *compressed = conn->window_bits != 0 ? fox_deflated(conn, message) : NULL;
+
 	if (conn->latest != NULL)
 		fox_latest_release(conn, SIZE_MAX);
-	fox_conn_put(conn, message, frame_of(binary));
+	if (compressed != NULL)
+		fox_conn_put(conn, compressed, binary ? FRAME_COMPRESSED_BINARY : FRAME_COMPRESSED_TEXT);
+	else
+		fox_conn_put(conn, message, frame_of(binary));
 }
 
 static void

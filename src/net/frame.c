@@ -16,7 +16,7 @@ static size_t
 websocket_header(unsigned char *p, FoxFrame frame, size_t whole, size_t sent, size_t part)
 {
 	static const unsigned char opcodes[] = {[FRAME_TEXT] = 0x01, [FRAME_BINARY] = 0x02, [FRAME_PING] = 0x09,
-	[FRAME_PONG] = 0x0a, [FRAME_CLOSE] = 0x08};
+	[FRAME_PONG] = 0x0a, [FRAME_CLOSE] = 0x08, [FRAME_COMPRESSED_TEXT] = 0x41, [FRAME_COMPRESSED_BINARY] = 0x42};
 
 	p[0] = sent == 0 ? opcodes[frame] : 0;
 	if (sent + part == whole)

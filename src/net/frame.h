@@ -17,7 +17,9 @@ typedef enum FoxFrame
 	FRAME_PING,
 	FRAME_PONG,
 	FRAME_CLOSE,
-	FRAME_PLAIN					/* goes out as it is */
+	FRAME_PLAIN,				/* goes out as it is */
+	FRAME_COMPRESSED_TEXT,		/* by permessage-deflate */
+	FRAME_COMPRESSED_BINARY
 } FoxFrame;
 
 #define FOX_FRAME_MASK ((uintptr_t) 7)

@@ -107,6 +107,10 @@ struct FoxConn
 	bool		ping_sent;
 	bool		probed;			/* the gate waits for a sign of life */
 	uint8_t		held;			/* set of FoxHold */
+	uint8_t		window_bits;	/* WebSocket with permessage-deflate: how far back what we send may refer; 0: without */
+	uint8_t		offers_seen;	/* of permessage-deflate, during the handshake */
+	bool		compressed;		/* the message that comes is */
+	bool		in_frame;		/* its frame is not whole yet */
 	FoxConnState state;
 	FoxCloseCause cause;
 };

@@ -16,6 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "net/deflate.h"
 #include "net/internal.h"
 #include "net/subprotocol.h"
 
@@ -181,6 +182,7 @@ vhost_info(struct lws_context_creation_info *info)
 	memset(info, 0, sizeof(*info));
 	info->vhost_name = "fox_wamp";
 	info->protocols = protocols;
+	info->extensions = fox_deflate_extension;
 	info->options = LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND | LWS_SERVER_OPTION_FALLBACK_TO_APPLY_LISTEN_ACCEPT_CONFIG;
 	info->listen_accept_role = "raw-skt";
 	info->listen_accept_protocol = "rawsocket";

@@ -50,6 +50,7 @@ typedef struct FoxNetConfig
 	int			ping_interval_ms;	/* 0: no pings */
 	int			ping_timeout_ms;	/* no sign of life for that long after a ping: cut */
 	int			max_connections;
+	bool		compression;	/* WebSockets that offer permessage-deflate get it */
 } FoxNetConfig;
 
 typedef enum FoxCloseCause
@@ -87,7 +88,7 @@ typedef struct FoxNetHandler
 /* NULL on failure with a text in err (e.g. "could not listen on 127.0.0.1:8080: Address already in use"). */
 extern FoxNet *fox_net_create(const FoxNetConfig *config, const FoxNetHandler *handler, char *err, size_t errlen);
 /*
- * Applies limits and ping times of a new configuration to live and later connections, and what its TLS files
+ * Applies limits, ping times and compression of a new configuration to live and later connections, and what its TLS files
  * hold now to later ones (if they are bad: a warning, and what was there stays); not addresses, ports and unix socket.
  */
 extern void fox_net_configure(FoxNet *net, const FoxNetConfig *config);

@@ -7,10 +7,40 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "codec/deflate.h"
+#include "net/deflate.h"
 #include "net/internal.h"
 #include "net/subprotocol.h"
 
 static char whole[FOX_RX_SIZE + 1];
+
+static void
+fail_marked(FoxConn *conn)
+{
+	fox_conn_close(conn, LWS_CLOSE_STATUS_PROTOCOL_ERR, "not to be compressed");
+}
+
+static void
+deliver(FoxConn *conn, char *data, size_t len)
+{
+	bool		binary = lws_frame_is_binary(conn->wsi);
+	FoxBuf		message = {0};
+	FoxInflated result;
+
+	if (!conn->compressed)
+	{
+		fox_conn_deliver(conn, data, len, binary);
+		return;
+	}
+	result = fox_inflate(fox_slice(data, len), conn->net->config.max_message_size, &message);
+	if (result == FOX_INFLATED)
+		fox_conn_deliver(conn, message.data, message.len, binary);
+	else if (result == FOX_INFLATE_CORRUPT)
+		fox_conn_close(conn, LWS_CLOSE_STATUS_INVALID_PAYLOAD, "corrupt compressed message");
+	else
+		fox_conn_too_big(conn);
+	fox_buf_free(&message);
+}
 
 static void
 receive(FoxConn *conn, const char *in, size_t len)
@@ -23,6 +53,11 @@ receive(FoxConn *conn, const char *in, size_t len)
 	conn->net->stats.bytes_in += len;
 	if (conn->state != CONN_OPEN)
 		return;
+	if (conn->window_bits != 0 && !fox_deflate_marks(conn))
+	{
+		fail_marked(conn);
+		return;
+	}
 	if (conn->join_len + len > net->config.max_message_size)
 	{
 		fox_conn_too_big(conn);
@@ -32,7 +67,7 @@ receive(FoxConn *conn, const char *in, size_t len)
 	{
 		if (len > 0)
 			memcpy(whole, in, len);
-		fox_conn_deliver(conn, whole, len, lws_frame_is_binary(wsi));
+		deliver(conn, whole, len);
 		return;
 	}
 	if (conn->join_cap - conn->join_len < len + 1)
@@ -55,7 +90,7 @@ receive(FoxConn *conn, const char *in, size_t len)
 	conn->join_len += len;
 	if (final)
 	{
-		fox_conn_deliver(conn, conn->join, conn->join_len, lws_frame_is_binary(wsi));
+		deliver(conn, conn->join, conn->join_len);
 		free(conn->join);
 		conn->join = NULL;
 		conn->join_len = conn->join_cap = 0;
@@ -69,8 +104,10 @@ opened(FoxNet *net, struct lws *wsi, FoxConn *conn)
 {
 	const FoxSubprotocol *subprotocol = fox_subprotocol(fox_cstr(lws_get_protocol(wsi)->name));
 	FoxConnInfo info = {.transport = "websocket"};
+	uint8_t		window_bits = conn->window_bits;	/* of the handshake */
 
 	fox_conn_init(conn, net, wsi, &fox_framing_websocket[subprotocol->batch], CONN_OPEN);
+	conn->window_bits = window_bits;
 	fox_peer_of_request(wsi, &info);
 	snprintf(info.subprotocol, sizeof(info.subprotocol), "%s", subprotocol->encoding);
 	if (fox_conn_open(conn, &info))
@@ -82,22 +119,31 @@ opened(FoxNet *net, struct lws *wsi, FoxConn *conn)
 int
 fox_websocket_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
+	FoxNet	   *net = lws_context_user(lws_get_context(wsi));
 	FoxConn    *conn = user;
 
 	switch (reason)
 	{
+		case LWS_CALLBACK_CONFIRM_EXTENSION_OKAY:
+			return !fox_deflate_accepts(net, conn, wsi);
+		case LWS_CALLBACK_ADD_HEADERS:
+			return !fox_deflate_answers(conn, wsi, in);
 		case LWS_CALLBACK_ESTABLISHED:
-			return opened(lws_context_user(lws_get_context(wsi)), wsi, conn);
+			return opened(net, wsi, conn);
 		case LWS_CALLBACK_RECEIVE:
 			if (conn->gate != NULL)
 				receive(conn, in, len);
 			break;
 		case LWS_CALLBACK_RECEIVE_PONG:
 			fox_conn_heard(conn);
+			if (fox_deflate_marks_control(conn))
+				fail_marked(conn);
 			break;
 		case LWS_CALLBACK_SERVER_WRITEABLE:
 			if (conn->gate == NULL || conn->state == CONN_CUT)
 				return -1;
+			if (fox_deflate_marks_ping(conn))
+				fail_marked(conn);
 			fox_conn_flush(conn);
 			break;
 		case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
@@ -106,7 +152,10 @@ fox_websocket_callback(struct lws *wsi, enum lws_callback_reasons reason, void *
 			if (conn->cause == FOX_CLOSE_LOST)
 				conn->cause = FOX_CLOSE_PEER;
 			fox_conn_end_stream(conn, CONN_CLOSED);
-			break;
+			if (!fox_deflate_marks_control(conn))
+				break;
+			lws_close_reason(wsi, LWS_CLOSE_STATUS_PROTOCOL_ERR, NULL, 0);
+			return -1;
 		case LWS_CALLBACK_CLOSED:
 			fox_conn_closed(conn);
 			break;

@@ -37,6 +37,7 @@ static int	out_soft_time = 10000;
 static int	slow_reader = FOX_SLOW_DISCONNECT;
 static int	max_memory = 1024 * 1024;
 static int	max_connections = 20000;
+static bool websocket_compression = false;
 static int	ping_interval = 10000;
 static int	ping_timeout = 10000;
 static int	watch_timeout = 0;
@@ -130,6 +131,8 @@ fox_guc_define(void)
 			   &max_memory, 1024 * 1024, 1024, INT_MAX, GUC_UNIT_KB);
 	define_int("fox_wamp.max_connections", "Connections the router accepts.",
 			   &max_connections, 20000, 1, 1000000, 0);
+	define_bool("fox_wamp.websocket_compression", "Compresses messages to and from WebSockets that offer permessage-deflate.",
+				&websocket_compression, false);
 	define_int("fox_wamp.ping_interval", "Silence after which a client is pinged; 0 never.",
 			   &ping_interval, 10000, 0, INT_MAX / 2, GUC_UNIT_MS);
 	define_int("fox_wamp.ping_timeout", "Time a pinged client has before it counts as lost.",
@@ -199,5 +202,6 @@ fox_guc_net_config(FoxNetConfig *config)
 		.ping_interval_ms = ping_interval,
 		.ping_timeout_ms = ping_timeout,
 		.max_connections = max_connections,
+		.compression = websocket_compression,
 	};
 }

@@ -16,7 +16,8 @@
  *   S            send the statistics
  *   E n          send n events of 1,000 bytes, which may be dropped, to every connection
  * Anything else comes back as it is.  Connections whose origin is "refuse" are refused.
- * In the environment: DROP drops events of slow readers, MAX_MB caps the memory.
+ * In the environment: DROP drops events of slow readers, MAX_MB caps the memory, COMPRESSION
+ * takes offers of permessage-deflate.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -255,6 +256,7 @@ main(int argc, char **argv)
 		.ping_timeout_ms = argc > 4 ? atoi(argv[4]) : 1000,
 		.max_connections = argc > 5 ? atoi(argv[5]) : 5000,
 		.unix_socket = argc > 6 ? argv[6] : "",
+		.compression = getenv("COMPRESSION") != NULL,
 	};
 	char		err[256];
 
