@@ -336,14 +336,23 @@ fox_conn_probe(FoxConn *conn)
 /* --- messages --- */
 
 void
+fox_conn_message(FoxConn *conn, char *data, size_t len, bool binary)
+{
+	const FoxNetConfig *config = &conn->net->config;
+
+	if (config->message_rate > 0 || config->byte_rate > 0)
+		fox_rate_spend(conn, len);
+	conn->net->handler.message(conn->gate, data, len, binary);
+}
+
+void
 fox_conn_deliver(FoxConn *conn, char *data, size_t len, bool binary)
 {
-	const FoxNetHandler *handler = &conn->net->handler;
 	char	   *end = data + len;
 
 	if (conn->framing->batch == FOX_BATCH_NONE)
 	{
-		handler->message(conn->gate, data, len, binary);
+		fox_conn_message(conn, data, len, binary);
 		return;
 	}
 	do
@@ -357,7 +366,7 @@ fox_conn_deliver(FoxConn *conn, char *data, size_t len, bool binary)
 			return;
 		}
 		kept = message[len];
-		handler->message(conn->gate, message, len, binary);
+		fox_conn_message(conn, message, len, binary);
 		message[len] = kept;
 	} while (data < end && conn->state == CONN_OPEN);
 }
@@ -377,6 +386,7 @@ fox_conn_init(FoxConn *conn, FoxNet *net, struct lws *wsi, const FoxFraming *fra
 	conn->since_ms = uv_now(&net->loop);
 	fox_list_init(&conn->in_dirty);
 	fox_list_init(&conn->in_net);
+	fox_list_init(&conn->in_rated);
 	fox_list_push(&net->conns, &conn->in_net);
 	fox_conn_heard(conn);
 	if (net->limits.pressed)
@@ -397,6 +407,7 @@ fox_conn_open(FoxConn *conn, const FoxConnInfo *info)
 	}
 	net->stats.connections++;
 	net->stats.accepted++;
+	fox_address_enter(conn, info);
 	return true;
 }
 
@@ -410,6 +421,8 @@ fox_conn_closed(FoxConn *conn)
 	conn->gate = NULL;
 	fox_conn_end_stream(conn, CONN_CUT);
 	fox_list_del(&conn->in_net);
+	fox_list_del(&conn->in_rated);
+	fox_address_leave(conn);
 	free(conn->join);
 	conn->join = NULL;
 	fox_raw_reader_free(&conn->raw);

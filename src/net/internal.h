@@ -39,6 +39,9 @@ struct FoxNet
 	FoxMap		polls;			/* FoxPoll by its id */
 	FoxNode		ended_polls;	/* to be closed and freed by the reaper, in the next turn */
 	uv_timer_t	reaper;
+	FoxNode		rated;			/* connections that have sent too much (rate.c) */
+	uv_timer_t	rate_timer;
+	FoxMap		addresses;		/* FoxAddress by text (address.c) */
 	FoxNetStats stats;
 	FoxLimits	limits;
 	int			sockets;		/* accepted and not yet gone, handshakes included */
@@ -75,10 +78,12 @@ typedef enum FoxHold
 {
 	HOLD_GATE = 1,				/* fox_conn_pause() */
 	HOLD_MEMORY = 2,			/* the process has more than its cap */
+	HOLD_RATE = 8,				/* it has sent too much (rate.c) */
 	HOLD_WRITE = 4				/* libwebsockets holds a partial write: it would not read, and find that out without end */
 } FoxHold;
 
 typedef struct FoxLatest FoxLatest;
+typedef struct FoxAddress FoxAddress;
 
 struct FoxConn
 {
@@ -95,6 +100,9 @@ struct FoxConn
 	uint32_t	sent;			/* bytes of the first message that have left */
 	size_t		queued;			/* bytes, see ITEM_COST */
 	FoxLatest  *latest;			/* events that are not queued yet, or NULL */
+	FoxAddress *address;		/* NULL: it is not counted */
+	FoxNode		in_rated;
+	uint64_t	paid_us;		/* what it has sent is paid for at that time (rate.c) */
 	uint32_t	peer_max;		/* longest message that the peer takes */
 	char	   *join;			/* WebSocket: a message of which more is to come */
 	size_t		join_len;
@@ -138,6 +146,8 @@ extern void fox_conn_hold(FoxConn *conn, FoxHold why, bool on);
  * is behind it.  A malformed batch closes it.
  */
 extern void fox_conn_deliver(FoxConn *conn, char *data, size_t len, bool binary);
+/* One whole message; a spare byte is behind it. */
+extern void fox_conn_message(FoxConn *conn, char *data, size_t len, bool binary);
 /* Closes with cause FOX_CLOSE_TOO_BIG, and counts. */
 extern void fox_conn_too_big(FoxConn *conn);
 /* Our stream has ended: what is still queued can not be sent any more. */
@@ -193,6 +203,19 @@ extern void fox_limits_judge(FoxNet *net);
 extern void fox_limits_queued(FoxNet *net, size_t bytes);
 /* How long the loop may sleep at most, given what else it waits for. */
 extern int	fox_limits_timeout_ms(const FoxNet *net, int timeout_ms);
+
+/* --- rate.c --- */
+
+/* The connection has sent a message of so many bytes; may hold it.  Only where there is a limit. */
+extern void fox_rate_spend(FoxConn *conn, size_t bytes);
+extern void fox_rate_release(uv_timer_t *timer);
+
+/* --- address.c --- */
+
+/* The peer's address has as many connections as it may. */
+extern bool fox_address_full(const FoxNet *net, const FoxConnInfo *info);
+extern void fox_address_enter(FoxConn *conn, const FoxConnInfo *info);
+extern void fox_address_leave(FoxConn *conn);
 
 /* --- peer.c --- */
 

@@ -91,13 +91,20 @@ http_answer(struct lws *wsi, unsigned status, const char *text)
 static int
 confirm_upgrade(FoxNet *net, struct lws *wsi, const char *to)
 {
+	FoxConnInfo info;
 	unsigned	status = HTTP_STATUS_BAD_REQUEST;
 	const char *text = "fox_wamp: ask for the WebSocket subprotocol wamp.2.json, wamp.2.msgpack or wamp.2.cbor\n";
 
+	(void) fox_peer_address(wsi, &info);
 	if (fox_listener_full(net))
 	{
 		status = HTTP_STATUS_SERVICE_UNAVAILABLE;
 		text = "fox_wamp: too many connections\n";
+	}
+	else if (fox_address_full(net, &info))
+	{
+		status = 429;
+		text = "fox_wamp: too many connections from your address\n";
 	}
 	else if (to != NULL && strcasecmp(to, "websocket") == 0 && names_subprotocol(wsi))
 		return 0;

@@ -239,14 +239,16 @@ answer_open(FoxRequest *r)
 	char	   *body;
 	int			len;
 
-	if (subprotocol == NULL || fox_listener_full(r->net))
+	if (subprotocol == NULL || fox_listener_full(r->net) || fox_address_full(r->net, &r->info))
 	{
 		r->net->stats.refused++;
 		if (!readable)
 			return refuse(r, 400, "fox_wamp: the body must be {\"protocols\": [\"wamp.2.json\"]}\n");
 		if (subprotocol == NULL)
 			return refuse(r, 400, "fox_wamp: ask for the protocol wamp.2.json, wamp.2.msgpack or wamp.2.cbor\n");
-		return refuse(r, 503, "fox_wamp: too many connections\n");
+		if (fox_listener_full(r->net))
+			return refuse(r, 503, "fox_wamp: too many connections\n");
+		return refuse(r, 429, "fox_wamp: too many connections from your address\n");
 	}
 	if ((poll = poll_new(r->net, subprotocol, &r->info)) == NULL)
 		return refuse(r, 503, "fox_wamp: out of memory\n");

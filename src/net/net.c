@@ -109,6 +109,7 @@ abandon(FoxNet *net)
 	close_loop(net);
 	fox_tls_free(net->tls);
 	fox_limits_end(net);
+	fox_map_free(&net->addresses);
 	logging_net = NULL;
 	free(net);
 }
@@ -131,6 +132,7 @@ fox_net_create(const FoxNetConfig *config, const FoxNetHandler *handler, char *e
 	net->max_sockets = set_descriptor_limit(config->max_connections);
 	fox_list_init(&net->conns);
 	fox_list_init(&net->dirty);
+	fox_list_init(&net->rated);
 	fox_limits_init(net);
 	logging_net = net;
 	lws_set_log_level(LLL_ERR | LLL_WARN, lws_log);
@@ -160,6 +162,8 @@ fox_net_create(const FoxNetConfig *config, const FoxNetHandler *handler, char *e
 	uv_timer_init(&net->loop, &net->sweep);
 	net->sweep.data = net;
 	uv_timer_start(&net->sweep, sweep, 1000, 1000);
+	uv_timer_init(&net->loop, &net->rate_timer);
+	net->rate_timer.data = net;
 	fox_longpoll_init(net);
 	if (!fox_listen(net, err, errlen))
 	{
@@ -202,6 +206,7 @@ fox_net_destroy(FoxNet *net)
 	fox_longpoll_end(net);
 	fox_unlisten(net);
 	uv_close((uv_handle_t *) &net->sweep, NULL);
+	uv_close((uv_handle_t *) &net->rate_timer, NULL);
 	lws_context_destroy(net->context);
 	for (int i = 0; i < 100 && uv_run(&net->loop, UV_RUN_NOWAIT) != 0; i++)
 		;

@@ -50,6 +50,9 @@ typedef struct FoxNetConfig
 	int			ping_interval_ms;	/* 0: no pings */
 	int			ping_timeout_ms;	/* no sign of life for that long after a ping: cut */
 	int			max_connections;
+	int			connections_per_address;	/* 0: no limit */
+	int			message_rate;	/* messages a second from one connection; 0: no limit */
+	size_t		byte_rate;		/* bytes a second; 0: no limit */
 	bool		compression;	/* WebSockets that offer permessage-deflate get it */
 } FoxNetConfig;
 
@@ -130,7 +133,7 @@ typedef struct FoxNetStats
 {
 	uint64_t	connections;	/* open now */
 	uint64_t	accepted;		/* ever */
-	uint64_t	refused;		/* above max_connections, memory short, a bad handshake, or unknown subprotocol */
+	uint64_t	refused;		/* above max_connections or connections_per_address, memory short, a bad handshake, or unknown subprotocol */
 	uint64_t	slow_cut;
 	uint64_t	memory_cut;		/* of slow_cut: because memory was short */
 	uint64_t	dead_cut;
@@ -138,6 +141,7 @@ typedef struct FoxNetStats
 	uint64_t	too_big_for_peer;	/* messages not sent, longer than the peer takes */
 	uint64_t	events_dropped;	/* for slow readers */
 	uint64_t	events_conflated;	/* replaced by a later one, for slow readers */
+	uint64_t	rate_pauses;	/* reading paused, for a sender was too fast */
 	uint64_t	bytes_in;
 	uint64_t	bytes_out;
 	uint64_t	queued;			/* bytes in all out queues */

@@ -46,7 +46,9 @@ greet(FoxConn *conn, const unsigned char *octets)
 	FoxRawRefusal why = fox_raw_hello(octets, &hello);
 	unsigned char reply[FOX_RAW_HELLO];
 
-	if (why == FOX_RAW_WELCOME && fox_listener_full(net))
+	if (fox_peer_address(conn->wsi, &info))
+		info.transport = "rawsocket-unix";
+	if (why == FOX_RAW_WELCOME && (fox_listener_full(net) || fox_address_full(net, &info)))
 		why = FOX_RAW_FULL;
 	if (why != FOX_RAW_WELCOME)
 	{
@@ -58,8 +60,6 @@ greet(FoxConn *conn, const unsigned char *octets)
 	conn->raw = (FoxRawReader) {.max = fox_raw_announced(net->config.max_message_size)};
 	fox_raw_accept(reply, hello.serializer, conn->raw.max);
 	send_plain(conn, reply, sizeof(reply));
-	if (fox_peer_address(conn->wsi, &info))
-		info.transport = "rawsocket-unix";
 	snprintf(info.subprotocol, sizeof(info.subprotocol), "%s", subprotocols[hello.serializer]);
 	if (!fox_conn_open(conn, &info))
 		fox_conn_shut(conn, FOX_CLOSE_PEER);
@@ -97,7 +97,6 @@ receive_hello(FoxConn *conn, char **at, const char *end)
 static int
 receive(FoxConn *conn, char *at, size_t len)
 {
-	const FoxNet *net = conn->net;
 	char	   *end = at + len;
 	FoxRawResult result = FOX_RAW_MORE;
 	FoxRawFrame frame;
@@ -108,7 +107,7 @@ receive(FoxConn *conn, char *at, size_t len)
 		return -1;
 	while (conn->state == CONN_OPEN && (result = fox_raw_next(&conn->raw, &at, end, &frame)) == FOX_RAW_FRAME)
 		if (frame.type == FOX_RAW_MESSAGE)
-			net->handler.message(conn->gate, frame.data, frame.len, conn->binary);
+			fox_conn_message(conn, frame.data, frame.len, conn->binary);
 		else if (frame.type == FOX_RAW_PING)
 			answer_ping(conn, &frame);
 	if (result == FOX_RAW_TOO_LONG || result == FOX_RAW_NO_MEMORY)

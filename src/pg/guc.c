@@ -37,6 +37,9 @@ static int	out_soft_time = 10000;
 static int	slow_reader = FOX_SLOW_DISCONNECT;
 static int	max_memory = 1024 * 1024;
 static int	max_connections = 20000;
+static int	connections_per_address = 0;
+static int	message_rate = 0;
+static int	byte_rate = 0;
 static bool websocket_compression = false;
 static int	ping_interval = 10000;
 static int	ping_timeout = 10000;
@@ -133,6 +136,12 @@ fox_guc_define(void)
 			   &max_connections, 20000, 1, 1000000, 0);
 	define_bool("fox_wamp.websocket_compression", "Compresses messages to and from WebSockets that offer permessage-deflate.",
 				&websocket_compression, false);
+	define_int("fox_wamp.connections_per_address", "Connections that one address may have; 0: as many as there may be.",
+			   &connections_per_address, 0, 0, INT_MAX, 0);
+	define_int("fox_wamp.message_rate", "Messages a second that one connection may send; 0: any number.",
+			   &message_rate, 0, 0, 1000000, 0);
+	define_int("fox_wamp.byte_rate", "What one connection may send in a second; 0: any amount.",
+			   &byte_rate, 0, 0, INT_MAX, GUC_UNIT_KB);
 	define_int("fox_wamp.ping_interval", "Silence after which a client is pinged; 0 never.",
 			   &ping_interval, 10000, 0, INT_MAX / 2, GUC_UNIT_MS);
 	define_int("fox_wamp.ping_timeout", "Time a pinged client has before it counts as lost.",
@@ -202,6 +211,9 @@ fox_guc_net_config(FoxNetConfig *config)
 		.ping_interval_ms = ping_interval,
 		.ping_timeout_ms = ping_timeout,
 		.max_connections = max_connections,
+		.connections_per_address = connections_per_address,
+		.message_rate = message_rate,
+		.byte_rate = (size_t) byte_rate * 1024,
 		.compression = websocket_compression,
 	};
 }

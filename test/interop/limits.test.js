@@ -4,6 +4,7 @@ const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
+const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
 
@@ -12,7 +13,7 @@ const file = path.join(dir, 's');
 delete process.env.FOX_PORT;
 delete process.env.PSQL;
 process.env.FOX_CONF = `fox_wamp.unix_socket = '${file}'`;
-const { start, stop, sql, join, fresh, until, withSettings } = require('./lib');
+const { start, stop, sql, join, fresh, until, withSettings, Raw, env } = require('./lib');
 const { MESSAGE, header, Stream, closeAll } = require('./stream');
 
 before(() => {
@@ -129,6 +130,47 @@ test('max_memory: above it the slowest are cut and nobody is let in, until there
     await other.publish(topic, [], {}, { acknowledge: true });
   });
   other.leaveNow();
+});
+
+test('message_rate, byte_rate: who sends too fast is slowed down, and loses nothing', async () => {
+  for (const [setting, value, size] of [['fox_wamp.message_rate', '400', 1], ['fox_wamp.byte_rate', '400kB', 1000]]) {
+    await withSettings({ [setting]: value }, async () => {
+      await until(async () => await sql(`SELECT setting FROM pg_settings WHERE name = '${setting}'`) !== '0');
+      const before = await counter('rate_pauses');
+      const [fast, other] = [await Raw.join(), await Raw.join()];
+      const topic = fresh();
+      await other.ask([32, 1, {}, topic]);
+      // Twice as much as may come at once.
+      for (let i = 0; i < 800; i++) fast.send([16, i + 1, {}, topic, ['x'.repeat(size), i]]);
+      // Others are not slowed down meanwhile.
+      await other.ask([32, 2, {}, fresh()]);
+      for (let i = 0; i < 800; i++) assert.equal((await other.next())[4][1], i);
+      assert.ok(await counter('rate_pauses') > before);
+      await fast.ask([32, 801, {}, fresh()]);
+      fast.ws.terminate();
+      other.ws.terminate();
+    });
+  }
+});
+
+test('connections_per_address: one more is told so, on every transport; who leaves makes room', async () => {
+  const first = await Raw.join();
+  const now = Number(await sql("SELECT count(*) FROM fox_wamp.session WHERE peer LIKE '127.0.0.1:%'"));
+  await withSettings({ 'fox_wamp.connections_per_address': String(now) }, async () => {
+    await assert.rejects(Raw.join(), /429/);
+    const plain = net.connect(env.port, '127.0.0.1');
+    plain.write(Buffer.from('7ff10000', 'hex'));
+    assert.equal((await new Promise((resolve) => { plain.once('data', resolve); })).toString('hex'), '7f400000');
+    plain.destroy();
+    const response = await fetch(`http://127.0.0.1:${env.port}/longpoll/open`, { method: 'POST', body: '{"protocols":["wamp.2.json"]}' });
+    assert.equal(response.status, 429);
+    (await Stream.join({ path: file })).socket.destroy();
+    await until(async () => await sql("SELECT count(*) FROM fox_wamp.session WHERE peer LIKE 'unix:%'") === '0');
+    first.ws.terminate();
+    await until(async () => {
+      try { (await Raw.join()).ws.terminate(); return true; } catch { return false; }
+    });
+  });
 });
 
 test('a message longer than announced ends the connection before it has come', async () => {

@@ -1,0 +1,77 @@
+/*
+ * address.c - how many connections one address has.
+ *
+ * Connections of a unix socket have none.  Behind a proxy all have the proxy's.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "net/internal.h"
+
+struct FoxAddress
+{
+	uint64_t	connections;
+	size_t		len;
+	char		text[];
+};
+
+/* "127.0.0.1:54321" and "[::1]:54321" without the port; absent: a unix socket. */
+static FoxSlice
+address_of(const FoxConnInfo *info)
+{
+	const char *colon = strrchr(info->peer, ':');
+
+	if (colon == NULL || strncmp(info->peer, "unix", 4) == 0)
+		return FOX_ABSENT;
+	return fox_slice(info->peer, (size_t) (colon - info->peer));
+}
+
+bool
+fox_address_full(const FoxNet *net, const FoxConnInfo *info)
+{
+	FoxSlice	text = address_of(info);
+	const FoxAddress *a;
+
+	if (net->config.connections_per_address <= 0 || fox_absent(text))
+		return false;
+	a = fox_map_get(&net->addresses, text);
+	return a != NULL && a->connections >= (uint64_t) net->config.connections_per_address;
+}
+
+void
+fox_address_enter(FoxConn *conn, const FoxConnInfo *info)
+{
+	FoxMap	   *addresses = &conn->net->addresses;
+	FoxSlice	text = address_of(info);
+	FoxAddress *a;
+
+	if (fox_absent(text))
+		return;
+	a = fox_map_get(addresses, text);
+	if (a == NULL)
+	{
+		if ((a = calloc(1, sizeof(*a) + text.len)) == NULL)
+			return;				/* it is not counted */
+		memcpy(a->text, text.ptr, text.len);
+		a->len = text.len;
+		if (!fox_map_put(addresses, fox_slice(a->text, a->len), a))
+		{
+			free(a);
+			return;
+		}
+	}
+	a->connections++;
+	conn->address = a;
+}
+
+void
+fox_address_leave(FoxConn *conn)
+{
+	FoxAddress *a = conn->address;
+
+	conn->address = NULL;
+	if (a == NULL || --a->connections > 0)
+		return;
+	fox_map_del(&conn->net->addresses, fox_slice(a->text, a->len));
+	free(a);
+}
