@@ -20,15 +20,33 @@ static FoxNet *logging_net;		/* libwebsockets' log has no context of its own */
 
 /* --- log --- */
 
+static void __attribute__((format(printf, 3, 0)))
+say(FoxNet *net, int level, const char *format, va_list args)
+{
+	char		text[512];
+
+	vsnprintf(text, sizeof(text), format, args);
+	if (net->handler.log != NULL)
+		net->handler.log(net->handler.ctx, level, text);
+}
+
+/* Of what an administrator has done, which is not limited in rate. */
+static void __attribute__((format(printf, 3, 4)))
+tell(FoxNet *net, int level, const char *format,...)
+{
+	va_list		args;
+
+	va_start(args, format);
+	say(net, level, format, args);
+	va_end(args);
+}
+
 void
 fox_net_log(FoxNet *net, int level, const char *format,...)
 {
-	char		text[512];
 	uint64_t	second = uv_hrtime() / 1000000000u;
 	va_list		args;
 
-	if (net->handler.log == NULL)
-		return;
 	if (second != net->log_second)
 	{
 		net->log_second = second;
@@ -37,9 +55,8 @@ fox_net_log(FoxNet *net, int level, const char *format,...)
 	if (net->log_count++ >= LOG_PER_SECOND)
 		return;
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	say(net, level, format, args);
 	va_end(args);
-	net->handler.log(net->handler.ctx, level, text);
 }
 
 static void
@@ -188,7 +205,7 @@ fox_net_configure(FoxNet *net, const FoxNetConfig *config)
 	net->config.port = port;
 	net->config.tls_port = tls_port;
 	if (net->tls != NULL && !fox_tls_reload(net->tls, config, err, sizeof(err)))
-		fox_net_log(net, 2, "%s; the TLS port goes on with what it had", err);
+		tell(net, 2, "%s; the TLS port goes on with what it had", err);
 }
 
 void
