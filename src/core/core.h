@@ -305,6 +305,7 @@ struct FoxValue
 	FoxSlice	audience;		/* exclude and eligible lists; absent: none */
 	FoxSlice	original;		/* as it came by MQTT; absent: it did not */
 	uint8_t		qos;
+	uint64_t	expires_us;		/* 0: not known to go */
 	char		block[];
 };
 

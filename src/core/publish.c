@@ -136,7 +136,8 @@ copy_change(FoxRealm *realm, const FoxChange *c, const FoxPublish *p, uint8_t qo
 	}
 	if (lists.failed ||
 		fox_retained_put(realm, &(FoxValue){.topic = c->topic, .args = c->args, .kwargs = c->kwargs, .audience = audience,
-						 .original = c->original, .qos = qos, .publication = c->publication}) == NULL)
+						 .original = c->original, .qos = qos, .publication = c->publication,
+						 .expires_us = p->ttl > 0 ? fox_router_now(realm->router) + (uint64_t) (p->ttl * 1e6) : 0}) == NULL)
 		fox_router_log(realm->router, FOX_LOG_ERROR,
 					   "out of memory: the copy of a retained value is stale until the router restarts");
 	fox_buf_free(&lists);

@@ -37,7 +37,8 @@ fox_retained_put(FoxRealm *realm, const FoxValue *value)
 	if (v == NULL)
 		return NULL;
 	at = v->block;
-	*v = (FoxValue){.refs = 1, .publication = value->publication, .qos = value->qos, .reread = realm->router->reread};
+	*v = (FoxValue){.refs = 1, .publication = value->publication, .qos = value->qos, .expires_us = value->expires_us,
+	.reread = realm->router->reread};
 	v->topic = fox_slice_keep(&at, value->topic);
 	v->args = fox_slice_keep(&at, value->args);
 	v->kwargs = fox_slice_keep(&at, value->kwargs);

@@ -74,6 +74,7 @@ struct FoxEvent
 	uint8_t		qos;			/* as MQTT has it: 0, 1 or 2 */
 	bool		kept;			/* it was published to be retained */
 	bool		retained;		/* an initial value, not a change */
+	uint64_t	expires_us;		/* of an initial value that goes by itself; 0: it stays */
 	bool		has_trustlevel;
 	uint32_t	trustlevel;
 	bool		bridged;

@@ -293,7 +293,7 @@ fox_snapshots_run(FoxRouter *r)
 		for (int i = 0; i < 64 && snap->unordered == 0 && snap->count > 0; i++)
 		{
 			FoxValue   *v = take_first(snap);
-			FoxEvent	e = {.publication = v->publication, .topic = v->topic, .qos = v->qos,
+			FoxEvent	e = {.publication = v->publication, .topic = v->topic, .qos = v->qos, .expires_us = v->expires_us,
 			.payload = {FOX_JSON, v->args, v->kwargs}, .retained = true};
 
 			fox_payload_original(v->original, &e.payload);

@@ -24,7 +24,7 @@ typedef struct FoxPeer
 	const char *subprotocol;
 	bool		loopback;		/* and not forwarded by a proxy */
 	const char *origin;			/* Origin header or "" */
-	const char *transport;		/* "websocket", "rawsocket", "rawsocket-unix"; a constant */
+	const char *transport;		/* "websocket", "rawsocket", "rawsocket-unix", "tcp", "unix", "longpoll"; a constant */
 } FoxPeer;
 
 typedef enum FoxGateClose

@@ -153,6 +153,7 @@ deliver(const FoxEntry *e, void (*fn) (void *ctx, const FoxChange *change), void
 	change.args = next_slice(&p, e->lengths[2]);
 	change.kwargs = next_slice(&p, e->lengths[3]);
 	change.options = next_slice(&p, e->lengths[4]);
+	change.original = next_slice(&p, e->lengths[5]);
 	fn(ctx, &change);
 	if (side != NULL)
 		dsm_detach(side);
