@@ -80,17 +80,24 @@ by_way_of_json(const FoxPayload *in, FoxEncoding encoding, FoxBuf *scratch, FoxP
 bool
 fox_payload_as(const FoxPayload *in, FoxEncoding encoding, FoxBuf *scratch, FoxPayload *out)
 {
-	if (in->encoding == encoding)
+	FoxEncoding from = in->encoding;
+	FoxPayload	made = {.encoding = encoding};	/* out may be in */
+	bool		done;
+
+	if (from == encoding)
 	{
 		*out = *in;
 		return true;
 	}
-	out->encoding = encoding;
-	if (in->encoding == FOX_MQTT && encoding == FOX_JSON)
-		return fox_mqtt_to_json(in->args, scratch, &out->args, &out->kwargs);
-	if (in->encoding == FOX_JSON && encoding == FOX_MQTT)
-		return fox_mqtt_from_json(in->args, in->kwargs, scratch, &out->args, &out->kwargs);
-	if (in->encoding == FOX_MQTT || encoding == FOX_MQTT)
-		return by_way_of_json(in, encoding, scratch, out);
-	return rewrite_both(in, encoding, scratch, out);
+	if (from == FOX_MQTT && encoding == FOX_JSON)
+		done = fox_mqtt_to_json(in->args, scratch, &made.args, &made.kwargs);
+	else if (from == FOX_JSON && encoding == FOX_MQTT)
+		done = fox_mqtt_from_json(in->args, in->kwargs, scratch, &made.args, &made.kwargs);
+	else if (from == FOX_MQTT || encoding == FOX_MQTT)
+		done = by_way_of_json(in, encoding, scratch, &made);
+	else
+		done = rewrite_both(in, encoding, scratch, &made);
+	if (done)
+		*out = made;
+	return done;
 }
