@@ -100,6 +100,8 @@ struct FoxConn
 	uint32_t	sent;			/* bytes of the first message that have left */
 	size_t		queued;			/* bytes, see ITEM_COST */
 	FoxLatest  *latest;			/* events that are not queued yet, or NULL */
+	uint64_t	taken;			/* least that was read from its socket if all is masked (masking.c) */
+	uint8_t		mask_tries;
 	FoxAddress *address;		/* NULL: it is not counted */
 	FoxNode		in_rated;
 	uint64_t	paid_us;		/* what it has sent is paid for at that time (rate.c) */
@@ -203,6 +205,13 @@ extern void fox_limits_judge(FoxNet *net);
 extern void fox_limits_queued(FoxNet *net, size_t bytes);
 /* How long the loop may sleep at most, given what else it waits for. */
 extern int	fox_limits_timeout_ms(const FoxNet *net, int timeout_ms);
+
+/* --- masking.c --- */
+
+/* A WebSocket is open: its first messages are to be looked at. */
+extern void fox_masking_begin(FoxConn *conn);
+/* A frame of so many bytes, header aside, has come; false: it was not masked. */
+extern bool fox_masking_holds(FoxConn *conn, size_t len);
 
 /* --- rate.c --- */
 
