@@ -25,7 +25,6 @@ COMMENT ON ROLE fox_wamp_user IS 'fox_wamp: may publish, wait, lock and see what
 COMMENT ON ROLE fox_wamp_admin IS 'fox_wamp: may start, stop and configure the router';
 COMMENT ON ROLE fox_wamp_anonymous IS 'fox_wamp: role of clients that do not log in';
 GRANT fox_wamp_user TO fox_wamp_admin;
-GRANT USAGE ON SCHEMA fox_wamp TO fox_wamp_user, fox_wamp_anonymous;
 
 --
 -- Tables
@@ -199,12 +198,46 @@ COMMENT ON COLUMN fox_wamp.trust_level.match IS 'exact, prefix, wildcard, or pat
 COMMENT ON COLUMN fox_wamp.trust_level.authrole IS 'role of the publisher or caller; empty: any';
 COMMENT ON COLUMN fox_wamp.trust_level.level IS 'what subscribers and callees are told';
 
+CREATE TABLE fox_wamp.root (
+	name text COLLATE "C" PRIMARY KEY CHECK (name ~ '^[^[:space:]./?%&=+#*"]+$' AND octet_length(name) <= 255 AND
+		lower(name) NOT IN ('ws', 'wamp', 'fox_wamp', 'mqtt', 'longpoll', 'metrics', 'healthz', 'readyz', 'dashboard')),
+	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
+	UNIQUE (name, realm)
+);
+CREATE UNIQUE INDEX root_name ON fox_wamp.root (lower(name));
+COMMENT ON TABLE fox_wamp.root IS 'first components of the names of exposed functions, and the realm they are in';
+COMMENT ON COLUMN fox_wamp.root.name IS 'first component of procedures';
+COMMENT ON COLUMN fox_wamp.root.realm IS 'realm of the procedures';
+
+-- The triggers know the columns by their position: upgrades append.
+CREATE TABLE fox_wamp.exposed_function (
+	realm text COLLATE "C" NOT NULL,
+	root text COLLATE "C" NOT NULL,
+	name text COLLATE "C" NOT NULL CHECK (
+		lower(name) NOT IN ('auth', 'batch', 'callback', 'call', 'catalog', 'events', 'openapi.json', 'publish', 'stat', 'timestamp')),
+	function text NOT NULL,
+	concurrency integer CHECK (concurrency BETWEEN 1 AND 1000000),
+	timeout interval CHECK (timeout BETWEEN interval '1 ms' AND interval '24 days'),
+	PRIMARY KEY (realm, root, name),
+	FOREIGN KEY (root, realm) REFERENCES fox_wamp.root (name, realm) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX exposed_function_name ON fox_wamp.exposed_function (root, lower(name));
+COMMENT ON TABLE fox_wamp.exposed_function IS 'functions that clients may call as procedures: root.name';
+COMMENT ON COLUMN fox_wamp.exposed_function.realm IS 'realm of the root';
+COMMENT ON COLUMN fox_wamp.exposed_function.root IS 'first component of the procedure';
+COMMENT ON COLUMN fox_wamp.exposed_function.name IS 'the rest of the procedure';
+COMMENT ON COLUMN fox_wamp.exposed_function.function IS 'schema, name and argument types; follows ALTER, and the row goes with the function';
+COMMENT ON COLUMN fox_wamp.exposed_function.concurrency IS 'calls that may run at a time, the others wait; null: no limit';
+COMMENT ON COLUMN fox_wamp.exposed_function.timeout IS 'how long a call may run; null: as statement_timeout says';
+
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.realm', 'WHERE name <> ''realm1''');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.retained', 'WHERE NOT owned');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.bridge', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.history', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.event_history', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.trust_level', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.root', 'WHERE name <> ''root''');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.exposed_function', '');
 
 --
 -- Triggers: every change reaches the router, logical replication included
@@ -234,6 +267,26 @@ CREATE FUNCTION fox_wamp.trust_level_changed() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'fox_wamp_trust_trigger' LANGUAGE C;
 COMMENT ON FUNCTION fox_wamp.trust_level_changed() IS 'internal: hands a change of a trust level to the router';
 
+CREATE FUNCTION fox_wamp.exposed_function_before() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'fox_wamp_exposed_before' LANGUAGE C;
+COMMENT ON FUNCTION fox_wamp.exposed_function_before() IS 'internal: checks the function and writes its signature in full';
+
+CREATE FUNCTION fox_wamp.exposed_function_changed() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'fox_wamp_exposed_trigger' LANGUAGE C;
+COMMENT ON FUNCTION fox_wamp.exposed_function_changed() IS 'internal: hands a change of an exposed function to the router';
+
+CREATE FUNCTION fox_wamp.functions_dropped() RETURNS event_trigger
+	AS 'MODULE_PATHNAME', 'fox_wamp_functions_dropped' LANGUAGE C;
+COMMENT ON FUNCTION fox_wamp.functions_dropped() IS 'internal: functions that are no more are not exposed any more';
+
+CREATE FUNCTION fox_wamp.functions_altering() RETURNS event_trigger
+	AS 'MODULE_PATHNAME', 'fox_wamp_functions_altering' LANGUAGE C;
+COMMENT ON FUNCTION fox_wamp.functions_altering() IS 'internal: which functions are exposed before a statement that may rename them';
+
+CREATE FUNCTION fox_wamp.functions_altered() RETURNS event_trigger
+	AS 'MODULE_PATHNAME', 'fox_wamp_functions_altered' LANGUAGE C;
+COMMENT ON FUNCTION fox_wamp.functions_altered() IS 'internal: exposed functions have their new names';
+
 CREATE TRIGGER retained_before BEFORE INSERT OR UPDATE OR DELETE ON fox_wamp.retained
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.retained_before();
 CREATE TRIGGER retained_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.retained
@@ -248,6 +301,10 @@ CREATE TRIGGER history_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.hist
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.history_changed();
 CREATE TRIGGER trust_level_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.trust_level
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.trust_level_changed();
+CREATE TRIGGER exposed_function_before BEFORE INSERT OR UPDATE ON fox_wamp.exposed_function
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.exposed_function_before();
+CREATE TRIGGER exposed_function_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.exposed_function
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.exposed_function_changed();
 COMMENT ON TRIGGER retained_before ON fox_wamp.retained IS 'checks the topic, draws the publication, drops the owner';
 COMMENT ON TRIGGER retained_changed ON fox_wamp.retained IS 'hands the change to the router';
 COMMENT ON TRIGGER retained_truncated ON fox_wamp.retained IS 'hands the change to the router';
@@ -255,6 +312,8 @@ COMMENT ON TRIGGER realm_changed ON fox_wamp.realm IS 'hands the change to the r
 COMMENT ON TRIGGER bridge_changed ON fox_wamp.bridge IS 'hands the change to the router';
 COMMENT ON TRIGGER history_changed ON fox_wamp.history IS 'hands the change to the router';
 COMMENT ON TRIGGER trust_level_changed ON fox_wamp.trust_level IS 'hands the change to the router';
+COMMENT ON TRIGGER exposed_function_before ON fox_wamp.exposed_function IS 'checks the function and writes its signature in full';
+COMMENT ON TRIGGER exposed_function_changed ON fox_wamp.exposed_function IS 'hands the change to the router';
 ALTER TABLE fox_wamp.retained ENABLE ALWAYS TRIGGER retained_before;
 ALTER TABLE fox_wamp.retained ENABLE ALWAYS TRIGGER retained_changed;
 ALTER TABLE fox_wamp.retained ENABLE ALWAYS TRIGGER retained_truncated;
@@ -262,8 +321,25 @@ ALTER TABLE fox_wamp.realm ENABLE ALWAYS TRIGGER realm_changed;
 ALTER TABLE fox_wamp.bridge ENABLE ALWAYS TRIGGER bridge_changed;
 ALTER TABLE fox_wamp.history ENABLE ALWAYS TRIGGER history_changed;
 ALTER TABLE fox_wamp.trust_level ENABLE ALWAYS TRIGGER trust_level_changed;
+ALTER TABLE fox_wamp.exposed_function ENABLE ALWAYS TRIGGER exposed_function_before;
+ALTER TABLE fox_wamp.exposed_function ENABLE ALWAYS TRIGGER exposed_function_changed;
+
+CREATE EVENT TRIGGER fox_wamp_functions_dropped ON sql_drop EXECUTE FUNCTION fox_wamp.functions_dropped();
+CREATE EVENT TRIGGER fox_wamp_functions_altering ON ddl_command_start
+	WHEN TAG IN ('ALTER FUNCTION', 'ALTER ROUTINE', 'ALTER SCHEMA', 'ALTER EXTENSION', 'ALTER TYPE', 'ALTER DOMAIN', 'ALTER TABLE', 'ALTER VIEW')
+	EXECUTE FUNCTION fox_wamp.functions_altering();
+CREATE EVENT TRIGGER fox_wamp_functions_altered ON ddl_command_end
+	WHEN TAG IN ('ALTER FUNCTION', 'ALTER ROUTINE', 'ALTER SCHEMA', 'ALTER EXTENSION', 'ALTER TYPE', 'ALTER DOMAIN', 'ALTER TABLE', 'ALTER VIEW')
+	EXECUTE FUNCTION fox_wamp.functions_altered();
+COMMENT ON EVENT TRIGGER fox_wamp_functions_dropped IS 'fox_wamp: functions that are no more are not exposed any more';
+COMMENT ON EVENT TRIGGER fox_wamp_functions_altering IS 'fox_wamp: which functions are exposed before a statement that may rename them';
+COMMENT ON EVENT TRIGGER fox_wamp_functions_altered IS 'fox_wamp: exposed functions have their new names';
+ALTER EVENT TRIGGER fox_wamp_functions_dropped ENABLE ALWAYS;
+ALTER EVENT TRIGGER fox_wamp_functions_altering ENABLE ALWAYS;
+ALTER EVENT TRIGGER fox_wamp_functions_altered ENABLE ALWAYS;
 
 INSERT INTO fox_wamp.realm (name) VALUES ('realm1');
+INSERT INTO fox_wamp.root (name, realm) VALUES ('root', 'realm1');
 
 --
 -- The router
@@ -444,6 +520,71 @@ CREATE FUNCTION fox_wamp.reset_trust_level(uri text, authrole text DEFAULT NULL,
 COMMENT ON FUNCTION fox_wamp.reset_trust_level(text, text, text, text)
 	IS 'ends what set_trust_level() began; false if there was nothing';
 
+--
+-- SQL functions as procedures
+--
+
+CREATE FUNCTION fox_wamp.expose_root(root text, realm text DEFAULT NULL) RETURNS void
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		INSERT INTO fox_wamp.root (name, realm) VALUES ($1, fox_wamp.default_realm($2))
+		ON CONFLICT ON CONSTRAINT root_pkey DO UPDATE SET realm = EXCLUDED.realm
+	$$;
+COMMENT ON FUNCTION fox_wamp.expose_root(text, text) IS 'a name that exposed functions may have in front of theirs, and the realm they are in';
+
+CREATE FUNCTION fox_wamp.expose_function(function regprocedure, name text DEFAULT NULL, root text DEFAULT 'root',
+										 concurrency integer DEFAULT NULL, timeout interval DEFAULT NULL) RETURNS text
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		INSERT INTO fox_wamp.exposed_function (realm, root, name, function, concurrency, timeout)
+		VALUES (coalesce((SELECT r.realm FROM fox_wamp.root r WHERE r.name = $3), ''), $3,
+				coalesce($2, (SELECT p.proname FROM pg_proc p WHERE p.oid = $1)), $1::text, $4, $5)
+		RETURNING exposed_function.root || '.' || exposed_function.name
+	$$;
+COMMENT ON FUNCTION fox_wamp.expose_function(regprocedure, text, text, integer, interval)
+	IS 'makes a function a procedure that clients may call as their role; returns the name of the procedure';
+
+CREATE FUNCTION fox_wamp.unexpose(name text, root text DEFAULT 'root') RETURNS boolean
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		WITH gone AS (DELETE FROM fox_wamp.exposed_function e WHERE e.root = $2 AND e.name = $1 RETURNING 1)
+		SELECT EXISTS (SELECT FROM gone);
+	$$;
+COMMENT ON FUNCTION fox_wamp.unexpose(text, text) IS 'ends what expose_function() began; false if there was nothing';
+
+CREATE FUNCTION fox_wamp.error(message text DEFAULT NULL, status integer DEFAULT 400, uri text DEFAULT NULL) RETURNS void
+	AS 'MODULE_PATHNAME', 'fox_wamp_error' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION fox_wamp.error(text, integer, text)
+	IS 'raises an error that the caller gets under the URI (wamp.error.runtime_error unless it is given)';
+
+CREATE FUNCTION fox_wamp.session_id() RETURNS bigint
+	AS 'MODULE_PATHNAME', 'fox_wamp_session_id' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION fox_wamp.session_id() IS 'in a function that a client calls: its session; else null';
+
+CREATE FUNCTION fox_wamp.caller_authid() RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_caller_authid' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION fox_wamp.caller_authid() IS 'in a function that a client calls: its authid; else null';
+
+CREATE FUNCTION fox_wamp.caller_authrole() RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_caller_authrole' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION fox_wamp.caller_authrole() IS 'in a function that a client calls: its authrole; else null';
+
+CREATE FUNCTION fox_wamp.called_procedure() RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_called_procedure' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION fox_wamp.called_procedure() IS 'in a function that a client calls: the procedure; else null';
+
+CREATE FUNCTION fox_wamp.called_realm() RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_called_realm' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION fox_wamp.called_realm() IS 'in a function that a client calls: its realm; else null';
+
+CREATE VIEW fox_wamp.exposed AS
+	SELECT 'function' AS kind, e.realm, e.root || '.' || e.name AS procedure, e.function,
+		pg_catalog.pg_get_function_arguments(p.oid) AS arguments, pg_catalog.pg_get_function_result(p.oid) AS result,
+		CASE p.provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END AS volatility,
+		e.concurrency, e.timeout
+	FROM fox_wamp.exposed_function e JOIN pg_catalog.pg_proc p ON p.oid = pg_catalog.to_regprocedure(e.function);
+COMMENT ON VIEW fox_wamp.exposed IS 'what the database offers to callers';
+
 CREATE FUNCTION fox_wamp.notify_payload(id bigint) RETURNS text
 	LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$ SELECT p.payload FROM fox_wamp.notify_payload p WHERE p.id = $1 $$;
@@ -529,11 +670,24 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.keep_history(text, text, integer, interval, text),
 	fox_wamp.forget_history(text, text, text),
 	fox_wamp.set_trust_level(text, integer, text, text, text),
-	fox_wamp.reset_trust_level(text, text, text, text)
+	fox_wamp.reset_trust_level(text, text, text, text),
+	fox_wamp.expose_root(text, text),
+	fox_wamp.expose_function(regprocedure, text, text, integer, interval),
+	fox_wamp.unexpose(text, text)
 	TO fox_wamp_admin;
+-- What a function that a client calls, or a policy of row-level security, wants to know; whatever its role.
+GRANT USAGE ON SCHEMA fox_wamp TO PUBLIC;
+GRANT EXECUTE ON FUNCTION
+	fox_wamp.error(text, integer, text),
+	fox_wamp.session_id(),
+	fox_wamp.caller_authid(),
+	fox_wamp.caller_authrole(),
+	fox_wamp.called_procedure(),
+	fox_wamp.called_realm()
+	TO PUBLIC;
 GRANT SELECT ON fox_wamp.realm, fox_wamp.retained, fox_wamp.lock, fox_wamp.registration, fox_wamp.bridge,
-	fox_wamp.history, fox_wamp.event_history, fox_wamp.trust_level,
+	fox_wamp.history, fox_wamp.event_history, fox_wamp.trust_level, fox_wamp.root, fox_wamp.exposed_function, fox_wamp.exposed,
 	fox_wamp.session, fox_wamp.subscription, fox_wamp.lock_waiter, fox_wamp.stat_router
 	TO fox_wamp_user;
 GRANT INSERT, UPDATE, DELETE ON fox_wamp.realm, fox_wamp.retained, fox_wamp.bridge, fox_wamp.history,
-	fox_wamp.trust_level TO fox_wamp_admin;
+	fox_wamp.trust_level, fox_wamp.root, fox_wamp.exposed_function TO fox_wamp_admin;

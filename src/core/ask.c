@@ -651,7 +651,7 @@ fox_router_ask(FoxRouter *r, uint64_t ask, FoxSlice q, int pid)
 	else if (fox_slice_is(name, "unlock"))
 		ask_unlock(r, ask, realm, topic, pid);
 	else if (fox_slice_is(name, "call"))
-		fox_ask_call(r, ask, q, realm, topic);
+		fox_ask_call(r, ask, q, realm, topic, pid);
 	else if (fox_slice_is(name, "wait_for"))
 		ask_wait_for(r, ask, q, realm, topic);
 	else

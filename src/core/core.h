@@ -90,8 +90,9 @@ struct FoxRealm
 	struct FoxHistory *history;	/* of history.c; NULL: no event is kept */
 	struct FoxTrusts *trusts;	/* of trust.c; NULL: no level is set */
 	FoxNode		sessions;
-	FoxSession *caster;			/* of ask_call.c, or NULL */
-	uint64_t	casts;			/* its last request */
+	FoxMap		casters;		/* of ask_call.c: role → FoxSession; keys are the session's */
+	uint64_t	casts;			/* the last request of any */
+	FoxSession *functions;		/* of exposed.c, or NULL */
 	FoxMap		reflect[FOX_REFLECT_KINDS];	/* by URI; keys and values are reflect.c's */
 	uint32_t	reflect_count;
 	size_t		reflect_bytes;
@@ -105,6 +106,7 @@ struct FoxSession
 	void	   *data;
 	uint64_t	id;
 	int32_t		pid;			/* of a SQL session's backend; 0: none */
+	int32_t		backend;		/* of a SQL session for one call; 0: none */
 	bool		call_canceling;
 	bool		progressive_results;
 	bool		progressive_invocations;
@@ -118,12 +120,13 @@ struct FoxSession
 	bool		ppt_subscriber;
 	bool		ppt_callee;
 	bool		leaving;		/* it hears nothing any more */
-	FoxSlice	authid;			/* these six are owned, in one block */
+	FoxSlice	authid;			/* these seven are owned, in one block */
 	FoxSlice	authrole;
 	FoxSlice	authmethod;
 	FoxSlice	peer;
 	FoxSlice	protocol;
 	FoxSlice	authprovider;
+	FoxSlice	role;			/* absent: see fox_session_role() */
 	const char *transport;		/* a constant, or NULL */
 	FoxEncoding encoding;
 	uint64_t	joined_us;

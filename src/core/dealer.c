@@ -8,6 +8,7 @@
 
 #include "codec/json.h"
 #include "core/core.h"
+#include "core/exposed.h"
 
 #include "base/pure.h"
 
@@ -272,7 +273,7 @@ fox_dealer_register(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice 
 		return;
 	}
 	reg = fox_index_get(&s->realm->registrations, procedure, kind);
-	if (reg != NULL && o.force)
+	if (reg != NULL && o.force && !fox_exposed_holds(reg))
 		renew(reg, o.invoke);
 	else if (reg != NULL && (reg->invoke == FOX_INVOKE_SINGLE || reg->invoke != o.invoke ||
 							 fox_idmap_get(&s->callees_by_id, reg->id) != NULL))

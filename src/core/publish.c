@@ -3,6 +3,7 @@
  */
 #include "codec/match.h"
 #include "core/ask.h"
+#include "core/exposed.h"
 #include "core/trust.h"
 
 #include "base/pure.h"
@@ -263,6 +264,7 @@ fox_router_reread_end(FoxRouter *r)
 	FoxMapSlot *slot;
 
 	sweep_all(r, false);
+	fox_exposed_reread_end(r);
 	r->rereading = false;
 	r->loaded = true;
 	while ((slot = fox_map_next(&r->realms, &pos)) != NULL)
@@ -293,6 +295,9 @@ fox_router_change(FoxRouter *r, const FoxChange *c)
 			break;
 		case FOX_CHANGE_TRUST:
 			fox_trust_change(r, c);
+			break;
+		case FOX_CHANGE_EXPOSED:
+			fox_exposed_change(r, c);
 			break;
 		case FOX_CHANGE_TRUNCATE:
 			sweep_all(r, true);

@@ -134,6 +134,7 @@ realm_free(FoxRealm *realm)
 	fox_index_free(&realm->registrations);
 	fox_map_free(&realm->registrations_by_id);
 	fox_map_free(&realm->queues);
+	fox_map_free(&realm->casters);
 	fox_reflect_free(realm);
 	fox_history_free(realm);
 	fox_trust_free(realm);

@@ -40,6 +40,11 @@ extern void fox_router_change(FoxRouter *r, const FoxChange *change);
 extern void fox_router_refused(FoxRouter *r, uint64_t token, FoxRefusal why, const char *text);
 /* Of the rows given to the port `past` since the start so many are done with. */
 extern void fox_router_past_written(FoxRouter *r, uint64_t rows);
+/* What has become of a call of a SQL function: a part of its result, its result, or an error; args and kwargs are JSON. */
+extern void fox_router_function_result(FoxRouter *r, uint64_t session, uint64_t invocation, bool progress,
+									   FoxSlice args, FoxSlice kwargs);
+extern void fox_router_function_failed(FoxRouter *r, uint64_t session, uint64_t invocation, FoxSlice uri,
+									   FoxSlice args, FoxSlice kwargs);
 /* A question of a backend (ask.h); absent question: the asker has gone. */
 extern void fox_router_ask(FoxRouter *r, uint64_t ask, FoxSlice question, int pid);
 

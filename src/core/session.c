@@ -12,7 +12,7 @@ static bool
 keep_info(FoxSession *s, const FoxSessionInfo *info)
 {
 	char	   *at = malloc(info->authid.len + info->authrole.len + info->authmethod.len +
-							info->peer.len + info->protocol.len + info->authprovider.len + 1);
+							info->peer.len + info->protocol.len + info->authprovider.len + info->role.len + 1);
 
 	if ((s->block = at) == NULL)
 		return false;
@@ -22,6 +22,8 @@ keep_info(FoxSession *s, const FoxSessionInfo *info)
 	s->peer = fox_slice_keep(&at, info->peer);
 	s->protocol = fox_slice_keep(&at, info->protocol);
 	s->authprovider = fox_slice_keep(&at, info->authprovider);
+	s->role = fox_slice_keep(&at, info->role);
+	s->backend = info->backend;
 	s->subscription_revocation = info->subscription_revocation;
 	s->acknowledges_events = info->acknowledges_events;
 	s->encoding = info->encoding;
@@ -153,6 +155,8 @@ fox_session_data(const FoxSession *s)
 FoxSlice
 fox_session_role(const FoxSession *s)
 {
+	if (!fox_absent(s->role))
+		return s->role;
 	return fox_slice_is(s->authmethod, "anonymous") ? fox_cstr(s->realm->router->config.anonymous_role) : s->authrole;
 }
 

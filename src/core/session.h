@@ -148,6 +148,8 @@ typedef struct FoxSessionInfo
 	bool		subscription_revocation;	/* of the subscriber role */
 	bool		acknowledges_events;	/* x_acknowledged_event_delivery */
 	FoxSlice	authprovider;	/* absent: static */
+	FoxSlice	role;			/* database role of a SQL session; absent: as authrole and authmethod say */
+	int32_t		backend;		/* whose call this session is for; 0: none */
 } FoxSessionInfo;
 
 typedef enum FoxEnd

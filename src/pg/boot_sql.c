@@ -243,6 +243,16 @@ load_trust_levels(const FoxBootSink *sink)
 }
 
 static void
+load_exposed(const FoxBootSink *sink)
+{
+	static void *plan = NULL;
+
+	load_rows(sink, FOX_CHANGE_EXPOSED, &plan,
+			  "SELECT realm, root || '.' || name, json_build_array(json_build_object('function', function, 'concurrency',"
+			  " concurrency, 'timeout', (extract(epoch FROM timeout) * 1000)::bigint))::text FROM fox_wamp.exposed_function");
+}
+
+static void
 load_bridges(const FoxBootSink *sink)
 {
 	static void *plan = NULL;
@@ -323,6 +333,7 @@ fox_boot_load(const FoxBootSink *sink, bool with_past)
 	load_realms(sink);
 	fox_history_load(sink, with_past);
 	load_trust_levels(sink);
+	load_exposed(sink);
 	load_bridges(sink);
 	load_retained(sink);
 	AtEOXact_GUC(true, nest);

@@ -54,6 +54,7 @@ PG_FUNCTION_INFO_V1(fox_wamp_realm_trigger);
 PG_FUNCTION_INFO_V1(fox_wamp_bridge_trigger);
 PG_FUNCTION_INFO_V1(fox_wamp_history_trigger);
 PG_FUNCTION_INFO_V1(fox_wamp_trust_trigger);
+PG_FUNCTION_INFO_V1(fox_wamp_exposed_trigger);
 
 static bool context_set = false;
 static FoxChangeContext context;
@@ -501,5 +502,38 @@ Datum
 fox_wamp_trust_trigger(PG_FUNCTION_ARGS)
 {
 	hand_over(fcinfo, 5, 4, check_pattern, add_trust_level);
+	return PointerGetDatum(NULL);
+}
+
+/* --- fox_wamp.exposed_function (realm, root, name, function, concurrency, timeout) --- */
+
+static void
+add_exposed(HeapTuple row, TupleDesc desc, bool deleted)
+{
+	FoxChange	change = {.kind = FOX_CHANGE_EXPOSED, .deleted = deleted};
+	StringInfoData args;
+	bool		isnull;
+	Datum		value;
+
+	initStringInfo(&args);
+	appendStringInfoString(&args, "[{\"function\":");
+	escape_json(&args, text_column(row, desc, 4).ptr);
+	value = heap_getattr(row, 5, desc, &isnull);
+	if (!isnull)
+		appendStringInfo(&args, ",\"concurrency\":%d", DatumGetInt32(value));
+	value = heap_getattr(row, 6, desc, &isnull);
+	if (!isnull)
+		appendStringInfo(&args, ",\"timeout\":" INT64_FORMAT, fox_interval_ms(DatumGetIntervalP(value)));
+	appendStringInfoString(&args, "}]");
+	change.realm = text_column(row, desc, 1);
+	change.topic = fox_cstr(psprintf("%s.%s", text_column(row, desc, 2).ptr, text_column(row, desc, 3).ptr));
+	change.args = fox_slice(args.data, args.len);
+	fox_ring_add(&change);
+}
+
+Datum
+fox_wamp_exposed_trigger(PG_FUNCTION_ARGS)
+{
+	hand_over(fcinfo, 6, 3, NULL, add_exposed);
 	return PointerGetDatum(NULL);
 }

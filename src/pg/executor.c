@@ -141,7 +141,7 @@ run_batch(void)
 	snprintf(activity, sizeof(activity), "fox_wamp: %d retained values", batch_n);
 	pgstat_report_activity(STATE_RUNNING, activity);
 	saved = MemoryContextSwitchTo(batch_context);
-	if (lane->slow)
+	if (lane->kind == FOX_LANE_SLOW)
 		for (int i = 0; i < batch_n; i++)
 			fox_store_batch(&batch[i], 1, true);
 	else
@@ -186,7 +186,7 @@ take_write(FoxWire *message, const char *data, Size len)
 	}
 	batch_n++;
 	batch_bytes += len;
-	if (batch_n == FOX_LANE_BATCH || batch_bytes >= FOX_LANE_BATCH_BYTES || lane->slow)
+	if (batch_n == FOX_LANE_BATCH || batch_bytes >= FOX_LANE_BATCH_BYTES || lane->kind == FOX_LANE_SLOW)
 		run_batch();
 }
 
@@ -381,29 +381,6 @@ take_request(const char *data, Size len)
 /* --- the process --- */
 
 static void
-attach(Datum main_arg)
-{
-	dsm_segment *segment = dsm_attach(DatumGetUInt32(main_arg));
-	shm_mq	   *mq;
-
-	if (segment == NULL)
-		proc_exit(0);			/* the router ended before we began */
-	dsm_pin_mapping(segment);
-	lane = dsm_segment_address(segment);
-	if (lane->magic != FOX_LANE_MAGIC)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the router of this database runs another version of fox_wamp"),
-				 errhint("SELECT fox_wamp.restart().")));
-	mq = (shm_mq *) FOX_LANE_REQUEST_MQ(lane);
-	shm_mq_set_receiver(mq, MyProc);
-	requests = shm_mq_attach(mq, segment, NULL);
-	mq = (shm_mq *) FOX_LANE_ANSWER_MQ(lane);
-	shm_mq_set_sender(mq, MyProc);
-	answers = shm_mq_attach(mq, segment, NULL);
-}
-
-static void
 upkeep(TimestampTz *last_expire)
 {
 	static TimestampTz last_sweep = 0;
@@ -443,7 +420,7 @@ loop(void)
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
 			fox_store_synchronous_commit(GetConfigOption("fox_wamp.synchronous_commit", true, false));
-			if (!lane->slow)
+			if (lane->kind == FOX_LANE_SYSTEM)
 				(void) guarded(settings, NULL, "read the settings of the database", true);
 		}
 
@@ -457,7 +434,7 @@ loop(void)
 		if (result == SHM_MQ_DETACHED)
 			return;
 
-		if (!lane->slow)
+		if (lane->kind == FOX_LANE_SYSTEM)
 		{
 			upkeep(&last_expire);
 			if (load_id != 0 && TimestampDifferenceExceeds(last_try, GetCurrentTimestamp(), RETRY_MS))
@@ -483,12 +460,12 @@ fox_wamp_executor_main(Datum main_arg)
 	pqsignal(SIGINT, SIG_IGN);
 	BackgroundWorkerUnblockSignals();
 
-	attach(main_arg);
+	lane = fox_lane_attach(main_arg, &requests, &answers);
 	BackgroundWorkerInitializeConnectionByOid(lane->database, InvalidOid, 0);
-	fox_store_setup(lane->boot_id, lane->slow ? SLOW_LOCK_TIMEOUT : SYSTEM_LOCK_TIMEOUT);
+	fox_store_setup(lane->boot_id, lane->kind == FOX_LANE_SLOW ? SLOW_LOCK_TIMEOUT : SYSTEM_LOCK_TIMEOUT);
 	batch_context = AllocSetContextCreate(TopMemoryContext, "fox_wamp batch", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(TopMemoryContext);
-	pgstat_report_appname(lane->slow ? "fox_wamp slow executor" : "fox_wamp executor");
+	pgstat_report_appname(lane->kind == FOX_LANE_SLOW ? "fox_wamp slow executor" : "fox_wamp executor");
 	pgstat_report_activity(STATE_IDLE, NULL);
 
 	loop();

@@ -22,6 +22,10 @@ char	   *fox_guc_default_realm = NULL;
 int			fox_guc_max_message_size = 16384;
 bool		fox_guc_kwargs_are_headers = false;
 int			fox_guc_on_ring_full = FOX_RING_FULL_GAP;
+int			fox_guc_executors = 2;
+int			fox_guc_executor_idle = 60000;
+int			fox_guc_call_queue_limit = 10000;
+int			fox_guc_error_verbosity = FOX_ERRORS_DEFAULT;
 
 static char *unix_socket = NULL;
 static int	tls_port = 0;
@@ -44,7 +48,6 @@ static bool websocket_compression = false;
 static int	ping_interval = 10000;
 static int	ping_timeout = 10000;
 static int	watch_timeout = 0;
-static int	call_queue_limit = 10000;
 static int	waiter_limit = 10000;
 static bool strict_request_ids = false;
 static int	commit_mode = 1;
@@ -52,6 +55,12 @@ static int	commit_mode = 1;
 static const struct config_enum_entry ring_full_options[] = {
 	{"gap", 0, false},
 	{"error", 1, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry verbosity_options[] = {
+	{"default", FOX_ERRORS_DEFAULT, false},
+	{"verbose", FOX_ERRORS_VERBOSE, false},
 	{NULL, 0, false}
 };
 
@@ -151,7 +160,13 @@ fox_guc_define(void)
 	define_int("fox_wamp.waiter_limit", "Waiting publishes that one session may have.",
 			   &waiter_limit, 10000, 1, INT_MAX, 0);
 	define_int("fox_wamp.call_queue_limit", "Calls of one procedure that may wait for a free callee.",
-			   &call_queue_limit, 10000, 0, INT_MAX, 0);
+			   &fox_guc_call_queue_limit, 10000, 0, INT_MAX, 0);
+	define_int("fox_wamp.executors", "Processes that SQL functions run in when clients call them.",
+			   &fox_guc_executors, 2, 0, 64, 0);
+	define_int("fox_wamp.executor_idle", "Time after which a process that runs no SQL functions ends.",
+			   &fox_guc_executor_idle, 60000, 100, INT_MAX / 2, GUC_UNIT_MS);
+	DefineCustomEnumVariable("fox_wamp.error_verbosity", "What callers of SQL functions hear of an error: with verbose its DETAIL too.",
+							 NULL, &fox_guc_error_verbosity, FOX_ERRORS_DEFAULT, verbosity_options, PGC_SUSET, 0, NULL, NULL, NULL);
 	define_bool("fox_wamp.kwargs_are_headers", "Keyword arguments do not make a value non-empty.",
 				&fox_guc_kwargs_are_headers, false);
 	define_bool("fox_wamp.strict_request_ids", "Request ids that are not 1, 2, 3 and so on are a protocol violation.",
@@ -174,7 +189,7 @@ fox_guc_router_config(FoxRouterConfig *config)
 		.kwargs_are_headers = fox_guc_kwargs_are_headers,
 		.strict_request_ids = strict_request_ids,
 		.watch_timeout_ms = (uint64) watch_timeout,
-		.call_queue_limit = (uint32) call_queue_limit,
+		.call_queue_limit = (uint32) fox_guc_call_queue_limit,
 		.waiter_limit = (uint32) waiter_limit,
 		.anonymous = anonymous,
 	};

@@ -54,8 +54,8 @@ typedef struct Lane
 static const FoxLaneHandler *handler = NULL;
 static FoxLaneHandler handler_copy;
 static uint64 boot_id;
-static Lane system_lane = {.link = {.slow = false}};
-static Lane slow_lane = {.link = {.slow = true}};
+static Lane system_lane = {.link = {.kind = FOX_LANE_SYSTEM}};
+static Lane slow_lane = {.link = {.kind = FOX_LANE_SLOW}};
 static FoxNode queue;			/* for the system executor */
 static FoxIdMap by_id = {0};	/* every request that waits for an answer */
 static uint64 next_id = 1;
@@ -174,7 +174,7 @@ lane_died(Lane *lane)
 	lane->link_rows = 0;
 
 	/* What the old executor was to be told of slow topics, the new one must not hear. */
-	if (!lane->link.slow)
+	if (lane->link.kind == FOX_LANE_SYSTEM)
 		fox_list_each(n, &queue)
 		{
 			FoxRequest *r = fox_container(FoxRequest, node, n);
@@ -183,7 +183,7 @@ lane_died(Lane *lane)
 				forget(r);
 		}
 
-	if (!lane->link.slow)
+	if (lane->link.kind == FOX_LANE_SYSTEM)
 		writes_answered = writes_sent;
 	fox_list_init(&lost);
 	while (!fox_list_empty(&lane->sent))
@@ -210,7 +210,7 @@ send_request(Lane *lane, FoxRequest *r, bool flush)
 
 	if (result == SHM_MQ_SUCCESS)
 	{
-		if (r->type == FOX_WIRE_WRITE && !lane->link.slow)
+		if (r->type == FOX_WIRE_WRITE && lane->link.kind == FOX_LANE_SYSTEM)
 			writes_sent++;
 		fox_list_del(&r->node);
 		if (r->id == 0)
@@ -308,11 +308,11 @@ outcome(Lane *lane, FoxWire *w)
 
 	if (w->bad || r == NULL || r->type != FOX_WIRE_WRITE)
 		return;
-	if (!lane->link.slow)
+	if (lane->link.kind == FOX_LANE_SYSTEM)
 		writes_answered++;
 	if (what == FOX_OUTCOME_SLOW || what == FOX_OUTCOME_BEHIND)
 	{
-		if (lane->link.slow)
+		if (lane->link.kind == FOX_LANE_SLOW)
 			fox_slow_again(r);
 		else
 			returned(r, what == FOX_OUTCOME_BEHIND);

@@ -34,6 +34,7 @@
 #include "pg/lane.h"
 #include "pg/launcher.h"
 #include "pg/listen.h"
+#include "pg/pool.h"
 #include "pg/ring.h"
 #include "pg/server_ports.h"
 #include "pg/wire.h"
@@ -100,6 +101,18 @@ on_past_written(void *ctx, uint64 rows)
 }
 
 static void
+on_function_result(void *ctx, uint64 session, uint64 invocation, bool progress, FoxSlice args, FoxSlice kwargs)
+{
+	fox_router_function_result(router, session, invocation, progress, args, kwargs);
+}
+
+static void
+on_function_failed(void *ctx, uint64 session, uint64 invocation, FoxSlice uri, FoxSlice args, FoxSlice kwargs)
+{
+	fox_router_function_failed(router, session, invocation, uri, args, kwargs);
+}
+
+static void
 on_setting(void *ctx, const char *name, const char *value)
 {
 	(void) set_config_option(name, value, PGC_SUSET, PGC_S_DATABASE, GUC_ACTION_SET, true, WARNING, false);
@@ -113,6 +126,9 @@ put_stats(void *ctx, void (*put) (void *arg, const char *name, uint64_t value), 
 	uint64		batches;
 	uint64		rows;
 	int			executors;
+	int			call_executors;
+	int			missing;
+	uint64		calls;
 
 	if (net != NULL)
 		fox_net_stats(net, &n);
@@ -132,6 +148,9 @@ put_stats(void *ctx, void (*put) (void *arg, const char *name, uint64_t value), 
 	put(arg, "bytes_out", n.bytes_out);
 	put(arg, "bytes_queued", n.queued);
 	put(arg, "executors", (uint64) executors);
+	fox_pool_stats(&call_executors, &missing, &calls);
+	put(arg, "call_executors", (uint64) call_executors);
+	put(arg, "function_calls_open", calls);
 	put(arg, "write_batches", batches);
 	put(arg, "rows_written", rows);
 	put(arg, "ring_blocked_by_pid", (uint64) blocking_pid);
@@ -244,6 +263,7 @@ leave(int code, Datum arg)
 	slot->router_pid = 0;
 	slot->router_procno = -1;
 	slot->port = 0;
+	slot->call_executors = slot->call_executors_missing = 0;
 	if (!pg_atomic_compare_exchange_u32(&slot->state, &stopping, FOX_SLOT_STOPPED))
 		pg_atomic_compare_exchange_u32(&slot->state, &restarting, FOX_SLOT_STARTING);
 	fox_launcher_wake();
@@ -321,6 +341,7 @@ start_up(void)
 		.refused = on_refused, .load_begin = on_load_begin, .load_row = on_change,
 		.loaded = on_loaded, .past_written = on_past_written, .settings = on_setting
 	};
+	static const FoxPoolHandler pool_handler = {.result = on_function_result, .failed = on_function_failed};
 	FoxPorts	ports = fox_server_ports();
 	FoxRouterConfig config;
 
@@ -333,6 +354,7 @@ start_up(void)
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("out of memory")));
 	slot->boot_id = ports.random64(NULL) >> 1;
+	fox_pool_start(&pool_handler, slot->boot_id);
 	(void) fox_ring_create((Size) fox_guc_ring_size * 1024);
 	if (!fox_lane_start(&lane_handler, slot->boot_id))
 		ereport(WARNING,
@@ -350,6 +372,7 @@ turn(void)
 	bool		more;
 	long		wait;
 	int			net_wait;
+	uint64		calls;
 
 	if (net != NULL)
 		fox_net_turn(net);
@@ -361,6 +384,7 @@ turn(void)
 	more = fox_lane_turn();		/* behind everything that writes */
 	if (drain() > 0)
 		more = true;			/* that may have woken a waiter, whose write is still to be sent */
+	fox_pool_turn(&wait);
 	fox_ask_pump();				/* behind everything that answers */
 	if (loaded && net == NULL)
 	{
@@ -382,6 +406,7 @@ turn(void)
 		if (net_wait >= 0 && (wait < 0 || net_wait < wait))
 			wait = net_wait;
 	}
+	fox_pool_stats(&slot->call_executors, &slot->call_executors_missing, &calls);
 	wait = watch_ring(wait);
 	return more ? 0 : wait;
 }
@@ -408,6 +433,7 @@ shut_down(void)
 			(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | WL_TIMEOUT, 10, PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
 	}
+	fox_pool_stop();
 	fox_lane_stop();
 	fox_ring_withdraw();
 }

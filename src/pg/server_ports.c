@@ -10,6 +10,7 @@
 
 #include "pg/ask.h"
 #include "pg/lane.h"
+#include "pg/pool.h"
 #include "pg/server_ports.h"
 
 static uint64_t
@@ -76,6 +77,18 @@ past(void *ctx, const FoxPastRow *row)
 	fox_lane_past(row);
 }
 
+static void
+call(void *ctx, const FoxFunctionCall *c)
+{
+	fox_pool_call(c);
+}
+
+static void
+cancel(void *ctx, uint64_t session, uint64_t invocation)
+{
+	fox_pool_cancel(session, invocation);
+}
+
 FoxPorts
 fox_server_ports(void)
 {
@@ -88,5 +101,7 @@ fox_server_ports(void)
 		.notify = notify,
 		.registration = registration,
 		.past = past,
+		.call = call,
+		.cancel = cancel,
 	};
 }

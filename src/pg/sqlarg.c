@@ -111,20 +111,26 @@ fox_arg_realm(FunctionCallInfo fcinfo, int n)
 }
 
 int64
+fox_interval_ms(const Interval *span)
+{
+	double		us = (double) span->time + ((double) span->day + (double) span->month * 30) * USECS_PER_DAY;
+
+	return (int64) Max(Min(us / 1000, 1e12), us < 0 ? -1e12 : 0);
+}
+
+int64
 fox_arg_timeout(FunctionCallInfo fcinfo, int n)
 {
-	Interval   *span;
-	double		us;
+	int64		ms;
 
 	if (PG_NARGS() <= n || PG_ARGISNULL(n))
 		return -1;
-	span = PG_GETARG_INTERVAL_P(n);
-	us = (double) span->time + ((double) span->day + (double) span->month * 30) * USECS_PER_DAY;
-	if (us < 0)
+	ms = fox_interval_ms(PG_GETARG_INTERVAL_P(n));
+	if (ms < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
 				 errmsg("timeout must not be negative")));
-	return (int64) Min(us / 1000, 1e12);
+	return ms;
 }
 
 FoxSlice
