@@ -68,13 +68,14 @@ typedef enum FoxChangeKind
 	FOX_CHANGE_HISTORY,			/* row of fox_wamp.history: topic = pattern, args as in history.c; deleted flag */
 	FOX_CHANGE_PAST,			/* row of fox_wamp.event_history, at the start; options as in history.c */
 	FOX_CHANGE_TRUST,			/* row of fox_wamp.trust_level: topic = pattern, args as in trust.c; deleted flag */
+	FOX_CHANGE_AUTH,			/* row of fox_wamp.auth_method: topic = method; deleted flag */
 	FOX_CHANGE_GAP				/* the ring overflowed: entries are missing; state will be re-read */
 } FoxChangeKind;
 
 typedef struct FoxChange
 {
 	FoxChangeKind kind;
-	bool		deleted;		/* REALM, BRIDGE_OUT, HISTORY, TRUST */
+	bool		deleted;		/* REALM, BRIDGE_OUT, HISTORY, TRUST, AUTH */
 	bool		silent;			/* PUT at start-up or re-read: into the copy, no event unless different */
 	bool		bridged;		/* came in by a bridge: never leaves by one */
 	uint64_t	token;			/* of the FoxWrite it answers; 0: none */
@@ -122,6 +123,9 @@ typedef struct FoxPorts
 
 	/* Queues a durable write.  False: the queue is full; the core answers unavailable. */
 	bool		(*write) (void *ctx, const FoxWrite *w);
+
+	/* Puts a question of auth.h to an executor; false: too many wait.  See fox_router_login_answer(). */
+	bool		(*login) (void *ctx, uint64_t token, FoxSlice question);
 
 	/* Sends one row (a JSON object text) of an answer to a backend's question; last ends it. */
 	void		(*answer) (void *ctx, uint64_t ask, FoxSlice row, bool last);
