@@ -11,7 +11,7 @@ BEGIN
 		RAISE EXCEPTION 'fox_wamp needs a database with encoding UTF8'
 			USING ERRCODE = 'feature_not_supported';
 	END IF;
-	FOREACH role_name IN ARRAY ARRAY['fox_wamp_user', 'fox_wamp_admin', 'fox_wamp_anonymous'] LOOP
+	FOREACH role_name IN ARRAY ARRAY['fox_wamp_user', 'fox_wamp_admin', 'fox_wamp_anonymous', 'fox_wamp_connect'] LOOP
 		BEGIN
 			EXECUTE format('CREATE ROLE %I NOLOGIN', role_name);
 		EXCEPTION WHEN duplicate_object OR unique_violation THEN
@@ -24,6 +24,7 @@ $$;
 COMMENT ON ROLE fox_wamp_user IS 'fox_wamp: may publish, wait, lock and see what the router does';
 COMMENT ON ROLE fox_wamp_admin IS 'fox_wamp: may start, stop and configure the router';
 COMMENT ON ROLE fox_wamp_anonymous IS 'fox_wamp: role of clients that do not log in';
+COMMENT ON ROLE fox_wamp_connect IS 'fox_wamp: members may log in as a client, with their own password';
 GRANT fox_wamp_user TO fox_wamp_admin;
 
 --
@@ -229,6 +230,55 @@ COMMENT ON COLUMN fox_wamp.exposed_function.name IS 'the rest of the procedure';
 COMMENT ON COLUMN fox_wamp.exposed_function.function IS 'schema, name and argument types; follows ALTER, and the row goes with the function';
 COMMENT ON COLUMN fox_wamp.exposed_function.concurrency IS 'calls that may run at a time, the others wait; null: no limit';
 COMMENT ON COLUMN fox_wamp.exposed_function.timeout IS 'how long a call may run; null: as statement_timeout says';
+-- The trigger knows the columns by their position: upgrades append.
+CREATE TABLE fox_wamp.auth_method (
+	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
+	method text NOT NULL CHECK (method IN ('anonymous', 'ticket', 'wampcra', 'wamp-scram', 'cryptosign', 'tls')),
+	PRIMARY KEY (realm, method)
+);
+COMMENT ON TABLE fox_wamp.auth_method IS 'how clients may log in; a realm without rows takes every method';
+COMMENT ON COLUMN fox_wamp.auth_method.realm IS 'realm that is logged in to';
+COMMENT ON COLUMN fox_wamp.auth_method.method IS 'anonymous, ticket, wampcra, wamp-scram, cryptosign or tls';
+
+CREATE TABLE fox_wamp.auth_group (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	ident text NOT NULL UNIQUE,
+	pg_role text COLLATE "C" NOT NULL
+);
+COMMENT ON TABLE fox_wamp.auth_group IS 'groups of users: each stands for a role of the server';
+COMMENT ON COLUMN fox_wamp.auth_group.id IS 'what auth_user names';
+COMMENT ON COLUMN fox_wamp.auth_group.ident IS 'name of the group';
+COMMENT ON COLUMN fox_wamp.auth_group.pg_role IS 'role of the server, which is the authrole of its users';
+
+CREATE TABLE fox_wamp.auth_user (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	logon_name text COLLATE "C" NOT NULL UNIQUE
+		CHECK (octet_length(logon_name) BETWEEN 1 AND 255 AND logon_name NOT IN ('anonymous', 'sql')),
+	group_id bigint NOT NULL REFERENCES fox_wamp.auth_group,
+	realm text COLLATE "C" REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
+	verifier text,
+	cra_verifier text
+);
+COMMENT ON TABLE fox_wamp.auth_user IS 'clients that may log in and are no roles of the server';
+COMMENT ON COLUMN fox_wamp.auth_user.id IS 'number of the user';
+COMMENT ON COLUMN fox_wamp.auth_user.logon_name IS 'authid that it logs in with';
+COMMENT ON COLUMN fox_wamp.auth_user.group_id IS 'its group, which says its role';
+COMMENT ON COLUMN fox_wamp.auth_user.realm IS 'the only realm that it may join; null: any';
+COMMENT ON COLUMN fox_wamp.auth_user.verifier IS 'of its password, for ticket and wamp-scram: as pg_authid.rolpassword';
+COMMENT ON COLUMN fox_wamp.auth_user.cra_verifier IS 'of its password, for wampcra';
+
+CREATE TABLE fox_wamp.auth_key (
+	public_key text COLLATE "C" PRIMARY KEY CHECK (public_key ~ '^[0-9a-f]{64}$'),
+	user_id bigint REFERENCES fox_wamp.auth_user ON DELETE CASCADE,
+	pg_role text COLLATE "C",
+	CHECK (num_nonnulls(user_id, pg_role) = 1)
+);
+CREATE INDEX auth_key_user ON fox_wamp.auth_key (user_id);
+CREATE INDEX auth_key_role ON fox_wamp.auth_key (pg_role);
+COMMENT ON TABLE fox_wamp.auth_key IS 'public keys of clients, for cryptosign';
+COMMENT ON COLUMN fox_wamp.auth_key.public_key IS 'Ed25519 public key in hexadecimal';
+COMMENT ON COLUMN fox_wamp.auth_key.user_id IS 'user that has the private key';
+COMMENT ON COLUMN fox_wamp.auth_key.pg_role IS 'or role of the server that has it';
 
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.realm', 'WHERE name <> ''realm1''');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.retained', 'WHERE NOT owned');
@@ -238,6 +288,12 @@ SELECT pg_catalog.pg_extension_config_dump('fox_wamp.event_history', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.trust_level', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.root', 'WHERE name <> ''root''');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.exposed_function', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_method', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_group', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_group_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_user', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_user_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_key', '');
 
 --
 -- Triggers: every change reaches the router, logical replication included
@@ -286,6 +342,29 @@ COMMENT ON FUNCTION fox_wamp.functions_altering() IS 'internal: which functions 
 CREATE FUNCTION fox_wamp.functions_altered() RETURNS event_trigger
 	AS 'MODULE_PATHNAME', 'fox_wamp_functions_altered' LANGUAGE C;
 COMMENT ON FUNCTION fox_wamp.functions_altered() IS 'internal: exposed functions have their new names';
+CREATE FUNCTION fox_wamp.auth_method_changed() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'fox_wamp_auth_method_trigger' LANGUAGE C;
+COMMENT ON FUNCTION fox_wamp.auth_method_changed() IS 'internal: hands a change of how clients may log in to the router';
+
+-- Who may act as a role may let others do so.
+CREATE FUNCTION fox_wamp.auth_role_checked() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+	AS $$
+	BEGIN
+		IF NEW.pg_role IS NULL THEN
+			RETURN NEW;
+		END IF;
+		IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = NEW.pg_role) THEN
+			RAISE EXCEPTION 'role "%" does not exist', NEW.pg_role USING ERRCODE = 'undefined_object';
+		END IF;
+		IF NOT pg_has_role(current_user, NEW.pg_role, 'MEMBER') THEN
+			RAISE EXCEPTION 'must be a member of role "%" to let clients act as it', NEW.pg_role
+				USING ERRCODE = 'insufficient_privilege';
+		END IF;
+		RETURN NEW;
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.auth_role_checked() IS 'internal: only a member of a role lets clients act as it';
 
 CREATE TRIGGER retained_before BEFORE INSERT OR UPDATE OR DELETE ON fox_wamp.retained
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.retained_before();
@@ -305,6 +384,12 @@ CREATE TRIGGER exposed_function_before BEFORE INSERT OR UPDATE ON fox_wamp.expos
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.exposed_function_before();
 CREATE TRIGGER exposed_function_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.exposed_function
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.exposed_function_changed();
+CREATE TRIGGER auth_method_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.auth_method
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.auth_method_changed();
+CREATE TRIGGER auth_role_checked BEFORE INSERT OR UPDATE OF pg_role ON fox_wamp.auth_group
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.auth_role_checked();
+CREATE TRIGGER auth_role_checked BEFORE INSERT OR UPDATE OF pg_role ON fox_wamp.auth_key
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.auth_role_checked();
 COMMENT ON TRIGGER retained_before ON fox_wamp.retained IS 'checks the topic, draws the publication, drops the owner';
 COMMENT ON TRIGGER retained_changed ON fox_wamp.retained IS 'hands the change to the router';
 COMMENT ON TRIGGER retained_truncated ON fox_wamp.retained IS 'hands the change to the router';
@@ -314,6 +399,9 @@ COMMENT ON TRIGGER history_changed ON fox_wamp.history IS 'hands the change to t
 COMMENT ON TRIGGER trust_level_changed ON fox_wamp.trust_level IS 'hands the change to the router';
 COMMENT ON TRIGGER exposed_function_before ON fox_wamp.exposed_function IS 'checks the function and writes its signature in full';
 COMMENT ON TRIGGER exposed_function_changed ON fox_wamp.exposed_function IS 'hands the change to the router';
+COMMENT ON TRIGGER auth_method_changed ON fox_wamp.auth_method IS 'hands the change to the router';
+COMMENT ON TRIGGER auth_role_checked ON fox_wamp.auth_group IS 'only a member of a role lets clients act as it';
+COMMENT ON TRIGGER auth_role_checked ON fox_wamp.auth_key IS 'only a member of a role lets clients act as it';
 ALTER TABLE fox_wamp.retained ENABLE ALWAYS TRIGGER retained_before;
 ALTER TABLE fox_wamp.retained ENABLE ALWAYS TRIGGER retained_changed;
 ALTER TABLE fox_wamp.retained ENABLE ALWAYS TRIGGER retained_truncated;
@@ -337,6 +425,7 @@ COMMENT ON EVENT TRIGGER fox_wamp_functions_altered IS 'fox_wamp: exposed functi
 ALTER EVENT TRIGGER fox_wamp_functions_dropped ENABLE ALWAYS;
 ALTER EVENT TRIGGER fox_wamp_functions_altering ENABLE ALWAYS;
 ALTER EVENT TRIGGER fox_wamp_functions_altered ENABLE ALWAYS;
+ALTER TABLE fox_wamp.auth_method ENABLE ALWAYS TRIGGER auth_method_changed;
 
 INSERT INTO fox_wamp.realm (name) VALUES ('realm1');
 INSERT INTO fox_wamp.root (name, realm) VALUES ('root', 'realm1');
@@ -591,6 +680,79 @@ CREATE FUNCTION fox_wamp.notify_payload(id bigint) RETURNS text
 COMMENT ON FUNCTION fox_wamp.notify_payload(bigint) IS 'the event that a NOTIFY of bridge_out() names because it is too long for it';
 
 --
+-- Clients that log in
+--
+
+CREATE FUNCTION fox_wamp.scram_verifier(password text) RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_scram_verifier' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION fox_wamp.scram_verifier(text) IS 'internal: what is kept of a password, as in pg_authid';
+
+CREATE FUNCTION fox_wamp.cra_verifier(password text) RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_cra_verifier' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION fox_wamp.cra_verifier(text) IS 'internal: what is kept of a password for wampcra';
+
+CREATE FUNCTION fox_wamp.create_group(ident text, role text) RETURNS void
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$ INSERT INTO fox_wamp.auth_group (ident, pg_role) VALUES ($1, $2) $$;
+COMMENT ON FUNCTION fox_wamp.create_group(text, text) IS 'makes a group of users that stands for a role of the server';
+
+CREATE FUNCTION fox_wamp.create_user(name text, ident text, password text DEFAULT NULL, realm text DEFAULT NULL) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+	DECLARE
+		the_group bigint;
+	BEGIN
+		SELECT g.id INTO the_group FROM fox_wamp.auth_group g WHERE g.ident = $2;
+		IF NOT FOUND THEN
+			RAISE EXCEPTION 'group "%" does not exist', $2 USING ERRCODE = 'undefined_object';
+		END IF;
+		INSERT INTO fox_wamp.auth_user (logon_name, group_id, realm, verifier, cra_verifier)
+		VALUES ($1, the_group, $4, fox_wamp.scram_verifier($3), fox_wamp.cra_verifier($3));
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.create_user(text, text, text, text) IS 'makes a user of a group, with a password if it is to have one';
+
+CREATE FUNCTION fox_wamp.drop_user(name text) RETURNS boolean
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		WITH gone AS (DELETE FROM fox_wamp.auth_user u WHERE u.logon_name = $1 RETURNING u.id)
+		SELECT EXISTS (SELECT FROM gone);
+	$$;
+COMMENT ON FUNCTION fox_wamp.drop_user(text) IS 'drops a user and its public keys; false if there is none';
+
+CREATE FUNCTION fox_wamp.set_password(name text, password text, plain_cra boolean DEFAULT false) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+	BEGIN
+		UPDATE fox_wamp.auth_user u SET verifier = fox_wamp.scram_verifier($2),
+			cra_verifier = CASE WHEN $3 THEN 'PLAIN$' || $2 ELSE fox_wamp.cra_verifier($2) END
+			WHERE u.logon_name = $1;
+		IF NOT FOUND THEN
+			RAISE EXCEPTION 'user "%" does not exist', $1 USING ERRCODE = 'undefined_object';
+		END IF;
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.set_password(text, text, boolean)
+	IS 'changes the password of a user, null for none; plain_cra keeps it as it is, for clients whose WAMP-CRA knows no salt';
+
+CREATE FUNCTION fox_wamp.add_key(name text, public_key text) RETURNS void
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		INSERT INTO fox_wamp.auth_key (public_key, user_id, pg_role)
+		SELECT lower($2), u.id, CASE WHEN u.id IS NULL THEN $1 END
+		FROM (VALUES ($1)) AS n(name) LEFT JOIN fox_wamp.auth_user u ON u.logon_name = n.name
+	$$;
+COMMENT ON FUNCTION fox_wamp.add_key(text, text) IS 'a user, or a role of the server, has a public key (Ed25519, hexadecimal) for cryptosign';
+
+CREATE FUNCTION fox_wamp.remove_key(public_key text) RETURNS boolean
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		WITH gone AS (DELETE FROM fox_wamp.auth_key k WHERE k.public_key = lower($1) RETURNING 1)
+		SELECT EXISTS (SELECT FROM gone);
+	$$;
+COMMENT ON FUNCTION fox_wamp.remove_key(text) IS 'ends what add_key() began; false if there was nothing';
+
+--
 -- Views of what the router knows
 --
 
@@ -673,7 +835,15 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.reset_trust_level(text, text, text, text),
 	fox_wamp.expose_root(text, text),
 	fox_wamp.expose_function(regprocedure, text, text, integer, interval),
-	fox_wamp.unexpose(text, text)
+	fox_wamp.unexpose(text, text),
+	fox_wamp.scram_verifier(text),
+	fox_wamp.cra_verifier(text),
+	fox_wamp.create_group(text, text),
+	fox_wamp.create_user(text, text, text, text),
+	fox_wamp.drop_user(text),
+	fox_wamp.set_password(text, text, boolean),
+	fox_wamp.add_key(text, text),
+	fox_wamp.remove_key(text)
 	TO fox_wamp_admin;
 -- What a function that a client calls, or a policy of row-level security, wants to know; whatever its role.
 GRANT USAGE ON SCHEMA fox_wamp TO PUBLIC;
@@ -690,4 +860,8 @@ GRANT SELECT ON fox_wamp.realm, fox_wamp.retained, fox_wamp.lock, fox_wamp.regis
 	fox_wamp.session, fox_wamp.subscription, fox_wamp.lock_waiter, fox_wamp.stat_router
 	TO fox_wamp_user;
 GRANT INSERT, UPDATE, DELETE ON fox_wamp.realm, fox_wamp.retained, fox_wamp.bridge, fox_wamp.history,
-	fox_wamp.trust_level, fox_wamp.root, fox_wamp.exposed_function TO fox_wamp_admin;
+	fox_wamp.trust_level, fox_wamp.root, fox_wamp.exposed_function, fox_wamp.auth_method,
+	fox_wamp.auth_group, fox_wamp.auth_user, fox_wamp.auth_key TO fox_wamp_admin;
+-- Verifiers are written and never read.
+GRANT SELECT ON fox_wamp.auth_method, fox_wamp.auth_group, fox_wamp.auth_key TO fox_wamp_admin;
+GRANT SELECT (id, logon_name, group_id, realm) ON fox_wamp.auth_user TO fox_wamp_admin;

@@ -203,6 +203,7 @@ ask_stats(FoxRouter *r, uint64_t ask)
 		{"writes_in_flight", r->pendings.count},
 		{"gaps", r->stats.gaps},
 		{"casts_failed", r->stats.casts_failed},
+		{"logins_failed", r->stats.logins_failed},
 	};
 	StatRows	rows = {r, ask, {0}};
 

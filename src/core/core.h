@@ -6,6 +6,7 @@
 
 #include "core/index.h"
 #include "core/session.h"
+#include "core/throttle.h"
 #include "core/timer.h"
 
 typedef struct FoxRealm FoxRealm;
@@ -33,6 +34,7 @@ typedef struct FoxRouterStats
 	uint64_t	writes_refused;
 	uint64_t	gaps;
 	uint64_t	casts_failed;
+	uint64_t	logins_failed;
 } FoxRouterStats;
 
 struct FoxRouter
@@ -54,6 +56,9 @@ struct FoxRouter
 	uint64_t	past_sent;		/* rows of the event history for the table, and how many are there */
 	uint64_t	past_written;
 	FoxIdMap	backends;		/* pid → FoxSession of SQL sessions */
+	FoxIdMap	logins;			/* that wait for an executor, by token */
+	FoxThrottle failed_addresses;
+	FoxThrottle failed_names;
 	FoxTimers	timers;
 	size_t		call_bytes;		/* that calls keep copies of */
 	uint64_t	next_token;
@@ -88,6 +93,9 @@ struct FoxRealm
 	FoxMap		buried;			/* topics deleted while a re-read is under way; keys are owned */
 	FoxMap		queues;			/* topic → FoxQueue of waiters */
 	struct FoxHistory *history;	/* of history.c; NULL: no event is kept */
+	unsigned	auth_rules;		/* set of FoxAuthMethod that it takes; empty: all */
+	unsigned	auth_reread;	/* the same, as a re-read under way has found it */
+	unsigned	auth_heard;		/* whose rows have changed meanwhile */
 	struct FoxTrusts *trusts;	/* of trust.c; NULL: no level is set */
 	FoxNode		sessions;
 	FoxMap		casters;		/* of ask_call.c: role → FoxSession; keys are the session's */
@@ -163,6 +171,7 @@ struct FoxSession
 
 extern FoxRealm *fox_realm_find(FoxRouter *r, FoxSlice name);
 extern uint64_t fox_router_publication_id(FoxRouter *r);
+extern uint64_t fox_router_session_id(FoxRouter *r);	/* that no session has */
 extern uint64_t fox_router_now(FoxRouter *r);
 extern void fox_router_log(FoxRouter *r, FoxLogLevel level, const char *format, ...)
 			__attribute__((format(printf, 3, 4)));

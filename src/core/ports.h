@@ -69,13 +69,14 @@ typedef enum FoxChangeKind
 	FOX_CHANGE_PAST,			/* row of fox_wamp.event_history, at the start; options as in history.c */
 	FOX_CHANGE_TRUST,			/* row of fox_wamp.trust_level: topic = pattern, args as in trust.c; deleted flag */
 	FOX_CHANGE_EXPOSED,			/* row of fox_wamp.exposed_function: topic = URI, args as in exposed.c; deleted flag */
+	FOX_CHANGE_AUTH,			/* row of fox_wamp.auth_method: topic = method; deleted flag */
 	FOX_CHANGE_GAP				/* the ring overflowed: entries are missing; state will be re-read */
 } FoxChangeKind;
 
 typedef struct FoxChange
 {
 	FoxChangeKind kind;
-	bool		deleted;		/* REALM, BRIDGE_OUT, HISTORY, TRUST, EXPOSED */
+	bool		deleted;		/* of what is a row of configuration */
 	bool		silent;			/* PUT at start-up or re-read: into the copy, no event unless different */
 	bool		bridged;		/* came in by a bridge: never leaves by one */
 	uint64_t	token;			/* of the FoxWrite it answers; 0: none */
@@ -142,6 +143,9 @@ typedef struct FoxPorts
 
 	/* Queues a durable write.  False: the queue is full; the core answers unavailable. */
 	bool		(*write) (void *ctx, const FoxWrite *w);
+
+	/* Puts a question of auth.h to an executor; false: too many wait.  See fox_router_login_answer(). */
+	bool		(*login) (void *ctx, uint64_t token, FoxSlice question);
 
 	/* Sends one row (a JSON object text) of an answer to a backend's question; last ends it. */
 	void		(*answer) (void *ctx, uint64_t ask, FoxSlice row, bool last);

@@ -4,6 +4,7 @@
 #include "codec/match.h"
 #include "core/ask.h"
 #include "core/exposed.h"
+#include "core/auth_rule.h"
 #include "core/trust.h"
 
 #include "base/pure.h"
@@ -268,7 +269,10 @@ fox_router_reread_end(FoxRouter *r)
 	r->rereading = false;
 	r->loaded = true;
 	while ((slot = fox_map_next(&r->realms, &pos)) != NULL)
+	{
 		fox_retained_exhume(slot->value);
+		fox_auth_rules_reread(slot->value);
+	}
 }
 
 /* --- the door --- */
@@ -292,6 +296,9 @@ fox_router_change(FoxRouter *r, const FoxChange *c)
 		case FOX_CHANGE_HISTORY:
 		case FOX_CHANGE_PAST:
 			fox_history_change(r, c);
+			break;
+		case FOX_CHANGE_AUTH:
+			fox_auth_rule_change(r, c);
 			break;
 		case FOX_CHANGE_TRUST:
 			fox_trust_change(r, c);

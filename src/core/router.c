@@ -39,12 +39,6 @@ fox_router_configure(FoxRouter *r, const FoxRouterConfig *config)
 }
 
 bool
-fox_router_anonymous(const FoxRouter *r)
-{
-	return r->config.anonymous;
-}
-
-bool
 fox_router_strict_request_ids(const FoxRouter *r)
 {
 	return r->config.strict_request_ids;
@@ -229,6 +223,7 @@ fox_router_free(FoxRouter *r)
 	fox_map_free(&r->sessions);
 	fox_map_free(&r->pendings);
 	fox_map_free(&r->backends);
+	fox_map_free(&r->logins);
 	fox_timers_free(&r->timers);
 	fox_after_free(r);
 	free(r);

@@ -42,6 +42,17 @@ keep_info(FoxSession *s, const FoxSessionInfo *info)
 	return true;
 }
 
+uint64_t
+fox_router_session_id(FoxRouter *r)
+{
+	uint64_t	id;
+
+	do
+		id = (r->ports.random64(r->ports.ctx) >> 11) + 1;
+	while (fox_idmap_get(&r->sessions, id) != NULL);
+	return id;
+}
+
 FoxSession *
 fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 				 const FoxSessionOps *ops, void *data, const char **reason)
@@ -61,9 +72,7 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 	s->ops = ops;
 	s->data = data;
 	s->joined_us = fox_router_now(r);
-	do
-		s->id = (r->ports.random64(r->ports.ctx) >> 11) + 1;
-	while (fox_idmap_get(&r->sessions, s->id) != NULL);
+	s->id = info->id != 0 && fox_idmap_get(&r->sessions, info->id) == NULL ? info->id : fox_router_session_id(r);
 	fox_list_init(&s->members);
 	fox_list_init(&s->callees);
 	fox_list_init(&s->late);

@@ -128,6 +128,7 @@ typedef struct FoxSessionOps
 
 typedef struct FoxSessionInfo
 {
+	uint64_t	id;				/* that has been drawn for it; 0: none yet */
 	FoxSlice	authid;
 	FoxSlice	authrole;
 	FoxSlice	authmethod;
@@ -173,7 +174,6 @@ extern void *fox_session_data(const FoxSession *s);
 extern FoxSlice fox_session_role(const FoxSession *s);
 
 /* What of the configuration a gate has to know. */
-extern bool fox_router_anonymous(const FoxRouter *r);
 extern bool fox_router_strict_request_ids(const FoxRouter *r);
 
 /* --- requests; answers come through the ops, at once or later; args and kwargs are in the session's encoding --- */

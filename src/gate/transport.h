@@ -25,6 +25,8 @@ typedef struct FoxPeer
 	bool		loopback;		/* and not forwarded by a proxy */
 	const char *origin;			/* Origin header or "" */
 	const char *transport;		/* "websocket", "rawsocket", "rawsocket-unix"; a constant */
+	bool		confidential;	/* by TLS, or because it leaves no machine */
+	const char *certificate;	/* common name of the client's certificate, which was checked; "" if none */
 } FoxPeer;
 
 typedef enum FoxGateClose

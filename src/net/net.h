@@ -71,6 +71,8 @@ typedef struct FoxConnInfo
 	char		subprotocol[32];	/* "wamp.2.json", "" if none was asked for */
 	const char *transport;		/* "websocket", "rawsocket", "rawsocket-unix" or "longpoll"; a constant */
 	bool		loopback;		/* peer address is loopback or a unix socket, and no X-Forwarded-For/Forwarded header */
+	bool		confidential;	/* TLS, or loopback as above */
+	char		certificate[256];	/* common name of the client's certificate, which TLS has checked; "" if none */
 	char		origin[256];	/* Origin header or "" */
 } FoxConnInfo;
 

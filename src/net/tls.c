@@ -250,3 +250,31 @@ fox_tls_end_stream(struct lws *wsi)
 		(void) SSL_shutdown(ssl);
 	ERR_clear_error();
 }
+
+bool
+fox_tls_peer(struct lws *wsi, char *name, size_t size)
+{
+	SSL		   *ssl = lws_get_ssl(wsi);
+	X509	   *certificate = ssl != NULL ? SSL_get0_peer_certificate(ssl) : NULL;
+	X509_NAME  *subject;
+	unsigned char *text = NULL;
+	int			place;
+	int			len = 0;
+
+	name[0] = '\0';
+	if (certificate == NULL || SSL_get_verify_result(ssl) != X509_V_OK)
+		return ssl != NULL;
+	subject = X509_get_subject_name(certificate);
+	place = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+	if (place >= 0)
+		len = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, place)));
+	/* A zero byte within would cut the name to somebody else's. */
+	if (len > 0 && (size_t) len < size && memchr(text, '\0', (size_t) len) == NULL)
+	{
+		memcpy(name, text, (size_t) len);
+		name[len] = '\0';
+	}
+	OPENSSL_free(text);
+	ERR_clear_error();
+	return true;
+}

@@ -253,6 +253,14 @@ load_exposed(const FoxBootSink *sink)
 }
 
 static void
+load_auth_methods(const FoxBootSink *sink)
+{
+	static void *plan = NULL;
+
+	load_rows(sink, FOX_CHANGE_AUTH, &plan, "SELECT realm, method, '[]' FROM fox_wamp.auth_method");
+}
+
+static void
 load_bridges(const FoxBootSink *sink)
 {
 	static void *plan = NULL;
@@ -331,6 +339,7 @@ fox_boot_load(const FoxBootSink *sink, bool with_past)
 	set_config_option("enable_seqscan", "on", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	set_config_option("enable_hashjoin", "on", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	load_realms(sink);
+	load_auth_methods(sink);
 	fox_history_load(sink, with_past);
 	load_trust_levels(sink);
 	load_exposed(sink);

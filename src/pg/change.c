@@ -55,6 +55,7 @@ PG_FUNCTION_INFO_V1(fox_wamp_bridge_trigger);
 PG_FUNCTION_INFO_V1(fox_wamp_history_trigger);
 PG_FUNCTION_INFO_V1(fox_wamp_trust_trigger);
 PG_FUNCTION_INFO_V1(fox_wamp_exposed_trigger);
+PG_FUNCTION_INFO_V1(fox_wamp_auth_method_trigger);
 
 static bool context_set = false;
 static FoxChangeContext context;
@@ -535,5 +536,24 @@ Datum
 fox_wamp_exposed_trigger(PG_FUNCTION_ARGS)
 {
 	hand_over(fcinfo, 6, 3, NULL, add_exposed);
+	return PointerGetDatum(NULL);
+}
+
+/* --- fox_wamp.auth_method (realm, method) --- */
+
+static void
+add_auth_method(HeapTuple row, TupleDesc desc, bool deleted)
+{
+	FoxChange	change = {.kind = FOX_CHANGE_AUTH, .deleted = deleted};
+
+	change.realm = text_column(row, desc, 1);
+	change.topic = text_column(row, desc, 2);
+	fox_ring_add(&change);
+}
+
+Datum
+fox_wamp_auth_method_trigger(PG_FUNCTION_ARGS)
+{
+	hand_over(fcinfo, 2, 2, NULL, add_auth_method);
 	return PointerGetDatum(NULL);
 }

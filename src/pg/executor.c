@@ -37,6 +37,7 @@
 #include "pg/bounced.h"
 #include "pg/history_sql.h"
 #include "pg/lane_seg.h"
+#include "pg/login.h"
 #include "pg/store_sql.h"
 #include "pg/upkeep_sql.h"
 #include "pg/wire_msg.h"
@@ -68,6 +69,7 @@ static bool load_settle = false;
 static bool load_complained = false;
 
 static FoxBuf out = {0};
+static FoxBuf login_out = {0};
 
 /* --- answers --- */
 
@@ -314,6 +316,29 @@ run_rows(void (*fn) (void *), FoxWire *rows, const char *what)
 }
 
 static void
+login(void *question)
+{
+	fox_login_answer(*(FoxSlice *) question, &login_out);
+}
+
+/* Without an answer (a table was locked, say) the log-in fails. */
+static void
+take_login(uint64 id, FoxSlice question)
+{
+	bool		done;
+
+	pgstat_report_activity(STATE_RUNNING, "fox_wamp: log-in");
+	fox_buf_reset(&login_out);
+	login_out.failed = false;
+	done = guarded(login, &question, "carry out a log-in", true) && !login_out.failed;
+	fox_wire_put_u8(&out, FOX_WIRE_LOGIN_ANSWER);
+	fox_wire_put_u64(&out, id);
+	fox_wire_put_slice(&out, done ? fox_buf_view(&login_out) : FOX_ABSENT);
+	send_out();
+	pgstat_report_activity(STATE_IDLE, NULL);
+}
+
+static void
 take_request(const char *data, Size len)
 {
 	FoxWire		message = fox_wire(data, len);
@@ -324,7 +349,8 @@ take_request(const char *data, Size len)
 	uint64		id;
 	bool		behind;
 
-	if (type != FOX_WIRE_WRITE)
+	/* A log-in is of no order with what is written. */
+	if (type != FOX_WIRE_WRITE && type != FOX_WIRE_LOGIN)
 		run_batch();
 	switch (type)
 	{
@@ -368,6 +394,10 @@ take_request(const char *data, Size len)
 			past_failed = false;
 			run_rows(past, &message, "write fox_wamp.event_history");
 			send_id(FOX_WIRE_DONE, id);
+			break;
+		case FOX_WIRE_LOGIN:
+			id = fox_wire_u64(&message);
+			take_login(id, fox_wire_slice(&message));
 			break;
 		default:
 			message.bad = true;

@@ -35,6 +35,9 @@ static char *tls_ca_file = NULL;
 static int	tls_min_version = 2;
 static char *anonymous_role = NULL;
 static bool anonymous = true;
+static bool superuser_login = false;
+static int	auth_timeout = 10000;
+static int	auth_attempts = 10;
 static int	out_queue_limit = 65536;
 static int	out_soft_limit = 16384;
 static int	out_soft_time = 10000;
@@ -129,6 +132,12 @@ fox_guc_define(void)
 				&anonymous, true);
 	define_string("fox_wamp.anonymous_role", "Unprivileged role that anonymous clients stand for.",
 				  &anonymous_role, "fox_wamp_anonymous");
+	define_bool("fox_wamp.superuser_login", "Lets roles that are superusers log in.",
+				&superuser_login, false);
+	define_int("fox_wamp.auth_timeout", "Time that a client has to log in.",
+			   &auth_timeout, 10000, 100, INT_MAX / 2, GUC_UNIT_MS);
+	define_int("fox_wamp.auth_attempts", "Log-ins that may fail in a minute, from one address or of one name; 0 any number.",
+			   &auth_attempts, 10, 0, 1000000, 0);
 	define_int("fox_wamp.max_message_size", "Largest message, from a client or from SQL.",
 			   &fox_guc_max_message_size, 16384, 1, 1024 * 1024, GUC_UNIT_KB);
 	define_int("fox_wamp.out_queue_limit", "What may wait for a slow reader before it is disconnected.",
@@ -192,6 +201,9 @@ fox_guc_router_config(FoxRouterConfig *config)
 		.call_queue_limit = (uint32) fox_guc_call_queue_limit,
 		.waiter_limit = (uint32) waiter_limit,
 		.anonymous = anonymous,
+		.superuser_login = superuser_login,
+		.auth_timeout_ms = (uint64) auth_timeout,
+		.auth_attempts = (uint32) auth_attempts,
 	};
 	strlcpy(config->anonymous_role, anonymous_role, sizeof(config->anonymous_role));
 }

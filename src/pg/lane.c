@@ -27,6 +27,7 @@
 #include "storage/latch.h"
 #include "utils/timeout.h"
 
+#include "base/digest.h"
 #include "base/hash.h"
 #include "pg/guc.h"
 #include "pg/lane.h"
@@ -355,6 +356,22 @@ setting(FoxWire *w)
 }
 
 static void
+login_answer(FoxWire *w)
+{
+	FoxRequest *r = fox_idmap_get(&by_id, fox_wire_u64(w));
+	FoxSlice	text = fox_wire_slice(w);
+	uint64		token;
+
+	if (r == NULL || r->type != FOX_WIRE_LOGIN)
+		return;
+	token = r->token;
+	fox_wipe(r->message, r->len);
+	forget(r);
+	if (handler != NULL)
+		handler->login_answer(handler->ctx, token, text);
+}
+
+static void
 answer(Lane *lane, const void *data, Size len)
 {
 	FoxWire		w = fox_wire(data, len);
@@ -388,6 +405,9 @@ answer(Lane *lane, const void *data, Size len)
 				forget(r);
 			if (type == FOX_WIRE_LOADED && handler != NULL)
 				handler->loaded(handler->ctx);
+			break;
+		case FOX_WIRE_LOGIN_ANSWER:
+			login_answer(&w);
 			break;
 		default:
 			w.bad = true;
@@ -486,6 +506,26 @@ fox_lane_write(const FoxWrite *w)
 		return false;
 	fox_slow_divert(r, writes_sent);
 	return true;
+}
+
+bool
+fox_lane_login(uint64_t token, FoxSlice question)
+{
+	FoxBuf		message = {0};
+	FoxRequest *r = NULL;
+
+	fox_wire_put_u8(&message, FOX_WIRE_LOGIN);
+	fox_wire_put_u64(&message, next_id);
+	fox_wire_put_slice(&message, question);
+	if (!message.failed)
+		r = fox_request_new(FOX_WIRE_LOGIN, next_id, fox_buf_view(&message), FOX_LIT(""), FOX_LIT(""));
+	fox_wipe(message.data, message.len);
+	fox_buf_free(&message);
+	if (r == NULL)
+		return false;
+	next_id++;
+	r->token = token;
+	return enqueue(r);
 }
 
 void

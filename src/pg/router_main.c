@@ -113,6 +113,12 @@ on_function_failed(void *ctx, uint64 session, uint64 invocation, FoxSlice uri, F
 }
 
 static void
+on_login_answer(void *ctx, uint64_t token, FoxSlice answer)
+{
+	fox_router_login_answer(router, token, answer);
+}
+
+static void
 on_setting(void *ctx, const char *name, const char *value)
 {
 	(void) set_config_option(name, value, PGC_SUSET, PGC_S_DATABASE, GUC_ACTION_SET, true, WARNING, false);
@@ -229,10 +235,11 @@ try_to_listen(void)
 		return;
 	next_port_try = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), PORT_RETRY_MS);
 	fox_guc_net_config(&config);
-	if (!is_loopback_list(config.listen_addresses))
+	if (!is_loopback_list(config.listen_addresses) && !fox_router_authenticates(router))
 	{
 		warn_port("addresses other than loopback need authentication, and none is configured",
-				  "Set fox_wamp.listen_addresses to 127.0.0.1.");
+				  "Say how clients may log in, as in INSERT INTO fox_wamp.auth_method VALUES ('realm1', 'wamp-scram'), "
+				  "or set fox_wamp.listen_addresses to 127.0.0.1.");
 		return;
 	}
 	net = fox_net_create(&config, &handler, err, sizeof(err));
@@ -339,7 +346,8 @@ start_up(void)
 {
 	static FoxLaneHandler lane_handler = {
 		.refused = on_refused, .load_begin = on_load_begin, .load_row = on_change,
-		.loaded = on_loaded, .past_written = on_past_written, .settings = on_setting
+		.loaded = on_loaded, .past_written = on_past_written, .login_answer = on_login_answer,
+		.settings = on_setting
 	};
 	static const FoxPoolHandler pool_handler = {.result = on_function_result, .failed = on_function_failed};
 	FoxPorts	ports = fox_server_ports();

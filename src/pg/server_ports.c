@@ -53,6 +53,12 @@ write_value(void *ctx, const FoxWrite *w)
 	return fox_lane_write(w);
 }
 
+static bool
+login(void *ctx, uint64_t token, FoxSlice question)
+{
+	return fox_lane_login(token, question);
+}
+
 static void
 answer(void *ctx, uint64_t ask, FoxSlice row, bool last)
 {
@@ -97,6 +103,7 @@ fox_server_ports(void)
 		.random64 = random64,
 		.log = log_text,
 		.write = write_value,
+		.login = login,
 		.answer = answer,
 		.notify = notify,
 		.registration = registration,

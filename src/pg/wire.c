@@ -40,7 +40,8 @@ static void *
 wire_open(void *ctx, FoxConn *conn, const FoxConnInfo *info)
 {
 	FoxTransport transport = {conn, wire_send, wire_send_event, wire_relieve, wire_probe, wire_close};
-	FoxPeer		peer = {info->peer, info->subprotocol, info->loopback, info->origin, info->transport};
+	FoxPeer		peer = {info->peer, info->subprotocol, info->loopback, info->origin, info->transport,
+		info->confidential, info->certificate};
 
 	return fox_wamp_gate_open(ctx, &transport, &peer);
 }

@@ -52,6 +52,10 @@ static bool store_full;
 static bool refuse_all;
 static int	n_writes;
 static int	n_past = 0;
+static FoxRouterConfig config;
+static uint64_t login_token;
+static char *login_question;
+static FoxPeer facts;
 
 static uint64_t
 now_us(void *ctx)
@@ -106,6 +110,53 @@ store_write(void *ctx, const FoxWrite *w)
 	s->w.will = dup_slice(w->will, &s->copy[5]);
 	s->w.audience = dup_slice(w->audience, &s->copy[6]);
 	return true;
+}
+
+static bool
+login(void *ctx, uint64_t token, FoxSlice question)
+{
+	(void) ctx;
+	free(login_question);
+	login_question = fox_strdup(question);
+	login_token = token;
+	return !store_full;
+}
+
+const char *
+world_question(void)
+{
+	return login_question ? login_question : "";
+}
+
+void
+world_login(const FoxPrincipal *who)
+{
+	FoxAuthQuestion q;
+	FoxBuf		out = {0};
+
+	assert_true(fox_auth_read(fox_cstr(login_question), &q));
+	fox_auth_answer(&q, who, &out);
+	fox_router_login_answer(router, login_token, fox_buf_view(&out));
+	fox_auth_free(&q);
+	fox_buf_free(&out);
+}
+
+void
+world_login_answer(const char *answer)
+{
+	fox_router_login_answer(router, login_token, answer ? fox_cstr(answer) : FOX_ABSENT);
+}
+
+FoxRouterConfig *
+world_config(void)
+{
+	return &config;
+}
+
+FoxPeer *
+world_peer(void)
+{
+	return &facts;
 }
 
 static void
@@ -232,9 +283,10 @@ world_commit(void)
 FoxRouter *
 world_open(void)
 {
-	FoxPorts	ports = {.now_us = now_us, .random64 = random64, .log = log_text, .write = store_write,
+	FoxPorts	ports = {.now_us = now_us, .random64 = random64, .log = log_text, .write = store_write, .login = login,
 	.answer = answer, .notify = notify, .registration = registration, .past = past, .stats = stats};
-	FoxRouterConfig config = {.call_queue_limit = 3, .waiter_limit = 100, .anonymous = true};
+	facts = (FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "", "websocket", true, ""};
+	config = (FoxRouterConfig){.call_queue_limit = 3, .waiter_limit = 100, .anonymous = true};
 
 	clock_us = 1000000;
 	n_writes = 0;
@@ -263,6 +315,8 @@ world_close(void)
 		row_clear(&rows[--n_rows]);
 	free(last_answer);
 	last_answer = NULL;
+	free(login_question);
+	login_question = NULL;
 }
 
 void
@@ -361,7 +415,7 @@ peer_open(void)
 
 	peers[n_peers++] = p;
 	p->gate = fox_wamp_gate_open(router, &(FoxTransport){p, conn_send, conn_send_event, conn_relieve, conn_probe, conn_close},
-								 &(FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "", "websocket"});
+								 &facts);
 	return p;
 }
 

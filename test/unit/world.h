@@ -13,7 +13,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "core/auth.h"
 #include "core/router.h"
+#include "gate/transport.h"
 
 typedef struct Peer Peer;
 
@@ -28,6 +30,11 @@ extern int	world_past(void);	/* rows of the event history since the start */
 extern int	world_rows(void);	/* stored values */
 extern const char *world_answer(void);	/* the last row answered to an ask */
 extern FoxRouter *world_router(void);
+extern const char *world_question(void);	/* the last of a log-in */
+extern void world_login(const FoxPrincipal *who);	/* answers it, as an executor does that knows only who */
+extern void world_login_answer(const char *answer);	/* the same by hand; NULL: there is no answer */
+extern FoxRouterConfig *world_config(void);	/* for fox_router_configure() */
+extern FoxPeer *world_peer(void);	/* what later peers' transports say of them */
 
 extern Peer *peer_open(void);	/* not joined */
 extern Peer *peer_join(void);	/* joined realm1 with all features */

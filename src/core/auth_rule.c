@@ -1,0 +1,57 @@
+/*
+ * auth_rule.c - which methods of logging in a realm takes (see auth_rule.h).
+ */
+#include "core/auth_rule.h"
+
+#include "base/pure.h"
+
+static void
+set(unsigned *rules, unsigned bit, bool on)
+{
+	*rules = on ? *rules | bit : *rules & ~bit;
+}
+
+void
+fox_auth_rule_change(FoxRouter *r, const FoxChange *c)
+{
+	FoxRealm   *realm = fox_realm_find(r, c->realm);
+	FoxAuthMethod method;
+	unsigned	bit;
+
+	if (realm == NULL || !fox_auth_named(c->topic, &method))
+		return;
+	bit = 1u << method;
+	if (c->silent && (realm->auth_heard & bit) != 0)
+		return;					/* what was read is older */
+	set(&realm->auth_rules, bit, !c->deleted);
+	if (!r->rereading)
+		return;
+	set(&realm->auth_reread, bit, !c->deleted);
+	if (!c->silent)
+		realm->auth_heard |= bit;
+}
+
+void
+fox_auth_rules_reread(FoxRealm *realm)
+{
+	realm->auth_rules = realm->auth_reread;
+	realm->auth_reread = realm->auth_heard = 0;
+}
+
+bool
+fox_auth_rule_allows(const FoxRealm *realm, FoxAuthMethod method)
+{
+	return realm->auth_rules == 0 || (realm->auth_rules >> method & 1) != 0;
+}
+
+bool
+fox_router_authenticates(const FoxRouter *r)
+{
+	FoxMapSlot *slot;
+	size_t		pos = 0;
+
+	while ((slot = fox_map_next(&r->realms, &pos)) != NULL)
+		if ((((FoxRealm *) slot->value)->auth_rules & ~(1u << FOX_AUTH_ANONYMOUS)) != 0)
+			return true;
+	return false;
+}

@@ -1,0 +1,18 @@
+/*
+ * auth_rule.h - which methods of logging in a realm takes: rows of fox_wamp.auth_method.
+ */
+#ifndef FOX_CORE_AUTH_RULE_H
+#define FOX_CORE_AUTH_RULE_H
+
+#include "core/auth.h"
+#include "core/core.h"
+
+/* A row has come, has changed or has gone: topic = method. */
+extern void fox_auth_rule_change(FoxRouter *r, const FoxChange *c);
+/* The rows have been read again: what was not among them is gone. */
+extern void fox_auth_rules_reread(FoxRealm *realm);
+
+/* A realm without rows takes every method. */
+extern bool fox_auth_rule_allows(const FoxRealm *realm, FoxAuthMethod method);
+
+#endif

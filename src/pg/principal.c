@@ -1,0 +1,113 @@
+/*
+ * principal.c - who may log in (see principal.h).
+ *
+ * A user's name goes before a role's.  Every name is looked for in the same way, and is
+ * given what nothing fits if there is nothing: unknown ones take as long as known ones.
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "catalog/pg_control.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+
+#include "pg/principal.h"
+#include "pg/sqlarg.h"
+
+/* Names that sessions have which did not log in. */
+static bool
+is_ours(const char *name)
+{
+	return strcmp(name, "anonymous") == 0 || strcmp(name, "sql") == 0;
+}
+
+/* By GRANT: superusers are members of nothing by being superusers. */
+static bool
+may_connect(Oid role)
+{
+	Oid			connect = get_role_oid("fox_wamp_connect", true);
+
+	return OidIsValid(role) && OidIsValid(connect) && is_member_of_role_nosuper(role, connect);
+}
+
+static FoxSlice
+column(int n)
+{
+	char	   *text = fox_spi_value(n);
+
+	return text == NULL ? FOX_ABSENT : fox_cstr(text);
+}
+
+static bool
+is_true(int n)
+{
+	return fox_slice_is(column(n), "t");
+}
+
+/* Of the same name always the same. */
+static void
+seed(const char *authid, unsigned char out[FOX_SHA256])
+{
+	(void) fox_hmac_sha256(fox_slice(GetMockAuthenticationNonce(), MOCK_AUTH_NONCE_LEN), fox_cstr(authid), out);
+}
+
+void
+fox_principal_find(const char *realm, const char *authid, bool with_password, bool superusers, FoxPrincipal *who)
+{
+	static void *plan = NULL;
+	const char *values[2] = {realm, authid};
+	bool		is_user;
+	bool		may;
+	Oid			role;
+
+	memset(who, 0, sizeof(*who));
+	seed(authid, who->seed);
+	(void) fox_spi(&plan,
+				   "SELECT u.id IS NOT NULL, r.rolname, r.oid, r.rolsuper,"
+				   " r.rolcanlogin AND (r.rolvaliduntil IS NULL OR r.rolvaliduntil > now()),"
+				   " has_database_privilege(r.oid, d.oid, 'CONNECT'),"
+				   " CASE WHEN u.id IS NULL THEN r.rolpassword ELSE u.verifier END, u.cra_verifier,"
+				   " (SELECT json_agg(k.public_key)::text FROM fox_wamp.auth_key k"
+				   " WHERE k.user_id = u.id OR (u.id IS NULL AND k.pg_role = $2))"
+				   " FROM pg_database d"
+				   " LEFT JOIN fox_wamp.auth_user u ON u.logon_name = $2 AND (u.realm IS NULL OR u.realm = $1)"
+				   " LEFT JOIN fox_wamp.auth_group g ON g.id = u.group_id"
+				   " LEFT JOIN pg_authid r ON r.rolname = coalesce(g.pg_role, $2)"
+				   " WHERE d.datname = current_database()", 2, values);
+	is_user = is_true(1);
+	role = fox_absent(column(3)) ? InvalidOid : (Oid) strtoul(column(3).ptr, NULL, 10);
+	may = OidIsValid(role) && !is_ours(authid) && (superusers || !is_true(4)) && is_true(6);
+	if (!is_user)
+		may = may && may_connect(role) && (is_true(5) || !with_password);
+	who->scram = column(7);
+	who->cra = column(8);
+	who->keys = column(9);
+	if (!may)
+		return;
+	who->authid = fox_cstr(authid);
+	who->authrole = column(2);
+	who->provider = is_user ? FOX_LIT("fox_wamp") : FOX_LIT("postgresql");
+}
+
+char *
+fox_principal_of_key(const char *key)
+{
+	static void *plan = NULL;
+
+	return fox_spi(&plan, "SELECT coalesce(u.logon_name, k.pg_role) FROM fox_wamp.auth_key k"
+				   " LEFT JOIN fox_wamp.auth_user u ON u.id = k.user_id WHERE k.public_key = lower($1)", 1, &key) == 0 ? NULL :
+		fox_spi_value(1);
+}
+
+bool
+fox_principal_role(const char *name, bool superusers)
+{
+	static void *plan = NULL;
+
+	return !is_ours(name) && may_connect(get_role_oid(name, true)) &&
+		fox_spi(&plan, "SELECT r.rolsuper FROM pg_authid r, pg_database d WHERE r.rolname = $1"
+				" AND d.datname = current_database() AND has_database_privilege(r.oid, d.oid, 'CONNECT')", 1, &name) == 1 &&
+		(superusers || !is_true(1));
+}
