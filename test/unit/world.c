@@ -234,7 +234,8 @@ world_open(void)
 {
 	FoxPorts	ports = {.now_us = now_us, .random64 = random64, .log = log_text, .write = store_write,
 	.answer = answer, .notify = notify, .registration = registration, .past = past, .stats = stats};
-	FoxRouterConfig config = {.call_queue_limit = 3, .waiter_limit = 100, .anonymous = true};
+	FoxRouterConfig config = {.call_queue_limit = 3, .waiter_limit = 100, .anonymous = true,
+	.anonymous_role = "guest"};
 
 	clock_us = 1000000;
 	n_writes = 0;
@@ -242,7 +243,31 @@ world_open(void)
 	router = fox_router_new(&ports, &config);
 	fox_router_change(router, &(FoxChange){.kind = FOX_CHANGE_REALM, .realm = FOX_LIT("realm1"),
 					  .args = FOX_LIT("[{\"strict\":false}]")});
+	world_permit("#", "public", "\"publish\":true,\"subscribe\":true,\"call\":true,\"register\":true");
+	world_permit("wamp.#", "public", "\"call\":true");
 	return router;
+}
+
+static void
+permission(bool deleted, const char *pattern, const char *role, const char *says)
+{
+	char		row[500];
+
+	snprintf(row, sizeof(row), "[{\"match\":\"pattern\",\"role\":\"%s\"%s%s}]", role, *says ? "," : "", says);
+	fox_router_change(router, &(FoxChange){.kind = FOX_CHANGE_PERMISSION, .deleted = deleted, .realm = FOX_LIT("realm1"),
+					  .topic = fox_cstr(pattern), .args = fox_cstr(row)});
+}
+
+void
+world_permit(const char *pattern, const char *role, const char *says)
+{
+	permission(false, pattern, role, says);
+}
+
+void
+world_forbid(const char *pattern, const char *role)
+{
+	permission(true, pattern, role, "");
 }
 
 void
