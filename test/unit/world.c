@@ -243,9 +243,15 @@ world_open(void)
 	router = fox_router_new(&ports, &config);
 	fox_router_change(router, &(FoxChange){.kind = FOX_CHANGE_REALM, .realm = FOX_LIT("realm1"),
 					  .args = FOX_LIT("[{\"strict\":false}]")});
+	world_open_realm();
+	return router;
+}
+
+void
+world_open_realm(void)
+{
 	world_permit("#", "public", "\"publish\":true,\"subscribe\":true,\"call\":true,\"register\":true");
 	world_permit("wamp.#", "public", "\"call\":true");
-	return router;
 }
 
 static void
