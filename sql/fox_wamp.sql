@@ -279,6 +279,31 @@ COMMENT ON TABLE fox_wamp.auth_key IS 'public keys of clients, for cryptosign';
 COMMENT ON COLUMN fox_wamp.auth_key.public_key IS 'Ed25519 public key in hexadecimal';
 COMMENT ON COLUMN fox_wamp.auth_key.user_id IS 'user that has the private key';
 COMMENT ON COLUMN fox_wamp.auth_key.pg_role IS 'or role of the server that has it';
+-- The trigger knows the columns by their position: upgrades append.
+CREATE TABLE fox_wamp.permission (
+	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
+	pattern text COLLATE "C" NOT NULL,
+	match text NOT NULL DEFAULT 'pattern' CHECK (match IN ('exact', 'prefix', 'wildcard', 'pattern')),
+	role text COLLATE "C" NOT NULL CHECK (role <> ''),
+	allow_publish boolean DEFAULT false,
+	allow_subscribe boolean DEFAULT false,
+	allow_call boolean DEFAULT false,
+	allow_register boolean DEFAULT false,
+	disclose boolean,
+	authorizer text CHECK (authorizer <> ''),
+	PRIMARY KEY (realm, pattern, match, role)
+);
+COMMENT ON TABLE fox_wamp.permission IS 'what clients may do: the most specific pattern that says something to one of a session''s roles decides';
+COMMENT ON COLUMN fox_wamp.permission.realm IS 'realm of the topic or procedure';
+COMMENT ON COLUMN fox_wamp.permission.pattern IS 'topic, procedure or pattern of them';
+COMMENT ON COLUMN fox_wamp.permission.match IS 'pattern (* and #), exact, prefix or wildcard';
+COMMENT ON COLUMN fox_wamp.permission.role IS 'database role, and all that inherit its privileges; public: everybody';
+COMMENT ON COLUMN fox_wamp.permission.allow_publish IS 'may publish to it; null: a less specific pattern decides';
+COMMENT ON COLUMN fox_wamp.permission.allow_subscribe IS 'may subscribe to it, or to a pattern that it covers; null: a less specific pattern decides';
+COMMENT ON COLUMN fox_wamp.permission.allow_call IS 'may call it; null: a less specific pattern decides';
+COMMENT ON COLUMN fox_wamp.permission.allow_register IS 'may register it, or a pattern that it covers; null: a less specific pattern decides';
+COMMENT ON COLUMN fox_wamp.permission.disclose IS 'whether publishers and callers are named; null: as the realm has it';
+COMMENT ON COLUMN fox_wamp.permission.authorizer IS 'procedure of a client''s that is asked each time before something is allowed; null: none';
 
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.realm', 'WHERE name <> ''realm1''');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.retained', 'WHERE NOT owned');
@@ -294,6 +319,7 @@ SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_group_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_user', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_user_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_key', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.permission', '');
 
 --
 -- Triggers: every change reaches the router, logical replication included
@@ -365,6 +391,9 @@ CREATE FUNCTION fox_wamp.auth_role_checked() RETURNS trigger
 	END
 	$$;
 COMMENT ON FUNCTION fox_wamp.auth_role_checked() IS 'internal: only a member of a role lets clients act as it';
+CREATE FUNCTION fox_wamp.permission_changed() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'fox_wamp_permission_trigger' LANGUAGE C;
+COMMENT ON FUNCTION fox_wamp.permission_changed() IS 'internal: hands a change of a permission to the router';
 
 CREATE TRIGGER retained_before BEFORE INSERT OR UPDATE OR DELETE ON fox_wamp.retained
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.retained_before();
@@ -390,6 +419,8 @@ CREATE TRIGGER auth_role_checked BEFORE INSERT OR UPDATE OF pg_role ON fox_wamp.
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.auth_role_checked();
 CREATE TRIGGER auth_role_checked BEFORE INSERT OR UPDATE OF pg_role ON fox_wamp.auth_key
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.auth_role_checked();
+CREATE TRIGGER permission_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.permission
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.permission_changed();
 COMMENT ON TRIGGER retained_before ON fox_wamp.retained IS 'checks the topic, draws the publication, drops the owner';
 COMMENT ON TRIGGER retained_changed ON fox_wamp.retained IS 'hands the change to the router';
 COMMENT ON TRIGGER retained_truncated ON fox_wamp.retained IS 'hands the change to the router';
@@ -402,6 +433,7 @@ COMMENT ON TRIGGER exposed_function_changed ON fox_wamp.exposed_function IS 'han
 COMMENT ON TRIGGER auth_method_changed ON fox_wamp.auth_method IS 'hands the change to the router';
 COMMENT ON TRIGGER auth_role_checked ON fox_wamp.auth_group IS 'only a member of a role lets clients act as it';
 COMMENT ON TRIGGER auth_role_checked ON fox_wamp.auth_key IS 'only a member of a role lets clients act as it';
+COMMENT ON TRIGGER permission_changed ON fox_wamp.permission IS 'hands the change to the router';
 ALTER TABLE fox_wamp.retained ENABLE ALWAYS TRIGGER retained_before;
 ALTER TABLE fox_wamp.retained ENABLE ALWAYS TRIGGER retained_changed;
 ALTER TABLE fox_wamp.retained ENABLE ALWAYS TRIGGER retained_truncated;
@@ -427,8 +459,23 @@ ALTER EVENT TRIGGER fox_wamp_functions_altering ENABLE ALWAYS;
 ALTER EVENT TRIGGER fox_wamp_functions_altered ENABLE ALWAYS;
 ALTER TABLE fox_wamp.auth_method ENABLE ALWAYS TRIGGER auth_method_changed;
 
+ALTER TABLE fox_wamp.permission ENABLE ALWAYS TRIGGER permission_changed;
+
+-- What everybody may do in a new realm, and what takes a permission of its own.
+CREATE FUNCTION fox_wamp.open_realm(name text) RETURNS void
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		INSERT INTO fox_wamp.permission (realm, pattern, role, allow_publish, allow_subscribe, allow_call, allow_register)
+		VALUES ($1, '#', 'public', true, true, true, true),
+			($1, 'wamp.#', 'fox_wamp_admin', false, false, true, false)
+	$$;
+COMMENT ON FUNCTION fox_wamp.open_realm(text)
+	IS 'internal: everybody may do everything in the realm; only members of fox_wamp_admin may call what changes other sessions';
+
 INSERT INTO fox_wamp.realm (name) VALUES ('realm1');
 INSERT INTO fox_wamp.root (name, realm) VALUES ('root', 'realm1');
+-- A dump brings the rows that there were; whoever restores one has row_security off.
+SELECT fox_wamp.open_realm('realm1') WHERE pg_catalog.current_setting('row_security')::boolean;
 
 --
 -- The router
@@ -523,8 +570,11 @@ COMMENT ON FUNCTION fox_wamp.default_realm(text) IS 'internal: the realm, or the
 
 CREATE FUNCTION fox_wamp.create_realm(name text, strict boolean DEFAULT false) RETURNS void
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
-	AS $$ INSERT INTO fox_wamp.realm (name, strict) VALUES ($1, $2) $$;
-COMMENT ON FUNCTION fox_wamp.create_realm(text, boolean) IS 'makes a realm';
+	AS $$
+		INSERT INTO fox_wamp.realm (name, strict) VALUES ($1, $2);
+		SELECT fox_wamp.open_realm($1);
+	$$;
+COMMENT ON FUNCTION fox_wamp.create_realm(text, boolean) IS 'makes a realm, in which everybody may do everything: see fox_wamp.permission';
 
 CREATE FUNCTION fox_wamp.drop_realm(name text) RETURNS boolean
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -824,6 +874,7 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.restart(),
 	fox_wamp.kill(bigint, text),
 	fox_wamp.create_realm(text, boolean),
+	fox_wamp.open_realm(text),
 	fox_wamp.drop_realm(text),
 	fox_wamp.bridge(text, text, text),
 	fox_wamp.bridge_out(text, text, text),
@@ -856,11 +907,12 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.called_realm()
 	TO PUBLIC;
 GRANT SELECT ON fox_wamp.realm, fox_wamp.retained, fox_wamp.lock, fox_wamp.registration, fox_wamp.bridge,
-	fox_wamp.history, fox_wamp.event_history, fox_wamp.trust_level, fox_wamp.root, fox_wamp.exposed_function, fox_wamp.exposed,
+	fox_wamp.history, fox_wamp.event_history, fox_wamp.trust_level, fox_wamp.permission,
+	fox_wamp.root, fox_wamp.exposed_function, fox_wamp.exposed,
 	fox_wamp.session, fox_wamp.subscription, fox_wamp.lock_waiter, fox_wamp.stat_router
 	TO fox_wamp_user;
 GRANT INSERT, UPDATE, DELETE ON fox_wamp.realm, fox_wamp.retained, fox_wamp.bridge, fox_wamp.history,
-	fox_wamp.trust_level, fox_wamp.root, fox_wamp.exposed_function, fox_wamp.auth_method,
+	fox_wamp.trust_level, fox_wamp.permission, fox_wamp.root, fox_wamp.exposed_function, fox_wamp.auth_method,
 	fox_wamp.auth_group, fox_wamp.auth_user, fox_wamp.auth_key TO fox_wamp_admin;
 -- Verifiers are written and never read.
 GRANT SELECT ON fox_wamp.auth_method, fox_wamp.auth_group, fox_wamp.auth_key TO fox_wamp_admin;

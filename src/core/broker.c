@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "codec/match.h"
+#include "core/authorizer.h"
 #include "core/history.h"
 
 #include "base/pure.h"
@@ -314,14 +315,33 @@ subscribe(FoxSession *s, uint64_t request, FoxSlice topic, FoxMatchKind kind, Su
 	}
 }
 
+/* May the session have it?  False: it waits or has been answered.  The router's own topics are everybody's. */
+static bool
+permitted(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice topic, FoxMatchKind kind, bool again)
+{
+	FoxPermit	permit;
+	FoxPass		pass = FOX_PASSES;
+
+	if (!fox_uri_reserved(topic))
+		pass = fox_permit(s, &(FoxWish){FOX_MAY_SUBSCRIBE, request, options, topic, kind, FOX_ABSENT, FOX_ABSENT},
+						  again, &permit);
+	if (pass == FOX_REFUSED)
+		fox_session_fail(s, FOX_REQ_SUBSCRIBE, request, permit.uri, permit.text);
+	return pass == FOX_PASSES;
+}
+
 void
 fox_broker_subscribe(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice topic)
 {
 	SubscribeOptions o;
 	FoxMatchKind kind;
 
-	if (subscribe_checks(s, request, options, topic, &o, &kind))
+	if (!subscribe_checks(s, request, options, topic, &o, &kind))
+		return;
+	if (permitted(s, request, options, topic, kind, true))
 		subscribe(s, request, topic, kind, &o);
+	else
+		fox_buf_free(&o.nkey_memory);
 }
 
 void
@@ -332,6 +352,11 @@ fox_session_subscribe(FoxSession *s, uint64_t request, FoxSlice options, FoxSlic
 
 	if (!subscribe_checks(s, request, options, topic, &o, &kind))
 		return;
+	if (!permitted(s, request, options, topic, kind, false))
+	{
+		fox_buf_free(&o.nkey_memory);
+		return;
+	}
 	/* With an event history only what is not there yet is worth a wait. */
 	if (o.after != 0 &&
 		(!o.replay || (fox_history_find(s->realm, topic, kind, 0) != NULL &&

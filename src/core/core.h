@@ -52,6 +52,13 @@ struct FoxRouter
 	FoxNode		asks;			/* FoxAsker of ask.c */
 	FoxIdMap	awaited;		/* publications that subscriptions wait for (after.c) */
 	struct FoxSeen *seen;		/* of after.c */
+	struct FoxRoles *roles;		/* of roles.c; NULL: no GRANT is known */
+	uint64_t	roles_wanted;	/* how often they were to be read anew, and how often that is done */
+	uint64_t	roles_read;
+	uint64_t	permissions_number;	/* of the last change of permissions or roles */
+	bool		permissions_stale;	/* sessions may have what they may have no longer (permission.c) */
+	FoxIdMap	questions;		/* to authorizers: request → FoxAsked of authorizer.c */
+	uint64_t	last_question;
 	uint64_t	past_position;	/* of the last event that history.c has kept */
 	uint64_t	past_sent;		/* rows of the event history for the table, and how many are there */
 	uint64_t	past_written;
@@ -97,6 +104,9 @@ struct FoxRealm
 	unsigned	auth_reread;	/* the same, as a re-read under way has found it */
 	unsigned	auth_heard;		/* whose rows have changed meanwhile */
 	struct FoxTrusts *trusts;	/* of trust.c; NULL: no level is set */
+	struct FoxPermissions *permissions;	/* of permission.c; NULL: there never was a row */
+	bool		open;			/* everybody may do everything */
+	FoxSession *asking;			/* of authorizer.c, or NULL */
 	FoxNode		sessions;
 	FoxMap		casters;		/* of ask_call.c: role → FoxSession; keys are the session's */
 	uint64_t	casts;			/* the last request of any */
@@ -128,6 +138,7 @@ struct FoxSession
 	bool		ppt_subscriber;
 	bool		ppt_callee;
 	bool		leaving;		/* it hears nothing any more */
+	bool		exempt;			/* no permission is asked for: the router's own, or SQL's, which has GRANT */
 	FoxSlice	authid;			/* these seven are owned, in one block */
 	FoxSlice	authrole;
 	FoxSlice	authmethod;
@@ -156,6 +167,11 @@ struct FoxSession
 	FoxNode		claims;			/* REGISTERs that wait for another session (takeover.c) */
 	FoxNode		claimed;		/* those that wait for this one */
 	uint32_t	claim_count;
+	struct FoxKept *kept;		/* decisions, of permission.c */
+	FoxNode		asked;			/* requests that wait for an authorizer, in order (authorizer.c) */
+	uint32_t	asked_count;
+	size_t		asked_bytes;
+	struct FoxAsked *resumed;	/* the one that goes on just now */
 	FoxIdMap	calls;			/* as caller: request → FoxCall */
 	FoxIdMap	invocations;	/* as callee: invocation → FoxCall */
 	uint64_t	last_invocation;
@@ -177,7 +193,7 @@ extern void fox_router_log(FoxRouter *r, FoxLogLevel level, const char *format, 
 			__attribute__((format(printf, 3, 4)));
 
 /* Is somebody named who (or whose callee) has wished it so, or not? */
-extern bool fox_realm_discloses(const FoxRealm *realm, bool wished);
+extern bool fox_discloses(FoxDisclosure disclosure, bool wished);
 extern void fox_realm_change(FoxRouter *r, const FoxChange *c);	/* a row of fox_wamp.realm */
 
 /* --- session.c --- */
@@ -202,6 +218,7 @@ typedef struct FoxPublish
 	bool		merge;
 	bool		will_on_end;
 	bool		has_audience;	/* some exclude or eligible list is there */
+	FoxDisclosure disclosure;	/* of the publisher */
 	FoxPpt		ppt;
 	FoxSlice	when;			/* absent: none */
 	FoxSlice	will;
@@ -508,8 +525,6 @@ typedef enum FoxMetaStep
 
 /* A call of a procedure below wamp. or fox_wamp.; the answer comes at once. */
 extern void fox_meta_call(FoxSession *s, uint64_t request, FoxSlice procedure, FoxSlice args, FoxSlice kwargs);
-/* May the session change what is not its own by that procedure? */
-extern bool fox_meta_allowed(const FoxSession *s, FoxSlice procedure);
 /* Is it a client's, and none of the router's own (SQL backends, bridges)? */
 extern bool fox_meta_is_client(const FoxSession *s);
 extern void fox_meta_session_joined(FoxSession *s);
@@ -537,6 +552,7 @@ extern void fox_asks_free(FoxRouter *r);
 #define FOX_ERR_NO_SUCH_REALM "wamp.error.no_such_realm"
 #define FOX_ERR_NO_SUCH_SESSION "wamp.error.no_such_session"
 #define FOX_ERR_NOT_AUTHORIZED "wamp.error.not_authorized"
+#define FOX_ERR_AUTHORIZATION_FAILED "wamp.error.authorization_failed"
 #define FOX_ERR_NO_SUCH_SUBSCRIPTION "wamp.error.no_such_subscription"
 #define FOX_ERR_NO_SUCH_REGISTRATION "wamp.error.no_such_registration"
 #define FOX_ERR_NO_SUCH_PROCEDURE "wamp.error.no_such_procedure"

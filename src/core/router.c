@@ -6,7 +6,8 @@
 #include <stdlib.h>
 
 #include "codec/json.h"
-#include "core/core.h"
+#include "core/permission.h"
+#include "core/roles.h"
 #include "core/trust.h"
 
 #include "base/pure.h"
@@ -36,6 +37,7 @@ void
 fox_router_configure(FoxRouter *r, const FoxRouterConfig *config)
 {
 	r->config = *config;
+	fox_permissions_changed(r);	/* anonymous sessions may stand for another role */
 }
 
 bool
@@ -132,6 +134,7 @@ realm_free(FoxRealm *realm)
 	fox_reflect_free(realm);
 	fox_history_free(realm);
 	fox_trust_free(realm);
+	fox_permissions_free(realm);
 	fox_map_del(&realm->router->realms, realm->name);
 	free((char *) realm->name.ptr);
 	free(realm);
@@ -146,9 +149,9 @@ disclosure_of(FoxSlice text)
 }
 
 bool
-fox_realm_discloses(const FoxRealm *realm, bool wished)
+fox_discloses(FoxDisclosure disclosure, bool wished)
 {
-	return realm->disclosure == FOX_DISCLOSE_ALWAYS || (wished && realm->disclosure != FOX_DISCLOSE_NEVER);
+	return disclosure == FOX_DISCLOSE_ALWAYS || (wished && disclosure != FOX_DISCLOSE_NEVER);
 }
 
 /* args = [{"strict":bool,"disclosure":text}] */
@@ -177,7 +180,23 @@ fox_realm_change(FoxRouter *r, const FoxChange *c)
 	{
 		realm->strict = fox_json_is_true(fox_json_get(row, "strict"));
 		realm->disclosure = disclosure_of(fox_json_get(row, "disclosure"));
+		fox_permissions_changed(r);	/* decisions say whom to name */
 	}
+}
+
+/* --- roles --- */
+
+void
+fox_router_roles_wanted(FoxRouter *r)
+{
+	r->roles_wanted++;
+}
+
+void
+fox_router_roles_read(FoxRouter *r)
+{
+	r->roles_read++;
+	fox_ask_progress(r);
 }
 
 /* --- turn and end --- */
@@ -187,6 +206,7 @@ fox_router_tick(FoxRouter *r)
 {
 	uint64_t	now = fox_router_now(r);
 
+	fox_permissions_settle(r);
 	fox_timers_run(&r->timers, now, r);
 	fox_ask_progress(r);
 	if (fox_snapshots_run(r))
@@ -224,6 +244,8 @@ fox_router_free(FoxRouter *r)
 	fox_map_free(&r->pendings);
 	fox_map_free(&r->backends);
 	fox_map_free(&r->logins);
+	fox_map_free(&r->questions);
+	fox_roles_free(r);
 	fox_timers_free(&r->timers);
 	fox_after_free(r);
 	free(r);

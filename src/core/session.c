@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "codec/json.h"
-#include "core/core.h"
+#include "core/authorizer.h"
 
 #include "base/pure.h"
 
@@ -85,12 +85,14 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 	fox_list_init(&s->claims);
 	fox_list_init(&s->claimed);
 	fox_list_init(&s->testaments);
+	fox_list_init(&s->asked);
 	if (!keep_info(s, info) || !fox_idmap_put(&r->sessions, s->id, s))
 	{
 		free(s->block);
 		free(s);
 		return NULL;
 	}
+	s->exempt = !fox_meta_is_client(s);
 	fox_list_push(&realm->sessions, &s->in_realm);
 	fox_meta_session_joined(s);
 	return s;
@@ -116,6 +118,7 @@ fox_session_leave(FoxSession *s, FoxEnd how)
 	fox_list_each(n, &s->members)
 		fox_member_free(fox_container(FoxMember, in_session, n));
 	fox_after_session_end(s);
+	fox_authorizer_session_end(s);
 	fox_takeover_session_end(s);
 	fox_sync_session_end(s, how);
 	if (!fox_list_empty(&s->testaments))
@@ -132,6 +135,7 @@ fox_session_leave(FoxSession *s, FoxEnd how)
 	fox_map_free(&s->calls);
 	fox_map_free(&s->invocations);
 	fox_map_free(&s->callees_by_id);
+	fox_permissions_forget(s);
 	free(s->block);
 	free(s);
 }

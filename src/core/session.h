@@ -170,7 +170,7 @@ extern void fox_session_leave(FoxSession *s, FoxEnd how);
 extern void fox_session_alive(FoxSession *s);
 extern uint64_t fox_session_id(const FoxSession *s);
 extern void *fox_session_data(const FoxSession *s);
-/* The database role that the session acts as: its authrole, or the one that anonymous sessions stand for. */
+/* The database role that the session acts as: its authrole, the one that anonymous sessions stand for, or SQL's user. */
 extern FoxSlice fox_session_role(const FoxSession *s);
 
 /* What of the configuration a gate has to know. */

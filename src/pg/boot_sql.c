@@ -261,6 +261,33 @@ load_auth_methods(const FoxBootSink *sink)
 }
 
 static void
+load_permissions(const FoxBootSink *sink)
+{
+	static void *plan = NULL;
+
+	load_rows(sink, FOX_CHANGE_PERMISSION, &plan,
+			  "SELECT realm, pattern, json_build_array(json_build_object('match', match, 'role', role,"
+			  " 'publish', allow_publish, 'subscribe', allow_subscribe, 'call', allow_call, 'register', allow_register,"
+			  " 'disclose', disclose, 'authorizer', authorizer))::text FROM fox_wamp.permission");
+}
+
+/* Of roles that inherit by GRANT, and of superusers, who need none; pg_has_role() knows the rules. */
+static void
+load_roles(const FoxBootSink *sink)
+{
+	static void *plan = NULL;
+
+	load_rows(sink, FOX_CHANGE_ROLES, &plan,
+			  "SELECT NULL, NULL, json_build_array(json_build_object("
+			  "'members', (SELECT coalesce(json_object_agg(name, others), '{}') FROM ("
+			  "SELECT m.rolname AS name, json_agg(r.rolname) AS others FROM pg_roles m, pg_roles r"
+			  " WHERE NOT m.rolsuper AND m.oid <> r.oid AND m.oid IN (SELECT member FROM pg_auth_members)"
+			  " AND r.oid IN (SELECT roleid FROM pg_auth_members) AND pg_has_role(m.oid, r.oid, 'USAGE')"
+			  " GROUP BY m.rolname) AS member),"
+			  " 'superusers', (SELECT json_agg(rolname) FROM pg_roles WHERE rolsuper)))::text");
+}
+
+static void
 load_bridges(const FoxBootSink *sink)
 {
 	static void *plan = NULL;
@@ -343,9 +370,19 @@ fox_boot_load(const FoxBootSink *sink, bool with_past)
 	fox_history_load(sink, with_past);
 	load_trust_levels(sink);
 	load_exposed(sink);
+	load_permissions(sink);
+	load_roles(sink);
 	load_bridges(sink);
 	load_retained(sink);
 	AtEOXact_GUC(true, nest);
+	fox_store_commit();
+}
+
+void
+fox_boot_roles(const FoxBootSink *sink)
+{
+	fox_store_begin();
+	load_roles(sink);
 	fox_store_commit();
 }
 

@@ -56,6 +56,7 @@ PG_FUNCTION_INFO_V1(fox_wamp_history_trigger);
 PG_FUNCTION_INFO_V1(fox_wamp_trust_trigger);
 PG_FUNCTION_INFO_V1(fox_wamp_exposed_trigger);
 PG_FUNCTION_INFO_V1(fox_wamp_auth_method_trigger);
+PG_FUNCTION_INFO_V1(fox_wamp_permission_trigger);
 
 static bool context_set = false;
 static FoxChangeContext context;
@@ -362,7 +363,7 @@ hand_over(FunctionCallInfo fcinfo, int columns, int keys, void (*check) (HeapTup
 
 /* Of tables whose columns 2 and 3 are a pattern and its match. */
 static void
-check_pattern(HeapTuple row, TupleDesc desc)
+check_any_pattern(HeapTuple row, TupleDesc desc)
 {
 	FoxSlice	pattern = text_column(row, desc, 2);
 	FoxSlice	match = text_column(row, desc, 3);
@@ -372,11 +373,25 @@ check_pattern(HeapTuple row, TupleDesc desc)
 		ereport(ERROR,
 				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
 				 errmsg("match must be exact, prefix, wildcard or pattern")));
-	if (!fox_uri_pattern_valid(pattern, kind, false) || fox_uri_reserved(pattern))
+	if (!fox_uri_pattern_valid(pattern, kind, false))
 		ereport(ERROR,
 				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
 				 errmsg("invalid pattern \"%.100s\"", pattern.ptr),
 				 errdetail("No subscription with match \"%s\" could have it.", match.ptr)));
+}
+
+/* The same, where the router's own URIs make no sense. */
+static void
+check_pattern(HeapTuple row, TupleDesc desc)
+{
+	FoxSlice	pattern = text_column(row, desc, 2);
+
+	check_any_pattern(row, desc);
+	if (fox_uri_reserved(pattern))
+		ereport(ERROR,
+				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
+				 errmsg("invalid pattern \"%.100s\"", pattern.ptr),
+				 errdetail("It is the router's own.")));
 }
 
 /* --- fox_wamp.realm (name, strict, disclosure) --- */
@@ -555,5 +570,48 @@ Datum
 fox_wamp_auth_method_trigger(PG_FUNCTION_ARGS)
 {
 	hand_over(fcinfo, 2, 2, NULL, add_auth_method);
+	return PointerGetDatum(NULL);
+}
+
+/*
+ * --- fox_wamp.permission (realm, pattern, match, role, allow_publish, allow_subscribe, allow_call, allow_register,
+ * disclose, authorizer) ---
+ */
+
+static void
+add_permission(HeapTuple row, TupleDesc desc, bool deleted)
+{
+	static const char *const names[] = {"publish", "subscribe", "call", "register", "disclose"};
+	FoxChange	change = {.kind = FOX_CHANGE_PERMISSION, .deleted = deleted};
+	FoxSlice	authorizer = text_column(row, desc, 10);
+	StringInfoData args;
+
+	initStringInfo(&args);
+	appendStringInfo(&args, "[{\"match\":\"%s\",\"role\":", text_column(row, desc, 3).ptr);
+	escape_json(&args, text_column(row, desc, 4).ptr);
+	for (int i = 0; i < (int) lengthof(names); i++)
+	{
+		bool		isnull;
+		Datum		says = heap_getattr(row, 5 + i, desc, &isnull);
+
+		if (!isnull)
+			appendStringInfo(&args, ",\"%s\":%s", names[i], DatumGetBool(says) ? "true" : "false");
+	}
+	if (!fox_absent(authorizer))
+	{
+		appendStringInfoString(&args, ",\"authorizer\":");
+		escape_json(&args, authorizer.ptr);
+	}
+	appendStringInfoString(&args, "}]");
+	change.realm = text_column(row, desc, 1);
+	change.topic = text_column(row, desc, 2);
+	change.args = fox_slice(args.data, args.len);
+	fox_ring_add(&change);
+}
+
+Datum
+fox_wamp_permission_trigger(PG_FUNCTION_ARGS)
+{
+	hand_over(fcinfo, 10, 4, check_any_pattern, add_permission);
 	return PointerGetDatum(NULL);
 }

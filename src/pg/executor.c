@@ -68,6 +68,8 @@ static bool load_past = false;	/* the event history too */
 static bool load_settle = false;
 static bool load_complained = false;
 
+static uint64 roles_id = 0;		/* the request to read roles that is still to be done; 0: none */
+
 static FoxBuf out = {0};
 static FoxBuf login_out = {0};
 
@@ -251,6 +253,23 @@ try_load(void)
 }
 
 static void
+roles(void *arg pg_attribute_unused())
+{
+	fox_boot_roles(&sink);
+	send_out();
+}
+
+/* Nobody may keep what has been revoked: it is tried until it succeeds. */
+static void
+try_roles(void)
+{
+	if (!guarded(roles, NULL, "read the roles; it tries again", true))
+		return;
+	send_id(FOX_WIRE_DONE, roles_id);
+	roles_id = 0;
+}
+
+static void
 settings(void *arg pg_attribute_unused())
 {
 	fox_boot_settings(&sink);
@@ -379,6 +398,14 @@ take_request(const char *data, Size len)
 			load_settle = fox_wire_u8(&message) != 0 && guarded(settle, NULL, "look for open transactions", true);
 			try_load();
 			break;
+		case FOX_WIRE_ROLES:
+			/* One reading answers for those that were asked for before it. */
+			if (roles_id != 0)
+				send_id(FOX_WIRE_DONE, roles_id);
+			roles_id = fox_wire_u64(&message);
+			(void) fox_wire_u8(&message);
+			try_roles();
+			break;
 		case FOX_WIRE_REGISTRATION:
 			id = fox_wire_u64(&message);
 			run_rows(registration, &message, "write fox_wamp.registration");
@@ -472,11 +499,13 @@ loop(void)
 				last_try = GetCurrentTimestamp();
 				try_load();
 			}
+			if (roles_id != 0)
+				try_roles();
 		}
 
 		(void) pgstat_report_stat(false);
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 load_id != 0 ? RETRY_MS : EXPIRE_MS, PG_WAIT_EXTENSION);
+						 load_id != 0 || roles_id != 0 ? RETRY_MS : EXPIRE_MS, PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
 	}
 }

@@ -401,6 +401,8 @@ answer(Lane *lane, const void *data, Size len)
 			r = fox_idmap_get(&by_id, fox_wire_u64(&w));
 			if (r != NULL && r->type == FOX_WIRE_PAST && handler != NULL)
 				handler->past_written(handler->ctx, r->token);
+			if (r != NULL && r->type == FOX_WIRE_ROLES && handler != NULL)
+				handler->roles_read(handler->ctx);
 			if (r != NULL)
 				forget(r);
 			if (type == FOX_WIRE_LOADED && handler != NULL)
@@ -538,6 +540,12 @@ void
 fox_lane_reload(bool settle)
 {
 	enqueue_plain(FOX_WIRE_RELOAD, settle);
+}
+
+void
+fox_lane_roles(void)
+{
+	enqueue_plain(FOX_WIRE_ROLES, false);
 }
 
 void

@@ -26,6 +26,7 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #include "pg/ask.h"
 #include "pg/compat.h"
@@ -44,6 +45,7 @@
 #define DRAIN_PER_TURN 1000
 #define PORT_RETRY_MS 1000
 #define LAST_WRITES_MS 1000
+#define ROLES_MS 500			/* a GRANT does not wake the router */
 #define LOOK_US 1000
 #define FAST_ENTRIES 4			/* in that time */
 
@@ -54,6 +56,7 @@ static FoxRouter *router;
 static FoxNet *net;
 static bool loaded = false;
 static bool extension_may_be_gone = false;
+static bool roles_may_have_changed = false;
 static bool port_warned = false;
 static TimestampTz next_port_try = 0;
 static int	blocking_pid = 0;		/* whose unresolved entry the ring waits for */
@@ -92,6 +95,12 @@ on_loaded(void *ctx)
 {
 	fox_router_reread_end(router);
 	loaded = true;
+}
+
+static void
+on_roles_read(void *ctx)
+{
+	fox_router_roles_read(router);
 }
 
 static void
@@ -173,6 +182,12 @@ relation_changed(Datum arg, Oid relation)
 {
 	if (relation == retained_oid || !OidIsValid(relation))
 		extension_may_be_gone = true;
+}
+
+static void
+roles_changed(Datum arg, int cache, uint32 hash)
+{
+	roles_may_have_changed = true;
 }
 
 /* The extension's OID, InvalidOid when there is none: one that was made anew has another. */
@@ -346,7 +361,7 @@ start_up(void)
 {
 	static FoxLaneHandler lane_handler = {
 		.refused = on_refused, .load_begin = on_load_begin, .load_row = on_change,
-		.loaded = on_loaded, .past_written = on_past_written, .login_answer = on_login_answer,
+		.loaded = on_loaded, .roles_read = on_roles_read, .past_written = on_past_written, .login_answer = on_login_answer,
 		.settings = on_setting
 	};
 	static const FoxPoolHandler pool_handler = {.result = on_function_result, .failed = on_function_failed};
@@ -477,9 +492,17 @@ loop(void)
 			}
 			MemoryContextSwitchTo(turn_context);
 		}
+		if (roles_may_have_changed)
+		{
+			roles_may_have_changed = false;
+			fox_router_roles_wanted(router);
+			fox_lane_roles();
+		}
 		if (ConfigReloadPending)
 			reload();
 		wait = turn();
+		if (wait < 0 || wait > ROLES_MS)
+			wait = ROLES_MS;
 		if (net != NULL && !net_added)
 		{
 			AddWaitEventToSet(events, WL_SOCKET_READABLE, fox_net_fd(net), NULL, NULL);
@@ -532,6 +555,8 @@ fox_wamp_router_main(Datum arg)
 		proc_exit(0);
 	}
 	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHOID, roles_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, roles_changed, (Datum) 0);
 	pgstat_report_activity(STATE_RUNNING, "routing");
 	start_up();
 	loop();

@@ -24,6 +24,7 @@ typedef enum FoxWireType
 	FOX_WIRE_NOTIFY,			/* id, rows of {channel, payload} to the end */
 	FOX_WIRE_PAST,				/* id, FoxPastRows to the end */
 	FOX_WIRE_LOGIN,				/* id, question of auth.h */
+	FOX_WIRE_ROLES,				/* id; ROWS come before the answer */
 
 	/* answers */
 	FOX_WIRE_OUTCOMES = 64,		/* rows written, then {id, outcome, refusal, text} to the end */

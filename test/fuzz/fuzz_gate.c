@@ -154,6 +154,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	router = fox_router_new(&ports, &config);
 	fox_router_change(router, &(FoxChange){.kind = FOX_CHANGE_REALM, .realm = FOX_LIT("realm1")});
+	fox_router_change(router, &(FoxChange){.kind = FOX_CHANGE_PERMISSION, .realm = FOX_LIT("realm1"), .topic = FOX_LIT("#"),
+					  .args = FOX_LIT("[{\"match\":\"pattern\",\"role\":\"public\",\"publish\":true,\"subscribe\":true,"
+									  "\"call\":true,\"register\":true}]")});
 	for (int i = 0; i < 2; i++)
 	{
 		char		copy[sizeof(hello)];

@@ -53,6 +53,10 @@ async function sql(text, ...more) {
   return stdout.trim();
 }
 
+/** For tests that call what changes other sessions: everybody may. */
+const allowMeta = (realm = 'realm1') => sql(`INSERT INTO fox_wamp.permission (realm, pattern, role, allow_call)
+  VALUES ('${realm}', 'wamp.#', 'public', true) ON CONFLICT DO NOTHING`, 'SELECT fox_wamp.sync()');
+
 /** A session of autobahn-js, closed after the file's tests. */
 function join(options = {}) {
   return new Promise((resolve, reject) => {
@@ -186,4 +190,4 @@ async function withSettings(settings, body) {
   }
 }
 
-module.exports = { start, stop, url, sql, withSettings, join, listen, Raw, Inbox, fresh, refusal, until, env, autobahn, WebSocket };
+module.exports = { start, stop, url, sql, allowMeta, withSettings, join, listen, Raw, Inbox, fresh, refusal, until, env, autobahn, WebSocket };

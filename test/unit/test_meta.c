@@ -205,12 +205,11 @@ test_kill_spares_backends(void **state)
 static void
 test_not_allowed(void **state)
 {
-	FoxRouterConfig config = {.call_queue_limit = 3, .waiter_limit = 100, .anonymous = false};
 	uint64_t	id;
 	Peer	   *a = join_id(&id);
 
 	(void) state;
-	fox_router_configure(world_router(), &config);
+	world_forbid("wamp.#", "public");
 	expect_error(a, "wamp.session.kill_all", "", "wamp.error.not_authorized");
 	expect_error(a, "wamp.reflect.define", ",[\"topic\",\"a\",1]", "wamp.error.not_authorized");
 	expect_result(a, "wamp.session.count", "", "1");

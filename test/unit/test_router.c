@@ -417,6 +417,7 @@ test_reread(void **state)
 	fox_router_change(r, &put);
 	peer_expect(a, "[36,%,1,{\"topic\":\"x.1\"},[1]]");
 	fox_router_reread_begin(r);
+	world_open_realm();
 	put.kind = FOX_CHANGE_DELETE;
 	put.publication = 2;
 	fox_router_change(r, &put);
@@ -427,10 +428,12 @@ test_reread(void **state)
 	fox_router_reread_end(r);
 	stale.publication = 3;
 	fox_router_reread_begin(r);
+	world_open_realm();
 	fox_router_change(r, &stale);
 	fox_router_reread_end(r);
 	peer_expect(a, "[36,%,3,{\"topic\":\"x.1\"},[1]]");
 	fox_router_reread_begin(r);
+	world_open_realm();
 	fox_router_reread_end(r);
 	peer_expect(a, "[36,%,%,{\"topic\":\"x.1\"}]");
 }

@@ -286,7 +286,8 @@ world_open(void)
 	FoxPorts	ports = {.now_us = now_us, .random64 = random64, .log = log_text, .write = store_write, .login = login,
 	.answer = answer, .notify = notify, .registration = registration, .past = past, .stats = stats};
 	facts = (FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "", "websocket", true, ""};
-	config = (FoxRouterConfig){.call_queue_limit = 3, .waiter_limit = 100, .anonymous = true};
+	config = (FoxRouterConfig){.call_queue_limit = 3, .waiter_limit = 100, .anonymous = true,
+	.anonymous_role = "guest"};
 
 	clock_us = 1000000;
 	n_writes = 0;
@@ -294,7 +295,37 @@ world_open(void)
 	router = fox_router_new(&ports, &config);
 	fox_router_change(router, &(FoxChange){.kind = FOX_CHANGE_REALM, .realm = FOX_LIT("realm1"),
 					  .args = FOX_LIT("[{\"strict\":false}]")});
+	world_open_realm();
 	return router;
+}
+
+void
+world_open_realm(void)
+{
+	world_permit("#", "public", "\"publish\":true,\"subscribe\":true,\"call\":true,\"register\":true");
+	world_permit("wamp.#", "public", "\"call\":true");
+}
+
+static void
+permission(bool deleted, const char *pattern, const char *role, const char *says)
+{
+	char		row[500];
+
+	snprintf(row, sizeof(row), "[{\"match\":\"pattern\",\"role\":\"%s\"%s%s}]", role, *says ? "," : "", says);
+	fox_router_change(router, &(FoxChange){.kind = FOX_CHANGE_PERMISSION, .deleted = deleted, .realm = FOX_LIT("realm1"),
+					  .topic = fox_cstr(pattern), .args = fox_cstr(row)});
+}
+
+void
+world_permit(const char *pattern, const char *role, const char *says)
+{
+	permission(false, pattern, role, says);
+}
+
+void
+world_forbid(const char *pattern, const char *role)
+{
+	permission(true, pattern, role, "");
 }
 
 void

@@ -19,8 +19,12 @@
 
 typedef struct Peer Peer;
 
-extern FoxRouter *world_open(void);	/* with realm1 */
+extern FoxRouter *world_open(void);	/* with realm1, where everybody may do everything */
 extern void world_close(void);
+extern void world_open_realm(void);	/* the rows for that, which a re-read has to bring again */
+/* A row of fox_wamp.permission (match pattern) comes, with such members: "publish":true; or it goes. */
+extern void world_permit(const char *pattern, const char *role, const char *says);
+extern void world_forbid(const char *pattern, const char *role);
 extern void world_commit(void);	/* carries out the writes that wait */
 extern void world_pass_ms(uint64_t ms);	/* time goes by, timers run */
 extern void world_store_full(bool full);	/* the store takes no writes */
