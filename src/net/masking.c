@@ -30,6 +30,10 @@ fox_masking_holds(FoxConn *conn, size_t len)
 	if (lws_remaining_packet_payload(conn->wsi) > 0)
 		return true;			/* more of the frame is to come */
 	conn->taken += (len < 126 ? 2 : len < 65536 ? 4 : 10) + MASK;
-	conn->mask_tries--;
-	return !fox_socket_taken(lws_get_socket_fd(conn->wsi), &taken) || taken >= conn->taken;
+	if (!fox_socket_taken(lws_get_socket_fd(conn->wsi), &taken))
+		return true;
+	/* Part of the first message may have come with the request for the handshake, and tells nothing. */
+	if (conn->mask_tries-- == TRIES && taken < conn->taken && taken != conn->taken - MASK)
+		conn->mask_tries = 0;
+	return conn->mask_tries == 0 || taken >= conn->taken;
 }
