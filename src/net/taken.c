@@ -19,8 +19,9 @@ fox_socket_taken(int fd, uint64_t *taken)
 	socklen_t	len = sizeof(info);
 	int			unread = 0;
 
+	/* In this order: what comes between the two counts as taken, never the other way round. */
 	memset(&info, 0, sizeof(info));
-	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0 || ioctl(fd, FIONREAD, &unread) != 0 ||
+	if (ioctl(fd, FIONREAD, &unread) != 0 || getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0 ||
 		info.tcpi_bytes_received < (uint64_t) unread)
 		return false;
 	*taken = info.tcpi_bytes_received - (uint64_t) unread;

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Bytes that have been read from the socket since it was opened; false: it is none of TCP's. */
+/* At least so many bytes have been read from the socket, and as many if none came meanwhile; false: it is none of TCP's. */
 extern bool fox_socket_taken(int fd, uint64_t *taken);
 
 #endif
