@@ -23,6 +23,9 @@
 static const lws_retry_bo_t no_pings;
 
 /*
+ * Every connection is accepted as a RawSocket and then taken for HTTP, until its first byte tells.  libwebsockets
+ * frees the RawSocket's data at the end of it only if the protocol of that moment has data as well.
+ *
  * What a WebSocket may ask for stands behind the first two, each as in subprotocol.c.  Without tx_packet_size no
  * write would take more than rx_buffer_size bytes.
  */
@@ -33,7 +36,7 @@ static const lws_retry_bo_t no_pings;
 static lws_callback_function http_callback;
 
 static const struct lws_protocols protocols[] = {
-	{.name = "http", .callback = http_callback, .rx_buffer_size = 1024},
+	{.name = "http", .callback = http_callback, .per_session_data_size = sizeof(FoxConn), .rx_buffer_size = 1024},
 	{.name = "rawsocket", .callback = fox_rawsocket_callback, .per_session_data_size = sizeof(FoxConn),
 	.tx_packet_size = FOX_OUT_CHUNK},
 	WEBSOCKET("wamp.2.json"),
