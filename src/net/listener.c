@@ -266,8 +266,9 @@ listen_on_unix(FoxNet *net, const char *path, char *err, size_t errlen)
 	if (!clear_unix_path(&a, err, errlen))
 		return false;
 	vhost_info(&info);
+	memcpy(net->unix_path, a.sun_path, sizeof(net->unix_path));
 	info.options |= LWS_SERVER_OPTION_UNIX_SOCK;
-	info.iface = path;
+	info.iface = net->unix_path;	/* at the end it is unlinked */
 	mask = umask(077);
 	vhost = lws_create_vhost(net->context, &info);
 	umask(mask);
@@ -276,7 +277,6 @@ listen_on_unix(FoxNet *net, const char *path, char *err, size_t errlen)
 		snprintf(err, errlen, "could not listen on %s", path);
 		return false;
 	}
-	memcpy(net->unix_path, a.sun_path, sizeof(net->unix_path));
 	return true;
 }
 
@@ -291,12 +291,11 @@ fox_unlisten(FoxNet *net)
 bool
 fox_listen(FoxNet *net, char *err, size_t errlen)
 {
-	char		list[512];
-	char	   *rest = list;
+	char	   *rest = net->addresses;
 	char	   *item;
 	bool		any = false;
 
-	if (snprintf(list, sizeof(list), "%s", net->config.listen_addresses) >= (int) sizeof(list))
+	if (snprintf(net->addresses, sizeof(net->addresses), "%s", net->config.listen_addresses) >= (int) sizeof(net->addresses))
 	{
 		snprintf(err, errlen, "fox_wamp.listen_addresses is too long");
 		return false;
