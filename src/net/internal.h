@@ -47,6 +47,7 @@ struct FoxNet
 	int			sockets;		/* accepted and not yet gone, handshakes included */
 	int			max_sockets;	/* what the descriptor limit allows */
 	bool		shutting_down;
+	char		addresses[512];		/* libwebsockets keeps pointers into it */
 	char		unix_path[108];	/* bound; "" if none */
 	uint64_t	log_second;		/* messages are limited in rate */
 	int			log_count;
