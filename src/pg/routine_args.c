@@ -9,7 +9,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "common/base64.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -17,6 +16,7 @@
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
+#include "base/base64.h"
 #include "codec/json.h"
 #include "pg/errcodes.h"
 #include "pg/routine.h"
@@ -119,16 +119,15 @@ append_row(StringInfo out, FoxSlice json, Oid type)
 static void
 append_binary(StringInfo out, FoxSlice base64)
 {
-	int			room = pg_b64_dec_len((int) base64.len);
-	char	   *bytes = palloc(room + 1);
-	int			n = pg_b64_decode(base64.ptr, (int) base64.len, bytes, room);
+	char	   *bytes = palloc(base64.len + 1);
+	size_t		n;
 
-	if (n < 0)
+	if (!fox_base64_decode(base64, bytes, &n))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 				 errmsg("invalid base64 in a binary value")));
 	appendStringInfoString(out, "\\x");
-	enlargeStringInfo(out, n * 2);
+	enlargeStringInfo(out, (int) n * 2);
 	out->len += (int) hex_encode(bytes, n, out->data + out->len);
 	out->data[out->len] = '\0';
 	pfree(bytes);
@@ -139,10 +138,12 @@ append_text(StringInfo out, FoxSlice json, Oid type)
 {
 	FoxBuf		scratch = {0};
 	FoxSlice	text = fox_json_text(json, &scratch);
-	char	   *copy = fox_absent(text) ? NULL : pnstrdup(text.ptr, text.len);
 	Size		len = text.len;
+	char	   *copy = fox_absent(text) ? NULL : palloc_extended(len + 1, MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE);
 
-	fox_buf_free(&scratch);		/* before anything can fail */
+	if (copy != NULL)
+		memcpy(copy, text.ptr, len);
+	fox_buf_free(&scratch);
 	if (copy == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
