@@ -380,3 +380,12 @@ test('a function may call another one; a chain that nobody could serve fails at 
   }
 });
 
+
+test('defaults are evaluated for each call, whatever the search path, and by the caller', async () => {
+  await sql(`CREATE FUNCTION ${schema}.helper() RETURNS text LANGUAGE sql VOLATILE AS $$SELECT current_user::text$$`,
+    `CREATE FUNCTION ${schema}.lazy(a text DEFAULT ${schema}.helper(), b timestamptz DEFAULT clock_timestamp(), c int[] DEFAULT '{1,2}', d numeric DEFAULT 1 / 0.0)
+       RETURNS text LANGUAGE sql AS 'SELECT a || c[2] || coalesce(d, 0)'`,
+    `SELECT fox_wamp.expose_function('${schema}.lazy', root => '${root}')`.replace('lazy\'', 'lazy(text,timestamptz,int[],numeric)\''), 'SELECT fox_wamp.sync()');
+  assert.equal(await call('lazy', [], { d: null }), 'fox_wamp_anonymous20');
+  assert.equal((await failure('lazy')).uri, 'pg.error.22012', 'the author\'s fault');
+});
