@@ -46,11 +46,13 @@ is_input(const char *modes, int i)
 }
 
 static const char *
-result_problem(Oid type)
+result_problem(Oid type, bool has_columns)
 {
-	if (get_typtype(type) != TYPTYPE_PSEUDO || type == VOIDOID || type == RECORDOID)
-		return NULL;
-	return "Its result has a pseudo-type.";
+	if (type == RECORDOID && !has_columns)
+		return "It returns records without saying which columns they have.";
+	if (get_typtype(type) == TYPTYPE_PSEUDO && type != VOIDOID && type != RECORDOID)
+		return "Its result has a pseudo-type.";
+	return NULL;
 }
 
 const char *
@@ -69,7 +71,7 @@ fox_routine_problem(HeapTuple proc)
 	for (int i = 0; i < n; i++)
 		if (is_input(modes, i) && get_typtype(types[i]) == TYPTYPE_PSEUDO)
 			return "It has an argument of a pseudo-type.";
-	return result_problem(form->prorettype);
+	return result_problem(form->prorettype, modes != NULL);
 }
 
 /* --- the cache --- */

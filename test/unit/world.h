@@ -29,6 +29,13 @@ extern int	world_rows(void);	/* stored values */
 extern const char *world_answer(void);	/* the last row answered to an ask */
 extern FoxRouter *world_router(void);
 
+/* SQL functions: the last call as "function role caller's pid (args) {kwargs} progress timeout", once; "" when there is none. */
+extern const char *world_called(void);
+extern int	world_canceled(void);	/* cancels since the start */
+/* What becomes of the last call; NULL: absent. */
+extern void world_returns(bool progress, const char *args, const char *kwargs);
+extern void world_fails(const char *uri, const char *args);
+
 extern Peer *peer_open(void);	/* not joined */
 extern Peer *peer_join(void);	/* joined realm1 with all features */
 extern void peer_send(Peer *p, const char *format,...) __attribute__((format(printf, 2, 3)));
