@@ -51,7 +51,7 @@ typedef struct Call
 	FoxCaller	caller;
 } Call;
 
-static FoxLaneHeader *lane;
+static FoxLaneHeader *volatile lane;
 static shm_mq_handle *requests;
 static shm_mq_handle *answers;
 static MemoryContext call_context;
@@ -64,21 +64,32 @@ on_cancel(SIGNAL_ARGS)
 {
 	static uint32 seen = 0;
 	int			save_errno = errno;
-	FoxCallBoard *b = &lane->board;
-	uint64		running = pg_atomic_read_u64(&b->running);
-	uint32		sent = pg_atomic_read_u32(&b->signals);
-	bool		by_router = sent != seen;
 
-	seen = sent;
-	if (running != 0 &&
-		(!by_router || pg_atomic_read_u64(&b->cancel) == running ||
-		 get_timeout_indicator(STATEMENT_TIMEOUT, false) || get_timeout_indicator(LOCK_TIMEOUT, false)))
+	if (lane != NULL)
 	{
-		InterruptPending = true;
-		QueryCancelPending = true;
+		FoxCallBoard *b = &lane->board;
+		uint64		running = pg_atomic_read_u64(&b->running);
+		uint32		sent = pg_atomic_read_u32(&b->signals);
+		bool		by_router = sent != seen;
+
+		seen = sent;
+		if (running != 0 &&
+			(!by_router || pg_atomic_read_u64(&b->cancel) == running ||
+			 get_timeout_indicator(STATEMENT_TIMEOUT, false) || get_timeout_indicator(LOCK_TIMEOUT, false)))
+		{
+			InterruptPending = true;
+			QueryCancelPending = true;
+		}
 	}
 	SetLatch(MyLatch);
 	errno = save_errno;
+}
+
+/* The segment is unmapped before the process has ended, and signals come until then. */
+static void
+leave(int code, Datum arg)
+{
+	lane = NULL;
 }
 
 static void
@@ -326,6 +337,7 @@ loop(void)
 void
 fox_wamp_call_executor_main(Datum main_arg)
 {
+	before_shmem_exit(leave, (Datum) 0);
 	lane = fox_lane_attach(main_arg, &requests, &answers);
 	pqsignal(SIGTERM, on_terminate);
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);

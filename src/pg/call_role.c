@@ -7,8 +7,9 @@
  * HOLD and temporary objects would be taken up at commit, as the superuser: they have
  * their turn before, as the role.
  *
- * Session-level state goes at the end of each call: settings, advisory locks, prepared
- * statements, cursors, temporary objects, sequences' last values, LISTENs.
+ * Session-level state goes at the end of each call: settings, advisory locks and those of
+ * fox_wamp.lock(), prepared statements, cursors, temporary objects, sequences' last values,
+ * LISTENs.
  */
 #include "postgres.h"
 
@@ -34,6 +35,7 @@
 #include "utils/timestamp.h"
 
 #include "pg/call_role.h"
+#include "pg/locks.h"
 
 #define SETTINGS_MS 1000		/* so old may be what we know of roles' settings */
 #define SETTINGS_KNOWN 64
@@ -138,6 +140,7 @@ release_session(void)
 	LockReleaseAll(USER_LOCKMETHOD, true);
 	DropAllPreparedStatements();
 	ResetSequenceCaches();
+	fox_backend_release();
 }
 
 static void

@@ -33,6 +33,7 @@ PG_FUNCTION_INFO_V1(fox_wamp_functions_dropped);
 PG_FUNCTION_INFO_V1(fox_wamp_functions_altering);
 PG_FUNCTION_INFO_V1(fox_wamp_functions_altered);
 
+#define COL_REALM 1
 #define COL_ROOT 2
 #define COL_NAME 3
 #define COL_FUNCTION 4
@@ -119,6 +120,11 @@ fox_wamp_exposed_before(PG_FUNCTION_ARGS)
 	function = column(row, desc, COL_FUNCTION);
 	if (column(row, desc, COL_ROOT)[0] == '\0' || function[0] == '\0')
 		return PointerGetDatum(row);	/* its constraints refuse it */
+	if (column(row, desc, COL_REALM)[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
+				 errmsg("root \"%.100s\" does not exist", column(row, desc, COL_ROOT)),
+				 errhint("SELECT fox_wamp.expose_root(%s);", quote_literal_cstr(column(row, desc, COL_ROOT)))));
 	check_uri(psprintf("%s.%s", column(row, desc, COL_ROOT), column(row, desc, COL_NAME)));
 	/* Raises the error for a function that is not there. */
 	oid = DatumGetObjectId(DirectFunctionCall1(regprocedurein, CStringGetDatum(function)));

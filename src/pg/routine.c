@@ -3,8 +3,7 @@
  *
  * Plans are kept by role as well: the planner may inline a function for which the role
  * has EXECUTE, and would not ask again for another role.  Every argument stands in the
- * call, with its type, missing ones by the text of their defaults, so that no overload
- * can be meant instead.
+ * call as a parameter of its type, so that no overload can be meant instead.
  */
 #include "postgres.h"
 
@@ -47,11 +46,13 @@ is_input(const char *modes, int i)
 }
 
 static const char *
-result_problem(Oid type)
+result_problem(Oid type, bool has_columns)
 {
-	if (get_typtype(type) != TYPTYPE_PSEUDO || type == VOIDOID || type == RECORDOID)
-		return NULL;
-	return "Its result has a pseudo-type.";
+	if (type == RECORDOID && !has_columns)
+		return "It returns records without saying which columns they have.";
+	if (get_typtype(type) == TYPTYPE_PSEUDO && type != VOIDOID && type != RECORDOID)
+		return "Its result has a pseudo-type.";
+	return NULL;
 }
 
 const char *
@@ -70,7 +71,7 @@ fox_routine_problem(HeapTuple proc)
 	for (int i = 0; i < n; i++)
 		if (is_input(modes, i) && get_typtype(types[i]) == TYPTYPE_PSEUDO)
 			return "It has an argument of a pseudo-type.";
-	return result_problem(form->prorettype);
+	return result_problem(form->prorettype, modes != NULL);
 }
 
 /* --- the cache --- */
@@ -120,6 +121,10 @@ read_args(FoxRoutine *f, HeapTuple proc)
 	char	  **names;
 	char	   *modes;
 	int			n = get_func_arg_info(proc, &types, &names, &modes);
+	bool		no_defaults;
+	Datum		trees = SysCacheGetAttr(PROCOID, proc, Anum_pg_proc_proargdefaults, &no_defaults);
+	List	   *defaults = no_defaults ? NIL : castNode(List, stringToNode(TextDatumGetCString(trees)));
+	int			first_default = form->pronargs - list_length(defaults);
 
 	f->args = palloc0(sizeof(FoxRoutineArg) * (n + 1));
 	for (int i = 0; i < n; i++)
@@ -133,9 +138,8 @@ read_args(FoxRoutine *f, HeapTuple proc)
 		arg->type = types[i];
 		getTypeInputInfo(arg->type, &input, &arg->ioparam);
 		fmgr_info_cxt(input, &arg->input, f->context);
-		if (f->nargs >= form->pronargs - form->pronargdefaults)
-			arg->default_text = text_to_cstring(DatumGetTextPP(DirectFunctionCall2(pg_get_function_arg_default,
-																				   ObjectIdGetDatum(f->oid), Int32GetDatum(i + 1))));
+		if (f->nargs >= first_default)
+			arg->default_value = list_nth(defaults, f->nargs - first_default);
 		f->nargs++;
 	}
 	f->variadic = OidIsValid(form->provariadic);
@@ -242,30 +246,21 @@ fox_routine_check(const FoxRoutine *f, Oid role)
 /* --- planning --- */
 
 static SPIPlanPtr
-prepare(const FoxRoutine *f, const uint64 given[2])
+prepare(const FoxRoutine *f)
 {
 	StringInfoData sql;
-	Oid			types[FOX_ROUTINE_ARGS];
-	int			n = 0;
+	Oid			types[FUNC_MAX_ARGS];
 	SPIPlanPtr	plan;
 
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "SELECT %s(", quote_qualified_identifier(get_namespace_name(f->schema), get_func_name(f->oid)));
 	for (int i = 0; i < f->nargs; i++)
 	{
-		appendStringInfoString(&sql, i > 0 ? ", " : "");
-		if (f->variadic && i == f->nargs - 1)
-			appendStringInfoString(&sql, "VARIADIC ");
-		if ((given[i / 64] >> (i % 64) & 1) != 0)
-		{
-			types[n++] = f->args[i].type;
-			appendStringInfo(&sql, "$%d", n);
-		}
-		else
-			appendStringInfo(&sql, "(%s)::%s", f->args[i].default_text, format_type_be_qualified(f->args[i].type));
+		types[i] = f->args[i].type;
+		appendStringInfo(&sql, "%s%s$%d", i > 0 ? ", " : "", f->variadic && i == f->nargs - 1 ? "VARIADIC " : "", i + 1);
 	}
 	appendStringInfoChar(&sql, ')');
-	plan = SPI_prepare(sql.data, n, types);
+	plan = SPI_prepare(sql.data, f->nargs, types);
 	if (plan == NULL || SPI_keepplan(plan) != 0)
 		elog(ERROR, "could not prepare \"%s\": %s", sql.data, SPI_result_code_string(SPI_result));
 	pfree(sql.data);
@@ -273,17 +268,16 @@ prepare(const FoxRoutine *f, const uint64 given[2])
 }
 
 SPIPlanPtr
-fox_routine_plan(FoxRoutine *f, Oid role, const uint64 given[2])
+fox_routine_plan(FoxRoutine *f, Oid role)
 {
 	FoxRoutinePlan *p;
 
 	for (p = f->plans; p != NULL; p = p->next)
-		if (p->role == role && p->given[0] == given[0] && p->given[1] == given[1])
+		if (p->role == role)
 			return p->plan;
 	p = MemoryContextAllocZero(f->context, sizeof(FoxRoutinePlan));
-	p->plan = prepare(f, given);
+	p->plan = prepare(f);
 	p->role = role;
-	memcpy(p->given, given, sizeof(p->given));
 	p->next = f->plans;
 	f->plans = p;
 	plans++;

@@ -22,7 +22,7 @@ typedef struct FoxRoutineArg
 	Oid			type;
 	FmgrInfo	input;
 	Oid			ioparam;
-	char	   *default_text;	/* expression in SQL; NULL: the argument has to be given */
+	Node	   *default_value;	/* expression; NULL: the argument has to be given */
 } FoxRoutineArg;
 
 /* How the rows of the result become JSON. */
@@ -37,7 +37,6 @@ typedef struct FoxRoutinePlan
 {
 	struct FoxRoutinePlan *next;
 	Oid			role;			/* plans hold what its privileges have allowed */
-	uint64		given[2];		/* which arguments are parameters; the others have their defaults */
 	SPIPlanPtr	plan;
 } FoxRoutinePlan;
 
@@ -79,18 +78,16 @@ extern void fox_routine_refresh(void);
 extern FoxRoutine *fox_routine_find(FoxSlice signature);
 /* ERROR when the role may not execute it. */
 extern void fox_routine_check(const FoxRoutine *f, Oid role);
-/* The plan that calls it with those arguments given. */
-extern SPIPlanPtr fox_routine_plan(FoxRoutine *f, Oid role, const uint64 given[2]);
+/* The plan that calls it, with all arguments as parameters; with SPI connected. */
+extern SPIPlanPtr fox_routine_plan(FoxRoutine *f, Oid role);
 
 /* --- routine_args.c --- */
 
-#define FOX_ROUTINE_ARGS 100	/* FUNC_MAX_ARGS of every build there is */
-
 typedef struct FoxRoutineValues
 {
-	uint64		given[2];
-	Datum		values[FOX_ROUTINE_ARGS];
-	char		nulls[FOX_ROUTINE_ARGS];
+	bool		given[FUNC_MAX_ARGS];
+	Datum		values[FUNC_MAX_ARGS];
+	bool		nulls[FUNC_MAX_ARGS];
 } FoxRoutineValues;
 
 /* args: a JSON array or absent; kwargs: a JSON object or absent.  The values are in the current memory context. */

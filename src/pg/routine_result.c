@@ -139,19 +139,14 @@ static ParamListInfo
 parameters(const FoxRoutine *f, const FoxRoutineValues *values)
 {
 	ParamListInfo list = makeParamList(f->nargs);
-	int			n = 0;
 
 	for (int i = 0; i < f->nargs; i++)
 	{
-		if ((values->given[i / 64] >> (i % 64) & 1) == 0)
-			continue;
-		list->params[n].value = values->values[i];
-		list->params[n].isnull = values->nulls[i] == 'n';
-		list->params[n].pflags = PARAM_FLAG_CONST;
-		list->params[n].ptype = f->args[i].type;
-		n++;
+		list->params[i].value = values->values[i];
+		list->params[i].isnull = values->nulls[i];
+		list->params[i].pflags = PARAM_FLAG_CONST;
+		list->params[i].ptype = f->args[i].type;
 	}
-	list->numParams = n;
 	return list;
 }
 
@@ -167,7 +162,7 @@ fox_routine_run(FoxRoutine *f, Oid role, const FoxRoutineValues *values, StringI
 	int			result;
 
 	fox_routine_stage = FOX_STAGE_RUN;
-	plan = fox_routine_plan(f, role, values->given);
+	plan = fox_routine_plan(f, role);
 	receiver.memory = AllocSetContextCreate(CurrentMemoryContext, "fox_wamp row", ALLOCSET_DEFAULT_SIZES);
 	if (f->set && row == NULL)
 		appendStringInfoChar(out, '[');

@@ -280,18 +280,75 @@ world_commit(void)
 	fox_router_tick(router);
 }
 
+static uint64_t called_session;
+static uint64_t called_invocation;
+static char called[500];
+static int	n_canceled;
+
+static void
+call(void *ctx, const FoxFunctionCall *c)
+{
+	FoxSlice	args = fox_absent(c->args) ? FOX_LIT("-") : c->args;
+	FoxSlice	kwargs = fox_absent(c->kwargs) ? FOX_LIT("-") : c->kwargs;
+
+	(void) ctx;
+	called_session = c->session;
+	called_invocation = c->invocation;
+	snprintf(called, sizeof(called), "%.*s %.*s %d %.*s %.*s %d %llu", (int) c->function.len, c->function.ptr,
+			 (int) c->role.len, c->role.ptr, c->caller_pid, (int) args.len, args.ptr, (int) kwargs.len, kwargs.ptr,
+			 c->receive_progress, (unsigned long long) c->timeout_ms);
+}
+
+static void
+cancel(void *ctx, uint64_t session, uint64_t invocation)
+{
+	(void) ctx;
+	assert_true(session != 0 && invocation != 0);
+	n_canceled++;
+}
+
+const char *
+world_called(void)
+{
+	static char taken[sizeof(called)];
+
+	memcpy(taken, called, sizeof(taken));
+	called[0] = '\0';
+	return taken;
+}
+
+int
+world_canceled(void)
+{
+	return n_canceled;
+}
+
+void
+world_returns(bool progress, const char *args, const char *kwargs)
+{
+	fox_router_function_result(router, called_session, called_invocation, progress, fox_cstr(args), fox_cstr(kwargs));
+}
+
+void
+world_fails(const char *uri, const char *args)
+{
+	fox_router_function_failed(router, called_session, called_invocation, fox_cstr(uri), fox_cstr(args), FOX_ABSENT);
+}
+
 FoxRouter *
 world_open(void)
 {
 	FoxPorts	ports = {.now_us = now_us, .random64 = random64, .log = log_text, .write = store_write, .login = login,
-	.answer = answer, .notify = notify, .registration = registration, .past = past, .stats = stats};
+	.answer = answer, .notify = notify, .registration = registration, .past = past, .stats = stats,
+	.call = call, .cancel = cancel};
 	facts = (FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "", "websocket", true, ""};
-	config = (FoxRouterConfig){.call_queue_limit = 3, .waiter_limit = 100, .anonymous = true,
-	.anonymous_role = "guest"};
+	config = (FoxRouterConfig){.call_queue_limit = 3, .waiter_limit = 100, .anonymous = true, .anonymous_role = "nobody"};
 
 	clock_us = 1000000;
 	n_writes = 0;
 	n_past = 0;
+	n_canceled = 0;
+	called[0] = '\0';
 	router = fox_router_new(&ports, &config);
 	fox_router_change(router, &(FoxChange){.kind = FOX_CHANGE_REALM, .realm = FOX_LIT("realm1"),
 					  .args = FOX_LIT("[{\"strict\":false}]")});

@@ -40,6 +40,13 @@ extern void world_login_answer(const char *answer);	/* the same by hand; NULL: t
 extern FoxRouterConfig *world_config(void);	/* for fox_router_configure() */
 extern FoxPeer *world_peer(void);	/* what later peers' transports say of them */
 
+/* SQL functions: the last call as "function role caller's pid (args) {kwargs} progress timeout", once; "" when there is none. */
+extern const char *world_called(void);
+extern int	world_canceled(void);	/* cancels since the start */
+/* What becomes of the last call; NULL: absent. */
+extern void world_returns(bool progress, const char *args, const char *kwargs);
+extern void world_fails(const char *uri, const char *args);
+
 extern Peer *peer_open(void);	/* not joined */
 extern Peer *peer_join(void);	/* joined realm1 with all features */
 extern void peer_send(Peer *p, const char *format,...) __attribute__((format(printf, 2, 3)));
