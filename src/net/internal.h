@@ -93,6 +93,7 @@ struct FoxConn
 	uint32_t	sent;			/* bytes of the first message that have left */
 	size_t		queued;			/* bytes, see ITEM_COST */
 	uint32_t	peer_max;		/* longest message that the peer takes */
+	size_t		in_max;			/* longest one that is taken from it; 0: the configuration's */
 	char	   *join;			/* WebSocket: a message of which more is to come */
 	size_t		join_len;
 	size_t		join_cap;		/* long-poll: bytes that its requests have in memory */
@@ -131,6 +132,8 @@ extern void fox_conn_hold(FoxConn *conn, FoxHold why, bool on);
  * is behind it.  A malformed batch closes it.
  */
 extern void fox_conn_deliver(FoxConn *conn, char *data, size_t len, bool binary);
+/* The longest message that may come. */
+extern size_t fox_conn_in_max(const FoxConn *conn);
 /* Closes with cause FOX_CLOSE_TOO_BIG, and counts. */
 extern void fox_conn_too_big(FoxConn *conn);
 /* Our stream has ended: what is still queued can not be sent any more. */

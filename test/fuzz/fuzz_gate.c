@@ -171,6 +171,12 @@ close_conn(void *conn, int code, const char *reason)
 	(void) conn, (void) code, (void) reason;
 }
 
+static void
+limit_conn(void *conn, size_t bytes)
+{
+	(void) conn, (void) bytes;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -192,7 +198,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		char		copy[sizeof(hello)];
 
 		memcpy(copy, hello, sizeof(hello));
-		gates[i] = fox_wamp_gate_open(router, &(FoxTransport){NULL, send_message, send_message, relieve, probe_conn, close_conn},
+		gates[i] = fox_wamp_gate_open(router, &(FoxTransport){NULL, send_message, send_message, relieve, probe_conn, close_conn, limit_conn},
 									  &(FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "", "websocket", true, ""});
 		fox_wamp_gate_message(gates[i], copy, sizeof(hello) - 1, false);
 	}

@@ -3,7 +3,10 @@
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
 const crypto = require('node:crypto');
-const { start, stop, sql, join, withSettings, fresh, refusal, until, Raw, autobahn, WebSocket, url } = require('./lib');
+const fs = require('node:fs');
+const path = require('node:path');
+const { start, stop, sql, join, withSettings, fresh, refusal, until, Raw, autobahn, env } = require('./lib');
+const { Stream, closeAll } = require('./stream');
 
 const group = fresh('group');
 const role = `role_${process.pid}`;
@@ -17,6 +20,7 @@ before(async () => {
 });
 after(async () => {
   await sql(`SELECT fox_wamp.drop_user('${user}')`, `DELETE FROM fox_wamp.auth_group WHERE ident = '${group}'`, `DROP ROLE ${role}`);
+  closeAll();
   stop();
 });
 
@@ -359,10 +363,22 @@ test('tries are limited, of a name and of an address', () => withSettings({ 'fox
 }));
 
 test('passwords and tokens are in no log', async () => {
-  const fs = require('node:fs');
-  const path = require('node:path');
-  const { env } = require('./lib');
   (await ticket(user, 'secret')).leaveNow();
   const log = fs.readFileSync(path.join(env.data, '..', 'log'), 'utf8');
   assert.ok(!/SCRAM-SHA-256\$/.test(log));
+});
+
+test('before the log-in messages are short, over every transport', async () => {
+  const long = JSON.stringify([1, 'realm1', { roles: ROLES, authextra: { x: 'x'.repeat(140000) } }]);
+  const raw = await Raw.connect();
+  raw.send(long);
+  assert.equal(await raw.closed, 1009);
+  const stream = await Stream.connect();
+  stream.socket.write(Buffer.from([0x7f, 0xf1, 0, 0]));
+  await stream.take(4);
+  stream.send(JSON.parse(long));
+  await stream.closed;
+  // And afterwards they are not.
+  const joined = await hello({});
+  assert.equal((await joined.ask([48, 1, {}, 'wamp.session.count', ['x'.repeat(200000)]]))[0] > 0, true);
 });

@@ -113,8 +113,10 @@ test_ticket(void **state)
 	peer_expect(p, "[4,\"ticket\",{}]");
 	peer_send(p, "[5,\"pencil\",{}]");
 	peer_expect_nothing(p);
+	assert_int_equal(peer_limit(p), 131072);
 	world_login(&ann);
 	expect_prefix(p, "[2,");
+	assert_int_equal(peer_limit(p), 0);
 	peer_send(p, "[6,{},\"wamp.close.close_realm\"]");
 	expect_prefix(p, "[6,");
 	/* A session may be opened again, by another log-in. */

@@ -21,6 +21,7 @@ struct Peer
 	bool		closed;
 	bool		deaf;
 	bool		silent;
+	size_t		limit;
 	int			probes;
 };
 
@@ -395,6 +396,12 @@ conn_probe(void *conn)
 }
 
 static void
+conn_limit(void *conn, size_t bytes)
+{
+	((Peer *) conn)->limit = bytes;
+}
+
+static void
 conn_close(void *conn, int code, const char *reason)
 {
 	(void) code, (void) reason;
@@ -407,7 +414,7 @@ peer_open(void)
 	Peer	   *p = calloc(1, sizeof(*p));
 
 	peers[n_peers++] = p;
-	p->gate = fox_wamp_gate_open(router, &(FoxTransport){p, conn_send, conn_send, conn_relieve, conn_probe, conn_close},
+	p->gate = fox_wamp_gate_open(router, &(FoxTransport){p, conn_send, conn_send, conn_relieve, conn_probe, conn_close, conn_limit},
 								 &facts);
 	return p;
 }
@@ -498,6 +505,12 @@ void
 peer_lives(Peer *p)
 {
 	fox_wamp_gate_alive(p->gate);
+}
+
+size_t
+peer_limit(const Peer *p)
+{
+	return p->limit;
 }
 
 bool
