@@ -305,6 +305,32 @@ COMMENT ON COLUMN fox_wamp.permission.allow_register IS 'may register it, or a p
 COMMENT ON COLUMN fox_wamp.permission.disclose IS 'whether publishers and callers are named; null: as the realm has it';
 COMMENT ON COLUMN fox_wamp.permission.authorizer IS 'procedure of a client''s that is asked each time before something is allowed; null: none';
 
+CREATE FUNCTION fox_wamp.jwk_fits(alg text, jwk jsonb) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'fox_wamp_jwk_fits' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION fox_wamp.jwk_fits(text, jsonb) IS 'internal: the JWK is a key of that algorithm, and strong enough';
+
+CREATE TABLE fox_wamp.jwt_key (
+	kid text COLLATE "C" PRIMARY KEY,
+	alg text NOT NULL,
+	jwk jsonb NOT NULL,
+	realm text COLLATE "C" REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
+	audience text,
+	issuer text,
+	role_claim text NOT NULL DEFAULT 'role',
+	authid_claim text NOT NULL DEFAULT 'sub',
+	roles text[]
+);
+COMMENT ON TABLE fox_wamp.jwt_key IS 'keys that JSON Web Tokens are signed with, which clients log in with';
+COMMENT ON COLUMN fox_wamp.jwt_key.kid IS 'name of the key; a token without kid is held against all';
+COMMENT ON COLUMN fox_wamp.jwt_key.alg IS 'HS256, RS256, ES256 or EdDSA: the only algorithm that counts with this key';
+COMMENT ON COLUMN fox_wamp.jwt_key.jwk IS 'the key (RFC 7517)';
+COMMENT ON COLUMN fox_wamp.jwt_key.realm IS 'the only realm that its tokens are taken for; null: any';
+COMMENT ON COLUMN fox_wamp.jwt_key.audience IS 'what aud must name; null: tokens with an aud are refused';
+COMMENT ON COLUMN fox_wamp.jwt_key.issuer IS 'what iss must be; null: anything';
+COMMENT ON COLUMN fox_wamp.jwt_key.role_claim IS 'claim that names the role of the server, a member of fox_wamp_connect';
+COMMENT ON COLUMN fox_wamp.jwt_key.authid_claim IS 'claim that is the authid';
+COMMENT ON COLUMN fox_wamp.jwt_key.roles IS 'the only roles that its tokens may name; null: any member of fox_wamp_connect';
+
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.realm', 'WHERE name <> ''realm1''');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.retained', 'WHERE NOT owned');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.bridge', '');
@@ -320,6 +346,7 @@ SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_user', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_user_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_key', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.permission', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.jwt_key', '');
 
 --
 -- Triggers: every change reaches the router, logical replication included
@@ -395,6 +422,31 @@ CREATE FUNCTION fox_wamp.permission_changed() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'fox_wamp_permission_trigger' LANGUAGE C;
 COMMENT ON FUNCTION fox_wamp.permission_changed() IS 'internal: hands a change of a permission to the router';
 
+CREATE FUNCTION fox_wamp.jwt_key_checked() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+	AS $$
+	DECLARE
+		name text;
+	BEGIN
+		-- A constraint would show the key in its message.
+		IF fox_wamp.jwk_fits(NEW.alg, NEW.jwk) IS NOT TRUE THEN
+			RAISE EXCEPTION 'key "%" is no key for HS256 (32 bytes or more), RS256 (2048 bits or more), ES256 or EdDSA', NEW.kid
+				USING ERRCODE = 'invalid_parameter_value';
+		END IF;
+		IF NEW.roles IS NULL AND NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
+			RAISE EXCEPTION 'only a superuser lets the tokens of a key name any role' USING ERRCODE = 'insufficient_privilege';
+		END IF;
+		FOREACH name IN ARRAY coalesce(NEW.roles, '{}') LOOP
+			IF NOT pg_has_role(current_user, name, 'MEMBER') THEN
+				RAISE EXCEPTION 'must be a member of role "%" to let clients act as it', name
+					USING ERRCODE = 'insufficient_privilege';
+			END IF;
+		END LOOP;
+		RETURN NEW;
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.jwt_key_checked() IS 'internal: the key must be one, and only a member of a role lets clients act as it';
+
 CREATE TRIGGER retained_before BEFORE INSERT OR UPDATE OR DELETE ON fox_wamp.retained
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.retained_before();
 CREATE TRIGGER retained_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.retained
@@ -421,6 +473,9 @@ CREATE TRIGGER auth_role_checked BEFORE INSERT OR UPDATE OF pg_role ON fox_wamp.
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.auth_role_checked();
 CREATE TRIGGER permission_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.permission
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.permission_changed();
+CREATE TRIGGER jwt_key_checked BEFORE INSERT OR UPDATE ON fox_wamp.jwt_key
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.jwt_key_checked();
+COMMENT ON TRIGGER jwt_key_checked ON fox_wamp.jwt_key IS 'the key must be one, and only a member of a role lets clients act as it';
 COMMENT ON TRIGGER retained_before ON fox_wamp.retained IS 'checks the topic, draws the publication, drops the owner';
 COMMENT ON TRIGGER retained_changed ON fox_wamp.retained IS 'hands the change to the router';
 COMMENT ON TRIGGER retained_truncated ON fox_wamp.retained IS 'hands the change to the router';
@@ -752,6 +807,9 @@ CREATE FUNCTION fox_wamp.create_user(name text, ident text, password text DEFAUL
 	DECLARE
 		the_group bigint;
 	BEGIN
+		IF octet_length($1) NOT BETWEEN 1 AND 255 OR $1 IN ('anonymous', 'sql') THEN
+			RAISE EXCEPTION 'no user can be named "%"', $1 USING ERRCODE = 'invalid_name';
+		END IF;
 		SELECT g.id INTO the_group FROM fox_wamp.auth_group g WHERE g.ident = $2;
 		IF NOT FOUND THEN
 			RAISE EXCEPTION 'group "%" does not exist', $2 USING ERRCODE = 'undefined_object';
@@ -801,6 +859,43 @@ CREATE FUNCTION fox_wamp.remove_key(public_key text) RETURNS boolean
 		SELECT EXISTS (SELECT FROM gone);
 	$$;
 COMMENT ON FUNCTION fox_wamp.remove_key(text) IS 'ends what add_key() began; false if there was nothing';
+
+CREATE FUNCTION fox_wamp.add_jwt_secret(kid text, secret text, roles text[] DEFAULT NULL, audience text DEFAULT NULL,
+									   issuer text DEFAULT NULL, realm text DEFAULT NULL) RETURNS void
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		INSERT INTO fox_wamp.jwt_key (kid, alg, jwk, roles, audience, issuer, realm)
+		VALUES ($1, 'HS256', jsonb_build_object('kty', 'oct', 'k',
+				translate(encode(convert_to($2, 'UTF8'), 'base64'), E'+/=\n', '-_')), $3, $4, $5, $6)
+	$$;
+COMMENT ON FUNCTION fox_wamp.add_jwt_secret(text, text, text[], text, text, text)
+	IS 'takes tokens that are signed with a secret (HS256) of 32 bytes or more; roles: the only ones that they may name';
+
+CREATE FUNCTION fox_wamp.import_jwks(jwks jsonb, roles text[] DEFAULT NULL, audience text DEFAULT NULL,
+									issuer text DEFAULT NULL, realm text DEFAULT NULL) RETURNS integer
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		DELETE FROM fox_wamp.jwt_key j WHERE j.kid IN (SELECT k->>'kid' FROM jsonb_array_elements($1->'keys') k);
+		WITH added AS (
+			INSERT INTO fox_wamp.jwt_key (kid, alg, jwk, roles, audience, issuer, realm)
+			SELECT k->>'kid',
+				coalesce(k->>'alg', CASE k->>'kty' WHEN 'RSA' THEN 'RS256' WHEN 'EC' THEN 'ES256' WHEN 'OKP' THEN 'EdDSA' END),
+				k - ARRAY['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth'], $2, $3, $4, $5
+			FROM jsonb_array_elements($1->'keys') k
+			WHERE coalesce(k->>'use', 'sig') = 'sig'
+			RETURNING 1)
+		SELECT count(*)::integer FROM added
+	$$;
+COMMENT ON FUNCTION fox_wamp.import_jwks(jsonb, text[], text, text, text)
+	IS 'takes tokens that are signed with the keys of a JSON Web Key Set; roles: the only ones that they may name';
+
+CREATE FUNCTION fox_wamp.remove_jwt_key(kid text) RETURNS boolean
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		WITH gone AS (DELETE FROM fox_wamp.jwt_key k WHERE k.kid = $1 RETURNING 1)
+		SELECT EXISTS (SELECT FROM gone);
+	$$;
+COMMENT ON FUNCTION fox_wamp.remove_jwt_key(text) IS 'takes no more tokens that are signed with the key; false if there is none';
 
 --
 -- Views of what the router knows
@@ -894,7 +989,11 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.drop_user(text),
 	fox_wamp.set_password(text, text, boolean),
 	fox_wamp.add_key(text, text),
-	fox_wamp.remove_key(text)
+	fox_wamp.remove_key(text),
+	fox_wamp.jwk_fits(text, jsonb),
+	fox_wamp.add_jwt_secret(text, text, text[], text, text, text),
+	fox_wamp.import_jwks(jsonb, text[], text, text, text),
+	fox_wamp.remove_jwt_key(text)
 	TO fox_wamp_admin;
 -- What a function that a client calls, or a policy of row-level security, wants to know; whatever its role.
 GRANT USAGE ON SCHEMA fox_wamp TO PUBLIC;
@@ -913,7 +1012,8 @@ GRANT SELECT ON fox_wamp.realm, fox_wamp.retained, fox_wamp.lock, fox_wamp.regis
 	TO fox_wamp_user;
 GRANT INSERT, UPDATE, DELETE ON fox_wamp.realm, fox_wamp.retained, fox_wamp.bridge, fox_wamp.history,
 	fox_wamp.trust_level, fox_wamp.permission, fox_wamp.root, fox_wamp.exposed_function, fox_wamp.auth_method,
-	fox_wamp.auth_group, fox_wamp.auth_user, fox_wamp.auth_key TO fox_wamp_admin;
+	fox_wamp.auth_group, fox_wamp.auth_user, fox_wamp.auth_key, fox_wamp.jwt_key TO fox_wamp_admin;
 -- Verifiers are written and never read.
 GRANT SELECT ON fox_wamp.auth_method, fox_wamp.auth_group, fox_wamp.auth_key TO fox_wamp_admin;
 GRANT SELECT (id, logon_name, group_id, realm) ON fox_wamp.auth_user TO fox_wamp_admin;
+GRANT SELECT (kid, alg, realm, audience, issuer, role_claim, authid_claim, roles) ON fox_wamp.jwt_key TO fox_wamp_admin;

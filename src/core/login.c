@@ -375,6 +375,8 @@ fox_router_login_answer(FoxRouter *r, uint64_t token, FoxSlice answer)
 		welcomed(l, part);
 	else if (!fox_absent(part = fox_json_get(answer, "challenge")))
 		challenged(l, part, fox_json_get(answer, "state"));
+	else if (!fox_absent(part = fox_json_get(answer, "refused")))
+		refused(l, part, fox_json_get(answer, "text"));
 	else
-		refused(l, fox_json_get(answer, "refused"), fox_json_get(answer, "text"));
+		refuse(l, FOX_AUTH_FAILED, "the log-in could not be carried out");
 }

@@ -16,6 +16,7 @@ typedef struct FoxTransport
 	bool		(*relieve) (void *conn, size_t bytes);
 	void		(*probe) (void *conn);	/* the gate is told of the peer's next sign of life */
 	void		(*close) (void *conn, int code, const char *reason);	/* after what is queued is sent */
+	void		(*limit) (void *conn, size_t bytes);	/* of one message from the peer; 0: what others may send */
 } FoxTransport;
 
 typedef struct FoxPeer

@@ -14,6 +14,7 @@
 
 #include "base/pure.h"
 
+#define LOGIN_MESSAGE_MAX 131072	/* bytes: a peer that no one knows is to cost little */
 #define VIOLATION "wamp.error.protocol_violation"
 
 static const char welcome[] = "\"agent\":\"fox_wamp\",\"roles\":{\"broker\":{\"features\":{"
@@ -238,6 +239,7 @@ login_accepted(void *data, FoxSlice realm, const FoxSessionInfo *info, FoxSlice 
 		return;
 	}
 	p->state = WAMP_JOINED;
+	p->transport.limit(p->transport.conn, 0);
 	fox_wamp_welcome(p, info, authextra, FOX_LIT(welcome));
 }
 
@@ -250,6 +252,7 @@ begin_login(FoxWampPeer *p)
 	p->state = WAMP_NEW;
 	p->login = fox_login_new(p->router, &(FoxLoginPeer){p->address, p->local, p->confidential, p->certificate},
 							 &login_ops, p);
+	p->transport.limit(p->transport.conn, LOGIN_MESSAGE_MAX);
 	return p->login != NULL;
 }
 

@@ -435,6 +435,20 @@ fox_conn_closed(FoxConn *conn)
 }
 
 void
+fox_conn_limit(FoxConn *conn, size_t bytes)
+{
+	conn->in_max = bytes;
+}
+
+size_t
+fox_conn_in_max(const FoxConn *conn)
+{
+	size_t		max = conn->net->config.max_message_size;
+
+	return conn->in_max != 0 && conn->in_max < max ? conn->in_max : max;
+}
+
+void
 fox_conn_too_big(FoxConn *conn)
 {
 	conn->net->stats.too_big++;

@@ -41,7 +41,7 @@ struct FoxNet
 	uv_timer_t	reaper;
 	FoxNode		rated;			/* connections that have sent too much (rate.c) */
 	uv_timer_t	rate_timer;
-	FoxMap		addresses;		/* FoxAddress by text (address.c) */
+	FoxMap		peers;			/* FoxAddress by text (address.c) */
 	FoxNetStats stats;
 	FoxLimits	limits;
 	int			sockets;		/* accepted and not yet gone, handshakes included */
@@ -107,6 +107,7 @@ struct FoxConn
 	FoxNode		in_rated;
 	uint64_t	paid_us;		/* what it has sent is paid for at that time (rate.c) */
 	uint32_t	peer_max;		/* longest message that the peer takes */
+	size_t		in_max;			/* longest one that is taken from it; 0: the configuration's */
 	char	   *join;			/* WebSocket: a message of which more is to come */
 	size_t		join_len;
 	size_t		join_cap;		/* long-poll: bytes that its requests have in memory */
@@ -151,6 +152,8 @@ extern void fox_conn_hold(FoxConn *conn, FoxHold why, bool on);
 extern void fox_conn_deliver(FoxConn *conn, char *data, size_t len, bool binary);
 /* One whole message; a spare byte is behind it. */
 extern void fox_conn_message(FoxConn *conn, char *data, size_t len, bool binary);
+/* The longest message that may come. */
+extern size_t fox_conn_in_max(const FoxConn *conn);
 /* Closes with cause FOX_CLOSE_TOO_BIG, and counts. */
 extern void fox_conn_too_big(FoxConn *conn);
 /* Our stream has ended: what is still queued can not be sent any more. */

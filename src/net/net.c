@@ -126,7 +126,7 @@ abandon(FoxNet *net)
 	close_loop(net);
 	fox_tls_free(net->tls);
 	fox_limits_end(net);
-	fox_map_free(&net->addresses);
+	fox_map_free(&net->peers);
 	logging_net = NULL;
 	free(net);
 }

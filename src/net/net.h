@@ -120,6 +120,8 @@ extern void fox_conn_send(FoxConn *conn, FoxBytes *message, bool binary);
 extern void fox_conn_send_event(FoxConn *conn, FoxBytes *message, bool binary, uint64_t stream);
 /* Closes when everything queued is sent: code is a WebSocket close code (1000, 1002, 1009 …). */
 extern void fox_conn_close(FoxConn *conn, int code, const char *reason);
+/* A longer message of the peer's closes the connection; 0: only one longer than the configuration's max_message_size. */
+extern void fox_conn_limit(FoxConn *conn, size_t bytes);
 /* Stops and restarts reading from a connection (back-pressure); what has been read already may still come. */
 extern void fox_conn_pause(FoxConn *conn, bool paused);
 /* Asks the peer for a sign of life: the next one is told by alive(), which is called at once if nothing is read from it. */

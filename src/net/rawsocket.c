@@ -94,6 +94,13 @@ receive_hello(FoxConn *conn, char **at, const char *end)
 	return true;
 }
 
+static FoxRawResult
+next_frame(FoxConn *conn, char **at, char *end, FoxRawFrame *frame)
+{
+	conn->raw.max = conn->in_max != 0 ? (uint32_t) fox_conn_in_max(conn) : fox_raw_announced(conn->net->config.max_message_size);
+	return fox_raw_next(&conn->raw, at, end, frame);
+}
+
 static int
 receive(FoxConn *conn, char *at, size_t len)
 {
@@ -105,7 +112,7 @@ receive(FoxConn *conn, char *at, size_t len)
 	conn->net->stats.bytes_in += len;
 	if (conn->state == CONN_GREETING && !receive_hello(conn, &at, end))
 		return -1;
-	while (conn->state == CONN_OPEN && (result = fox_raw_next(&conn->raw, &at, end, &frame)) == FOX_RAW_FRAME)
+	while (conn->state == CONN_OPEN && (result = next_frame(conn, &at, end, &frame)) == FOX_RAW_FRAME)
 		if (frame.type == FOX_RAW_MESSAGE)
 			fox_conn_message(conn, frame.data, frame.len, conn->binary);
 		else if (frame.type == FOX_RAW_PING)

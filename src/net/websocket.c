@@ -46,7 +46,6 @@ static void
 receive(FoxConn *conn, const char *in, size_t len)
 {
 	struct lws *wsi = conn->wsi;
-	const FoxNet *net = conn->net;
 	bool		final = lws_is_final_fragment(wsi);
 
 	fox_conn_heard(conn);
@@ -63,7 +62,7 @@ receive(FoxConn *conn, const char *in, size_t len)
 		fail_marked(conn);
 		return;
 	}
-	if (conn->join_len + len > net->config.max_message_size)
+	if (conn->join_len + len > fox_conn_in_max(conn))
 	{
 		fox_conn_too_big(conn);
 		return;

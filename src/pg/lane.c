@@ -39,6 +39,7 @@
 #define WRITE_PATIENCE_MS 60000 /* a write that could not be tried or not be done for so long is refused */
 #define SLOW_IDLE_MS 60000
 #define SLOW_IN_FLIGHT 8
+#define LOGINS_IN_FLIGHT 2
 #define ANSWERS_PER_TURN 256
 #define WAKE_MS 250				/* while something has to be looked at again */
 #define STOP_DRAIN_MS 700
@@ -65,6 +66,8 @@ static uint64 writes_sent = 0;	/* to the system executor, ever */
 static uint64 writes_answered = 0;	/* of those; answers keep the order */
 static int	registrations_under_way = 0;
 static int	past_under_way = 0;
+static int	logins_under_way = 0;
+static FoxNode logins;			/* that wait until others are answered */
 static uint64 batches = 0;
 static TimestampTz slow_used;
 static TimestampTz turn_time;
@@ -86,6 +89,8 @@ forget(FoxRequest *r)
 		registrations_under_way--;
 	else if (r->type == FOX_WIRE_PAST)
 		past_under_way--;
+	else if (r->type == FOX_WIRE_LOGIN)
+		logins_under_way--;
 	free(r);
 }
 
@@ -116,6 +121,8 @@ enqueue(FoxRequest *r)
 		registrations_under_way++;
 	else if (r->type == FOX_WIRE_PAST)
 		past_under_way++;
+	else if (r->type == FOX_WIRE_LOGIN)
+		logins_under_way++;
 	fox_list_push(&queue, &r->node);
 	return true;
 }
@@ -442,6 +449,21 @@ pump_answers(Lane *lane)
 	return true;
 }
 
+/* A log-in may take milliseconds of hashing: writes are not to wait for many of them. */
+static void
+take_up_logins(void)
+{
+	while (logins_under_way < LOGINS_IN_FLIGHT && !fox_list_empty(&logins))
+	{
+		FoxRequest *r = fox_container(FoxRequest, node, logins.next);
+		uint64		token = r->token;
+
+		fox_list_del(&r->node);
+		if (!enqueue(r) && handler != NULL)
+			handler->login_answer(handler->ctx, token, FOX_ABSENT);
+	}
+}
+
 /* --- the face --- */
 
 static bool
@@ -458,6 +480,7 @@ turn(void)
 		next_id++;
 		(void) enqueue(behind);
 	}
+	take_up_logins();
 	pump_system();
 	pump_slow();
 	if (!system_lane.link.up || fox_slow_topics() > 0 || slow_lane.link.up)
@@ -478,6 +501,7 @@ fox_lane_start(const FoxLaneHandler *new_handler, uint64 new_boot_id)
 	handler = &handler_copy;
 	boot_id = new_boot_id;
 	fox_list_init(&queue);
+	fox_list_init(&logins);
 	fox_slow_init(&queue);
 	fox_list_init(&system_lane.sent);
 	fox_list_init(&slow_lane.sent);
@@ -527,7 +551,8 @@ fox_lane_login(uint64_t token, FoxSlice question)
 		return false;
 	next_id++;
 	r->token = token;
-	return enqueue(r);
+	fox_list_push(&logins, &r->node);
+	return true;
 }
 
 void

@@ -8,6 +8,8 @@
 
 #include "common/saslprep.h"
 
+#include "core/jwt.h"
+#include "pg/jwt_sql.h"
 #include "pg/login.h"
 #include "pg/principal.h"
 #include "pg/store_sql.h"
@@ -49,13 +51,24 @@ normalize_password(FoxAuthQuestion *q)
 		q->signature = fox_cstr(normal);
 }
 
+static void
+answer_of_principal(FoxAuthQuestion *q, const char *realm, FoxBuf *out)
+{
+	FoxPrincipal who;
+	char	   *name = name_of(q);
+
+	fox_principal_find(realm, name ? name : "", q->method != FOX_AUTH_CRYPTOSIGN && q->method != FOX_AUTH_TLS,
+					   q->superusers, &who);
+	if (q->method == FOX_AUTH_TICKET && q->answered)
+		normalize_password(q);
+	fox_auth_answer(q, &who, out);
+}
+
 void
 fox_login_answer(FoxSlice question, FoxBuf *out)
 {
 	FoxAuthQuestion q;
-	FoxPrincipal who;
 	char	   *realm;
-	char	   *name;
 
 	if (!fox_auth_read(question, &q))
 	{
@@ -65,12 +78,10 @@ fox_login_answer(FoxSlice question, FoxBuf *out)
 	}
 	fox_store_begin();
 	realm = c_string(q.realm);
-	name = name_of(&q);
-	fox_principal_find(realm ? realm : "", name ? name : "", q.method != FOX_AUTH_CRYPTOSIGN && q.method != FOX_AUTH_TLS,
-					   q.superusers, &who);
-	if (q.method == FOX_AUTH_TICKET && q.answered)
-		normalize_password(&q);
-	fox_auth_answer(&q, &who, out);
+	if (q.method == FOX_AUTH_TICKET && q.answered && fox_jwt_looks(q.signature))
+		fox_jwt_answer(&q, realm ? realm : "", out);
+	else
+		answer_of_principal(&q, realm ? realm : "", out);
 	fox_store_commit();
 	fox_auth_free(&q);
 }

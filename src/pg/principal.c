@@ -16,11 +16,10 @@
 #include "pg/principal.h"
 #include "pg/sqlarg.h"
 
-/* Names that sessions have which did not log in. */
-static bool
-is_ours(const char *name)
+bool
+fox_principal_name_valid(const char *name)
 {
-	return strcmp(name, "anonymous") == 0 || strcmp(name, "sql") == 0;
+	return *name != '\0' && strcmp(name, "anonymous") != 0 && strcmp(name, "sql") != 0;
 }
 
 /* By GRANT: superusers are members of nothing by being superusers. */
@@ -78,7 +77,7 @@ fox_principal_find(const char *realm, const char *authid, bool with_password, bo
 				   " WHERE d.datname = current_database()", 2, values);
 	is_user = is_true(1);
 	role = fox_absent(column(3)) ? InvalidOid : (Oid) strtoul(column(3).ptr, NULL, 10);
-	may = OidIsValid(role) && !is_ours(authid) && (superusers || !is_true(4)) && is_true(6);
+	may = OidIsValid(role) && fox_principal_name_valid(authid) && (superusers || !is_true(4)) && is_true(6);
 	if (!is_user)
 		may = may && may_connect(role) && (is_true(5) || !with_password);
 	who->scram = column(7);
@@ -106,7 +105,7 @@ fox_principal_role(const char *name, bool superusers)
 {
 	static void *plan = NULL;
 
-	return !is_ours(name) && may_connect(get_role_oid(name, true)) &&
+	return fox_principal_name_valid(name) && may_connect(get_role_oid(name, true)) &&
 		fox_spi(&plan, "SELECT r.rolsuper FROM pg_authid r, pg_database d WHERE r.rolname = $1"
 				" AND d.datname = current_database() AND has_database_privilege(r.oid, d.oid, 'CONNECT')", 1, &name) == 1 &&
 		(superusers || !is_true(1));

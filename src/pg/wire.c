@@ -36,10 +36,16 @@ wire_probe(void *conn)
 	fox_conn_probe(conn);
 }
 
+static void
+wire_limit(void *conn, size_t bytes)
+{
+	fox_conn_limit(conn, bytes);
+}
+
 static void *
 wire_open(void *ctx, FoxConn *conn, const FoxConnInfo *info)
 {
-	FoxTransport transport = {conn, wire_send, wire_send_event, wire_relieve, wire_probe, wire_close};
+	FoxTransport transport = {conn, wire_send, wire_send_event, wire_relieve, wire_probe, wire_close, wire_limit};
 	FoxPeer		peer = {info->peer, info->subprotocol, info->loopback, info->origin, info->transport,
 		info->confidential, info->certificate};
 

@@ -49,13 +49,13 @@ a_call_goes_out_and_its_result_comes_back(void **state)
 	(void) state;
 	expose("root.f", "[{\"function\":\"app.f(integer)\",\"timeout\":250}]");
 	p = caller("root.f");
-	assert_string_equal(world_called(), "app.f(integer) nobody 0 [1,\"x\"] {\"k\":2} 0 250");
+	assert_string_equal(world_called(), "app.f(integer) guest 0 [1,\"x\"] {\"k\":2} 0 250");
 	world_returns(false, "[3]", NULL);
 	peer_expect(p, "[50,1,{},[3]]");
 	world_returns(false, "[4]", NULL);
 	peer_expect_nothing(p);
 	peer_send(p, "[48,2,{},\"root.f\"]");
-	assert_string_equal(world_called(), "app.f(integer) nobody 0 - - 0 250");
+	assert_string_equal(world_called(), "app.f(integer) guest 0 - - 0 250");
 	world_returns(false, "[]", "{\"a\":1}");
 	peer_expect(p, "[50,2,{},[],{\"a\":1}]");
 }
@@ -85,7 +85,7 @@ parts_of_a_result_go_to_who_wants_them(void **state)
 	(void) state;
 	expose("root.f", "[{\"function\":\"f()\"}]");
 	peer_send(p, "[48,1,{\"receive_progress\":true},\"root.f\"]");
-	assert_string_equal(world_called(), "f() nobody 0 - - 1 0");
+	assert_string_equal(world_called(), "f() guest 0 - - 1 0");
 	world_returns(true, "[1]", NULL);
 	world_returns(true, "[2]", NULL);
 	world_returns(false, "[]", NULL);
@@ -132,13 +132,13 @@ concurrency_is_kept_and_can_be_changed(void **state)
 	expose("root.f", "[{\"function\":\"f()\",\"concurrency\":1}]");
 	peer_send(p, "[48,1,{},\"root.f\",[1]]");
 	peer_send(p, "[48,2,{},\"root.f\",[2]]");
-	assert_string_equal(world_called(), "f() nobody 0 [1] - 0 0");
+	assert_string_equal(world_called(), "f() guest 0 [1] - 0 0");
 	world_returns(false, "[]", NULL);
-	assert_string_equal(world_called(), "f() nobody 0 [2] - 0 0");
+	assert_string_equal(world_called(), "f() guest 0 [2] - 0 0");
 	peer_send(p, "[48,3,{},\"root.f\",[3]]");
 	assert_string_equal(world_called(), "");
 	expose("root.f", "[{\"function\":\"g()\",\"concurrency\":2}]");
-	assert_string_equal(world_called(), "g() nobody 0 [3] - 0 0");
+	assert_string_equal(world_called(), "g() guest 0 [3] - 0 0");
 }
 
 static void
@@ -153,7 +153,7 @@ the_database_goes_before_clients_and_no_client_takes_over(void **state)
 	peer_send(p, "[64,2,{\"force_reregister\":true},\"root.f\"]");
 	peer_expect(p, "[8,64,2,{},\"wamp.error.procedure_already_exists\",[\"the procedure is already registered\"]]");
 	peer_send(p, "[48,3,{},\"root.f\"]");
-	assert_string_equal(world_called(), "f() nobody 0 - - 0 0");
+	assert_string_equal(world_called(), "f() guest 0 - - 0 0");
 	change(true, "root.f", NULL);
 	world_returns(false, "[7]", NULL);
 	peer_expect(p, "[50,3,{},[7]]");
@@ -177,7 +177,7 @@ what_a_reread_does_not_bring_has_gone(void **state)
 	peer_send(p, "[48,1,{},\"root.f\"]");
 	peer_expect(p, "[8,48,1,{},\"wamp.error.no_such_procedure\",[\"no callee has registered that procedure\"]]");
 	peer_send(p, "[48,2,{},\"root.g\"]");
-	assert_string_equal(world_called(), "g() nobody 0 - - 0 0");
+	assert_string_equal(world_called(), "g() guest 0 - - 0 0");
 }
 
 static void

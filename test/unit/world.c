@@ -21,6 +21,7 @@ struct Peer
 	bool		closed;
 	bool		deaf;
 	bool		silent;
+	size_t		limit;
 	int			probes;
 };
 
@@ -342,7 +343,7 @@ world_open(void)
 	.answer = answer, .notify = notify, .registration = registration, .past = past, .stats = stats,
 	.call = call, .cancel = cancel};
 	facts = (FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "", "websocket", true, ""};
-	config = (FoxRouterConfig){.call_queue_limit = 3, .waiter_limit = 100, .anonymous = true, .anonymous_role = "nobody"};
+	config = (FoxRouterConfig){.call_queue_limit = 3, .waiter_limit = 100, .anonymous = true, .anonymous_role = "guest"};
 
 	clock_us = 1000000;
 	n_writes = 0;
@@ -490,6 +491,12 @@ conn_probe(void *conn)
 }
 
 static void
+conn_limit(void *conn, size_t bytes)
+{
+	((Peer *) conn)->limit = bytes;
+}
+
+static void
 conn_close(void *conn, int code, const char *reason)
 {
 	(void) code, (void) reason;
@@ -502,7 +509,7 @@ peer_open(void)
 	Peer	   *p = calloc(1, sizeof(*p));
 
 	peers[n_peers++] = p;
-	p->gate = fox_wamp_gate_open(router, &(FoxTransport){p, conn_send, conn_send_event, conn_relieve, conn_probe, conn_close},
+	p->gate = fox_wamp_gate_open(router, &(FoxTransport){p, conn_send, conn_send_event, conn_relieve, conn_probe, conn_close, conn_limit},
 								 &facts);
 	return p;
 }
@@ -593,6 +600,12 @@ void
 peer_lives(Peer *p)
 {
 	fox_wamp_gate_alive(p->gate);
+}
+
+size_t
+peer_limit(const Peer *p)
+{
+	return p->limit;
 }
 
 bool

@@ -57,6 +57,7 @@ extern void peer_expect(Peer *p, const char *text);
 extern void peer_expect_nothing(Peer *p);
 extern uint64_t peer_number(int i);	/* the i-th number that "%" stood for in the last expect */
 extern void peer_deaf(Peer *p, bool deaf);	/* what it gets is not kept */
+extern size_t peer_limit(const Peer *p);	/* of one message of its own; 0: the usual */
 extern bool peer_closed(const Peer *p);
 extern int	peer_probes(const Peer *p);	/* how often its transport was asked for a sign of life */
 extern void peer_silent(Peer *p);	/* from now on it gives none by itself */
