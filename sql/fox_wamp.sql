@@ -271,7 +271,8 @@ CREATE TRIGGER retained_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.ret
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.retained_changed();
 CREATE TRIGGER retained_truncated AFTER TRUNCATE ON fox_wamp.retained
 	FOR EACH STATEMENT EXECUTE FUNCTION fox_wamp.retained_changed();
-CREATE TRIGGER realm_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.realm
+-- By its name it comes before those of the foreign keys: a realm's new name is known before its rows have it.
+CREATE TRIGGER "0_realm_changed" AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.realm
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.realm_changed();
 CREATE TRIGGER bridge_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.bridge
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.bridge_changed();
@@ -284,7 +285,7 @@ CREATE TRIGGER permission_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.p
 COMMENT ON TRIGGER retained_before ON fox_wamp.retained IS 'checks the topic, draws the publication, drops the owner';
 COMMENT ON TRIGGER retained_changed ON fox_wamp.retained IS 'hands the change to the router';
 COMMENT ON TRIGGER retained_truncated ON fox_wamp.retained IS 'hands the change to the router';
-COMMENT ON TRIGGER realm_changed ON fox_wamp.realm IS 'hands the change to the router';
+COMMENT ON TRIGGER "0_realm_changed" ON fox_wamp.realm IS 'hands the change to the router';
 COMMENT ON TRIGGER bridge_changed ON fox_wamp.bridge IS 'hands the change to the router';
 COMMENT ON TRIGGER history_changed ON fox_wamp.history IS 'hands the change to the router';
 COMMENT ON TRIGGER trust_level_changed ON fox_wamp.trust_level IS 'hands the change to the router';
@@ -292,7 +293,7 @@ COMMENT ON TRIGGER permission_changed ON fox_wamp.permission IS 'hands the chang
 ALTER TABLE fox_wamp.retained ENABLE ALWAYS TRIGGER retained_before;
 ALTER TABLE fox_wamp.retained ENABLE ALWAYS TRIGGER retained_changed;
 ALTER TABLE fox_wamp.retained ENABLE ALWAYS TRIGGER retained_truncated;
-ALTER TABLE fox_wamp.realm ENABLE ALWAYS TRIGGER realm_changed;
+ALTER TABLE fox_wamp.realm ENABLE ALWAYS TRIGGER "0_realm_changed";
 ALTER TABLE fox_wamp.bridge ENABLE ALWAYS TRIGGER bridge_changed;
 ALTER TABLE fox_wamp.history ENABLE ALWAYS TRIGGER history_changed;
 ALTER TABLE fox_wamp.trust_level ENABLE ALWAYS TRIGGER trust_level_changed;
