@@ -367,6 +367,22 @@ CREATE FUNCTION fox_wamp.publish_row() RETURNS trigger
 COMMENT ON FUNCTION fox_wamp.publish_row()
 	IS 'AFTER trigger that publishes its row at commit; arguments: topic with {column}s (default schema.table), realm';
 
+CREATE FUNCTION fox_wamp.watch(relation regclass, topic text DEFAULT NULL, condition text DEFAULT NULL, columns text[] DEFAULT NULL,
+							   operations text[] DEFAULT '{INSERT,UPDATE,DELETE}', retain boolean DEFAULT false,
+							   realm text DEFAULT NULL) RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_watch' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION fox_wamp.watch(regclass, text, text, text[], text[], boolean, text)
+	IS 'every change of a row is an event from now on, or with retain every row a retained value; returns the topic, with {column}s';
+
+CREATE FUNCTION fox_wamp.unwatch(relation regclass, topic text DEFAULT NULL, realm text DEFAULT NULL) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'fox_wamp_unwatch' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION fox_wamp.unwatch(regclass, text, text)
+	IS 'ends what watch() began, with its retained values, or all of it of the table; false if there was nothing';
+
+CREATE FUNCTION fox_wamp.trigger_args(args bytea) RETURNS text[]
+	AS 'MODULE_PATHNAME', 'fox_wamp_trigger_args' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION fox_wamp.trigger_args(bytea) IS 'internal: pg_trigger.tgargs as texts';
+
 CREATE FUNCTION fox_wamp.call(procedure text, args jsonb DEFAULT NULL, kwargs jsonb DEFAULT NULL,
 							  options jsonb DEFAULT NULL, realm text DEFAULT NULL) RETURNS jsonb
 	AS 'MODULE_PATHNAME', 'fox_wamp_call' LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -544,6 +560,22 @@ CREATE VIEW fox_wamp.stat_router AS
 		jsonb_to_record(a) AS r(name text, value bigint);
 COMMENT ON VIEW fox_wamp.stat_router IS 'numbers of the router, one a row';
 
+-- The triggers of watch(), which are the only place where it is kept.
+CREATE VIEW fox_wamp.watched AS
+	SELECT t.tgrelid::regclass AS relation, a.args[1] AS topic, a.args[2] AS realm,
+		array_remove(ARRAY[
+			CASE WHEN bit_or(t.tgtype) & 4 <> 0 THEN 'INSERT' END,
+			CASE WHEN bit_or(t.tgtype) & 16 <> 0 THEN 'UPDATE' END,
+			CASE WHEN bit_or(t.tgtype) & 8 <> 0 THEN 'DELETE' END], NULL) AS operations,
+		min(substring(pg_get_triggerdef(t.oid) FROM ' WHEN \((.*)\) EXECUTE FUNCTION '))
+			FILTER (WHERE a.args[3] <> 'forget') AS condition,
+		nullif(a.args[4:], '{}') AS columns,
+		bool_or(a.args[3] = 'retain') AS retain
+	FROM pg_trigger t, fox_wamp.trigger_args(t.tgargs) a(args)
+	WHERE t.tgfoid = 'fox_wamp.publish_row()'::regprocedure AND t.tgparentid = 0 AND t.tgnargs >= 3
+	GROUP BY t.tgrelid, a.args[1], a.args[2], a.args[4:];
+COMMENT ON VIEW fox_wamp.watched IS 'tables that are watched';
+
 --
 -- Privileges
 --
@@ -554,6 +586,9 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.publish(text, jsonb, jsonb, jsonb, text),
 	fox_wamp.publish_now(text, jsonb, jsonb, jsonb, text),
 	fox_wamp.publish_row(),
+	fox_wamp.watch(regclass, text, text, text[], text[], boolean, text),
+	fox_wamp.unwatch(regclass, text, text),
+	fox_wamp.trigger_args(bytea),
 	fox_wamp.call(text, jsonb, jsonb, jsonb, text),
 	fox_wamp."cast"(text, jsonb, jsonb, jsonb, text),
 	fox_wamp.wait_for(text, interval, text),
@@ -586,7 +621,7 @@ GRANT EXECUTE ON FUNCTION
 	TO fox_wamp_admin;
 GRANT SELECT ON fox_wamp.realm, fox_wamp.retained, fox_wamp.lock, fox_wamp.registration, fox_wamp.bridge,
 	fox_wamp.history, fox_wamp.event_history, fox_wamp.trust_level, fox_wamp.permission,
-	fox_wamp.session, fox_wamp.subscription, fox_wamp.lock_waiter, fox_wamp.stat_router
+	fox_wamp.session, fox_wamp.subscription, fox_wamp.lock_waiter, fox_wamp.stat_router, fox_wamp.watched
 	TO fox_wamp_user;
 GRANT INSERT, UPDATE, DELETE ON fox_wamp.realm, fox_wamp.retained, fox_wamp.bridge, fox_wamp.history,
 	fox_wamp.trust_level, fox_wamp.permission TO fox_wamp_admin;
