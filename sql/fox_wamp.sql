@@ -45,7 +45,7 @@ COMMENT ON COLUMN fox_wamp.realm.disclosure IS 'whether publishers and callers a
 -- The triggers know the columns by their position: upgrades append.
 CREATE TABLE fox_wamp.retained (
 	realm text COLLATE "C" NOT NULL,
-	topic text COLLATE "C" NOT NULL CHECK (octet_length(topic) <= 2000),
+	topic text COLLATE "C" NOT NULL,
 	args jsonb,
 	kwargs jsonb,
 	payload bytea,
@@ -54,10 +54,7 @@ CREATE TABLE fox_wamp.retained (
 	owned boolean NOT NULL DEFAULT false,
 	updated timestamptz NOT NULL DEFAULT now(),
 	expires timestamptz,
-	audience jsonb CHECK (audience IS NULL OR
-		(jsonb_typeof(audience) = 'object'
-		 AND audience - ARRAY['exclude', 'exclude_authid', 'exclude_authrole', 'eligible', 'eligible_authid', 'eligible_authrole'] = '{}'
-		 AND NOT audience @? 'strict $.* ? (@.type() != "array")')),
+	audience jsonb,
 	PRIMARY KEY (realm, topic)
 );
 CREATE INDEX retained_expires ON fox_wamp.retained (expires) WHERE expires IS NOT NULL;

@@ -7,7 +7,8 @@
  * The event's argument is the row (of DELETE the old one) as JSON, its kwargs are the
  * operation, the table, and of an UPDATE the old row.  Who listens to the topic that a
  * row has left by an UPDATE hears of that too.  In C, because a trigger in PL/pgSQL costs
- * more than the publishing; for each row, because transition tables cost more than that.
+ * more than the publishing; for each row, because transition tables alone cost as much as
+ * the calls, have no WHEN, and see nothing of a statement that names a partition.
  *
  * fox_wamp.watch() makes such triggers with more arguments: what becomes of the row
  * (publish_row.h), and which columns are published.  With columns an UPDATE that changes
