@@ -44,7 +44,7 @@ SELECT fox_wamp.watch('w.orders', retain => true, operations => '{INSERT,UPDATE}
 SELECT fox_wamp.watch('w.orders', 'a.{customer}', retain => true);
 SELECT fox_wamp.watch('w.loose', retain => true);
 SELECT fox_wamp.unwatch(NULL);
--- none of it has left anything, and the first watch is still there
+-- none of it has left anything
 SELECT * FROM fox_wamp.watched;
 -- the mirror: rows that are there, and then each change
 INSERT INTO w.orders VALUES (1, 'Ann', 10), (2, 'Bob', 20), (3, '', 30);
