@@ -45,7 +45,7 @@ COMMENT ON COLUMN fox_wamp.realm.disclosure IS 'whether publishers and callers a
 -- The triggers know the columns by their position: upgrades append.
 CREATE TABLE fox_wamp.retained (
 	realm text COLLATE "C" NOT NULL,
-	topic text COLLATE "C" NOT NULL CHECK (octet_length(topic) <= 2000),
+	topic text COLLATE "C" NOT NULL,
 	args jsonb,
 	kwargs jsonb,
 	payload bytea,
@@ -54,10 +54,7 @@ CREATE TABLE fox_wamp.retained (
 	owned boolean NOT NULL DEFAULT false,
 	updated timestamptz NOT NULL DEFAULT now(),
 	expires timestamptz,
-	audience jsonb CHECK (audience IS NULL OR
-		(jsonb_typeof(audience) = 'object'
-		 AND audience - ARRAY['exclude', 'exclude_authid', 'exclude_authrole', 'eligible', 'eligible_authid', 'eligible_authrole'] = '{}'
-		 AND NOT audience @? 'strict $.* ? (@.type() != "array")')),
+	audience jsonb,
 	PRIMARY KEY (realm, topic)
 );
 CREATE INDEX retained_expires ON fox_wamp.retained (expires) WHERE expires IS NOT NULL;
@@ -453,7 +450,8 @@ CREATE TRIGGER retained_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.ret
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.retained_changed();
 CREATE TRIGGER retained_truncated AFTER TRUNCATE ON fox_wamp.retained
 	FOR EACH STATEMENT EXECUTE FUNCTION fox_wamp.retained_changed();
-CREATE TRIGGER realm_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.realm
+-- By its name it comes before those of the foreign keys: a realm's new name is known before its rows have it.
+CREATE TRIGGER "0_realm_changed" AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.realm
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.realm_changed();
 CREATE TRIGGER bridge_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.bridge
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.bridge_changed();
@@ -479,7 +477,7 @@ COMMENT ON TRIGGER jwt_key_checked ON fox_wamp.jwt_key IS 'the key must be one, 
 COMMENT ON TRIGGER retained_before ON fox_wamp.retained IS 'checks the topic, draws the publication, drops the owner';
 COMMENT ON TRIGGER retained_changed ON fox_wamp.retained IS 'hands the change to the router';
 COMMENT ON TRIGGER retained_truncated ON fox_wamp.retained IS 'hands the change to the router';
-COMMENT ON TRIGGER realm_changed ON fox_wamp.realm IS 'hands the change to the router';
+COMMENT ON TRIGGER "0_realm_changed" ON fox_wamp.realm IS 'hands the change to the router';
 COMMENT ON TRIGGER bridge_changed ON fox_wamp.bridge IS 'hands the change to the router';
 COMMENT ON TRIGGER history_changed ON fox_wamp.history IS 'hands the change to the router';
 COMMENT ON TRIGGER trust_level_changed ON fox_wamp.trust_level IS 'hands the change to the router';
@@ -492,7 +490,7 @@ COMMENT ON TRIGGER permission_changed ON fox_wamp.permission IS 'hands the chang
 ALTER TABLE fox_wamp.retained ENABLE ALWAYS TRIGGER retained_before;
 ALTER TABLE fox_wamp.retained ENABLE ALWAYS TRIGGER retained_changed;
 ALTER TABLE fox_wamp.retained ENABLE ALWAYS TRIGGER retained_truncated;
-ALTER TABLE fox_wamp.realm ENABLE ALWAYS TRIGGER realm_changed;
+ALTER TABLE fox_wamp.realm ENABLE ALWAYS TRIGGER "0_realm_changed";
 ALTER TABLE fox_wamp.bridge ENABLE ALWAYS TRIGGER bridge_changed;
 ALTER TABLE fox_wamp.history ENABLE ALWAYS TRIGGER history_changed;
 ALTER TABLE fox_wamp.trust_level ENABLE ALWAYS TRIGGER trust_level_changed;
@@ -584,6 +582,22 @@ CREATE FUNCTION fox_wamp.publish_row() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'fox_wamp_publish_row' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION fox_wamp.publish_row()
 	IS 'AFTER trigger that publishes its row at commit; arguments: topic with {column}s (default schema.table), realm';
+
+CREATE FUNCTION fox_wamp.watch(relation regclass, topic text DEFAULT NULL, condition text DEFAULT NULL, columns text[] DEFAULT NULL,
+							   operations text[] DEFAULT '{INSERT,UPDATE,DELETE}', retain boolean DEFAULT false,
+							   realm text DEFAULT NULL) RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_watch' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION fox_wamp.watch(regclass, text, text, text[], text[], boolean, text)
+	IS 'every change of a row is an event from now on, or with retain every row a retained value; returns the topic, with {column}s';
+
+CREATE FUNCTION fox_wamp.unwatch(relation regclass, topic text DEFAULT NULL, realm text DEFAULT NULL) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'fox_wamp_unwatch' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION fox_wamp.unwatch(regclass, text, text)
+	IS 'ends what watch() began, with its retained values, or all of it of the table; false if there was nothing';
+
+CREATE FUNCTION fox_wamp.trigger_args(args bytea) RETURNS text[]
+	AS 'MODULE_PATHNAME', 'fox_wamp_trigger_args' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION fox_wamp.trigger_args(bytea) IS 'internal: pg_trigger.tgargs as texts';
 
 CREATE FUNCTION fox_wamp.call(procedure text, args jsonb DEFAULT NULL, kwargs jsonb DEFAULT NULL,
 							  options jsonb DEFAULT NULL, realm text DEFAULT NULL) RETURNS jsonb
@@ -940,6 +954,22 @@ CREATE VIEW fox_wamp.stat_router AS
 		jsonb_to_record(a) AS r(name text, value bigint);
 COMMENT ON VIEW fox_wamp.stat_router IS 'numbers of the router, one a row';
 
+-- The triggers of watch(), which are the only place where it is kept.
+CREATE VIEW fox_wamp.watched AS
+	SELECT t.tgrelid::regclass AS relation, a.args[1] AS topic, a.args[2] AS realm,
+		array_remove(ARRAY[
+			CASE WHEN bit_or(t.tgtype) & 4 <> 0 THEN 'INSERT' END,
+			CASE WHEN bit_or(t.tgtype) & 16 <> 0 THEN 'UPDATE' END,
+			CASE WHEN bit_or(t.tgtype) & 8 <> 0 THEN 'DELETE' END], NULL) AS operations,
+		min(substring(pg_get_triggerdef(t.oid) FROM ' WHEN \((.*)\) EXECUTE FUNCTION '))
+			FILTER (WHERE a.args[3] <> 'forget') AS condition,
+		nullif(a.args[4:], '{}') AS columns,
+		bool_or(a.args[3] = 'retain') AS retain
+	FROM pg_trigger t, fox_wamp.trigger_args(t.tgargs) a(args)
+	WHERE t.tgfoid = 'fox_wamp.publish_row()'::regprocedure AND t.tgparentid = 0 AND t.tgnargs >= 3
+	GROUP BY t.tgrelid, a.args[1], a.args[2], a.args[4:];
+COMMENT ON VIEW fox_wamp.watched IS 'tables that are watched';
+
 --
 -- Privileges
 --
@@ -950,6 +980,9 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.publish(text, jsonb, jsonb, jsonb, text),
 	fox_wamp.publish_now(text, jsonb, jsonb, jsonb, text),
 	fox_wamp.publish_row(),
+	fox_wamp.watch(regclass, text, text, text[], text[], boolean, text),
+	fox_wamp.unwatch(regclass, text, text),
+	fox_wamp.trigger_args(bytea),
 	fox_wamp.call(text, jsonb, jsonb, jsonb, text),
 	fox_wamp."cast"(text, jsonb, jsonb, jsonb, text),
 	fox_wamp.wait_for(text, interval, text),
@@ -1007,7 +1040,7 @@ GRANT EXECUTE ON FUNCTION
 	TO PUBLIC;
 GRANT SELECT ON fox_wamp.realm, fox_wamp.retained, fox_wamp.lock, fox_wamp.registration, fox_wamp.bridge,
 	fox_wamp.history, fox_wamp.event_history, fox_wamp.trust_level, fox_wamp.permission,
-	fox_wamp.root, fox_wamp.exposed_function, fox_wamp.exposed,
+	fox_wamp.root, fox_wamp.exposed_function, fox_wamp.exposed, fox_wamp.watched,
 	fox_wamp.session, fox_wamp.subscription, fox_wamp.lock_waiter, fox_wamp.stat_router
 	TO fox_wamp_user;
 GRANT INSERT, UPDATE, DELETE ON fox_wamp.realm, fox_wamp.retained, fox_wamp.bridge, fox_wamp.history,

@@ -20,6 +20,7 @@
 
 #include "codec/json_sql.h"
 #include "core/ports.h"
+#include "core/uri.h"
 #include "pg/compat.h"
 #include "pg/errcodes.h"
 #include "pg/guc.h"
@@ -78,6 +79,9 @@ fox_topic_check(const char *topic)
 {
 	const char *problem = fox_topic_problem(topic, strlen(topic));
 
+	/* Nobody takes what SQL publishes for the router's word. */
+	if (problem == NULL && fox_uri_reserved(fox_cstr(topic)))
+		problem = "Topics below wamp. and fox_wamp. are the router's own.";
 	if (problem != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),

@@ -115,6 +115,15 @@ test('rows outlive the router', async () => {
   raw.ws.terminate();
 });
 
+test('rows follow their realm to its new name', async () => {
+  const [former, name] = [fresh('realm'), fresh('realm')];
+  await sql(`SELECT fox_wamp.create_realm('${former}')`, `UPDATE fox_wamp.realm SET name = '${name}' WHERE name = '${former}'`, sync);
+  const raw = await Raw.join(name);
+  assert.equal((await raw.ask([32, 1, {}, 'a']))[0], 33);
+  raw.ws.terminate();
+  await sql(`SELECT fox_wamp.drop_realm('${name}')`);
+});
+
 test('wait_for() hears what its user may subscribe to', async () => {
   await close();
   await sql(`GRANT fox_wamp_user TO "${role}"`);

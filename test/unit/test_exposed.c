@@ -172,6 +172,7 @@ what_a_reread_does_not_bring_has_gone(void **state)
 	expose("root.f", "[{\"function\":\"f()\"}]");
 	expose("root.g", "[{\"function\":\"g()\"}]");
 	fox_router_reread_begin(world_router());
+	world_open_realm();
 	expose("root.g", "[{\"function\":\"g()\"}]");
 	fox_router_reread_end(world_router());
 	peer_send(p, "[48,1,{},\"root.f\"]");
