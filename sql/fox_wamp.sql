@@ -246,6 +246,7 @@ COMMENT ON TABLE fox_wamp.auth_group IS 'groups of users: each stands for a role
 COMMENT ON COLUMN fox_wamp.auth_group.id IS 'what auth_user names';
 COMMENT ON COLUMN fox_wamp.auth_group.ident IS 'name of the group';
 COMMENT ON COLUMN fox_wamp.auth_group.pg_role IS 'role of the server, which is the authrole of its users';
+COMMENT ON SEQUENCE fox_wamp.auth_group_id_seq IS 'numbers of groups';
 
 CREATE TABLE fox_wamp.auth_user (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -263,6 +264,7 @@ COMMENT ON COLUMN fox_wamp.auth_user.group_id IS 'its group, which says its role
 COMMENT ON COLUMN fox_wamp.auth_user.realm IS 'the only realm that it may join; null: any';
 COMMENT ON COLUMN fox_wamp.auth_user.verifier IS 'of its password, for ticket and wamp-scram: as pg_authid.rolpassword';
 COMMENT ON COLUMN fox_wamp.auth_user.cra_verifier IS 'of its password, for wampcra';
+COMMENT ON SEQUENCE fox_wamp.auth_user_id_seq IS 'numbers of users';
 
 CREATE TABLE fox_wamp.auth_key (
 	public_key text COLLATE "C" PRIMARY KEY CHECK (public_key ~ '^[0-9a-f]{64}$'),
