@@ -35,6 +35,8 @@
 #include "pg/routine.h"
 #include "pg/wire_msg.h"
 
+#define IDLE_STATS_MS 1000
+
 extern PGDLLEXPORT void fox_wamp_call_executor_main(Datum main_arg);
 
 /* A request, slices into the queue's memory. */
@@ -326,10 +328,12 @@ loop(void)
 		if (result == SHM_MQ_SUCCESS)
 		{
 			take_request(data, len);
+			(void) pgstat_report_stat(false);
 			continue;
 		}
-		(void) pgstat_report_stat(false);
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH, -1, PG_WAIT_EXTENSION);
+		/* What it has counted is told at the latest when nothing has come for a while. */
+		if ((WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, IDLE_STATS_MS, PG_WAIT_EXTENSION) & WL_TIMEOUT) != 0)
+			(void) pgstat_report_stat(true);
 		ResetLatch(MyLatch);
 	}
 }

@@ -17,6 +17,7 @@
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/regproc.h"
@@ -24,6 +25,7 @@
 #include "utils/syscache.h"
 
 #include "core/uri.h"
+#include "pg/compat.h"
 #include "pg/errcodes.h"
 #include "pg/routine.h"
 #include "pg/sqlarg.h"
@@ -82,6 +84,16 @@ check_uri(const char *uri)
 			 errdetail("No client could call it.")));
 }
 
+/* That a new function is everybody's is easily forgotten. */
+static void
+warn_of_public(Oid oid)
+{
+	if (FOX_ACLCHECK_FUNCTION(oid, ACL_ID_PUBLIC, ACL_EXECUTE) == ACLCHECK_OK)
+		ereport(NOTICE,
+				(errmsg("every role may call %s", format_procedure(oid)),
+				 errhint("REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC;", format_procedure(oid))));
+}
+
 static void
 check_function(Oid oid)
 {
@@ -129,6 +141,8 @@ fox_wamp_exposed_before(PG_FUNCTION_ARGS)
 	/* Raises the error for a function that is not there. */
 	oid = DatumGetObjectId(DirectFunctionCall1(regprocedurein, CStringGetDatum(function)));
 	check_function(oid);
+	if (TRIGGER_FIRED_BY_INSERT(data->tg_event))
+		warn_of_public(oid);
 	values[0] = CStringGetTextDatum(format_procedure_qualified(oid));
 	return PointerGetDatum(heap_modify_tuple_by_cols(row, desc, 1, columns, values, nulls));
 }

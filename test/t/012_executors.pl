@@ -144,9 +144,9 @@ $node->wait_for_log(qr/WARNING:  fox_wamp could not start an executor: .*\n.*HIN
 pass('a warning with a hint');
 like(doctor(), qr/^false 0 of up to 2, no worker slot is free/, 'doctor() says so');
 like($client->receive, qr/^\[8,48,1,\{\},"wamp\.error\.unavailable",\["no executor could be started"\]/, 'the caller hears of it');
-$node->stop('fast');
 my $log = slurp_file($node->logfile, $before);
 is(scalar(() = $log =~ /could not start an executor/g), 1, 'one warning, however often it was tried');
+$node->stop('fast');
 
 $node->append_conf('postgresql.conf', "max_worker_processes = 5");
 $node->start;
