@@ -73,6 +73,7 @@ fox_auth_read(FoxSlice json, FoxAuthQuestion *q)
 	q->superusers = fox_json_is_true(fox_json_get(json, "superusers"));
 	q->answered = !fox_absent(q->signature);
 	q->extra = fox_json_get(json, "extra");
+	q->found = fox_json_get(json, "found");
 	q->state = fox_json_get(json, "state");
 	return !fox_absent(method) && fox_auth_named(method, &q->method) && !fox_absent(q->realm) &&
 		fox_json_uint(fox_json_get(json, "session"), &q->session);

@@ -4,6 +4,7 @@
 #ifndef FOX_CORE_CORE_H
 #define FOX_CORE_CORE_H
 
+#include "core/auth.h"
 #include "core/index.h"
 #include "core/session.h"
 #include "core/throttle.h"
@@ -57,6 +58,7 @@ struct FoxRouter
 	uint64_t	past_written;
 	FoxIdMap	backends;		/* pid → FoxSession of SQL sessions */
 	FoxIdMap	logins;			/* that wait for an executor, by token */
+	uint64_t	authenticator_warned_us;	/* when the log last heard that one could not be called */
 	FoxThrottle failed_addresses;
 	FoxThrottle failed_names;
 	FoxTimers	timers;
@@ -96,6 +98,7 @@ struct FoxRealm
 	unsigned	auth_rules;		/* set of FoxAuthMethod that it takes; empty: all */
 	unsigned	auth_reread;	/* the same, as a re-read under way has found it */
 	unsigned	auth_heard;		/* whose rows have changed meanwhile */
+	char	   *authenticators[FOX_AUTH_METHODS];	/* procedures that are asked who a peer is; NULL: tables are */
 	struct FoxTrusts *trusts;	/* of trust.c; NULL: no level is set */
 	FoxNode		sessions;
 	FoxSession *caster;			/* of ask_call.c, or NULL */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "codec/json.h"
+#include "core/auth_rule.h"
 #include "core/core.h"
 #include "core/trust.h"
 
@@ -131,6 +132,7 @@ realm_free(FoxRealm *realm)
 	fox_reflect_free(realm);
 	fox_history_free(realm);
 	fox_trust_free(realm);
+	fox_auth_rules_free(realm);
 	fox_map_del(&realm->router->realms, realm->name);
 	free((char *) realm->name.ptr);
 	free(realm);
