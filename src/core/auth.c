@@ -157,7 +157,9 @@ static void
 ticket_check(const FoxAuthQuestion *q, const FoxPrincipal *who, FoxBuf *out)
 {
 	FoxScramVerifier v;
-	bool		known = !fox_absent(who->authid) && !fox_absent(who->scram) && fox_scram_parse(who->scram, &v);
+	/* A role may choose the verifier of its own password: it is not to keep the executor busy. */
+	bool		known = !fox_absent(who->authid) && !fox_absent(who->scram) && fox_scram_parse(who->scram, &v) &&
+		v.iterations <= FOX_KDF_ITERATIONS_MAX;
 
 	if (!known)
 		fox_scram_make_up(who->seed, &v);

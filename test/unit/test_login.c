@@ -638,6 +638,25 @@ test_scram_hello(void **state)
 	free(salt[1]);
 }
 
+/* What a role chooses for itself keeps no executor busy; for the client's own computing it counts. */
+static void
+test_many_iterations(void **state)
+{
+	FoxPrincipal ann = principal("ann");
+	Peer	   *p = hello(",\"authid\":\"ann\",\"authmethods\":[\"ticket\"]");
+
+	(void) state;
+	ann.scram = FOX_LIT("SCRAM-SHA-256$2000000000:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=");
+	world_login(&ann);
+	peer_next(p);
+	peer_send(p, "[5,\"pencil\",{}]");
+	world_login(&ann);
+	peer_expect(p, DENIED);
+	p = hello(",\"authid\":\"ann\",\"authmethods\":[\"wamp-scram\"],\"authextra\":{\"nonce\":\"egVDf3DMJh0=\"}");
+	world_login(&ann);
+	assert_non_null(strstr(peer_next(p), "\"iterations\":2000000000"));
+}
+
 /* --- cryptosign --- */
 
 static EVP_PKEY *key;
@@ -870,7 +889,7 @@ main(void)
 		TEST(test_ticket), TEST(test_welcome), TEST(test_out_of_order), TEST(test_bad_answers), TEST(test_no_executor),
 		TEST(test_time_is_up), TEST(test_negotiation), TEST(test_transport), TEST(test_tls), TEST(test_reread),
 		TEST(test_attempts), TEST(test_cra_derivation), TEST(test_cra), TEST(test_scram_verifier),
-		TEST(test_scram_vector), TEST(test_scram_hello), TEST(test_cryptosign), TEST(test_authenticator),
+		TEST(test_scram_vector), TEST(test_scram_hello), TEST(test_many_iterations), TEST(test_cryptosign), TEST(test_authenticator),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
