@@ -231,11 +231,13 @@ COMMENT ON COLUMN fox_wamp.exposed_function.timeout IS 'how long a call may run;
 CREATE TABLE fox_wamp.auth_method (
 	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
 	method text NOT NULL CHECK (method IN ('anonymous', 'ticket', 'wampcra', 'wamp-scram', 'cryptosign', 'tls')),
+	authenticator text COLLATE "C" CHECK (authenticator IS NULL OR method <> 'anonymous'),
 	PRIMARY KEY (realm, method)
 );
 COMMENT ON TABLE fox_wamp.auth_method IS 'how clients may log in; a realm without rows takes every method';
 COMMENT ON COLUMN fox_wamp.auth_method.realm IS 'realm that is logged in to';
 COMMENT ON COLUMN fox_wamp.auth_method.method IS 'anonymous, ticket, wampcra, wamp-scram, cryptosign or tls';
+COMMENT ON COLUMN fox_wamp.auth_method.authenticator IS 'procedure of the realm that says who a client is; null: tables do';
 
 CREATE TABLE fox_wamp.auth_group (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -73,6 +73,7 @@ fox_auth_read(FoxSlice json, FoxAuthQuestion *q)
 	q->superusers = fox_json_is_true(fox_json_get(json, "superusers"));
 	q->answered = !fox_absent(q->signature);
 	q->extra = fox_json_get(json, "extra");
+	q->found = fox_json_get(json, "found");
 	q->state = fox_json_get(json, "state");
 	return !fox_absent(method) && fox_auth_named(method, &q->method) && !fox_absent(q->realm) &&
 		fox_json_uint(fox_json_get(json, "session"), &q->session);
@@ -156,7 +157,9 @@ static void
 ticket_check(const FoxAuthQuestion *q, const FoxPrincipal *who, FoxBuf *out)
 {
 	FoxScramVerifier v;
-	bool		known = !fox_absent(who->authid) && !fox_absent(who->scram) && fox_scram_parse(who->scram, &v);
+	/* A role may choose the verifier of its own password: it is not to keep the executor busy. */
+	bool		known = !fox_absent(who->authid) && !fox_absent(who->scram) && fox_scram_parse(who->scram, &v) &&
+		v.iterations <= FOX_KDF_ITERATIONS_MAX;
 
 	if (!known)
 		fox_scram_make_up(who->seed, &v);

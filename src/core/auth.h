@@ -5,7 +5,8 @@
  * them: what a challenge leaves to be known comes back in the second question.
  *
  * Question:  {"method","realm","authid","session","certificate","superusers","authextra":{…}}, and
- *            after AUTHENTICATE also "signature", "extra":{…} and "state":{…}
+ *            after AUTHENTICATE also "signature", "extra":{…} and "state":{…}; "found":{…} if an authenticator
+ *            was asked
  * Answer:    {"challenge":{…},"state":{…}}
  *            {"welcome":{"authid","authrole","authprovider","authextra":{…}}}
  *            {"refused":"<URI>","text":"…"}
@@ -49,6 +50,7 @@ typedef struct FoxAuthQuestion
 	FoxSlice	signature;
 	FoxSlice	extra;			/* JSON object */
 	FoxSlice	state;			/* JSON object: what the challenge has left */
+	FoxSlice	found;			/* JSON object: what an authenticator says; absent: none was asked */
 	FoxBuf		texts[5];		/* what the slices point into */
 } FoxAuthQuestion;
 

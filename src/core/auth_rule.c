@@ -3,12 +3,32 @@
  */
 #include "core/auth_rule.h"
 
+#include <stdlib.h>
+
+#include "codec/json.h"
+
 #include "base/pure.h"
 
 static void
 set(unsigned *rules, unsigned bit, bool on)
 {
 	*rules = on ? *rules | bit : *rules & ~bit;
+}
+
+static char *
+authenticator_of(FoxSlice args)
+{
+	FoxBuf		scratch = {0};
+	FoxSlice	row;
+	FoxSlice	text = FOX_ABSENT;
+	size_t		pos = 0;
+	char	   *copy;
+
+	if (!fox_absent(args) && fox_json_element(args, &pos, &row))
+		text = fox_auth_text(row, "authenticator", &scratch);
+	copy = fox_absent(text) ? NULL : fox_strdup(text);
+	fox_buf_free(&scratch);
+	return copy;
 }
 
 void
@@ -24,6 +44,8 @@ fox_auth_rule_change(FoxRouter *r, const FoxChange *c)
 	if (c->silent && (realm->auth_heard & bit) != 0)
 		return;					/* what was read is older */
 	set(&realm->auth_rules, bit, !c->deleted);
+	free(realm->authenticators[method]);
+	realm->authenticators[method] = c->deleted ? NULL : authenticator_of(c->args);
 	if (!r->rereading)
 		return;
 	set(&realm->auth_reread, bit, !c->deleted);
@@ -42,6 +64,19 @@ bool
 fox_auth_rule_allows(const FoxRealm *realm, FoxAuthMethod method)
 {
 	return realm->auth_rules == 0 || (realm->auth_rules >> method & 1) != 0;
+}
+
+const char *
+fox_authenticator(const FoxRealm *realm, FoxAuthMethod method)
+{
+	return (realm->auth_rules >> method & 1) != 0 ? realm->authenticators[method] : NULL;
+}
+
+void
+fox_auth_rules_free(FoxRealm *realm)
+{
+	for (int i = 0; i < FOX_AUTH_METHODS; i++)
+		free(realm->authenticators[i]);
 }
 
 bool

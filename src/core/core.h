@@ -4,6 +4,7 @@
 #ifndef FOX_CORE_CORE_H
 #define FOX_CORE_CORE_H
 
+#include "core/auth.h"
 #include "core/index.h"
 #include "core/session.h"
 #include "core/throttle.h"
@@ -64,6 +65,7 @@ struct FoxRouter
 	uint64_t	past_written;
 	FoxIdMap	backends;		/* pid → FoxSession of SQL sessions */
 	FoxIdMap	logins;			/* that wait for an executor, by token */
+	uint64_t	authenticator_warned_us;	/* when the log last heard that one could not be called */
 	FoxThrottle failed_addresses;
 	FoxThrottle failed_names;
 	FoxTimers	timers;
@@ -103,6 +105,7 @@ struct FoxRealm
 	unsigned	auth_rules;		/* set of FoxAuthMethod that it takes; empty: all */
 	unsigned	auth_reread;	/* the same, as a re-read under way has found it */
 	unsigned	auth_heard;		/* whose rows have changed meanwhile */
+	char	   *authenticators[FOX_AUTH_METHODS];	/* procedures that are asked who a peer is; NULL: tables are */
 	struct FoxTrusts *trusts;	/* of trust.c; NULL: no level is set */
 	struct FoxPermissions *permissions;	/* of permission.c; NULL: there never was a row */
 	bool		open;			/* everybody may do everything */

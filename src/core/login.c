@@ -4,11 +4,15 @@
  *   state       event                          next
  *   WAITING     HELLO of an anonymous client   gone: accepted, at once
  *   WAITING     HELLO                          ASKED: an executor looks for the principal
+ *   WAITING     HELLO, with an authenticator   CALLED: it is asked who that is, then an executor
  *   ASKED       answer: a challenge            CHALLENGED
  *   CHALLENGED  AUTHENTICATE                   CHECKED: an executor looks whether it holds
+ *   CHALLENGED  a ticket, with an authenticator   CALLED: it looks, then an executor at the role
+ *   CALLED      result                         ASKED or CHECKED
+ *   CALLED      it can not be called           gone: refused
  *   ASKED, CHECKED   answer: welcome           gone: accepted
  *   ASKED, CHECKED   answer: refused, or none  gone: refused
- *   WAITING to CHECKED   the time is up        gone: refused
+ *   any         the time is up                 gone: refused
  *
  * Any other message of the peer's is a protocol violation: a challenge is answered once,
  * and each has its own.  What waits for an executor is limited, so that peers that no one
@@ -21,6 +25,7 @@
 #include "codec/json.h"
 #include "core/auth_rule.h"
 #include "core/core.h"
+#include "core/login_call.h"
 #include "core/throttle.h"
 
 #include "base/pure.h"
@@ -31,6 +36,7 @@
 typedef enum LoginState
 {
 	WAITING,
+	CALLED,
 	ASKED,
 	CHALLENGED,
 	CHECKED
@@ -52,9 +58,20 @@ struct FoxLogin
 	FoxSlice	authextra;
 	char	   *block;
 	FoxBuf		state_of_challenge;
+	FoxLoginCall *call;			/* of the authenticator, while CALLED */
+	FoxBuf		found;			/* what it has said, a JSON object; empty: it was not asked */
+	FoxBuf		ticket;			/* that it looks at */
 };
 
 /* --- beginning and end --- */
+
+static void
+wipe(FoxBuf *b)
+{
+	if (b->cap > 0)
+		fox_wipe(b->data, b->cap);
+	fox_buf_free(b);
+}
 
 static void
 refuse(FoxLogin *l, const char *reason, const char *text)
@@ -98,7 +115,11 @@ fox_login_free(FoxLogin *l)
 	if (l->token != 0)
 		fox_idmap_del(&l->router->logins, l->token);
 	fox_timer_clear(&l->router->timers, &l->timer);
+	if (l->call != NULL)
+		fox_login_call_free(l->call);
 	fox_buf_free(&l->state_of_challenge);
+	wipe(&l->found);
+	wipe(&l->ticket);
 	free(l->block);
 	free(l);
 }
@@ -152,6 +173,11 @@ ask(FoxLogin *l, FoxSlice signature, FoxSlice extra)
 	fox_buf_u64(&question, l->info.id);
 	fox_buf_str(&question, ",\"authextra\":");
 	fox_buf_slice(&question, l->authextra);
+	if (l->found.len > 0)
+	{
+		fox_buf_str(&question, ",\"found\":");
+		fox_buf_slice(&question, fox_buf_view(&l->found));
+	}
 	if (!fox_absent(signature))
 	{
 		fox_buf_str(&question, ",\"extra\":");
@@ -164,12 +190,66 @@ ask(FoxLogin *l, FoxSlice signature, FoxSlice extra)
 	asked = !question.failed && r->logins.count < ASKED_MAX && fox_idmap_put(&r->logins, l->token, l);
 	if (asked && !r->ports.login(r->ports.ctx, l->token, fox_buf_view(&question)))
 		asked = false;
-	if (question.cap > 0)
-		fox_wipe(question.data, question.cap);
-	fox_buf_free(&question);
+	wipe(&question);
 	if (!asked)
 		refuse(l, FOX_ERR_UNAVAILABLE, "too many log-ins are under way");
 	return asked;
+}
+
+/* --- authenticators --- */
+
+static void
+authenticator_said(void *ctx, FoxSlice found)
+{
+	FoxLogin   *l = ctx;
+
+	fox_buf_slice(&l->found, found);
+	fox_login_call_free(l->call);
+	l->call = NULL;
+	if (fox_absent(found) || l->found.failed)
+		refuse(l, FOX_AUTH_FAILED, "the authenticator could not be asked");
+	else if (l->ticket.len > 0)
+	{
+		l->state = CHECKED;
+		(void) ask(l, fox_buf_view(&l->ticket), FOX_LIT("{}"));
+	}
+	else
+	{
+		l->state = ASKED;
+		(void) ask(l, FOX_ABSENT, FOX_ABSENT);
+	}
+}
+
+/* [realm, authid, {"authmethod","session","authextra","peer","transport","certificate","ticket"}] */
+static void
+call(FoxLogin *l, const char *procedure)
+{
+	FoxBuf		args = {0};
+
+	fox_buf_char(&args, '[');
+	fox_buf_json_str(&args, l->realm);
+	fox_buf_char(&args, ',');
+	if (fox_absent(l->authid))
+		fox_buf_str(&args, "null");
+	else
+		fox_buf_json_str(&args, l->authid);
+	fox_buf_str(&args, ",{");
+	fox_auth_put(&args, "authmethod", fox_cstr(fox_auth_name(l->method)));
+	fox_auth_put(&args, "peer", l->info.peer);
+	fox_auth_put(&args, "transport", fox_cstr(l->info.transport));
+	fox_auth_put(&args, "certificate", fox_cstr(l->peer.certificate));
+	fox_auth_put(&args, "ticket", l->ticket.len > 0 ? fox_buf_view(&l->ticket) : FOX_ABSENT);
+	fox_buf_str(&args, ",\"session\":");
+	fox_buf_u64(&args, l->info.id);
+	fox_buf_str(&args, ",\"authextra\":");
+	fox_buf_slice(&args, l->authextra);
+	fox_buf_str(&args, "}]");
+	l->state = CALLED;
+	if (!args.failed && !l->ticket.failed)
+		l->call = fox_login_call(l->router, l->realm, fox_cstr(procedure), fox_buf_view(&args), authenticator_said, l);
+	wipe(&args);
+	if (l->call == NULL)
+		refuse(l, FOX_AUTH_FAILED, "the authenticator could not be asked");
 }
 
 /* --- HELLO --- */
@@ -295,6 +375,8 @@ fox_login_hello(FoxLogin *l, FoxSlice realm_name, FoxSlice details, const FoxSes
 		refuse(l, FOX_AUTH_NO_PRINCIPAL, "this method needs an authid");
 	else if (!may_try(l))
 		refuse(l, FOX_AUTH_DENIED, "too many log-ins have failed: try again in a minute");
+	else if (l->method != FOX_AUTH_TICKET && fox_authenticator(realm, l->method) != NULL)
+		call(l, fox_authenticator(realm, l->method));
 	else
 	{
 		l->state = ASKED;
@@ -306,8 +388,17 @@ fox_login_hello(FoxLogin *l, FoxSlice realm_name, FoxSlice details, const FoxSes
 bool
 fox_login_authenticate(FoxLogin *l, FoxSlice signature, FoxSlice extra)
 {
+	const FoxRealm *realm = fox_realm_find(l->router, l->realm);
+	const char *authenticator = realm != NULL && l->method == FOX_AUTH_TICKET ? fox_authenticator(realm, l->method) : NULL;
+
 	if (l->state != CHALLENGED)
 		return false;
+	if (authenticator != NULL && signature.len > 0)
+	{
+		fox_buf_slice(&l->ticket, signature);
+		call(l, authenticator);
+		return true;
+	}
 	l->state = CHECKED;
 	(void) ask(l, signature, extra);
 	return true;

@@ -69,7 +69,7 @@ typedef enum FoxChangeKind
 	FOX_CHANGE_PAST,			/* row of fox_wamp.event_history, at the start; options as in history.c */
 	FOX_CHANGE_TRUST,			/* row of fox_wamp.trust_level: topic = pattern, args as in trust.c; deleted flag */
 	FOX_CHANGE_EXPOSED,			/* row of fox_wamp.exposed_function: topic = URI, args as in exposed.c; deleted flag */
-	FOX_CHANGE_AUTH,			/* row of fox_wamp.auth_method: topic = method; deleted flag */
+	FOX_CHANGE_AUTH,			/* row of fox_wamp.auth_method: topic = method, args as in auth_rule.h; deleted flag */
 	FOX_CHANGE_PERMISSION,		/* row of fox_wamp.permission: topic = pattern, args as in permission.c; deleted flag */
 	FOX_CHANGE_ROLES,			/* which roles have which, all of them: args as in roles.c; no realm */
 	FOX_CHANGE_GAP				/* the ring overflowed: entries are missing; state will be re-read */

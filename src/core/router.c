@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "codec/json.h"
+#include "core/auth_rule.h"
 #include "core/permission.h"
 #include "core/roles.h"
 #include "core/trust.h"
@@ -135,6 +136,7 @@ realm_free(FoxRealm *realm)
 	fox_history_free(realm);
 	fox_trust_free(realm);
 	fox_permissions_free(realm);
+	fox_auth_rules_free(realm);
 	fox_map_del(&realm->router->realms, realm->name);
 	free((char *) realm->name.ptr);
 	free(realm);

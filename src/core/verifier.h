@@ -11,6 +11,7 @@
 #include "base/digest.h"
 
 #define FOX_KDF_ITERATIONS 4096	/* PostgreSQL's, and that of what is made up */
+#define FOX_KDF_ITERATIONS_MAX 600000	/* that are computed here; a client may compute more */
 #define FOX_SALT_MAX 1024		/* bytes */
 
 typedef struct FoxScramVerifier

@@ -35,10 +35,11 @@ typedef struct FoxNetConfig
 {
 	const char *listen_addresses;	/* comma-separated IPv4/IPv6 literals, "localhost" or "*" */
 	int			port;
-	int			tls_port;		/* 0: no TLS, and none of the next four is looked at */
+	int			tls_port;		/* 0: no TLS, and none of the next five is looked at */
 	FoxTlsFile	tls_cert;
 	FoxTlsFile	tls_key;
 	FoxTlsFile	tls_ca;			/* path "" or NULL: clients are asked for no certificate */
+	FoxTlsFile	tls_crl;		/* path "" or NULL: no certificate counts as revoked */
 	int			tls_min_version;	/* 2: TLS 1.2, 3: TLS 1.3 */
 	const char *unix_socket;	/* path of a unix socket to listen on as well; "" or NULL: none */
 	size_t		max_message_size;	/* bytes of one message; larger: close 1009 */

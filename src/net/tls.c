@@ -127,6 +127,20 @@ load_ca(SSL_CTX *ctx, const FoxTlsFile *file, char *err, size_t errlen)
 	return true;
 }
 
+/* With such a list every authority of a client's certificate must have one. */
+static bool
+load_crl(SSL_CTX *ctx, const FoxTlsFile *file, char *err, size_t errlen)
+{
+	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
+
+	if (!can_read("list of revoked certificates", file, err, errlen))
+		return false;
+	if (X509_STORE_load_locations(store, file->path, NULL) != 1)
+		return complain("list of revoked certificates", file, openssl_reason(), err, errlen);
+	X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+	return true;
+}
+
 /* HTTP/1.1 where a list names it; other lists, and clients without one, are as welcome. */
 static int
 choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen, const unsigned char *in, unsigned int inlen, void *arg)
@@ -140,6 +154,12 @@ choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen, const un
 		return SSL_TLSEXT_ERR_NOACK;
 	*out = chosen;
 	return SSL_TLSEXT_ERR_OK;
+}
+
+static bool
+is_set(const FoxTlsFile *file)
+{
+	return file->path != NULL && file->path[0] != '\0';
 }
 
 static SSL_CTX *
@@ -157,7 +177,8 @@ load(const FoxNetConfig *config, char *err, size_t errlen)
 	ok = SSL_CTX_set_min_proto_version(ctx, config->tls_min_version == 3 ? TLS1_3_VERSION : TLS1_2_VERSION) == 1 &&
 		load_certificate(ctx, &config->tls_cert, err, errlen) &&
 		load_key(ctx, &config->tls_key, err, errlen) &&
-		(config->tls_ca.path == NULL || config->tls_ca.path[0] == '\0' || load_ca(ctx, &config->tls_ca, err, errlen));
+		(!is_set(&config->tls_ca) || load_ca(ctx, &config->tls_ca, err, errlen)) &&
+		(!is_set(&config->tls_crl) || load_crl(ctx, &config->tls_crl, err, errlen));
 	if (!ok)
 	{
 		SSL_CTX_free(ctx);

@@ -257,7 +257,8 @@ load_auth_methods(const FoxBootSink *sink)
 {
 	static void *plan = NULL;
 
-	load_rows(sink, FOX_CHANGE_AUTH, &plan, "SELECT realm, method, '[]' FROM fox_wamp.auth_method");
+	load_rows(sink, FOX_CHANGE_AUTH, &plan, "SELECT realm, method, json_build_array(json_build_object('authenticator', authenticator))::text"
+			  " FROM fox_wamp.auth_method");
 }
 
 static void

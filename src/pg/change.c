@@ -587,22 +587,43 @@ fox_wamp_exposed_trigger(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
-/* --- fox_wamp.auth_method (realm, method) --- */
+/* --- fox_wamp.auth_method (realm, method, authenticator) --- */
+
+static void
+check_auth_method(HeapTuple row, TupleDesc desc)
+{
+	FoxSlice	authenticator = text_column(row, desc, 3);
+
+	if (!fox_absent(authenticator) && (!fox_uri_valid(authenticator, false) || fox_uri_reserved(authenticator)))
+		ereport(ERROR,
+				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
+				 errmsg("invalid procedure \"%.100s\"", authenticator.ptr)));
+}
 
 static void
 add_auth_method(HeapTuple row, TupleDesc desc, bool deleted)
 {
 	FoxChange	change = {.kind = FOX_CHANGE_AUTH, .deleted = deleted};
+	FoxSlice	authenticator = text_column(row, desc, 3);
+	StringInfoData args;
 
 	change.realm = text_column(row, desc, 1);
 	change.topic = text_column(row, desc, 2);
+	initStringInfo(&args);
+	appendStringInfoString(&args, "[{\"authenticator\":");
+	if (fox_absent(authenticator))
+		appendStringInfoString(&args, "null");
+	else
+		escape_json(&args, authenticator.ptr);
+	appendStringInfoString(&args, "}]");
+	change.args = fox_slice(args.data, args.len);
 	fox_ring_add(&change);
 }
 
 Datum
 fox_wamp_auth_method_trigger(PG_FUNCTION_ARGS)
 {
-	hand_over(fcinfo, 2, 2, NULL, add_auth_method);
+	hand_over(fcinfo, 3, 2, check_auth_method, add_auth_method);
 	return PointerGetDatum(NULL);
 }
 

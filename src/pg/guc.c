@@ -32,6 +32,7 @@ static int	tls_port = 0;
 static char *tls_cert_file = NULL;
 static char *tls_key_file = NULL;
 static char *tls_ca_file = NULL;
+static char *tls_crl_file = NULL;
 static int	tls_min_version = 2;
 static char *anonymous_role = NULL;
 static bool anonymous = true;
@@ -124,6 +125,8 @@ fox_guc_define(void)
 				  &tls_key_file, "");
 	define_string("fox_wamp.tls_ca_file", "Authorities of clients' certificates; empty for those of ssl_ca_file.",
 				  &tls_ca_file, "");
+	define_string("fox_wamp.tls_crl_file", "Clients' certificates that are revoked; empty for those of ssl_crl_file.",
+				  &tls_crl_file, "");
 	DefineCustomEnumVariable("fox_wamp.tls_min_version", "Oldest version of TLS that the TLS port speaks.",
 							 NULL, &tls_min_version, 2, tls_version_options, PGC_SUSET, 0, NULL, NULL, NULL);
 	define_string("fox_wamp.default_realm", "Realm of SQL functions that name none.",
@@ -227,6 +230,7 @@ fox_guc_net_config(FoxNetConfig *config)
 		.tls_cert = tls_file(tls_cert_file, "fox_wamp.tls_cert_file", ssl_cert_file, "ssl_cert_file"),
 		.tls_key = tls_file(tls_key_file, "fox_wamp.tls_key_file", ssl_key_file, "ssl_key_file"),
 		.tls_ca = tls_file(tls_ca_file, "fox_wamp.tls_ca_file", ssl_ca_file, "ssl_ca_file"),
+		.tls_crl = tls_file(tls_crl_file, "fox_wamp.tls_crl_file", ssl_crl_file, "ssl_crl_file"),
 		.tls_min_version = tls_min_version,
 		.unix_socket = unix_socket,
 		.max_message_size = (size_t) fox_guc_max_message_size * 1024,

@@ -64,6 +64,22 @@ answer_of_principal(FoxAuthQuestion *q, const char *realm, FoxBuf *out)
 	fox_auth_answer(q, &who, out);
 }
 
+/* A ticket has been looked at by the authenticator. */
+static void
+answer_of_found(FoxAuthQuestion *q, FoxBuf *out)
+{
+	FoxPrincipal who;
+
+	if (!fox_principal_found(q, &who))
+		fox_auth_refuse(out, FOX_AUTH_NO_ROLE, "the authenticator has named no role that may log in");
+	else if (q->method != FOX_AUTH_TICKET)
+		fox_auth_answer(q, &who, out);
+	else if (fox_absent(who.authid))
+		fox_auth_deny(out);
+	else
+		fox_auth_welcome(out, &who, FOX_ABSENT);
+}
+
 void
 fox_login_answer(FoxSlice question, FoxBuf *out)
 {
@@ -78,7 +94,9 @@ fox_login_answer(FoxSlice question, FoxBuf *out)
 	}
 	fox_store_begin();
 	realm = c_string(q.realm);
-	if (q.method == FOX_AUTH_TICKET && q.answered && fox_jwt_looks(q.signature))
+	if (!fox_absent(q.found))
+		answer_of_found(&q, out);
+	else if (q.method == FOX_AUTH_TICKET && q.answered && fox_jwt_looks(q.signature))
 		fox_jwt_answer(&q, realm ? realm : "", out);
 	else
 		answer_of_principal(&q, realm ? realm : "", out);

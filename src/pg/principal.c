@@ -12,7 +12,9 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/formatting.h"
 
+#include "codec/json.h"
 #include "pg/principal.h"
 #include "pg/sqlarg.h"
 
@@ -109,4 +111,59 @@ fox_principal_role(const char *name, bool superusers)
 		fox_spi(&plan, "SELECT r.rolsuper FROM pg_authid r, pg_database d WHERE r.rolname = $1"
 				" AND d.datname = current_database() AND has_database_privilege(r.oid, d.oid, 'CONNECT')", 1, &name) == 1 &&
 		(superusers || !is_true(1));
+}
+
+static FoxSlice
+found_text(FoxSlice found, const char *name)
+{
+	FoxBuf		scratch = {0};
+	FoxSlice	text = fox_auth_text(found, name, &scratch);
+
+	if (!fox_absent(text))
+		text = memchr(text.ptr, '\0', text.len) != NULL ? FOX_ABSENT : fox_cstr(pnstrdup(text.ptr, text.len));
+	fox_buf_free(&scratch);
+	return text;
+}
+
+/* A secret is the derived key where there is a salt, as WAMP-CRA's clients compute it. */
+static FoxSlice
+found_cra(FoxSlice found)
+{
+	FoxSlice	secret = found_text(found, "secret");
+	FoxSlice	salt = found_text(found, "salt");
+	uint64_t	iterations = 0;
+
+	if (fox_absent(secret))
+		return FOX_ABSENT;
+	if (fox_absent(salt))
+		return fox_cstr(psprintf("PLAIN$%s", secret.ptr));
+	if (!fox_json_uint(fox_json_get(found, "iterations"), &iterations))
+		iterations = 1000;
+	return fox_cstr(psprintf("WAMP-CRA$" UINT64_FORMAT ":%s$%s", iterations, salt.ptr, secret.ptr));
+}
+
+bool
+fox_principal_found(const FoxAuthQuestion *q, FoxPrincipal *who)
+{
+	FoxSlice	role = found_text(q->found, "role");
+	FoxSlice	authid = found_text(q->found, "authid");
+	FoxSlice	key = found_text(q->authextra, "pubkey");
+
+	memset(who, 0, sizeof(*who));
+	if (fox_absent(authid) && !fox_absent(q->authid))
+		authid = fox_cstr(pnstrdup(q->authid.ptr, q->authid.len));
+	seed(fox_absent(q->authid) ? "" : pnstrdup(q->authid.ptr, q->authid.len), who->seed);
+	who->cra = found_cra(q->found);
+	who->scram = found_text(q->found, "verifier");
+	/* The authenticator has seen the key and has named a role for it. */
+	if (!fox_absent(key) && strspn(key.ptr, "0123456789abcdefABCDEF") == key.len)
+		who->keys = fox_cstr(psprintf("[\"%s\"]", asc_tolower(key.ptr, key.len)));
+	if (fox_absent(role))
+		return true;			/* nobody */
+	if (fox_absent(authid) || !fox_principal_name_valid(authid.ptr) || !fox_principal_role(role.ptr, q->superusers))
+		return false;
+	who->authid = authid;
+	who->authrole = role;
+	who->provider = FOX_LIT("dynamic");
+	return true;
 }

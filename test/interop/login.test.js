@@ -382,3 +382,65 @@ test('before the log-in messages are short, over every transport', async () => {
   const joined = await hello({});
   assert.equal((await joined.ask([48, 1, {}, 'wamp.session.count', ['x'.repeat(200000)]]))[0] > 0, true);
 });
+
+// --- authenticators ---
+
+test('a procedure of the realm says who logs in', () => guessing(async () => {
+  const realm = fresh('realm');
+  await sql(`SELECT fox_wamp.create_realm('${realm}')`,
+    `INSERT INTO fox_wamp.auth_method VALUES ('${realm}', 'anonymous')`,
+    ...['ticket', 'wampcra', 'cryptosign', 'wamp-scram'].map((m) => `INSERT INTO fox_wamp.auth_method VALUES ('${realm}', '${m}', 'auth.check')`),
+    'SELECT fox_wamp.sync()');
+  const key = keyPair();
+  const verifier = await sql("SELECT fox_wamp.scram_verifier('known')");
+  const known = {
+    'ticket good': role,
+    'ticket nobody': `${role}_nobody`,
+    'ticket renamed': { role, authid: 'another' },
+    'wampcra plain': { role, secret: 'known' },
+    'wampcra salted': { role, secret: autobahn.auth_cra.derive_key('known', 'salt', 100, 32), salt: 'salt', iterations: 100 },
+    'wamp-scram ann': { role, verifier },
+    [`cryptosign ${key.hex}`]: { role, authid: 'by key' },
+  };
+  // Without it nobody gets in.
+  await denied(ticket('ann', 'good', { realm }), 'wamp.error.authentication_failed');
+  const authenticator = await join({ realm });
+  const asked = [];
+  await authenticator.register('auth.check', ([inRealm, authid, more]) => {
+    asked.push(more);
+    assert.equal(inRealm, realm);
+    const who = known[`${more.authmethod} ${more.ticket ?? more.authextra.pubkey ?? authid}`];
+    if (!who) throw new autobahn.Error('no.such.user');
+    return who;
+  });
+  const session = await ticket('ann', 'good', { realm });
+  assert.equal(await sql(`SELECT authid, authrole, authmethod FROM fox_wamp.session WHERE id = ${session.id}`), `ann|${role}|ticket`);
+  assert.equal((await session.call('wamp.session.get', [session.id])).authprovider, 'dynamic');
+  assert.equal(asked.at(-1).session, session.id);
+  session.leaveNow();
+  const renamed = await ticket('ann', 'renamed', { realm });
+  assert.equal(await sql(`SELECT authid FROM fox_wamp.session WHERE id = ${renamed.id}`), 'another');
+  renamed.leaveNow();
+  await denied(ticket('ann', 'bad', { realm }));
+  await denied(ticket(user, 'secret', { realm })); // tables do not count here
+  await denied(ticket('ann', 'nobody', { realm }), 'wamp.error.no_such_role');
+  const craIn = (authid, secret) => logIn(authid, ['wampcra'], (s, method, extra) =>
+    autobahn.auth_cra.sign(extra.salt ? autobahn.auth_cra.derive_key(secret, extra.salt, extra.iterations, extra.keylen) : secret, extra.challenge), { realm });
+  for (const name of ['plain', 'salted']) {
+    (await craIn(name, 'known')).leaveNow();
+    await denied(craIn(name, 'wrong'));
+  }
+  await denied(craIn('ghost', 'known'));
+  assert.equal((await scram('ann', 'known', { realm })).answer[2].authprovider, 'dynamic');
+  assert.equal(reason(await scram('ann', 'wrong', { realm })), 'wamp.error.authentication_denied');
+  assert.equal(reason(await scram('ghost', 'known', { realm })), 'wamp.error.authentication_denied');
+  const raw = await hello({ authmethods: ['cryptosign'], authextra: { pubkey: key.hex } }, realm);
+  raw.send([5, crypto.sign(null, Buffer.from(raw.answer[2].challenge, 'hex'), key.privateKey).toString('hex'), {}]);
+  raw.answer = await raw.next();
+  assert.equal(raw.answer[2].authid, 'by key');
+  authenticator.leaveNow();
+  await sql(`SELECT fox_wamp.drop_realm('${realm}')`);
+  await assert.rejects(sql("INSERT INTO fox_wamp.auth_method VALUES ('realm1', 'ticket', 'not..one')"), /invalid procedure/);
+  await assert.rejects(sql("INSERT INTO fox_wamp.auth_method VALUES ('realm1', 'ticket', 'wamp.session.list')"), /invalid procedure/);
+  await assert.rejects(sql("INSERT INTO fox_wamp.auth_method VALUES ('realm1', 'anonymous', 'auth.check')"), /check constraint/);
+}));

@@ -81,6 +81,32 @@ test('certificates of clients', () => withSettings({ 'fox_wamp.tls_ca_file': 'cl
   assert.equal(without[2], 'wamp.error.no_matching_auth_method');
 }));
 
+test('a certificate that is revoked', async () => {
+  certificate('revoked', user, { ca: 'ca' });
+  fs.writeFileSync(path.join(dir, 'index.txt'), '');
+  fs.writeFileSync(path.join(dir, 'crlnumber'), '01');
+  fs.writeFileSync(path.join(dir, 'crl.cnf'), '[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\ncrlnumber=crlnumber\ndefault_md=sha256\ndefault_crl_days=30\n');
+  openssl('ca', '-config', 'crl.cnf', '-cert', 'ca.crt', '-keyfile', 'ca.key', '-revoke', 'revoked.crt');
+  openssl('ca', '-config', 'crl.cnf', '-cert', 'ca.crt', '-keyfile', 'ca.key', '-gencrl', '-out', 'list.crl');
+  fs.copyFileSync(path.join(dir, 'list.crl'), path.join(env.data, 'client.crl'));
+  fs.chmodSync(path.join(env.data, 'client.crl'), 0o644);
+  await withSettings({ 'fox_wamp.tls_ca_file': 'client_ca.crt' }, async () => {
+    let session;
+    await until(async () => (session = await by('revoked').catch(() => null)) !== null);
+    session.leaveNow();
+    await withSettings({ 'fox_wamp.tls_crl_file': 'client.crl' }, async () => {
+      await until(async () => {
+        const ws = new WebSocket(wss(), ['wamp.2.json'], client('revoked'));
+        const failed = await new Promise((resolve) => { ws.on('error', resolve); ws.on('open', () => resolve(null)); });
+        ws.terminate();
+        return failed !== null && /revoked/.test(failed.message);
+      });
+      (await by('user')).leaveNow();
+    });
+  });
+  fs.rmSync(path.join(env.data, 'client.crl'));
+});
+
 test('a ticket over TLS', async () => {
   await sql(`SELECT fox_wamp.set_password('${user}', 'pw')`);
   const session = await join({ url: wss(), tlsConfiguration: client('nobody'), authid: user, authmethods: ['ticket'], onchallenge: () => 'pw' });

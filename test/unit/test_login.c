@@ -638,6 +638,25 @@ test_scram_hello(void **state)
 	free(salt[1]);
 }
 
+/* What a role chooses for itself keeps no executor busy; for the client's own computing it counts. */
+static void
+test_many_iterations(void **state)
+{
+	FoxPrincipal ann = principal("ann");
+	Peer	   *p = hello(",\"authid\":\"ann\",\"authmethods\":[\"ticket\"]");
+
+	(void) state;
+	ann.scram = FOX_LIT("SCRAM-SHA-256$2000000000:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=");
+	world_login(&ann);
+	peer_next(p);
+	peer_send(p, "[5,\"pencil\",{}]");
+	world_login(&ann);
+	peer_expect(p, DENIED);
+	p = hello(",\"authid\":\"ann\",\"authmethods\":[\"wamp-scram\"],\"authextra\":{\"nonce\":\"egVDf3DMJh0=\"}");
+	world_login(&ann);
+	assert_non_null(strstr(peer_next(p), "\"iterations\":2000000000"));
+}
+
 /* --- cryptosign --- */
 
 static EVP_PKEY *key;
@@ -754,6 +773,114 @@ test_cryptosign(void **state)
 	key = NULL;
 }
 
+/* --- authenticators --- */
+
+static void
+authenticate_by(const char *method, const char *procedure)
+{
+	char		args[100];
+
+	snprintf(args, sizeof(args), "[{\"authenticator\":\"%s\"}]", procedure);
+	fox_router_change(world_router(), &(FoxChange){.kind = FOX_CHANGE_AUTH, .realm = FOX_LIT("realm1"),
+					  .topic = fox_cstr(method), .args = fox_cstr(args)});
+}
+
+static void
+test_authenticator(void **state)
+{
+	Peer	   *callee = peer_join();
+	FoxPrincipal ann = principal("ann");
+	uint64_t	id;
+	Peer	   *p;
+
+	(void) state;
+	peer_send(callee, "[64,1,{},\"auth.check\"]");
+	peer_expect(callee, "[65,1,%]");
+	authenticate_by("ticket", "auth.check");
+	authenticate_by("wampcra", "auth.check");
+
+	/* WAMP-CRA: asked at HELLO; what it says goes with both questions. */
+	p = hello(",\"authid\":\"ann\",\"authmethods\":[\"wampcra\"],\"authextra\":{\"x\":1}");
+	peer_expect(callee, "[68,%,%,{},[\"realm1\",\"ann\",{\"authmethod\":\"wampcra\",\"peer\":\"%.%.%.%:%\",\"transport\":\"websocket\","
+				"\"session\":%,\"authextra\":{\"x\":%}}]]");
+	id = peer_number(0);
+	peer_expect_nothing(p);
+	peer_send(callee, "[70,%llu,{},[{\"role\":\"clerk\",\"secret\":\"secret123\"}]]", (unsigned long long) id);
+	peer_expect_nothing(p);
+	world_pass_ms(1);
+	assert_non_null(strstr(world_question(), "\"found\":{\"role\":\"clerk\",\"secret\":\"secret123\"}"));
+	world_login(&ann);
+	expect_prefix(p, "[4,\"wampcra\"");
+	peer_send(p, "[5,\"\",{}]");
+	assert_non_null(strstr(world_question(), "\"found\":{\"role\":\"clerk\",\"secret\":\"secret123\"}"));
+	world_login(&ann);
+	peer_expect(p, DENIED);
+
+	/* A ticket: asked when it has come; a text is the role. */
+	p = hello(",\"authid\":\"ann\",\"authmethods\":[\"ticket\"]");
+	world_login(&ann);
+	peer_expect(p, "[4,\"ticket\",{}]");
+	peer_send(p, "[5,\"t1cket\",{}]");
+	assert_non_null(strstr(peer_next(callee), "\"ticket\":\"t1cket\""));
+	peer_send(callee, "[70,%llu,{},[\"clerk\"]]", (unsigned long long) ++id);
+	world_pass_ms(1);
+	assert_non_null(strstr(world_question(), "\"found\":{\"role\":\"clerk\"}"));
+	world_login_answer("{\"welcome\":{\"authid\":\"ann\",\"authrole\":\"clerk\",\"authprovider\":\"dynamic\",\"authextra\":{}}}");
+	expect_prefix(p, "[2,");
+
+	/* Its error: nobody, which the executor hears as any other; a result of no use, the same. */
+	p = hello(",\"authid\":\"ghost\",\"authmethods\":[\"wampcra\"]");
+	peer_next(callee);
+	peer_send(callee, "[8,68,%llu,{},\"no.such.user\"]", (unsigned long long) ++id);
+	world_pass_ms(1);
+	assert_non_null(strstr(world_question(), "\"found\":{}"));
+	peer_lose(p);
+	p = hello(",\"authid\":\"ghost\",\"authmethods\":[\"wampcra\"]");
+	peer_next(callee);
+	peer_send(callee, "[70,%llu,{},[7]]", (unsigned long long) ++id);
+	world_pass_ms(1);
+	assert_non_null(strstr(world_question(), "\"found\":{}"));
+	peer_lose(p);
+
+	/* The peer goes: the call is cancelled. */
+	p = hello(",\"authid\":\"ann\",\"authmethods\":[\"wampcra\"]");
+	peer_next(callee);
+	peer_lose(p);
+	expect_prefix(callee, "[69,");
+	id++;
+
+	/* What the peer sends meanwhile is a violation. */
+	p = hello(",\"authid\":\"ann\",\"authmethods\":[\"wampcra\"]");
+	peer_next(callee);
+	peer_send(p, "[5,\"\",{}]");
+	expect_abort(p, "protocol_violation");
+	peer_next(callee);
+	id++;
+
+	/* The callee goes, or was never there. */
+	p = hello(",\"authid\":\"ann\",\"authmethods\":[\"wampcra\"]");
+	peer_next(callee);
+	peer_lose(callee);
+	world_pass_ms(1);
+	expect_abort(p, "wamp.error.authentication_failed");
+	p = hello(",\"authid\":\"ann\",\"authmethods\":[\"wampcra\"]");
+	world_pass_ms(1);
+	expect_abort(p, "wamp.error.authentication_failed");
+
+	/* And the time is limited here too. */
+	world_config()->auth_timeout_ms = 1000;
+	fox_router_configure(world_router(), world_config());
+	authenticate_by("wampcra", "auth.never");
+	rule("anonymous", false);
+	callee = hello("");
+	peer_next(callee);
+	peer_send(callee, "[64,1,{},\"auth.never\"]");
+	peer_expect(callee, "[65,1,%]");
+	p = hello(",\"authid\":\"ann\",\"authmethods\":[\"wampcra\"]");
+	world_pass_ms(1001);
+	expect_abort(p, "wamp.error.timeout");
+}
+
 int
 main(void)
 {
@@ -762,7 +889,7 @@ main(void)
 		TEST(test_ticket), TEST(test_welcome), TEST(test_out_of_order), TEST(test_bad_answers), TEST(test_no_executor),
 		TEST(test_time_is_up), TEST(test_negotiation), TEST(test_transport), TEST(test_tls), TEST(test_reread),
 		TEST(test_attempts), TEST(test_cra_derivation), TEST(test_cra), TEST(test_scram_verifier),
-		TEST(test_scram_vector), TEST(test_scram_hello), TEST(test_cryptosign),
+		TEST(test_scram_vector), TEST(test_scram_hello), TEST(test_many_iterations), TEST(test_cryptosign), TEST(test_authenticator),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
