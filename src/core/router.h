@@ -40,9 +40,12 @@ extern void fox_router_change(FoxRouter *r, const FoxChange *change);
 extern void fox_router_refused(FoxRouter *r, uint64_t token, FoxRefusal why, const char *text);
 /* Of the rows given to the port `past` since the start so many are done with. */
 extern void fox_router_past_written(FoxRouter *r, uint64_t rows);
-/* Roles or GRANTs may have changed: they are being read, and will come as FOX_CHANGE_ROLES; then they have been. */
-extern void fox_router_roles_wanted(FoxRouter *r);
-extern void fox_router_roles_read(FoxRouter *r);
+/*
+ * Roles or GRANTs may have changed, for the n-th time: they will come as FOX_CHANGE_ROLES.
+ * They have come, as they were after that time.
+ */
+extern uint64_t fox_router_roles_wanted(FoxRouter *r);
+extern void fox_router_roles_read(FoxRouter *r, uint64_t n);
 /* A question of a backend (ask.h); absent question: the asker has gone. */
 extern void fox_router_ask(FoxRouter *r, uint64_t ask, FoxSlice question, int pid);
 
