@@ -393,6 +393,17 @@ fox_subscription_find(FoxRealm *realm, FoxSlice topic, FoxSlice options, FoxSubs
 	return error;
 }
 
+void
+fox_member_revoke(FoxMember *m, const char *reason)
+{
+	FoxSession *s = m->session;
+	uint64_t	subscription = m->subscription->id;
+
+	fox_member_free(m);
+	if (s->subscription_revocation)
+		s->ops->unsubscribed(s, subscription, reason);
+}
+
 uint32_t
 fox_subscription_revoke(FoxRealm *realm, uint64_t subscription, FoxSession *s, const char *reason)
 {
@@ -402,14 +413,9 @@ fox_subscription_revoke(FoxRealm *realm, uint64_t subscription, FoxSession *s, c
 	/* From the end: the last member that goes, at place 0, takes the subscription with it. */
 	for (uint32_t i = sub != NULL ? sub->count : 0; i-- > 0;)
 	{
-		FoxMember  *m = sub->members[i];
-		FoxSession *who = m->session;
-
-		if (s != NULL && who != s)
+		if (s != NULL && sub->members[i]->session != s)
 			continue;
-		fox_member_free(m);
-		if (who->subscription_revocation)
-			who->ops->unsubscribed(who, subscription, reason);
+		fox_member_revoke(sub->members[i], reason);
 		revoked++;
 	}
 	return revoked;

@@ -54,7 +54,7 @@ struct FoxRouter
 	FoxIdMap	awaited;		/* publications that subscriptions wait for (after.c) */
 	struct FoxSeen *seen;		/* of after.c */
 	struct FoxRoles *roles;		/* of roles.c; NULL: no GRANT is known */
-	uint64_t	roles_wanted;	/* how often they were to be read anew, and how often that is done */
+	uint64_t	roles_wanted;	/* how often they may have changed, and up to which time they are read */
 	uint64_t	roles_read;
 	uint64_t	permissions_number;	/* of the last change of permissions or roles */
 	bool		permissions_stale;	/* sessions may have what they may have no longer (permission.c) */
@@ -269,6 +269,8 @@ struct FoxMember
 extern void fox_broker_deliver(FoxRealm *realm, FoxEvent *e, const FoxSession *publisher, const FoxPublish *p);
 extern void fox_member_free(FoxMember *m);
 extern void fox_member_deliver(FoxMember *m, FoxEvent *e);
+/* Takes its subscription from the session, which is told why if it has announced subscription_revocation. */
+extern void fox_member_revoke(FoxMember *m, const char *reason);
 /* Does the struct of a value (JSON) match the filter?  An absent filter lets everything through. */
 extern bool fox_filter_passes(FoxSlice filter, FoxSlice args, FoxSlice kwargs);
 /* Does the event match the subscription's filter? */

@@ -1,86 +1,17 @@
 /*
- * permission.c - who may publish to, subscribe to, call and register what (see permission.h).
+ * permission.c - the rows of fox_wamp.permission (see permission.h).
  *
  * A realm in which everybody may do everything is `open`, which is all that is asked for
- * there.  Elsewhere a session keeps its decisions by URI; they carry the number of the
- * last change, and the first question after another change drops them.
+ * there.  What the rows mean: permission_decide.c; what follows from their change for
+ * sessions that are there: permission_settle.c.
  */
-#include "core/permission.h"
+#include "core/permission_row.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "codec/json.h"
-#include "core/roles.h"
 
 #include "base/pure.h"
-
-#define EVERYBODY "public"		/* which no database role can be named */
-#define KEPT_MAX 1024			/* decisions of one session and action */
-#define NAMED_MAX 255			/* bytes of a role in a text */
-
-typedef enum Say
-{
-	SAYS_NOTHING,
-	SAYS_NO,
-	SAYS_YES
-} Say;
-
-typedef struct FoxPermission FoxPermission;
-
-struct FoxPermission
-{
-	FoxPermission *next;		/* same pattern and kind, another role */
-	FoxNode		in_realm;
-	FoxPattern	pattern;
-	Say			says[FOX_ACTIONS];
-	Say			discloses;
-	bool		gone;			/* deleted while a re-read is under way, which may bring it again */
-	uint64_t	reread;			/* generation that has seen it */
-	FoxSlice	role;			/* these are owned, in block, like the pattern */
-	FoxSlice	authorizer;		/* absent: none */
-	char		block[];
-};
-
-struct FoxPermissions
-{
-	FoxIndex	index;			/* → FoxPermission, first of a chain */
-	FoxNode		all;
-};
-
-typedef struct Kept
-{
-	FoxDecision decision;
-	char		uri[];
-} Kept;
-
-struct FoxKept
-{
-	uint64_t	number;			/* of the change that the decisions know */
-	FoxMap		by_uri[FOX_ACTIONS];	/* → Kept */
-};
-
-const char *
-fox_action_name(FoxAction action)
-{
-	static const char *const names[] = {"publish", "subscribe", "call", "register"};
-
-	return names[action];
-}
-
-const char *
-fox_refusal_text(const FoxSession *s, FoxAction action, FoxSlice uri, const char *why)
-{
-	static char text[2 * FOX_URI_MAX];
-	static const char *const verbs[] = {"publish to", "subscribe to", "call", "register"};
-	FoxSlice	role = fox_session_role(s);
-
-	snprintf(text, sizeof(text), "role \"%.*s\" may not %s \"%.*s\"%s", (int) (role.len < NAMED_MAX ? role.len : NAMED_MAX),
-			 role.len > 0 ? role.ptr : "", verbs[action], (int) uri.len, uri.len > 0 ? uri.ptr : "", why);
-	return text;
-}
-
-/* --- rows --- */
 
 static bool
 allows_everybody_everything(const FoxPermission *p)
@@ -88,31 +19,27 @@ allows_everybody_everything(const FoxPermission *p)
 	static const FoxPattern everything = {FOX_LIT("#"), FOX_PATTERN};
 
 	for (int i = 0; i < FOX_ACTIONS; i++)
-		if (p->says[i] != SAYS_YES)
+		if (p->says[i] != FOX_SAYS_YES)
 			return false;
-	return fox_slice_is(p->role, EVERYBODY) && fox_pattern_covers(p->pattern, everything) &&
-		p->discloses == SAYS_NOTHING && fox_absent(p->authorizer);
+	return fox_slice_is(p->role, FOX_EVERYBODY) && fox_pattern_covers(p->pattern, everything) &&
+		p->discloses == FOX_SAYS_NOTHING && fox_absent(p->authorizer);
 }
 
-/* Rows for the router's own URIs play no part: those are asked for by themselves. */
+static void
+count(FoxRealm *realm, const FoxPermission *p, int one)
+{
+	if (p->gone || fox_uri_reserved(p->pattern.uri))
+		return;
+	if (allows_everybody_everything(p))
+		realm->permissions->open += (size_t) one;
+	else
+		realm->permissions->others += (size_t) one;
+}
+
 static void
 judge_open(FoxRealm *realm)
 {
-	bool		open = false;
-	bool		other = false;
-
-	fox_list_each(n, &realm->permissions->all)
-	{
-		const FoxPermission *p = fox_container(FoxPermission, in_realm, n);
-
-		if (p->gone || fox_uri_reserved(p->pattern.uri))
-			continue;
-		if (allows_everybody_everything(p))
-			open = true;
-		else
-			other = true;
-	}
-	realm->open = open && !other;
+	realm->open = realm->permissions->open > 0 && realm->permissions->others == 0;
 	fox_permissions_changed(realm->router);
 }
 
@@ -139,6 +66,7 @@ add(FoxRealm *realm, FoxPermission *p)
 		first->next = p;
 	}
 	fox_list_push(&realm->permissions->all, &p->in_realm);
+	count(realm, p, 1);
 	return true;
 }
 
@@ -160,14 +88,15 @@ drop(FoxRealm *realm, FoxPermission *gone)
 			fox_router_log(realm->router, FOX_LOG_ERROR,
 						   "out of memory: permissions are missing until the router restarts");
 	}
+	count(realm, gone, -1);
 	fox_list_del(&gone->in_realm);
 	free(gone);
 }
 
-static Say
+static FoxSay
 say_of(FoxSlice value)
 {
-	return fox_json_is_true(value) ? SAYS_YES : fox_json_kind(value) == FOX_JSON_FALSE ? SAYS_NO : SAYS_NOTHING;
+	return fox_json_is_true(value) ? FOX_SAYS_YES : fox_json_kind(value) == FOX_JSON_FALSE ? FOX_SAYS_NO : FOX_SAYS_NOTHING;
 }
 
 static FoxPermission *
@@ -300,255 +229,4 @@ fox_permissions_free(FoxRealm *realm)
 	fox_index_free(&realm->permissions->index);
 	free(realm->permissions);
 	realm->permissions = NULL;
-}
-
-/* --- deciding --- */
-
-typedef struct Look
-{
-	const FoxRouter *router;
-	FoxSlice	role;
-	FoxAction	action;
-	bool		reserved;		/* the router's own URI: only rows for such count */
-	const FoxPermission *best;	/* some row of the pattern that decides; NULL: none yet */
-	FoxVerdict	verdict;
-	Say			discloses;
-	FoxSlice	authorizer;
-} Look;
-
-static bool
-concerns(const Look *l, const FoxPermission *p)
-{
-	return !p->gone && p->says[l->action] != SAYS_NOTHING && fox_uri_reserved(p->pattern.uri) == l->reserved &&
-		(fox_slice_is(p->role, EVERYBODY) || fox_roles_has(l->router, l->role, p->role));
-}
-
-static FoxVerdict
-verdict_of(const FoxPermission *p, FoxAction action)
-{
-	if (p->says[action] != SAYS_YES)
-		return FOX_FORBIDDEN;
-	return fox_absent(p->authorizer) ? FOX_ALLOWED : FOX_TO_BE_ASKED;
-}
-
-static void
-consider(Look *l, const FoxPermission *p)
-{
-	int			order = l->best == NULL ? 1 : fox_pattern_compare(p->pattern, l->best->pattern);
-	FoxVerdict	verdict = verdict_of(p, l->action);
-
-	if (order > 0)
-	{
-		l->best = p;
-		l->verdict = FOX_FORBIDDEN;
-		l->discloses = SAYS_NOTHING;
-		l->authorizer = FOX_ABSENT;
-	}
-	if (order < 0 || verdict == FOX_FORBIDDEN)
-		return;
-	if (p->discloses > l->discloses)
-		l->discloses = p->discloses;
-	if (verdict > l->verdict)
-	{
-		l->verdict = verdict;
-		l->authorizer = p->authorizer;
-	}
-}
-
-static void
-look(void *ctx, void *value)
-{
-	Look	   *l = ctx;
-
-	for (const FoxPermission *p = value; p != NULL; p = p->next)
-		if (concerns(l, p))
-			consider(l, p);
-}
-
-/* What the rows of exactly that pattern say, however it is spelled. */
-static FoxVerdict
-verdict_at(const FoxRealm *realm, const Look *asked, FoxPattern pattern)
-{
-	Look		l = {.router = asked->router, .role = asked->role, .action = asked->action};
-
-	fox_list_each(n, &realm->permissions->all)
-	{
-		const FoxPermission *p = fox_container(FoxPermission, in_realm, n);
-
-		if (concerns(&l, p) && fox_pattern_covers(p->pattern, pattern) && fox_pattern_covers(pattern, p->pattern))
-			consider(&l, p);
-	}
-	return l.verdict;
-}
-
-/* The patterns that cover `what` decide, unless a more specific one forbids a part of it. */
-static void
-look_at_pattern(const FoxRealm *realm, Look *l, FoxPattern what)
-{
-	fox_list_each(n, &realm->permissions->all)
-	{
-		const FoxPermission *p = fox_container(FoxPermission, in_realm, n);
-
-		if (concerns(l, p) && fox_pattern_covers(p->pattern, what))
-			consider(l, p);
-	}
-	fox_list_each(n, &realm->permissions->all)
-	{
-		const FoxPermission *p = fox_container(FoxPermission, in_realm, n);
-
-		if (l->verdict != FOX_FORBIDDEN && concerns(l, p) && verdict_of(p, l->action) < l->verdict &&
-			fox_patterns_meet(p->pattern, what) && fox_pattern_compare(p->pattern, l->best->pattern) > 0 &&
-			verdict_at(realm, l, p->pattern) < l->verdict)
-			l->verdict = FOX_FORBIDDEN;
-	}
-}
-
-static FoxDecision
-decide(const FoxSession *s, FoxAction action, FoxPattern what)
-{
-	const FoxRealm *realm = s->realm;
-	FoxDecision d = {FOX_FORBIDDEN, realm->disclosure, FOX_ABSENT};
-	Look		l = {.router = realm->router, .role = fox_session_role(s), .action = action,
-	.reserved = fox_uri_reserved(what.uri)};
-
-	if (fox_roles_super(l.router, l.role))
-		d.verdict = FOX_ALLOWED;
-	if (d.verdict == FOX_ALLOWED || realm->permissions == NULL)
-		return d;
-	if (what.kind == FOX_EXACT)
-		fox_index_match(&realm->permissions->index, what.uri, look, &l);
-	else
-		look_at_pattern(realm, &l, what);
-	d.verdict = l.verdict;
-	d.authorizer = l.authorizer;
-	if (l.discloses != SAYS_NOTHING)
-		d.disclosure = l.discloses == SAYS_YES ? FOX_DISCLOSE_ALWAYS : FOX_DISCLOSE_NEVER;
-	return d;
-}
-
-/* --- decisions that are kept --- */
-
-static void
-forget(struct FoxKept *kept)
-{
-	for (int i = 0; i < FOX_ACTIONS; i++)
-	{
-		size_t		pos = 0;
-		FoxMapSlot *slot;
-
-		while ((slot = fox_map_next(&kept->by_uri[i], &pos)) != NULL)
-			free(slot->value);
-		fox_map_free(&kept->by_uri[i]);
-	}
-}
-
-void
-fox_permissions_forget(FoxSession *s)
-{
-	if (s->kept != NULL)
-		forget(s->kept);
-	free(s->kept);
-	s->kept = NULL;
-}
-
-/* Without memory, or of a URI too many, the question is asked again the next time. */
-void
-fox_permission_keep(FoxSession *s, FoxAction action, FoxSlice uri, FoxDecision decision)
-{
-	FoxMap	   *map;
-	Kept	   *k;
-	char	   *at;
-
-	if (s->kept == NULL && (s->kept = calloc(1, sizeof(*s->kept))) == NULL)
-		return;
-	map = &s->kept->by_uri[action];
-	if (s->kept->number != s->realm->router->permissions_number || map->count >= KEPT_MAX)
-		forget(s->kept);
-	s->kept->number = s->realm->router->permissions_number;
-	if ((k = malloc(sizeof(*k) + uri.len)) == NULL)
-		return;
-	k->decision = decision;
-	at = k->uri;
-	uri = fox_slice_keep(&at, uri);
-	free(fox_map_del(map, uri));
-	if (!fox_map_put(map, uri, k))
-		free(k);
-}
-
-FoxDecision
-fox_permission_decide(FoxSession *s, FoxAction action, FoxPattern what)
-{
-	bool		keep = what.kind == FOX_EXACT && (action == FOX_MAY_PUBLISH || action == FOX_MAY_CALL);
-	FoxDecision d;
-
-	if (what.kind == FOX_EXACT && s->kept != NULL && s->kept->number == s->realm->router->permissions_number)
-	{
-		const Kept *k = fox_map_get(&s->kept->by_uri[action], what.uri);
-
-		if (k != NULL)
-			return k->decision;
-	}
-	d = decide(s, action, what);
-	if (keep)
-		fox_permission_keep(s, action, what.uri, d);
-	return d;
-}
-
-/* --- changes --- */
-
-void
-fox_permissions_changed(FoxRouter *r)
-{
-	r->permissions_number++;
-	r->permissions_stale = true;
-}
-
-static bool
-may_keep(FoxSession *s, FoxAction action, FoxSlice uri, FoxMatchKind kind)
-{
-	return fox_uri_reserved(uri) || decide(s, action, (FoxPattern){uri, kind}).verdict != FOX_FORBIDDEN;
-}
-
-static void
-settle_session(FoxSession *s)
-{
-	fox_list_each(n, &s->members)
-	{
-		const FoxSubscription *sub = fox_container(FoxMember, in_session, n)->subscription;
-
-		if (!may_keep(s, FOX_MAY_SUBSCRIBE, sub->topic, sub->kind))
-			fox_subscription_revoke(s->realm, sub->id, s, FOX_ERR_NOT_AUTHORIZED);
-	}
-	fox_list_each(n, &s->callees)
-	{
-		const FoxRegistration *reg = fox_container(FoxCallee, in_session, n)->registration;
-
-		if (!may_keep(s, FOX_MAY_REGISTER, reg->uri, reg->kind))
-			fox_registration_revoke(s->realm, reg->id, s, FOX_ERR_NOT_AUTHORIZED);
-	}
-}
-
-void
-fox_permissions_settle(FoxRouter *r)
-{
-	size_t		pos = 0;
-	FoxMapSlot *slot;
-
-	if (!r->permissions_stale)
-		return;
-	r->permissions_stale = false;
-	while ((slot = fox_map_next(&r->realms, &pos)) != NULL)
-	{
-		FoxRealm   *realm = slot->value;
-
-		if (realm->open)
-			continue;
-		fox_list_each(n, &realm->sessions)
-		{
-			FoxSession *s = fox_container(FoxSession, in_realm, n);
-
-			if (!s->exempt)
-				settle_session(s);
-		}
-	}
 }

@@ -188,16 +188,16 @@ fox_realm_change(FoxRouter *r, const FoxChange *c)
 
 /* --- roles --- */
 
-void
+uint64_t
 fox_router_roles_wanted(FoxRouter *r)
 {
-	r->roles_wanted++;
+	return ++r->roles_wanted;
 }
 
 void
-fox_router_roles_read(FoxRouter *r)
+fox_router_roles_read(FoxRouter *r, uint64_t n)
 {
-	r->roles_read++;
+	r->roles_read = n;
 	fox_ask_progress(r);
 }
 

@@ -52,9 +52,12 @@ extern void fox_router_function_result(FoxRouter *r, uint64_t session, uint64_t 
 									   FoxSlice args, FoxSlice kwargs);
 extern void fox_router_function_failed(FoxRouter *r, uint64_t session, uint64_t invocation, FoxSlice uri,
 									   FoxSlice args, FoxSlice kwargs);
-/* Roles or GRANTs may have changed: they are being read, and will come as FOX_CHANGE_ROLES; then they have been. */
-extern void fox_router_roles_wanted(FoxRouter *r);
-extern void fox_router_roles_read(FoxRouter *r);
+/*
+ * Roles or GRANTs may have changed, for the n-th time: they will come as FOX_CHANGE_ROLES.
+ * They have come, as they were after that time.
+ */
+extern uint64_t fox_router_roles_wanted(FoxRouter *r);
+extern void fox_router_roles_read(FoxRouter *r, uint64_t n);
 /* A question of a backend (ask.h); absent question: the asker has gone. */
 extern void fox_router_ask(FoxRouter *r, uint64_t ask, FoxSlice question, int pid);
 

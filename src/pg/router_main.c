@@ -57,6 +57,9 @@ static FoxNet *net;
 static bool loaded = false;
 static bool extension_may_be_gone = false;
 static bool roles_may_have_changed = false;
+static uint64 roles_wanted = 0;	/* changes of roles so far, those that a reading is under way for, those that were read */
+static uint64 roles_asked = 0;
+static uint64 roles_read = 0;
 static bool port_warned = false;
 static TimestampTz next_port_try = 0;
 static int	blocking_pid = 0;		/* whose unresolved entry the ring waits for */
@@ -100,7 +103,8 @@ on_loaded(void *ctx)
 static void
 on_roles_read(void *ctx)
 {
-	fox_router_roles_read(router);
+	roles_read = roles_asked;
+	fox_router_roles_read(router, roles_read);
 }
 
 static void
@@ -495,7 +499,11 @@ loop(void)
 		if (roles_may_have_changed)
 		{
 			roles_may_have_changed = false;
-			fox_router_roles_wanted(router);
+			roles_wanted = fox_router_roles_wanted(router);
+		}
+		if (roles_wanted > roles_asked && roles_asked == roles_read)
+		{
+			roles_asked = roles_wanted;
 			fox_lane_roles();
 		}
 		if (ConfigReloadPending)

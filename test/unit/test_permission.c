@@ -526,10 +526,13 @@ sync_waits_for_the_roles(void **state)
 
 	(void) state;
 	fox_router_ask(r, 1, FOX_LIT("{\"ask\":\"unlock\",\"realm\":\"realm1\",\"topic\":\"x\"}"), 7);
-	fox_router_roles_wanted(r);
+	assert_int_equal(fox_router_roles_wanted(r), 1);
+	assert_int_equal(fox_router_roles_wanted(r), 2);
 	fox_router_ask(r, 2, FOX_LIT("{\"ask\":\"sync\"}"), 7);
 	assert_string_equal(world_answer(), "{\"ok\":false}");
-	fox_router_roles_read(r);
+	fox_router_roles_read(r, 1);
+	assert_string_equal(world_answer(), "{\"ok\":false}");
+	fox_router_roles_read(r, 2);
 	assert_string_equal(world_answer(), "{\"ok\":true}");
 }
 
