@@ -16,6 +16,7 @@ typedef struct FoxExposed
 	uint64_t	registration;	/* 0: none, for want of memory */
 	uint64_t	timeout_ms;		/* 0: none */
 	uint64_t	reread;			/* generation that has seen it */
+	bool		buried;			/* it has gone during a re-read, which may still bring its old row */
 	char	   *function;		/* owned */
 	FoxSlice	uri;			/* in block */
 	char		block[];
@@ -205,15 +206,38 @@ serve(FoxExposedSet *set, FoxExposed *e, uint64_t concurrency)
 }
 
 static void
+unregister(FoxExposedSet *set, FoxExposed *e)
+{
+	uint64_t	registration = e->registration;
+
+	e->registration = 0;
+	fox_idmap_del(&set->by_registration, registration);
+	if (registration != 0)
+		fox_session_unregister(set->session, 0, registration);
+}
+
+static void
 conceal(FoxExposedSet *set, FoxExposed *e)
 {
-	if (e->registration != 0)
-		fox_session_unregister(set->session, 0, e->registration);
+	unregister(set, e);
 	exposed_free(set, e);
 }
 
 static bool
-expose(FoxRealm *realm, FoxSlice uri, FoxSlice row)
+bury(FoxRealm *realm, FoxSlice uri)
+{
+	FoxExposedSet *set = set_of(realm);
+	FoxExposed *e;
+
+	if (set == NULL || ((e = fox_map_get(&set->by_uri, uri)) == NULL && (e = exposed_new(set, uri)) == NULL))
+		return false;
+	unregister(set, e);
+	e->buried = true;
+	return true;
+}
+
+static bool
+expose(FoxRealm *realm, FoxSlice uri, FoxSlice row, bool old)
 {
 	FoxExposedSet *set = set_of(realm);
 	FoxExposed *e;
@@ -229,8 +253,14 @@ expose(FoxRealm *realm, FoxSlice uri, FoxSlice row)
 		free(copy);
 		return false;
 	}
+	if (e->buried && old)
+	{
+		free(copy);
+		return true;
+	}
 	free(e->function);
 	e->function = copy;
+	e->buried = false;
 	e->reread = realm->router->reread;
 	e->timeout_ms = 0;
 	(void) fox_json_uint(fox_json_get(row, "timeout"), &e->timeout_ms);
@@ -248,16 +278,22 @@ fox_exposed_change(FoxRouter *r, const FoxChange *c)
 	FoxExposed *e;
 	FoxSlice	row;
 	size_t		pos = 0;
+	bool		done;
 
 	if (realm == NULL)
 		return;
-	if (c->deleted)
+	if (c->deleted && !r->rereading)
 	{
 		set = realm->functions != NULL ? realm->functions->data : NULL;
 		if (set != NULL && (e = fox_map_get(&set->by_uri, c->topic)) != NULL)
 			conceal(set, e);
+		return;
 	}
-	else if (fox_absent(c->args) || !fox_json_element(c->args, &pos, &row) || !expose(realm, c->topic, row))
+	if (c->deleted)
+		done = bury(realm, c->topic);
+	else
+		done = !fox_absent(c->args) && fox_json_element(c->args, &pos, &row) && expose(realm, c->topic, row, c->silent);
+	if (!done)
 		fox_router_log(r, FOX_LOG_ERROR, "out of memory: a procedure is missing until the router restarts");
 }
 
@@ -278,7 +314,7 @@ fox_exposed_reread_end(FoxRouter *r)
 		{
 			FoxExposed *e = fox_container(FoxExposed, node, n);
 
-			if (e->reread != r->reread)
+			if (e->buried || e->reread != r->reread)
 				conceal(set, e);
 		}
 	}

@@ -184,6 +184,20 @@ test('the executor can not be signalled by who runs in it, and a STABLE function
   assert.equal((await refusal(session.call(`${root}.calm`))).error, 'pg.error.25006');
 });
 
+test('parallel workers of a call have its role too', async () => {
+  await sql(`CREATE TABLE ${schema}.big AS SELECT g FROM generate_series(1, 20000) g`, `GRANT SELECT ON ${schema}.big TO PUBLIC`, `ANALYZE ${schema}.big`,
+    `CREATE FUNCTION ${schema}.mask(g int) RETURNS int LANGUAGE plpgsql PARALLEL SAFE STABLE AS
+       $$BEGIN RETURN CASE WHEN current_user || '/' || session_user || current_setting('is_superuser') = '${own}off' THEN 1 ELSE 1000 END; END$$`,
+    `CREATE FUNCTION ${schema}.parallel(OUT n int, OUT workers bool) LANGUAGE plpgsql SET force_parallel_mode = on SET parallel_setup_cost = 0
+       SET parallel_tuple_cost = 0 SET min_parallel_table_scan_size = 0 AS $$
+       DECLARE line text; BEGIN workers := false;
+         SELECT max(${schema}.mask(g)) INTO n FROM ${schema}.big;
+         FOR line IN EXECUTE 'EXPLAIN (ANALYZE) SELECT max(${schema}.mask(g)) FROM ${schema}.big' LOOP workers := workers OR line ~ 'Workers Launched: [1-9]'; END LOOP;
+       END $$`, `SELECT fox_wamp.expose_function('${schema}.parallel()', root => '${root}')`, 'SELECT fox_wamp.sync()');
+  const result = await session.call(`${root}.parallel`);
+  assert.deepEqual(result.kwargs, { n: 1, workers: true });
+});
+
 test('a role that is no more is refused', async () => {
   const role = `gone_${process.pid}`;
   await sql("LOAD 'fox_wamp'", `ALTER SYSTEM SET fox_wamp.anonymous_role = '${role}'`, 'SELECT pg_reload_conf()');

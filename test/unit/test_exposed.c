@@ -182,6 +182,39 @@ what_a_reread_does_not_bring_has_gone(void **state)
 }
 
 static void
+read_again(const char *uri, const char *row)
+{
+	fox_router_change(world_router(), &(FoxChange){.kind = FOX_CHANGE_EXPOSED, .silent = true, .realm = FOX_LIT("realm1"),
+					  .topic = fox_cstr(uri), .args = fox_cstr(row)});
+}
+
+static void
+what_goes_during_a_reread_does_not_come_back(void **state)
+{
+	Peer	   *p = peer_join();
+
+	(void) state;
+	expose("root.f", "[{\"function\":\"f()\"}]");
+	fox_router_reread_begin(world_router());
+	change(true, "root.f", NULL);
+	change(true, "root.g", NULL);
+	change(true, "root.h", NULL);
+	expose("root.h", "[{\"function\":\"new()\"}]");
+	peer_send(p, "[64,1,{},\"root.f\"]");
+	peer_expect(p, "[65,1,%]");
+	read_again("root.f", "[{\"function\":\"f()\"}]");
+	read_again("root.g", "[{\"function\":\"g()\"}]");
+	read_again("root.h", "[{\"function\":\"new()\"}]");
+	fox_router_reread_end(world_router());
+	peer_send(p, "[48,2,{},\"root.g\"]");
+	peer_expect(p, "[8,48,2,{},\"wamp.error.no_such_procedure\",[\"no callee has registered that procedure\"]]");
+	peer_send(p, "[48,3,{},\"root.f\"]");
+	peer_expect(p, "[68,%,%,{}]");
+	peer_send(p, "[48,4,{},\"root.h\"]");
+	assert_string_equal(world_called(), "new() nobody 0 - - 0 0");
+}
+
+static void
 a_realm_that_is_dropped_takes_its_functions_along(void **state)
 {
 	Peer	   *p;
@@ -233,6 +266,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(concurrency_is_kept_and_can_be_changed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_database_goes_before_clients_and_no_client_takes_over, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_a_reread_does_not_bring_has_gone, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_goes_during_a_reread_does_not_come_back, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_realm_that_is_dropped_takes_its_functions_along, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(malformed_rows_are_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(sql_calls_with_its_own_role_and_casts_too, set_up, tear_down),
