@@ -26,6 +26,7 @@ SELECT fox_wamp.watch(NULL);
 SELECT fox_wamp.watch(0);
 SELECT fox_wamp.watch('w.nothing');
 SELECT fox_wamp.watch('w.orders', 'a.{nmae}');
+SELECT fox_wamp.watch('w.orders', 'a.{ctid}');
 SELECT fox_wamp.watch('w.orders', 'a..{id}');
 SELECT fox_wamp.watch('w.orders', 'wamp.{id}');
 SELECT fox_wamp.watch('w.orders', columns => '{id,nmae}');

@@ -62,7 +62,8 @@ column_number(const char *template, char *column, TupleDesc desc)
 {
 	int			number = desc == NULL ? SPI_ERROR_NOATTRIBUTE : SPI_fnumber(desc, column);
 
-	if (number == SPI_ERROR_NOATTRIBUTE)
+	/* Those of the system, below 0, are none that a row keeps. */
+	if (number <= 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
 				 errmsg("cannot make a topic of \"%s\"", template),
