@@ -196,6 +196,7 @@ what_goes_during_a_reread_does_not_come_back(void **state)
 	(void) state;
 	expose("root.f", "[{\"function\":\"f()\"}]");
 	fox_router_reread_begin(world_router());
+	world_open_realm();
 	change(true, "root.f", NULL);
 	change(true, "root.g", NULL);
 	change(true, "root.h", NULL);
@@ -211,7 +212,7 @@ what_goes_during_a_reread_does_not_come_back(void **state)
 	peer_send(p, "[48,3,{},\"root.f\"]");
 	peer_expect(p, "[68,%,%,{}]");
 	peer_send(p, "[48,4,{},\"root.h\"]");
-	assert_string_equal(world_called(), "new() nobody 0 - - 0 0");
+	assert_string_equal(world_called(), "new() guest 0 - - 0 0");
 }
 
 static void
