@@ -227,6 +227,7 @@ COMMENT ON COLUMN fox_wamp.exposed_function.name IS 'the rest of the procedure';
 COMMENT ON COLUMN fox_wamp.exposed_function.function IS 'schema, name and argument types; follows ALTER, and the row goes with the function';
 COMMENT ON COLUMN fox_wamp.exposed_function.concurrency IS 'calls that may run at a time, the others wait; null: no limit';
 COMMENT ON COLUMN fox_wamp.exposed_function.timeout IS 'how long a call may run; null: as statement_timeout says';
+
 -- The trigger knows the columns by their position: upgrades append.
 CREATE TABLE fox_wamp.auth_method (
 	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
@@ -280,6 +281,7 @@ COMMENT ON TABLE fox_wamp.auth_key IS 'public keys of clients, for cryptosign';
 COMMENT ON COLUMN fox_wamp.auth_key.public_key IS 'Ed25519 public key in hexadecimal';
 COMMENT ON COLUMN fox_wamp.auth_key.user_id IS 'user that has the private key';
 COMMENT ON COLUMN fox_wamp.auth_key.pg_role IS 'or role of the server that has it';
+
 -- The trigger knows the columns by their position: upgrades append.
 CREATE TABLE fox_wamp.permission (
 	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
@@ -361,29 +363,13 @@ CREATE FUNCTION fox_wamp.retained_changed() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'fox_wamp_retained_trigger' LANGUAGE C;
 COMMENT ON FUNCTION fox_wamp.retained_changed() IS 'internal: hands a change of a retained value to the router';
 
-CREATE FUNCTION fox_wamp.realm_changed() RETURNS trigger
-	AS 'MODULE_PATHNAME', 'fox_wamp_realm_trigger' LANGUAGE C;
-COMMENT ON FUNCTION fox_wamp.realm_changed() IS 'internal: hands a change of a realm to the router';
-
-CREATE FUNCTION fox_wamp.bridge_changed() RETURNS trigger
-	AS 'MODULE_PATHNAME', 'fox_wamp_bridge_trigger' LANGUAGE C;
-COMMENT ON FUNCTION fox_wamp.bridge_changed() IS 'internal: hands a change of a bridge to the router';
-
-CREATE FUNCTION fox_wamp.history_changed() RETURNS trigger
-	AS 'MODULE_PATHNAME', 'fox_wamp_history_trigger' LANGUAGE C;
-COMMENT ON FUNCTION fox_wamp.history_changed() IS 'internal: hands a change of what is kept to the router';
-
-CREATE FUNCTION fox_wamp.trust_level_changed() RETURNS trigger
-	AS 'MODULE_PATHNAME', 'fox_wamp_trust_trigger' LANGUAGE C;
-COMMENT ON FUNCTION fox_wamp.trust_level_changed() IS 'internal: hands a change of a trust level to the router';
+CREATE FUNCTION fox_wamp.config_changed() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'fox_wamp_config_trigger' LANGUAGE C;
+COMMENT ON FUNCTION fox_wamp.config_changed() IS 'internal: hands a changed row of configuration to the router';
 
 CREATE FUNCTION fox_wamp.exposed_function_before() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'fox_wamp_exposed_before' LANGUAGE C;
 COMMENT ON FUNCTION fox_wamp.exposed_function_before() IS 'internal: checks the function and writes its signature in full';
-
-CREATE FUNCTION fox_wamp.exposed_function_changed() RETURNS trigger
-	AS 'MODULE_PATHNAME', 'fox_wamp_exposed_trigger' LANGUAGE C;
-COMMENT ON FUNCTION fox_wamp.exposed_function_changed() IS 'internal: hands a change of an exposed function to the router';
 
 CREATE FUNCTION fox_wamp.functions_dropped() RETURNS event_trigger
 	AS 'MODULE_PATHNAME', 'fox_wamp_functions_dropped' LANGUAGE C;
@@ -396,9 +382,6 @@ COMMENT ON FUNCTION fox_wamp.functions_altering() IS 'internal: which functions 
 CREATE FUNCTION fox_wamp.functions_altered() RETURNS event_trigger
 	AS 'MODULE_PATHNAME', 'fox_wamp_functions_altered' LANGUAGE C;
 COMMENT ON FUNCTION fox_wamp.functions_altered() IS 'internal: exposed functions have their new names';
-CREATE FUNCTION fox_wamp.auth_method_changed() RETURNS trigger
-	AS 'MODULE_PATHNAME', 'fox_wamp_auth_method_trigger' LANGUAGE C;
-COMMENT ON FUNCTION fox_wamp.auth_method_changed() IS 'internal: hands a change of how clients may log in to the router';
 
 -- Who may act as a role may let others do so.
 CREATE FUNCTION fox_wamp.auth_role_checked() RETURNS trigger
@@ -419,9 +402,6 @@ CREATE FUNCTION fox_wamp.auth_role_checked() RETURNS trigger
 	END
 	$$;
 COMMENT ON FUNCTION fox_wamp.auth_role_checked() IS 'internal: only a member of a role lets clients act as it';
-CREATE FUNCTION fox_wamp.permission_changed() RETURNS trigger
-	AS 'MODULE_PATHNAME', 'fox_wamp_permission_trigger' LANGUAGE C;
-COMMENT ON FUNCTION fox_wamp.permission_changed() IS 'internal: hands a change of a permission to the router';
 
 CREATE FUNCTION fox_wamp.jwt_key_checked() RETURNS trigger
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -456,25 +436,25 @@ CREATE TRIGGER retained_truncated AFTER TRUNCATE ON fox_wamp.retained
 	FOR EACH STATEMENT EXECUTE FUNCTION fox_wamp.retained_changed();
 -- By its name it comes before those of the foreign keys: a realm's new name is known before its rows have it.
 CREATE TRIGGER "0_realm_changed" AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.realm
-	FOR EACH ROW EXECUTE FUNCTION fox_wamp.realm_changed();
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER bridge_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.bridge
-	FOR EACH ROW EXECUTE FUNCTION fox_wamp.bridge_changed();
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER history_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.history
-	FOR EACH ROW EXECUTE FUNCTION fox_wamp.history_changed();
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER trust_level_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.trust_level
-	FOR EACH ROW EXECUTE FUNCTION fox_wamp.trust_level_changed();
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER exposed_function_before BEFORE INSERT OR UPDATE ON fox_wamp.exposed_function
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.exposed_function_before();
 CREATE TRIGGER exposed_function_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.exposed_function
-	FOR EACH ROW EXECUTE FUNCTION fox_wamp.exposed_function_changed();
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER auth_method_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.auth_method
-	FOR EACH ROW EXECUTE FUNCTION fox_wamp.auth_method_changed();
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER auth_role_checked BEFORE INSERT OR UPDATE OF pg_role ON fox_wamp.auth_group
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.auth_role_checked();
 CREATE TRIGGER auth_role_checked BEFORE INSERT OR UPDATE OF pg_role ON fox_wamp.auth_key
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.auth_role_checked();
 CREATE TRIGGER permission_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.permission
-	FOR EACH ROW EXECUTE FUNCTION fox_wamp.permission_changed();
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER jwt_key_checked BEFORE INSERT OR UPDATE ON fox_wamp.jwt_key
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.jwt_key_checked();
 COMMENT ON TRIGGER jwt_key_checked ON fox_wamp.jwt_key IS 'the key must be one, and only a member of a role lets clients act as it';

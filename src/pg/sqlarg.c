@@ -119,7 +119,7 @@ fox_interval_ms(const Interval *span)
 {
 	double		us = (double) span->time + ((double) span->day + (double) span->month * 30) * USECS_PER_DAY;
 
-	return (int64) Max(Min(us / 1000, 1e12), us < 0 ? -1e12 : 0);
+	return (int64) Max(Min(us / 1000, 1e13), us < 0 ? -1e13 : 0);
 }
 
 int64

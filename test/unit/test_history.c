@@ -29,12 +29,12 @@ tear_down(void **state)
 }
 
 static void
-policy(const char *pattern, const char *match, int count, uint64_t us, bool deleted)
+policy(const char *pattern, const char *match, int count, uint64_t ms, bool deleted)
 {
 	char		args[200];
 
-	snprintf(args, sizeof(args), "[{\"match\":\"%s\",\"keep_count\":%d,\"keep_us\":%llu}]", match, count,
-			 (unsigned long long) us);
+	snprintf(args, sizeof(args), "[{\"match\":\"%s\",\"keep_count\":%d,\"keep_ms\":%llu}]", match, count,
+			 (unsigned long long) ms);
 	fox_router_change(world_router(), &(FoxChange){.kind = FOX_CHANGE_HISTORY, .deleted = deleted,
 					  .realm = FOX_LIT("realm1"), .topic = fox_cstr(pattern), .args = fox_cstr(args)});
 }
@@ -197,7 +197,7 @@ test_loaded(void **state)
 	assert_string_equal(events(p, sub, "{\"before_time\":\"1970-01-01T00:00:00.002001Z\"}"), "[2]");
 	assert_string_equal(events(p, sub, "{\"before_time\":\"1970-01-01T00:00:00.002Z\"}"), "");
 	/* A minute is over for the one of 1970. */
-	policy("t", "exact", 2, 60000000, false);
+	policy("t", "exact", 2, 60000, false);
 	assert_string_equal(events(p, sub, "{}"), "[4]");
 }
 
