@@ -5,22 +5,6 @@
 
 #include "world.h"
 
-static int
-set_up(void **state)
-{
-	(void) state;
-	world_open();
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void) state;
-	world_close();
-	return 0;
-}
-
 /* Subscribes for the values that are there; the subscription ends behind them. */
 static void
 expect_values(Peer *p, int request, const char *topic, const char *first)
@@ -143,11 +127,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(the_lists_are_kept_with_the_value, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_pattern_gives_what_is_for_the_subscriber, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_value_that_is_loaded_keeps_its_lists, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_value_that_is_read_again_is_an_event_for_its_audience, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(the_row_speaks_for_plain_sql, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_lists_are_kept_with_the_value, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(a_pattern_gives_what_is_for_the_subscriber, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(a_value_that_is_loaded_keeps_its_lists, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(a_value_that_is_read_again_is_an_event_for_its_audience, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(the_row_speaks_for_plain_sql, world_set_up, world_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,14 +35,6 @@ set_up(void **state)
 	return 0;
 }
 
-static int
-tear_down(void **state)
-{
-	(void) state;
-	world_close();
-	return 0;
-}
-
 /* The next question is this one; returns its invocation. */
 static unsigned long long
 question(const char *uri, const char *action, const char *options, const char *match)
@@ -280,17 +272,17 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_yes_and_a_no, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(later_requests_keep_behind, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(no_answer_is_none, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(an_answer_may_be_kept, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(it_says_who_is_named, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_change_of_rows_meanwhile_counts, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_waiting_call_is_canceled, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(parts_of_a_call_follow_its_beginning, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(sessions_and_authorizers_may_go, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(too_many_are_refused, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_testament_takes_a_row_without_one, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_yes_and_a_no, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(later_requests_keep_behind, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(no_answer_is_none, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(an_answer_may_be_kept, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(it_says_who_is_named, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(a_change_of_rows_meanwhile_counts, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(a_waiting_call_is_canceled, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(parts_of_a_call_follow_its_beginning, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(sessions_and_authorizers_may_go, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(too_many_are_refused, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(a_testament_takes_a_row_without_one, set_up, world_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,22 +3,6 @@
  */
 #include "world.h"
 
-static int
-set_up(void **state)
-{
-	(void) state;
-	world_open();
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void) state;
-	world_close();
-	return 0;
-}
-
 static void
 change(bool deleted, const char *uri, const char *row)
 {
@@ -260,17 +244,17 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_call_goes_out_and_its_result_comes_back, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(errors_have_their_own_uri_unavailable_too, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(parts_of_a_result_go_to_who_wants_them, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(canceled_timed_out_and_lost_calls_are_stopped, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(concurrency_is_kept_and_can_be_changed, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(the_database_goes_before_clients_and_no_client_takes_over, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(what_a_reread_does_not_bring_has_gone, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(what_goes_during_a_reread_does_not_come_back, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_realm_that_is_dropped_takes_its_functions_along, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(malformed_rows_are_nothing, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(sql_calls_with_its_own_role_and_casts_too, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_call_goes_out_and_its_result_comes_back, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(errors_have_their_own_uri_unavailable_too, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(parts_of_a_result_go_to_who_wants_them, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(canceled_timed_out_and_lost_calls_are_stopped, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(concurrency_is_kept_and_can_be_changed, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(the_database_goes_before_clients_and_no_client_takes_over, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(what_a_reread_does_not_bring_has_gone, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(what_goes_during_a_reread_does_not_come_back, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(a_realm_that_is_dropped_takes_its_functions_along, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(malformed_rows_are_nothing, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(sql_calls_with_its_own_role_and_casts_too, world_set_up, world_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,14 +20,6 @@ set_up(void **state)
 	return 0;
 }
 
-static int
-tear_down(void **state)
-{
-	(void) state;
-	world_close();
-	return 0;
-}
-
 static void
 policy(const char *pattern, const char *match, int count, uint64_t ms, bool deleted)
 {
@@ -280,13 +272,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_kept, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_publications, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_shared, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_loaded, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_after, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_after_waits, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_after_interrupted, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_kept, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_publications, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_shared, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_loaded, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_after, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_after_waits, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_after_interrupted, set_up, world_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,14 +22,6 @@ set_up(void **state)
 	return 0;
 }
 
-static int
-tear_down(void **state)
-{
-	(void) state;
-	world_close();
-	return 0;
-}
-
 static void
 roles(const char *row)
 {
@@ -644,25 +636,25 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_pattern_covers_what_it_matches),
 		cmocka_unit_test(the_first_component_that_differs_says_which_is_more_specific),
-		cmocka_unit_test_setup_teardown(without_a_row_nothing_is_allowed, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(each_action_is_allowed_by_itself, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(the_most_specific_pattern_decides, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(of_one_pattern_a_row_that_allows_is_enough, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_role_has_what_is_granted_to_it, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(the_configured_role_is_that_of_anonymous_sessions, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_pattern_must_be_covered_and_no_part_of_it_forbidden, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(what_is_not_allowed_any_more_ends, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(registrations_end_too, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_revoked_role_ends_subscriptions_before_the_next_event, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_realm_of_nothing_but_everything_is_open, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_row_for_everything_is_none_for_what_changes_others, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(testaments_are_publishes, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_row_says_who_is_named, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(wait_for_hears_what_its_role_may, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(sync_waits_for_the_roles, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_reread_drops_rows_that_are_gone, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(malformed_rows_are_nothing, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(decisions_are_kept_and_dropped, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(without_a_row_nothing_is_allowed, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(each_action_is_allowed_by_itself, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(the_most_specific_pattern_decides, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(of_one_pattern_a_row_that_allows_is_enough, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(a_role_has_what_is_granted_to_it, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(the_configured_role_is_that_of_anonymous_sessions, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(a_pattern_must_be_covered_and_no_part_of_it_forbidden, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(what_is_not_allowed_any_more_ends, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(registrations_end_too, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(a_revoked_role_ends_subscriptions_before_the_next_event, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(a_realm_of_nothing_but_everything_is_open, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(a_row_for_everything_is_none_for_what_changes_others, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(testaments_are_publishes, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(a_row_says_who_is_named, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(wait_for_hears_what_its_role_may, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(sync_waits_for_the_roles, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(a_reread_drops_rows_that_are_gone, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(malformed_rows_are_nothing, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(decisions_are_kept_and_dropped, set_up, world_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -408,6 +408,22 @@ world_close(void)
 	login_question = NULL;
 }
 
+int
+world_set_up(void **state)
+{
+	(void) state;
+	world_open();
+	return 0;
+}
+
+int
+world_tear_down(void **state)
+{
+	(void) state;
+	world_close();
+	return 0;
+}
+
 void
 world_pass_ms(uint64_t ms)
 {

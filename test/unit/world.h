@@ -21,6 +21,8 @@ typedef struct Peer Peer;
 
 extern FoxRouter *world_open(void);	/* with realm1, where everybody may do everything */
 extern void world_close(void);
+extern int	world_set_up(void **state);	/* the same for cmocka */
+extern int	world_tear_down(void **state);
 extern void world_open_realm(void);	/* the rows for that, which a re-read has to bring again */
 /* A row of fox_wamp.permission (match pattern) comes, with such members: "publish":true; or it goes. */
 extern void world_permit(const char *pattern, const char *role, const char *says);
