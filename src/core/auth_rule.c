@@ -9,12 +9,6 @@
 
 #include "base/pure.h"
 
-static void
-set(unsigned *rules, unsigned bit, bool on)
-{
-	*rules = on ? *rules | bit : *rules & ~bit;
-}
-
 static char *
 authenticator_of(FoxSlice args)
 {
@@ -41,23 +35,9 @@ fox_auth_rule_change(FoxRouter *r, const FoxChange *c)
 	if (realm == NULL || !fox_auth_named(c->topic, &method))
 		return;
 	bit = 1u << method;
-	if (c->silent && (realm->auth_heard & bit) != 0)
-		return;					/* what was read is older */
-	set(&realm->auth_rules, bit, !c->deleted);
+	realm->auth_rules = c->deleted ? realm->auth_rules & ~bit : realm->auth_rules | bit;
 	free(realm->authenticators[method]);
 	realm->authenticators[method] = c->deleted ? NULL : authenticator_of(c->args);
-	if (!r->rereading)
-		return;
-	set(&realm->auth_reread, bit, !c->deleted);
-	if (!c->silent)
-		realm->auth_heard |= bit;
-}
-
-void
-fox_auth_rules_reread(FoxRealm *realm)
-{
-	realm->auth_rules = realm->auth_reread;
-	realm->auth_reread = realm->auth_heard = 0;
 }
 
 bool

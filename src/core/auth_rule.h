@@ -9,8 +9,6 @@
 
 /* A row has come, has changed or has gone: topic = method, args = [{"authenticator":text or null}]. */
 extern void fox_auth_rule_change(FoxRouter *r, const FoxChange *c);
-/* The rows have been read again: what was not among them is gone. */
-extern void fox_auth_rules_reread(FoxRealm *realm);
 
 /* A realm without rows takes every method. */
 extern bool fox_auth_rule_allows(const FoxRealm *realm, FoxAuthMethod method);

@@ -76,6 +76,8 @@ struct FoxRouter
 	uint64_t	random[2];		/* state of the generator of publication ids */
 	uint64_t	reread;			/* generation of the current or last re-read */
 	bool		rereading;
+	FoxNode		config_rows;	/* of config_rows.c */
+	FoxMap		config_rows_by_key;
 	bool		loaded;			/* the first re-read is over */
 	FoxRouterStats stats;
 };
@@ -103,8 +105,6 @@ struct FoxRealm
 	FoxMap		queues;			/* topic → FoxQueue of waiters */
 	struct FoxHistory *history;	/* of history.c; NULL: no event is kept */
 	unsigned	auth_rules;		/* set of FoxAuthMethod that it takes; empty: all */
-	unsigned	auth_reread;	/* the same, as a re-read under way has found it */
-	unsigned	auth_heard;		/* whose rows have changed meanwhile */
 	char	   *authenticators[FOX_AUTH_METHODS];	/* procedures that are asked who a peer is; NULL: tables are */
 	struct FoxTrusts *trusts;	/* of trust.c; NULL: no level is set */
 	struct FoxPermissions *permissions;	/* of permission.c; NULL: there never was a row */

@@ -15,8 +15,6 @@ typedef struct FoxExposed
 	FoxNode		node;			/* in set->all */
 	uint64_t	registration;	/* 0: none, for want of memory */
 	uint64_t	timeout_ms;		/* 0: none */
-	uint64_t	reread;			/* generation that has seen it */
-	bool		buried;			/* it has gone during a re-read, which may still bring its old row */
 	char	   *function;		/* owned */
 	FoxSlice	uri;			/* in block */
 	char		block[];
@@ -224,20 +222,7 @@ conceal(FoxExposedSet *set, FoxExposed *e)
 }
 
 static bool
-bury(FoxRealm *realm, FoxSlice uri)
-{
-	FoxExposedSet *set = set_of(realm);
-	FoxExposed *e;
-
-	if (set == NULL || ((e = fox_map_get(&set->by_uri, uri)) == NULL && (e = exposed_new(set, uri)) == NULL))
-		return false;
-	unregister(set, e);
-	e->buried = true;
-	return true;
-}
-
-static bool
-expose(FoxRealm *realm, FoxSlice uri, FoxSlice row, bool old)
+expose(FoxRealm *realm, FoxSlice uri, FoxSlice row)
 {
 	FoxExposedSet *set = set_of(realm);
 	FoxExposed *e;
@@ -253,15 +238,8 @@ expose(FoxRealm *realm, FoxSlice uri, FoxSlice row, bool old)
 		free(copy);
 		return false;
 	}
-	if (e->buried && old)
-	{
-		free(copy);
-		return true;
-	}
 	free(e->function);
 	e->function = copy;
-	e->buried = false;
-	e->reread = realm->router->reread;
 	e->timeout_ms = 0;
 	(void) fox_json_uint(fox_json_get(row, "timeout"), &e->timeout_ms);
 	(void) fox_json_uint(fox_json_get(row, "concurrency"), &concurrency);
@@ -278,46 +256,18 @@ fox_exposed_change(FoxRouter *r, const FoxChange *c)
 	FoxExposed *e;
 	FoxSlice	row;
 	size_t		pos = 0;
-	bool		done;
 
 	if (realm == NULL)
 		return;
-	if (c->deleted && !r->rereading)
+	if (c->deleted)
 	{
 		set = realm->functions != NULL ? realm->functions->data : NULL;
 		if (set != NULL && (e = fox_map_get(&set->by_uri, c->topic)) != NULL)
 			conceal(set, e);
 		return;
 	}
-	if (c->deleted)
-		done = bury(realm, c->topic);
-	else
-		done = !fox_absent(c->args) && fox_json_element(c->args, &pos, &row) && expose(realm, c->topic, row, c->silent);
-	if (!done)
+	if (fox_absent(c->args) || !fox_json_element(c->args, &pos, &row) || !expose(realm, c->topic, row))
 		fox_router_log(r, FOX_LOG_ERROR, "out of memory: a procedure is missing until the router restarts");
-}
-
-void
-fox_exposed_reread_end(FoxRouter *r)
-{
-	size_t		pos = 0;
-	FoxMapSlot *slot;
-
-	while ((slot = fox_map_next(&r->realms, &pos)) != NULL)
-	{
-		FoxRealm   *realm = slot->value;
-		FoxExposedSet *set = realm->functions != NULL ? realm->functions->data : NULL;
-
-		if (set == NULL)
-			continue;
-		fox_list_each(n, &set->all)
-		{
-			FoxExposed *e = fox_container(FoxExposed, node, n);
-
-			if (e->buried || e->reread != r->reread)
-				conceal(set, e);
-		}
-	}
 }
 
 /* --- what comes back --- */

@@ -13,8 +13,6 @@
 
 /* A row has come, has changed or has gone. */
 extern void fox_exposed_change(FoxRouter *r, const FoxChange *c);
-/* Rows that a re-read has not brought have gone unheard. */
-extern void fox_exposed_reread_end(FoxRouter *r);
 /* Is the registration one of them, which no client takes over? */
 extern bool fox_exposed_holds(const FoxRegistration *reg);
 

@@ -28,7 +28,7 @@ allows_everybody_everything(const FoxPermission *p)
 static void
 count(FoxRealm *realm, const FoxPermission *p, int one)
 {
-	if (p->gone || fox_uri_reserved(p->pattern.uri))
+	if (fox_uri_reserved(p->pattern.uri))
 		return;
 	if (allows_everybody_everything(p))
 		realm->permissions->open += (size_t) one;
@@ -128,32 +128,29 @@ make_list(FoxRealm *realm)
 	return true;
 }
 
-/*
- * Replaces the row by p; p->gone: it is deleted.  While a re-read is under way a deleted
- * row stays as a mark, since the read may have begun before it was deleted.
- */
 static bool
-replace(FoxRealm *realm, FoxPermission *p, bool silent)
+set(FoxRealm *realm, FoxPattern pattern, FoxSlice role, FoxSlice authorizer, FoxSlice row)
 {
-	FoxRouter  *r = realm->router;
-	FoxPermission *former = find(realm, p->pattern, p->role);
+	FoxPermission *p = make_list(realm) ? permission_new(pattern, role, authorizer, row) : NULL;
+	FoxPermission *former = p != NULL ? find(realm, pattern, role) : NULL;
 
-	if (silent && former != NULL && former->reread == r->reread && r->rereading)
-	{
-		free(p);				/* what the ring has brought meanwhile is newer */
-		return true;
-	}
-	p->reread = r->reread;
-	if ((!p->gone || r->rereading) && !add(realm, p))
+	if (p == NULL || !add(realm, p))
 	{
 		free(p);
 		return false;
 	}
 	if (former != NULL)
 		drop(realm, former);
-	if (p->gone && !r->rereading)
-		free(p);
 	return true;
+}
+
+static void
+unset(FoxRealm *realm, FoxPattern pattern, FoxSlice role)
+{
+	FoxPermission *p = realm->permissions != NULL ? find(realm, pattern, role) : NULL;
+
+	if (p != NULL)
+		drop(realm, p);
 }
 
 /* topic = pattern, args = [{"match":text,"role":text,"authorizer":text or null, action or "disclose": boolean or null}] */
@@ -169,7 +166,6 @@ fox_permission_change(FoxRouter *r, const FoxChange *c)
 	FoxSlice	match;
 	FoxSlice	role;
 	FoxSlice	authorizer;
-	FoxPermission *p;
 	size_t		pos = 0;
 
 	if (realm == NULL || fox_absent(c->args) || !fox_json_element(c->args, &pos, &row))
@@ -179,10 +175,9 @@ fox_permission_change(FoxRouter *r, const FoxChange *c)
 	authorizer = fox_json_text(fox_json_get(row, "authorizer"), &authorizer_text);
 	if (fox_match_named(match, &pattern.kind) && !fox_absent(role) && fox_uri_pattern_valid(c->topic, pattern.kind, false))
 	{
-		p = make_list(realm) ? permission_new(pattern, role, authorizer, row) : NULL;
-		if (p != NULL)
-			p->gone = c->deleted;
-		if (p == NULL || !replace(realm, p, c->silent))
+		if (c->deleted)
+			unset(realm, pattern, role);
+		else if (!set(realm, pattern, role, authorizer, row))
 			fox_router_log(r, FOX_LOG_ERROR, "out of memory: a permission is missing until the router restarts");
 		if (realm->permissions != NULL)
 			judge_open(realm);
@@ -190,33 +185,6 @@ fox_permission_change(FoxRouter *r, const FoxChange *c)
 	fox_buf_free(&match_text);
 	fox_buf_free(&role_text);
 	fox_buf_free(&authorizer_text);
-}
-
-static void
-sweep_realm(FoxRealm *realm)
-{
-	FoxRouter  *r = realm->router;
-
-	if (realm->permissions == NULL)
-		return;
-	fox_list_each(n, &realm->permissions->all)
-	{
-		FoxPermission *p = fox_container(FoxPermission, in_realm, n);
-
-		if (p->gone || p->reread != r->reread)
-			drop(realm, p);
-	}
-	judge_open(realm);
-}
-
-void
-fox_permissions_sweep(FoxRouter *r)
-{
-	size_t		pos = 0;
-	FoxMapSlot *slot;
-
-	while ((slot = fox_map_next(&r->realms, &pos)) != NULL)
-		sweep_realm(slot->value);
 }
 
 void

@@ -51,8 +51,6 @@ extern void fox_permission_change(FoxRouter *r, const FoxChange *c);
 extern void fox_permissions_changed(FoxRouter *r);
 /* Takes away what sessions may have no longer, if anything has changed.  For the top of a call into the core. */
 extern void fox_permissions_settle(FoxRouter *r);
-/* A re-read is over: rows that it has not brought are gone. */
-extern void fox_permissions_sweep(FoxRouter *r);
 extern void fox_permissions_free(FoxRealm *realm);
 
 /* What the rows say; kept with the session for PUBLISH and CALL. */

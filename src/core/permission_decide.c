@@ -66,7 +66,7 @@ typedef struct Look
 static bool
 concerns(const Look *l, const FoxPermission *p)
 {
-	return !p->gone && p->says[l->action] != FOX_SAYS_NOTHING && fox_uri_reserved(p->pattern.uri) == l->reserved &&
+	return p->says[l->action] != FOX_SAYS_NOTHING && fox_uri_reserved(p->pattern.uri) == l->reserved &&
 		(fox_slice_is(p->role, FOX_EVERYBODY) || fox_roles_has(l->router, l->role, p->role));
 }
 

@@ -24,8 +24,6 @@ struct FoxPermission
 	FoxPattern	pattern;
 	FoxSay		says[FOX_ACTIONS];
 	FoxSay		discloses;
-	bool		gone;			/* deleted while a re-read is under way, which may bring it again */
-	uint64_t	reread;			/* generation that has seen it */
 	FoxSlice	role;			/* these are owned, in block, like the pattern */
 	FoxSlice	authorizer;		/* absent: none */
 	char		block[];

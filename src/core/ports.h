@@ -88,7 +88,7 @@ typedef struct FoxChange
 	FoxSlice	realm;
 	FoxSlice	topic;
 	FoxSlice	args;
-	FoxSlice	kwargs;
+	FoxSlice	kwargs;			/* of a row of configuration: which of the topic's it is, if there may be many */
 	FoxSlice	options;		/* JSON object of publish options that matter for delivery; absent: none */
 	uint64_t	owner;			/* PUT: session that owns the value (has a will); 0: none */
 } FoxChange;

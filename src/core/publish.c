@@ -6,6 +6,7 @@
 #include "core/exposed.h"
 #include "core/auth_rule.h"
 #include "core/authorizer.h"
+#include "core/config_rows.h"
 #include "core/roles.h"
 #include "core/trust.h"
 
@@ -282,15 +283,11 @@ fox_router_reread_end(FoxRouter *r)
 	FoxMapSlot *slot;
 
 	sweep_all(r, false);
-	fox_exposed_reread_end(r);
-	fox_permissions_sweep(r);
 	r->rereading = false;
+	fox_config_rows_reread_end(r);
 	r->loaded = true;
 	while ((slot = fox_map_next(&r->realms, &pos)) != NULL)
-	{
 		fox_retained_exhume(slot->value);
-		fox_auth_rules_reread(slot->value);
-	}
 }
 
 /* --- the door --- */
@@ -303,6 +300,8 @@ fox_router_change(FoxRouter *r, const FoxChange *c)
 	/* What has committed later finds what was forbidden before. */
 	if (c->kind != FOX_CHANGE_PERMISSION && c->kind != FOX_CHANGE_ROLES && !c->silent)
 		fox_permissions_settle(r);
+	if (!fox_config_row_is_news(r, c))
+		return;
 	switch (c->kind)
 	{
 		case FOX_CHANGE_REALM:

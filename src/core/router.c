@@ -7,6 +7,7 @@
 
 #include "codec/json.h"
 #include "core/auth_rule.h"
+#include "core/config_rows.h"
 #include "core/permission.h"
 #include "core/roles.h"
 #include "core/trust.h"
@@ -28,6 +29,7 @@ fox_router_new(const FoxPorts *ports, const FoxRouterConfig *config)
 	fox_list_init(&r->snapshots);
 	fox_list_init(&r->bridges);
 	fox_list_init(&r->asks);
+	fox_list_init(&r->config_rows);
 	r->random[0] = ports->random64(ports->ctx) | 1;
 	r->random[1] = ports->random64(ports->ctx);
 	fox_hash_seed(ports->random64(ports->ctx));
@@ -245,6 +247,7 @@ fox_router_free(FoxRouter *r)
 	fox_map_free(&r->sessions);
 	fox_map_free(&r->pendings);
 	fox_map_free(&r->backends);
+	fox_config_rows_free(r);
 	fox_map_free(&r->logins);
 	fox_map_free(&r->questions);
 	fox_roles_free(r);

@@ -33,7 +33,7 @@ typedef struct ConfigTable
 	int			keys;			/* so many of the first columns, all of them text, say which row it is */
 	/* ERROR for a row that the router could not take; NULL: it takes all. */
 	void		(*check) (HeapTuple row, TupleDesc desc);
-	/* Realm, topic and args; false: the router's copy has no such rows, it listens for what they name. */
+	/* Realm, topic, args, and kwargs where a topic may have many rows: which one it is; false: the router's copy has no such rows, it listens for what they name. */
 	bool		(*fill) (HeapTuple row, TupleDesc desc, FoxChange *change);
 	void	   *plan;			/* of the load */
 } ConfigTable;
@@ -206,6 +206,7 @@ fill_history(HeapTuple row, TupleDesc desc, FoxChange *change)
 	change->realm = fox_text_column(row, desc, 1);
 	change->topic = fox_text_column(row, desc, 2);
 	change->args = args_of(&args);
+	change->kwargs = quoted_column(row, desc, 3);
 	return true;
 }
 
@@ -222,6 +223,7 @@ fill_trust_level(HeapTuple row, TupleDesc desc, FoxChange *change)
 	change->realm = fox_text_column(row, desc, 1);
 	change->topic = fox_text_column(row, desc, 2);
 	change->args = args_of(&args);
+	change->kwargs = fox_cstr(psprintf("[%s,%s]", quoted_column(row, desc, 3).ptr, quoted_column(row, desc, 4).ptr));
 	return true;
 }
 
@@ -262,6 +264,7 @@ fill_permission(HeapTuple row, TupleDesc desc, FoxChange *change)
 	change->realm = fox_text_column(row, desc, 1);
 	change->topic = fox_text_column(row, desc, 2);
 	change->args = args_of(&args);
+	change->kwargs = fox_cstr(psprintf("[%s,%s]", quoted_column(row, desc, 3).ptr, quoted_column(row, desc, 4).ptr));
 	return true;
 }
 
@@ -274,6 +277,7 @@ fill_bridge(HeapTuple row, TupleDesc desc, FoxChange *change)
 	change->realm = fox_text_column(row, desc, 2);
 	change->topic = fox_text_column(row, desc, 4);
 	change->args = fox_cstr(psprintf("[%s]", quoted_column(row, desc, 3).ptr));
+	change->kwargs = quoted_column(row, desc, 3);
 	return true;
 }
 

@@ -77,7 +77,7 @@ a_value_that_is_loaded_keeps_its_lists(void **state)
 	Peer	   *b;
 
 	(void) state;
-	fox_router_reread_begin(world_router());
+	world_reread_begin();
 	world_open_realm();
 	load("{\"eligible_authrole\":[\"boss\"]}");
 	fox_router_reread_end(world_router());
@@ -92,12 +92,12 @@ a_value_that_is_read_again_is_an_event_for_its_audience(void **state)
 	Peer	   *b = peer_join();
 
 	(void) state;
-	fox_router_reread_begin(world_router());
+	world_reread_begin();
 	world_open_realm();
 	fox_router_reread_end(world_router());
 	peer_send(b, "[32,1,{},\"v\"]");
 	peer_expect(b, "[33,1,%]");
-	fox_router_reread_begin(world_router());
+	world_reread_begin();
 	world_open_realm();
 	load("{\"exclude_authrole\":[\"anonymous\"]}");
 	fox_router_reread_end(world_router());

@@ -155,7 +155,7 @@ what_a_reread_does_not_bring_has_gone(void **state)
 	(void) state;
 	expose("root.f", "[{\"function\":\"f()\"}]");
 	expose("root.g", "[{\"function\":\"g()\"}]");
-	fox_router_reread_begin(world_router());
+	world_reread_begin();
 	world_open_realm();
 	expose("root.g", "[{\"function\":\"g()\"}]");
 	fox_router_reread_end(world_router());
@@ -179,7 +179,7 @@ what_goes_during_a_reread_does_not_come_back(void **state)
 
 	(void) state;
 	expose("root.f", "[{\"function\":\"f()\"}]");
-	fox_router_reread_begin(world_router());
+	world_reread_begin();
 	world_open_realm();
 	change(true, "root.f", NULL);
 	change(true, "root.g", NULL);

@@ -14,7 +14,7 @@ set_up(void **state)
 {
 	(void) state;
 	world_open();
-	fox_router_reread_begin(world_router());
+	world_reread_begin();
 	world_open_realm();
 	fox_router_reread_end(world_router());
 	return 0;

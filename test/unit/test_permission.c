@@ -536,13 +536,14 @@ a_reread_drops_rows_that_are_gone(void **state)
 	FoxRouter  *r = world_router();
 	Peer	   *p = peer_join();
 	FoxChange	row = {.kind = FOX_CHANGE_PERMISSION, .silent = true, .realm = FOX_LIT("realm1"), .topic = FOX_LIT("b"),
-	.args = FOX_LIT("[{\"match\":\"pattern\",\"role\":\"public\",\"publish\":true}]")};
+	.args = FOX_LIT("[{\"match\":\"pattern\",\"role\":\"public\",\"publish\":true}]"),
+	.kwargs = FOX_LIT("[\"pattern\",\"public\"]")};
 
 	(void) state;
 	world_permit("a", "public", ALL);
 	world_permit("b", "public", ALL);
 	world_permit("d", "public", ALL);
-	fox_router_reread_begin(r);
+	world_reread_begin();
 	world_forbid("d", "public");
 	world_permit("c", "public", ALL);
 	fox_router_change(r, &row);

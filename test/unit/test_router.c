@@ -400,7 +400,7 @@ test_reread(void **state)
 	subscribe(a, 1, "{}", "x.#");
 	fox_router_change(r, &put);
 	peer_expect(a, "[36,%,1,{\"topic\":\"x.1\"},[1]]");
-	fox_router_reread_begin(r);
+	world_reread_begin();
 	world_open_realm();
 	put.kind = FOX_CHANGE_DELETE;
 	put.publication = 2;
@@ -411,12 +411,12 @@ test_reread(void **state)
 	peer_expect_nothing(a);		/* the row that was read is older than the delete */
 	fox_router_reread_end(r);
 	stale.publication = 3;
-	fox_router_reread_begin(r);
+	world_reread_begin();
 	world_open_realm();
 	fox_router_change(r, &stale);
 	fox_router_reread_end(r);
 	peer_expect(a, "[36,%,3,{\"topic\":\"x.1\"},[1]]");
-	fox_router_reread_begin(r);
+	world_reread_begin();
 	world_open_realm();
 	fox_router_reread_end(r);
 	peer_expect(a, "[36,%,%,{\"topic\":\"x.1\"}]");

@@ -170,10 +170,19 @@ answer(void *ctx, uint64_t ask, FoxSlice row, bool last)
 	last_answer = fox_strdup(row);
 }
 
+static int	n_notified;
+
 static void
 notify(void *ctx, FoxSlice channel, FoxSlice payload)
 {
 	(void) ctx, (void) channel, (void) payload;
+	n_notified++;
+}
+
+int
+world_notified(void)
+{
+	return n_notified;
 }
 
 static void
@@ -336,6 +345,13 @@ world_fails(const char *uri, const char *args)
 	fox_router_function_failed(router, called_session, called_invocation, fox_cstr(uri), fox_cstr(args), FOX_ABSENT);
 }
 
+static void
+realm1(bool silent)
+{
+	fox_router_change(router, &(FoxChange){.kind = FOX_CHANGE_REALM, .silent = silent, .realm = FOX_LIT("realm1"),
+					  .args = FOX_LIT("[{\"strict\":false}]")});
+}
+
 FoxRouter *
 world_open(void)
 {
@@ -348,13 +364,20 @@ world_open(void)
 	clock_us = 1000000;
 	n_writes = 0;
 	n_past = 0;
+	n_notified = 0;
 	n_canceled = 0;
 	called[0] = '\0';
 	router = fox_router_new(&ports, &config);
-	fox_router_change(router, &(FoxChange){.kind = FOX_CHANGE_REALM, .realm = FOX_LIT("realm1"),
-					  .args = FOX_LIT("[{\"strict\":false}]")});
+	realm1(false);
 	world_open_realm();
 	return router;
+}
+
+void
+world_reread_begin(void)
+{
+	fox_router_reread_begin(router);
+	realm1(true);
 }
 
 void
@@ -368,10 +391,12 @@ static void
 permission(bool deleted, const char *pattern, const char *role, const char *says)
 {
 	char		row[500];
+	char		which[200];
 
 	snprintf(row, sizeof(row), "[{\"match\":\"pattern\",\"role\":\"%s\"%s%s}]", role, *says ? "," : "", says);
+	snprintf(which, sizeof(which), "[\"pattern\",\"%s\"]", role);
 	fox_router_change(router, &(FoxChange){.kind = FOX_CHANGE_PERMISSION, .deleted = deleted, .realm = FOX_LIT("realm1"),
-					  .topic = fox_cstr(pattern), .args = fox_cstr(row)});
+					  .topic = fox_cstr(pattern), .args = fox_cstr(row), .kwargs = fox_cstr(which)});
 }
 
 void

@@ -23,6 +23,7 @@ extern FoxRouter *world_open(void);	/* with realm1, where everybody may do every
 extern void world_close(void);
 extern int	world_set_up(void **state);	/* the same for cmocka */
 extern int	world_tear_down(void **state);
+extern void world_reread_begin(void);	/* a re-read, which brings realm1 */
 extern void world_open_realm(void);	/* the rows for that, which a re-read has to bring again */
 /* A row of fox_wamp.permission (match pattern) comes, with such members: "publish":true; or it goes. */
 extern void world_permit(const char *pattern, const char *role, const char *says);
@@ -32,6 +33,7 @@ extern void world_pass_ms(uint64_t ms);	/* time goes by, timers run */
 extern void world_store_full(bool full);	/* the store takes no writes */
 extern void world_refuse(bool refuse);	/* it refuses every condition */
 extern int	world_writes(void);	/* writes carried out or refused since the start */
+extern int	world_notified(void);	/* events that went to channels since the start */
 extern int	world_past(void);	/* rows of the event history since the start */
 extern int	world_rows(void);	/* stored values */
 extern const char *world_answer(void);	/* the last row answered to an ask */
