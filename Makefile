@@ -4,6 +4,7 @@
 #   make install        into the PostgreSQL of PG_CONFIG
 #   make installcheck   pg_regress against the PostgreSQL at PGHOST and PGPORT
 #   make check          every test there is, in private clusters; no installation needed
+#   make check-memory   those with a server once more, under memory checkers
 #   make demo           a private cluster in ./.demo with things to try; make demo-clean removes it
 #   make bench          throughput per CPU-second of the router
 #
@@ -35,6 +36,9 @@ preflight:
 check:
 	@PG_CONFIG=$(PG_CONFIG) test/run-check $(SUITES)
 
+check-memory:
+	@PG_CONFIG=$(PG_CONFIG) test/run-check sanitizers valgrind
+
 demo:
 	@PG_CONFIG=$(PG_CONFIG) test/demo/run
 
@@ -44,6 +48,6 @@ demo-clean:
 bench:
 	@PG_CONFIG=$(PG_CONFIG) test/bench/run $(SCENARIOS)
 
-.PHONY: all install installcheck uninstall clean distclean maintainer-clean preflight check demo demo-clean bench
+.PHONY: all install installcheck uninstall clean distclean maintainer-clean preflight check check-memory demo demo-clean bench
 
 endif

@@ -11,7 +11,7 @@ BEGIN
 		RAISE EXCEPTION 'fox_wamp needs a database with encoding UTF8'
 			USING ERRCODE = 'feature_not_supported';
 	END IF;
-	FOREACH role_name IN ARRAY ARRAY['fox_wamp_user', 'fox_wamp_admin', 'fox_wamp_anonymous'] LOOP
+	FOREACH role_name IN ARRAY ARRAY['fox_wamp_user', 'fox_wamp_admin', 'fox_wamp_anonymous', 'fox_wamp_connect'] LOOP
 		BEGIN
 			EXECUTE format('CREATE ROLE %I NOLOGIN', role_name);
 		EXCEPTION WHEN duplicate_object OR unique_violation THEN
@@ -24,8 +24,8 @@ $$;
 COMMENT ON ROLE fox_wamp_user IS 'fox_wamp: may publish, wait, lock and see what the router does';
 COMMENT ON ROLE fox_wamp_admin IS 'fox_wamp: may start, stop and configure the router';
 COMMENT ON ROLE fox_wamp_anonymous IS 'fox_wamp: role of clients that do not log in';
+COMMENT ON ROLE fox_wamp_connect IS 'fox_wamp: members may log in as a client, with their own password';
 GRANT fox_wamp_user TO fox_wamp_admin;
-GRANT USAGE ON SCHEMA fox_wamp TO fox_wamp_user, fox_wamp_anonymous;
 
 --
 -- Tables
@@ -45,7 +45,7 @@ COMMENT ON COLUMN fox_wamp.realm.disclosure IS 'whether publishers and callers a
 -- The triggers know the columns by their position: upgrades append.
 CREATE TABLE fox_wamp.retained (
 	realm text COLLATE "C" NOT NULL,
-	topic text COLLATE "C" NOT NULL CHECK (octet_length(topic) <= 2000),
+	topic text COLLATE "C" NOT NULL,
 	args jsonb,
 	kwargs jsonb,
 	payload bytea,
@@ -54,10 +54,7 @@ CREATE TABLE fox_wamp.retained (
 	owned boolean NOT NULL DEFAULT false,
 	updated timestamptz NOT NULL DEFAULT now(),
 	expires timestamptz,
-	audience jsonb CHECK (audience IS NULL OR
-		(jsonb_typeof(audience) = 'object'
-		 AND audience - ARRAY['exclude', 'exclude_authid', 'exclude_authrole', 'eligible', 'eligible_authid', 'eligible_authrole'] = '{}'
-		 AND NOT audience @? 'strict $.* ? (@.type() != "array")')),
+	audience jsonb,
 	PRIMARY KEY (realm, topic)
 );
 CREATE INDEX retained_expires ON fox_wamp.retained (expires) WHERE expires IS NOT NULL;
@@ -199,12 +196,160 @@ COMMENT ON COLUMN fox_wamp.trust_level.match IS 'exact, prefix, wildcard, or pat
 COMMENT ON COLUMN fox_wamp.trust_level.authrole IS 'role of the publisher or caller; empty: any';
 COMMENT ON COLUMN fox_wamp.trust_level.level IS 'what subscribers and callees are told';
 
+CREATE TABLE fox_wamp.root (
+	name text COLLATE "C" PRIMARY KEY CHECK (name ~ '^[^[:space:]./?%&=+#*"]+$' AND octet_length(name) <= 255 AND
+		lower(name) NOT IN ('ws', 'wamp', 'fox_wamp', 'mqtt', 'longpoll', 'metrics', 'healthz', 'readyz', 'dashboard')),
+	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
+	UNIQUE (name, realm)
+);
+CREATE UNIQUE INDEX root_name ON fox_wamp.root (lower(name));
+COMMENT ON TABLE fox_wamp.root IS 'first components of the names of exposed functions, and the realm they are in';
+COMMENT ON COLUMN fox_wamp.root.name IS 'first component of procedures';
+COMMENT ON COLUMN fox_wamp.root.realm IS 'realm of the procedures';
+
+-- The triggers know the columns by their position: upgrades append.
+CREATE TABLE fox_wamp.exposed_function (
+	realm text COLLATE "C" NOT NULL,
+	root text COLLATE "C" NOT NULL,
+	name text COLLATE "C" NOT NULL CHECK (
+		lower(name) NOT IN ('auth', 'batch', 'callback', 'call', 'catalog', 'events', 'openapi.json', 'publish', 'stat', 'timestamp')),
+	function text NOT NULL,
+	concurrency integer CHECK (concurrency BETWEEN 1 AND 1000000),
+	timeout interval CHECK (timeout BETWEEN interval '1 ms' AND interval '24 days'),
+	PRIMARY KEY (realm, root, name),
+	FOREIGN KEY (root, realm) REFERENCES fox_wamp.root (name, realm) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX exposed_function_name ON fox_wamp.exposed_function (root, lower(name));
+COMMENT ON TABLE fox_wamp.exposed_function IS 'functions that clients may call as procedures: root.name';
+COMMENT ON COLUMN fox_wamp.exposed_function.realm IS 'realm of the root';
+COMMENT ON COLUMN fox_wamp.exposed_function.root IS 'first component of the procedure';
+COMMENT ON COLUMN fox_wamp.exposed_function.name IS 'the rest of the procedure';
+COMMENT ON COLUMN fox_wamp.exposed_function.function IS 'schema, name and argument types; follows ALTER, and the row goes with the function';
+COMMENT ON COLUMN fox_wamp.exposed_function.concurrency IS 'calls that may run at a time, the others wait; null: no limit';
+COMMENT ON COLUMN fox_wamp.exposed_function.timeout IS 'how long a call may run; null: as statement_timeout says';
+
+-- The trigger knows the columns by their position: upgrades append.
+CREATE TABLE fox_wamp.auth_method (
+	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
+	method text NOT NULL CHECK (method IN ('anonymous', 'ticket', 'wampcra', 'wamp-scram', 'cryptosign', 'tls')),
+	authenticator text COLLATE "C" CHECK (authenticator IS NULL OR method <> 'anonymous'),
+	PRIMARY KEY (realm, method)
+);
+COMMENT ON TABLE fox_wamp.auth_method IS 'how clients may log in; a realm without rows takes every method';
+COMMENT ON COLUMN fox_wamp.auth_method.realm IS 'realm that is logged in to';
+COMMENT ON COLUMN fox_wamp.auth_method.method IS 'anonymous, ticket, wampcra, wamp-scram, cryptosign or tls';
+COMMENT ON COLUMN fox_wamp.auth_method.authenticator IS 'procedure of the realm that says who a client is; null: tables do';
+
+CREATE TABLE fox_wamp.auth_group (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	ident text NOT NULL UNIQUE,
+	pg_role text COLLATE "C" NOT NULL
+);
+COMMENT ON TABLE fox_wamp.auth_group IS 'groups of users: each stands for a role of the server';
+COMMENT ON COLUMN fox_wamp.auth_group.id IS 'what auth_user names';
+COMMENT ON COLUMN fox_wamp.auth_group.ident IS 'name of the group';
+COMMENT ON COLUMN fox_wamp.auth_group.pg_role IS 'role of the server, which is the authrole of its users';
+COMMENT ON SEQUENCE fox_wamp.auth_group_id_seq IS 'numbers of groups';
+
+CREATE TABLE fox_wamp.auth_user (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	logon_name text COLLATE "C" NOT NULL UNIQUE
+		CHECK (octet_length(logon_name) BETWEEN 1 AND 255 AND logon_name NOT IN ('anonymous', 'sql')),
+	group_id bigint NOT NULL REFERENCES fox_wamp.auth_group,
+	realm text COLLATE "C" REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
+	verifier text,
+	cra_verifier text
+);
+COMMENT ON TABLE fox_wamp.auth_user IS 'clients that may log in and are no roles of the server';
+COMMENT ON COLUMN fox_wamp.auth_user.id IS 'number of the user';
+COMMENT ON COLUMN fox_wamp.auth_user.logon_name IS 'authid that it logs in with';
+COMMENT ON COLUMN fox_wamp.auth_user.group_id IS 'its group, which says its role';
+COMMENT ON COLUMN fox_wamp.auth_user.realm IS 'the only realm that it may join; null: any';
+COMMENT ON COLUMN fox_wamp.auth_user.verifier IS 'of its password, for ticket and wamp-scram: as pg_authid.rolpassword';
+COMMENT ON COLUMN fox_wamp.auth_user.cra_verifier IS 'of its password, for wampcra';
+COMMENT ON SEQUENCE fox_wamp.auth_user_id_seq IS 'numbers of users';
+
+CREATE TABLE fox_wamp.auth_key (
+	public_key text COLLATE "C" PRIMARY KEY CHECK (public_key ~ '^[0-9a-f]{64}$'),
+	user_id bigint REFERENCES fox_wamp.auth_user ON DELETE CASCADE,
+	pg_role text COLLATE "C",
+	CHECK (num_nonnulls(user_id, pg_role) = 1)
+);
+CREATE INDEX auth_key_user ON fox_wamp.auth_key (user_id);
+CREATE INDEX auth_key_role ON fox_wamp.auth_key (pg_role);
+COMMENT ON TABLE fox_wamp.auth_key IS 'public keys of clients, for cryptosign';
+COMMENT ON COLUMN fox_wamp.auth_key.public_key IS 'Ed25519 public key in hexadecimal';
+COMMENT ON COLUMN fox_wamp.auth_key.user_id IS 'user that has the private key';
+COMMENT ON COLUMN fox_wamp.auth_key.pg_role IS 'or role of the server that has it';
+
+-- The trigger knows the columns by their position: upgrades append.
+CREATE TABLE fox_wamp.permission (
+	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
+	pattern text COLLATE "C" NOT NULL,
+	match text NOT NULL DEFAULT 'pattern' CHECK (match IN ('exact', 'prefix', 'wildcard', 'pattern')),
+	role text COLLATE "C" NOT NULL CHECK (role <> ''),
+	allow_publish boolean DEFAULT false,
+	allow_subscribe boolean DEFAULT false,
+	allow_call boolean DEFAULT false,
+	allow_register boolean DEFAULT false,
+	disclose boolean,
+	authorizer text CHECK (authorizer <> ''),
+	PRIMARY KEY (realm, pattern, match, role)
+);
+COMMENT ON TABLE fox_wamp.permission IS 'what clients may do: the most specific pattern that says something to one of a session''s roles decides';
+COMMENT ON COLUMN fox_wamp.permission.realm IS 'realm of the topic or procedure';
+COMMENT ON COLUMN fox_wamp.permission.pattern IS 'topic, procedure or pattern of them';
+COMMENT ON COLUMN fox_wamp.permission.match IS 'pattern (* and #), exact, prefix or wildcard';
+COMMENT ON COLUMN fox_wamp.permission.role IS 'database role, and all that inherit its privileges; public: everybody';
+COMMENT ON COLUMN fox_wamp.permission.allow_publish IS 'may publish to it; null: a less specific pattern decides';
+COMMENT ON COLUMN fox_wamp.permission.allow_subscribe IS 'may subscribe to it, or to a pattern that it covers; null: a less specific pattern decides';
+COMMENT ON COLUMN fox_wamp.permission.allow_call IS 'may call it; null: a less specific pattern decides';
+COMMENT ON COLUMN fox_wamp.permission.allow_register IS 'may register it, or a pattern that it covers; null: a less specific pattern decides';
+COMMENT ON COLUMN fox_wamp.permission.disclose IS 'whether publishers and callers are named; null: as the realm has it';
+COMMENT ON COLUMN fox_wamp.permission.authorizer IS 'procedure of a client''s that is asked each time before something is allowed; null: none';
+
+CREATE FUNCTION fox_wamp.jwk_fits(alg text, jwk jsonb) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'fox_wamp_jwk_fits' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION fox_wamp.jwk_fits(text, jsonb) IS 'internal: the JWK is a key of that algorithm, and strong enough';
+
+CREATE TABLE fox_wamp.jwt_key (
+	kid text COLLATE "C" PRIMARY KEY,
+	alg text NOT NULL,
+	jwk jsonb NOT NULL,
+	realm text COLLATE "C" REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
+	audience text,
+	issuer text,
+	role_claim text NOT NULL DEFAULT 'role',
+	authid_claim text NOT NULL DEFAULT 'sub',
+	roles text[]
+);
+COMMENT ON TABLE fox_wamp.jwt_key IS 'keys that JSON Web Tokens are signed with, which clients log in with';
+COMMENT ON COLUMN fox_wamp.jwt_key.kid IS 'name of the key; a token without kid is held against all';
+COMMENT ON COLUMN fox_wamp.jwt_key.alg IS 'HS256, RS256, ES256 or EdDSA: the only algorithm that counts with this key';
+COMMENT ON COLUMN fox_wamp.jwt_key.jwk IS 'the key (RFC 7517)';
+COMMENT ON COLUMN fox_wamp.jwt_key.realm IS 'the only realm that its tokens are taken for; null: any';
+COMMENT ON COLUMN fox_wamp.jwt_key.audience IS 'what aud must name; null: tokens with an aud are refused';
+COMMENT ON COLUMN fox_wamp.jwt_key.issuer IS 'what iss must be; null: anything';
+COMMENT ON COLUMN fox_wamp.jwt_key.role_claim IS 'claim that names the role of the server, a member of fox_wamp_connect';
+COMMENT ON COLUMN fox_wamp.jwt_key.authid_claim IS 'claim that is the authid';
+COMMENT ON COLUMN fox_wamp.jwt_key.roles IS 'the only roles that its tokens may name; null: any member of fox_wamp_connect';
+
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.realm', 'WHERE name <> ''realm1''');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.retained', 'WHERE NOT owned');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.bridge', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.history', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.event_history', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.trust_level', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.root', 'WHERE name <> ''root''');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.exposed_function', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_method', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_group', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_group_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_user', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_user_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_key', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.permission', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.jwt_key', '');
 
 --
 -- Triggers: every change reaches the router, logical replication included
@@ -218,21 +363,70 @@ CREATE FUNCTION fox_wamp.retained_changed() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'fox_wamp_retained_trigger' LANGUAGE C;
 COMMENT ON FUNCTION fox_wamp.retained_changed() IS 'internal: hands a change of a retained value to the router';
 
-CREATE FUNCTION fox_wamp.realm_changed() RETURNS trigger
-	AS 'MODULE_PATHNAME', 'fox_wamp_realm_trigger' LANGUAGE C;
-COMMENT ON FUNCTION fox_wamp.realm_changed() IS 'internal: hands a change of a realm to the router';
+CREATE FUNCTION fox_wamp.config_changed() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'fox_wamp_config_trigger' LANGUAGE C;
+COMMENT ON FUNCTION fox_wamp.config_changed() IS 'internal: hands a changed row of configuration to the router';
 
-CREATE FUNCTION fox_wamp.bridge_changed() RETURNS trigger
-	AS 'MODULE_PATHNAME', 'fox_wamp_bridge_trigger' LANGUAGE C;
-COMMENT ON FUNCTION fox_wamp.bridge_changed() IS 'internal: hands a change of a bridge to the router';
+CREATE FUNCTION fox_wamp.exposed_function_before() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'fox_wamp_exposed_before' LANGUAGE C;
+COMMENT ON FUNCTION fox_wamp.exposed_function_before() IS 'internal: checks the function and writes its signature in full';
 
-CREATE FUNCTION fox_wamp.history_changed() RETURNS trigger
-	AS 'MODULE_PATHNAME', 'fox_wamp_history_trigger' LANGUAGE C;
-COMMENT ON FUNCTION fox_wamp.history_changed() IS 'internal: hands a change of what is kept to the router';
+CREATE FUNCTION fox_wamp.functions_dropped() RETURNS event_trigger
+	AS 'MODULE_PATHNAME', 'fox_wamp_functions_dropped' LANGUAGE C;
+COMMENT ON FUNCTION fox_wamp.functions_dropped() IS 'internal: functions that are no more are not exposed any more';
 
-CREATE FUNCTION fox_wamp.trust_level_changed() RETURNS trigger
-	AS 'MODULE_PATHNAME', 'fox_wamp_trust_trigger' LANGUAGE C;
-COMMENT ON FUNCTION fox_wamp.trust_level_changed() IS 'internal: hands a change of a trust level to the router';
+CREATE FUNCTION fox_wamp.functions_altering() RETURNS event_trigger
+	AS 'MODULE_PATHNAME', 'fox_wamp_functions_altering' LANGUAGE C;
+COMMENT ON FUNCTION fox_wamp.functions_altering() IS 'internal: which functions are exposed before a statement that may rename them';
+
+CREATE FUNCTION fox_wamp.functions_altered() RETURNS event_trigger
+	AS 'MODULE_PATHNAME', 'fox_wamp_functions_altered' LANGUAGE C;
+COMMENT ON FUNCTION fox_wamp.functions_altered() IS 'internal: exposed functions have their new names';
+
+-- Who may act as a role may let others do so.
+CREATE FUNCTION fox_wamp.auth_role_checked() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+	AS $$
+	BEGIN
+		IF NEW.pg_role IS NULL THEN
+			RETURN NEW;
+		END IF;
+		IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = NEW.pg_role) THEN
+			RAISE EXCEPTION 'role "%" does not exist', NEW.pg_role USING ERRCODE = 'undefined_object';
+		END IF;
+		IF NOT pg_has_role(current_user, NEW.pg_role, 'MEMBER') THEN
+			RAISE EXCEPTION 'must be a member of role "%" to let clients act as it', NEW.pg_role
+				USING ERRCODE = 'insufficient_privilege';
+		END IF;
+		RETURN NEW;
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.auth_role_checked() IS 'internal: only a member of a role lets clients act as it';
+
+CREATE FUNCTION fox_wamp.jwt_key_checked() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+	AS $$
+	DECLARE
+		name text;
+	BEGIN
+		-- A constraint would show the key in its message.
+		IF fox_wamp.jwk_fits(NEW.alg, NEW.jwk) IS NOT TRUE THEN
+			RAISE EXCEPTION 'key "%" is no key for HS256 (32 bytes or more), RS256 (2048 bits or more), ES256 or EdDSA', NEW.kid
+				USING ERRCODE = 'invalid_parameter_value';
+		END IF;
+		IF NEW.roles IS NULL AND NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
+			RAISE EXCEPTION 'only a superuser lets the tokens of a key name any role' USING ERRCODE = 'insufficient_privilege';
+		END IF;
+		FOREACH name IN ARRAY coalesce(NEW.roles, '{}') LOOP
+			IF NOT pg_has_role(current_user, name, 'MEMBER') THEN
+				RAISE EXCEPTION 'must be a member of role "%" to let clients act as it', name
+					USING ERRCODE = 'insufficient_privilege';
+			END IF;
+		END LOOP;
+		RETURN NEW;
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.jwt_key_checked() IS 'internal: the key must be one, and only a member of a role lets clients act as it';
 
 CREATE TRIGGER retained_before BEFORE INSERT OR UPDATE OR DELETE ON fox_wamp.retained
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.retained_before();
@@ -240,30 +434,85 @@ CREATE TRIGGER retained_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.ret
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.retained_changed();
 CREATE TRIGGER retained_truncated AFTER TRUNCATE ON fox_wamp.retained
 	FOR EACH STATEMENT EXECUTE FUNCTION fox_wamp.retained_changed();
-CREATE TRIGGER realm_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.realm
-	FOR EACH ROW EXECUTE FUNCTION fox_wamp.realm_changed();
+-- By its name it comes before those of the foreign keys: a realm's new name is known before its rows have it.
+CREATE TRIGGER "0_realm_changed" AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.realm
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER bridge_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.bridge
-	FOR EACH ROW EXECUTE FUNCTION fox_wamp.bridge_changed();
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER history_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.history
-	FOR EACH ROW EXECUTE FUNCTION fox_wamp.history_changed();
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER trust_level_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.trust_level
-	FOR EACH ROW EXECUTE FUNCTION fox_wamp.trust_level_changed();
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
+CREATE TRIGGER exposed_function_before BEFORE INSERT OR UPDATE ON fox_wamp.exposed_function
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.exposed_function_before();
+CREATE TRIGGER exposed_function_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.exposed_function
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
+CREATE TRIGGER auth_method_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.auth_method
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
+CREATE TRIGGER auth_role_checked BEFORE INSERT OR UPDATE OF pg_role ON fox_wamp.auth_group
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.auth_role_checked();
+CREATE TRIGGER auth_role_checked BEFORE INSERT OR UPDATE OF pg_role ON fox_wamp.auth_key
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.auth_role_checked();
+CREATE TRIGGER permission_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.permission
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
+CREATE TRIGGER jwt_key_checked BEFORE INSERT OR UPDATE ON fox_wamp.jwt_key
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.jwt_key_checked();
+COMMENT ON TRIGGER jwt_key_checked ON fox_wamp.jwt_key IS 'the key must be one, and only a member of a role lets clients act as it';
 COMMENT ON TRIGGER retained_before ON fox_wamp.retained IS 'checks the topic, draws the publication, drops the owner';
 COMMENT ON TRIGGER retained_changed ON fox_wamp.retained IS 'hands the change to the router';
 COMMENT ON TRIGGER retained_truncated ON fox_wamp.retained IS 'hands the change to the router';
-COMMENT ON TRIGGER realm_changed ON fox_wamp.realm IS 'hands the change to the router';
+COMMENT ON TRIGGER "0_realm_changed" ON fox_wamp.realm IS 'hands the change to the router';
 COMMENT ON TRIGGER bridge_changed ON fox_wamp.bridge IS 'hands the change to the router';
 COMMENT ON TRIGGER history_changed ON fox_wamp.history IS 'hands the change to the router';
 COMMENT ON TRIGGER trust_level_changed ON fox_wamp.trust_level IS 'hands the change to the router';
+COMMENT ON TRIGGER exposed_function_before ON fox_wamp.exposed_function IS 'checks the function and writes its signature in full';
+COMMENT ON TRIGGER exposed_function_changed ON fox_wamp.exposed_function IS 'hands the change to the router';
+COMMENT ON TRIGGER auth_method_changed ON fox_wamp.auth_method IS 'hands the change to the router';
+COMMENT ON TRIGGER auth_role_checked ON fox_wamp.auth_group IS 'only a member of a role lets clients act as it';
+COMMENT ON TRIGGER auth_role_checked ON fox_wamp.auth_key IS 'only a member of a role lets clients act as it';
+COMMENT ON TRIGGER permission_changed ON fox_wamp.permission IS 'hands the change to the router';
 ALTER TABLE fox_wamp.retained ENABLE ALWAYS TRIGGER retained_before;
 ALTER TABLE fox_wamp.retained ENABLE ALWAYS TRIGGER retained_changed;
 ALTER TABLE fox_wamp.retained ENABLE ALWAYS TRIGGER retained_truncated;
-ALTER TABLE fox_wamp.realm ENABLE ALWAYS TRIGGER realm_changed;
+ALTER TABLE fox_wamp.realm ENABLE ALWAYS TRIGGER "0_realm_changed";
 ALTER TABLE fox_wamp.bridge ENABLE ALWAYS TRIGGER bridge_changed;
 ALTER TABLE fox_wamp.history ENABLE ALWAYS TRIGGER history_changed;
 ALTER TABLE fox_wamp.trust_level ENABLE ALWAYS TRIGGER trust_level_changed;
+ALTER TABLE fox_wamp.exposed_function ENABLE ALWAYS TRIGGER exposed_function_before;
+ALTER TABLE fox_wamp.exposed_function ENABLE ALWAYS TRIGGER exposed_function_changed;
+
+CREATE EVENT TRIGGER fox_wamp_functions_dropped ON sql_drop EXECUTE FUNCTION fox_wamp.functions_dropped();
+CREATE EVENT TRIGGER fox_wamp_functions_altering ON ddl_command_start
+	WHEN TAG IN ('ALTER FUNCTION', 'ALTER ROUTINE', 'ALTER SCHEMA', 'ALTER EXTENSION', 'ALTER TYPE', 'ALTER DOMAIN', 'ALTER TABLE', 'ALTER VIEW')
+	EXECUTE FUNCTION fox_wamp.functions_altering();
+CREATE EVENT TRIGGER fox_wamp_functions_altered ON ddl_command_end
+	WHEN TAG IN ('ALTER FUNCTION', 'ALTER ROUTINE', 'ALTER SCHEMA', 'ALTER EXTENSION', 'ALTER TYPE', 'ALTER DOMAIN', 'ALTER TABLE', 'ALTER VIEW')
+	EXECUTE FUNCTION fox_wamp.functions_altered();
+COMMENT ON EVENT TRIGGER fox_wamp_functions_dropped IS 'fox_wamp: functions that are no more are not exposed any more';
+COMMENT ON EVENT TRIGGER fox_wamp_functions_altering IS 'fox_wamp: which functions are exposed before a statement that may rename them';
+COMMENT ON EVENT TRIGGER fox_wamp_functions_altered IS 'fox_wamp: exposed functions have their new names';
+ALTER EVENT TRIGGER fox_wamp_functions_dropped ENABLE ALWAYS;
+ALTER EVENT TRIGGER fox_wamp_functions_altering ENABLE ALWAYS;
+ALTER EVENT TRIGGER fox_wamp_functions_altered ENABLE ALWAYS;
+ALTER TABLE fox_wamp.auth_method ENABLE ALWAYS TRIGGER auth_method_changed;
+
+ALTER TABLE fox_wamp.permission ENABLE ALWAYS TRIGGER permission_changed;
+
+-- What everybody may do in a new realm, and what takes a permission of its own.
+CREATE FUNCTION fox_wamp.open_realm(name text) RETURNS void
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		INSERT INTO fox_wamp.permission (realm, pattern, role, allow_publish, allow_subscribe, allow_call, allow_register)
+		VALUES ($1, '#', 'public', true, true, true, true),
+			($1, 'wamp.#', 'fox_wamp_admin', false, false, true, false)
+	$$;
+COMMENT ON FUNCTION fox_wamp.open_realm(text)
+	IS 'internal: everybody may do everything in the realm; only members of fox_wamp_admin may call what changes other sessions';
 
 INSERT INTO fox_wamp.realm (name) VALUES ('realm1');
+INSERT INTO fox_wamp.root (name, realm) VALUES ('root', 'realm1');
+-- A dump brings the rows that there were; whoever restores one has row_security off.
+SELECT fox_wamp.open_realm('realm1') WHERE pg_catalog.current_setting('row_security')::boolean;
 
 --
 -- The router
@@ -318,6 +567,22 @@ CREATE FUNCTION fox_wamp.publish_row() RETURNS trigger
 COMMENT ON FUNCTION fox_wamp.publish_row()
 	IS 'AFTER trigger that publishes its row at commit; arguments: topic with {column}s (default schema.table), realm';
 
+CREATE FUNCTION fox_wamp.watch(relation regclass, topic text DEFAULT NULL, condition text DEFAULT NULL, columns text[] DEFAULT NULL,
+							   operations text[] DEFAULT '{INSERT,UPDATE,DELETE}', retain boolean DEFAULT false,
+							   realm text DEFAULT NULL) RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_watch' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION fox_wamp.watch(regclass, text, text, text[], text[], boolean, text)
+	IS 'every change of a row is an event from now on, or with retain every row a retained value; returns the topic, with {column}s';
+
+CREATE FUNCTION fox_wamp.unwatch(relation regclass, topic text DEFAULT NULL, realm text DEFAULT NULL) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'fox_wamp_unwatch' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION fox_wamp.unwatch(regclass, text, text)
+	IS 'ends what watch() began, with its retained values, or all of it of the table; false if there was nothing';
+
+CREATE FUNCTION fox_wamp.trigger_args(args bytea) RETURNS text[]
+	AS 'MODULE_PATHNAME', 'fox_wamp_trigger_args' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION fox_wamp.trigger_args(bytea) IS 'internal: pg_trigger.tgargs as texts';
+
 CREATE FUNCTION fox_wamp.call(procedure text, args jsonb DEFAULT NULL, kwargs jsonb DEFAULT NULL,
 							  options jsonb DEFAULT NULL, realm text DEFAULT NULL) RETURNS jsonb
 	AS 'MODULE_PATHNAME', 'fox_wamp_call' LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -358,8 +623,11 @@ COMMENT ON FUNCTION fox_wamp.default_realm(text) IS 'internal: the realm, or the
 
 CREATE FUNCTION fox_wamp.create_realm(name text, strict boolean DEFAULT false) RETURNS void
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
-	AS $$ INSERT INTO fox_wamp.realm (name, strict) VALUES ($1, $2) $$;
-COMMENT ON FUNCTION fox_wamp.create_realm(text, boolean) IS 'makes a realm';
+	AS $$
+		INSERT INTO fox_wamp.realm (name, strict) VALUES ($1, $2);
+		SELECT fox_wamp.open_realm($1);
+	$$;
+COMMENT ON FUNCTION fox_wamp.create_realm(text, boolean) IS 'makes a realm, in which everybody may do everything: see fox_wamp.permission';
 
 CREATE FUNCTION fox_wamp.drop_realm(name text) RETURNS boolean
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -444,10 +712,188 @@ CREATE FUNCTION fox_wamp.reset_trust_level(uri text, authrole text DEFAULT NULL,
 COMMENT ON FUNCTION fox_wamp.reset_trust_level(text, text, text, text)
 	IS 'ends what set_trust_level() began; false if there was nothing';
 
+--
+-- SQL functions as procedures
+--
+
+CREATE FUNCTION fox_wamp.expose_root(root text, realm text DEFAULT NULL) RETURNS void
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		INSERT INTO fox_wamp.root (name, realm) VALUES ($1, fox_wamp.default_realm($2))
+		ON CONFLICT ON CONSTRAINT root_pkey DO UPDATE SET realm = EXCLUDED.realm
+	$$;
+COMMENT ON FUNCTION fox_wamp.expose_root(text, text) IS 'a name that exposed functions may have in front of theirs, and the realm they are in';
+
+CREATE FUNCTION fox_wamp.expose_function(function regprocedure, name text DEFAULT NULL, root text DEFAULT 'root',
+										 concurrency integer DEFAULT NULL, timeout interval DEFAULT NULL) RETURNS text
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		INSERT INTO fox_wamp.exposed_function (realm, root, name, function, concurrency, timeout)
+		VALUES (coalesce((SELECT r.realm FROM fox_wamp.root r WHERE r.name = $3), ''), $3,
+				coalesce($2, (SELECT p.proname FROM pg_proc p WHERE p.oid = $1)), $1::text, $4, $5)
+		RETURNING exposed_function.root || '.' || exposed_function.name
+	$$;
+COMMENT ON FUNCTION fox_wamp.expose_function(regprocedure, text, text, integer, interval)
+	IS 'makes a function a procedure that clients may call as their role; returns the name of the procedure';
+
+CREATE FUNCTION fox_wamp.unexpose(name text, root text DEFAULT 'root') RETURNS boolean
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		WITH gone AS (DELETE FROM fox_wamp.exposed_function e WHERE e.root = $2 AND e.name = $1 RETURNING 1)
+		SELECT EXISTS (SELECT FROM gone);
+	$$;
+COMMENT ON FUNCTION fox_wamp.unexpose(text, text) IS 'ends what expose_function() began; false if there was nothing';
+
+CREATE FUNCTION fox_wamp.error(message text DEFAULT NULL, status integer DEFAULT 400, uri text DEFAULT NULL) RETURNS void
+	AS 'MODULE_PATHNAME', 'fox_wamp_error' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION fox_wamp.error(text, integer, text)
+	IS 'raises an error that the caller gets under the URI (wamp.error.runtime_error unless it is given)';
+
+CREATE FUNCTION fox_wamp.session_id() RETURNS bigint
+	AS 'MODULE_PATHNAME', 'fox_wamp_session_id' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION fox_wamp.session_id() IS 'in a function that a client calls: its session; else null';
+
+CREATE FUNCTION fox_wamp.caller_authid() RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_caller_authid' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION fox_wamp.caller_authid() IS 'in a function that a client calls: its authid; else null';
+
+CREATE FUNCTION fox_wamp.caller_authrole() RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_caller_authrole' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION fox_wamp.caller_authrole() IS 'in a function that a client calls: its authrole; else null';
+
+CREATE FUNCTION fox_wamp.called_procedure() RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_called_procedure' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION fox_wamp.called_procedure() IS 'in a function that a client calls: the procedure; else null';
+
+CREATE FUNCTION fox_wamp.called_realm() RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_called_realm' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION fox_wamp.called_realm() IS 'in a function that a client calls: its realm; else null';
+
+CREATE VIEW fox_wamp.exposed AS
+	SELECT 'function' AS kind, e.realm, e.root || '.' || e.name AS procedure, e.function,
+		pg_catalog.pg_get_function_arguments(p.oid) AS arguments, pg_catalog.pg_get_function_result(p.oid) AS result,
+		CASE p.provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END AS volatility,
+		e.concurrency, e.timeout
+	FROM fox_wamp.exposed_function e JOIN pg_catalog.pg_proc p ON p.oid = pg_catalog.to_regprocedure(e.function);
+COMMENT ON VIEW fox_wamp.exposed IS 'what the database offers to callers';
+
 CREATE FUNCTION fox_wamp.notify_payload(id bigint) RETURNS text
 	LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$ SELECT p.payload FROM fox_wamp.notify_payload p WHERE p.id = $1 $$;
 COMMENT ON FUNCTION fox_wamp.notify_payload(bigint) IS 'the event that a NOTIFY of bridge_out() names because it is too long for it';
+
+--
+-- Clients that log in
+--
+
+CREATE FUNCTION fox_wamp.scram_verifier(password text) RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_scram_verifier' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION fox_wamp.scram_verifier(text) IS 'internal: what is kept of a password, as in pg_authid';
+
+CREATE FUNCTION fox_wamp.cra_verifier(password text) RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_cra_verifier' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION fox_wamp.cra_verifier(text) IS 'internal: what is kept of a password for wampcra';
+
+CREATE FUNCTION fox_wamp.create_group(ident text, role text) RETURNS void
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$ INSERT INTO fox_wamp.auth_group (ident, pg_role) VALUES ($1, $2) $$;
+COMMENT ON FUNCTION fox_wamp.create_group(text, text) IS 'makes a group of users that stands for a role of the server';
+
+CREATE FUNCTION fox_wamp.create_user(name text, ident text, password text DEFAULT NULL, realm text DEFAULT NULL) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+	DECLARE
+		the_group bigint;
+	BEGIN
+		IF octet_length($1) NOT BETWEEN 1 AND 255 OR $1 IN ('anonymous', 'sql') THEN
+			RAISE EXCEPTION 'no user can be named "%"', $1 USING ERRCODE = 'invalid_name';
+		END IF;
+		SELECT g.id INTO the_group FROM fox_wamp.auth_group g WHERE g.ident = $2;
+		IF NOT FOUND THEN
+			RAISE EXCEPTION 'group "%" does not exist', $2 USING ERRCODE = 'undefined_object';
+		END IF;
+		INSERT INTO fox_wamp.auth_user (logon_name, group_id, realm, verifier, cra_verifier)
+		VALUES ($1, the_group, $4, fox_wamp.scram_verifier($3), fox_wamp.cra_verifier($3));
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.create_user(text, text, text, text) IS 'makes a user of a group, with a password if it is to have one';
+
+CREATE FUNCTION fox_wamp.drop_user(name text) RETURNS boolean
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		WITH gone AS (DELETE FROM fox_wamp.auth_user u WHERE u.logon_name = $1 RETURNING u.id)
+		SELECT EXISTS (SELECT FROM gone);
+	$$;
+COMMENT ON FUNCTION fox_wamp.drop_user(text) IS 'drops a user and its public keys; false if there is none';
+
+CREATE FUNCTION fox_wamp.set_password(name text, password text, plain_cra boolean DEFAULT false) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+	BEGIN
+		UPDATE fox_wamp.auth_user u SET verifier = fox_wamp.scram_verifier($2),
+			cra_verifier = CASE WHEN $3 THEN 'PLAIN$' || $2 ELSE fox_wamp.cra_verifier($2) END
+			WHERE u.logon_name = $1;
+		IF NOT FOUND THEN
+			RAISE EXCEPTION 'user "%" does not exist', $1 USING ERRCODE = 'undefined_object';
+		END IF;
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.set_password(text, text, boolean)
+	IS 'changes the password of a user, null for none; plain_cra keeps it as it is, for clients whose WAMP-CRA knows no salt';
+
+CREATE FUNCTION fox_wamp.add_key(name text, public_key text) RETURNS void
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		INSERT INTO fox_wamp.auth_key (public_key, user_id, pg_role)
+		SELECT lower($2), u.id, CASE WHEN u.id IS NULL THEN $1 END
+		FROM (VALUES ($1)) AS n(name) LEFT JOIN fox_wamp.auth_user u ON u.logon_name = n.name
+	$$;
+COMMENT ON FUNCTION fox_wamp.add_key(text, text) IS 'a user, or a role of the server, has a public key (Ed25519, hexadecimal) for cryptosign';
+
+CREATE FUNCTION fox_wamp.remove_key(public_key text) RETURNS boolean
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		WITH gone AS (DELETE FROM fox_wamp.auth_key k WHERE k.public_key = lower($1) RETURNING 1)
+		SELECT EXISTS (SELECT FROM gone);
+	$$;
+COMMENT ON FUNCTION fox_wamp.remove_key(text) IS 'ends what add_key() began; false if there was nothing';
+
+CREATE FUNCTION fox_wamp.add_jwt_secret(kid text, secret text, roles text[] DEFAULT NULL, audience text DEFAULT NULL,
+									   issuer text DEFAULT NULL, realm text DEFAULT NULL) RETURNS void
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		INSERT INTO fox_wamp.jwt_key (kid, alg, jwk, roles, audience, issuer, realm)
+		VALUES ($1, 'HS256', jsonb_build_object('kty', 'oct', 'k',
+				translate(encode(convert_to($2, 'UTF8'), 'base64'), E'+/=\n', '-_')), $3, $4, $5, $6)
+	$$;
+COMMENT ON FUNCTION fox_wamp.add_jwt_secret(text, text, text[], text, text, text)
+	IS 'takes tokens that are signed with a secret (HS256) of 32 bytes or more; roles: the only ones that they may name';
+
+CREATE FUNCTION fox_wamp.import_jwks(jwks jsonb, roles text[] DEFAULT NULL, audience text DEFAULT NULL,
+									issuer text DEFAULT NULL, realm text DEFAULT NULL) RETURNS integer
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		DELETE FROM fox_wamp.jwt_key j WHERE j.kid IN (SELECT k->>'kid' FROM jsonb_array_elements($1->'keys') k);
+		WITH added AS (
+			INSERT INTO fox_wamp.jwt_key (kid, alg, jwk, roles, audience, issuer, realm)
+			SELECT k->>'kid',
+				coalesce(k->>'alg', CASE k->>'kty' WHEN 'RSA' THEN 'RS256' WHEN 'EC' THEN 'ES256' WHEN 'OKP' THEN 'EdDSA' END),
+				k - ARRAY['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth'], $2, $3, $4, $5
+			FROM jsonb_array_elements($1->'keys') k
+			WHERE coalesce(k->>'use', 'sig') = 'sig'
+			RETURNING 1)
+		SELECT count(*)::integer FROM added
+	$$;
+COMMENT ON FUNCTION fox_wamp.import_jwks(jsonb, text[], text, text, text)
+	IS 'takes tokens that are signed with the keys of a JSON Web Key Set; roles: the only ones that they may name';
+
+CREATE FUNCTION fox_wamp.remove_jwt_key(kid text) RETURNS boolean
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		WITH gone AS (DELETE FROM fox_wamp.jwt_key k WHERE k.kid = $1 RETURNING 1)
+		SELECT EXISTS (SELECT FROM gone);
+	$$;
+COMMENT ON FUNCTION fox_wamp.remove_jwt_key(text) IS 'takes no more tokens that are signed with the key; false if there is none';
 
 --
 -- Views of what the router knows
@@ -492,6 +938,22 @@ CREATE VIEW fox_wamp.stat_router AS
 		jsonb_to_record(a) AS r(name text, value bigint);
 COMMENT ON VIEW fox_wamp.stat_router IS 'numbers of the router, one a row';
 
+-- The triggers of watch(), which are the only place where it is kept.
+CREATE VIEW fox_wamp.watched AS
+	SELECT t.tgrelid::regclass AS relation, a.args[1] AS topic, a.args[2] AS realm,
+		array_remove(ARRAY[
+			CASE WHEN bit_or(t.tgtype) & 4 <> 0 THEN 'INSERT' END,
+			CASE WHEN bit_or(t.tgtype) & 16 <> 0 THEN 'UPDATE' END,
+			CASE WHEN bit_or(t.tgtype) & 8 <> 0 THEN 'DELETE' END], NULL) AS operations,
+		min(substring(pg_get_triggerdef(t.oid) FROM ' WHEN \((.*)\) EXECUTE FUNCTION '))
+			FILTER (WHERE a.args[3] <> 'forget') AS condition,
+		nullif(a.args[4:], '{}') AS columns,
+		bool_or(a.args[3] = 'retain') AS retain
+	FROM pg_trigger t, fox_wamp.trigger_args(t.tgargs) a(args)
+	WHERE t.tgfoid = 'fox_wamp.publish_row()'::regprocedure AND t.tgparentid = 0 AND t.tgnargs >= 3
+	GROUP BY t.tgrelid, a.args[1], a.args[2], a.args[4:];
+COMMENT ON VIEW fox_wamp.watched IS 'tables that are watched';
+
 --
 -- Privileges
 --
@@ -502,6 +964,9 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.publish(text, jsonb, jsonb, jsonb, text),
 	fox_wamp.publish_now(text, jsonb, jsonb, jsonb, text),
 	fox_wamp.publish_row(),
+	fox_wamp.watch(regclass, text, text, text[], text[], boolean, text),
+	fox_wamp.unwatch(regclass, text, text),
+	fox_wamp.trigger_args(bytea),
 	fox_wamp.call(text, jsonb, jsonb, jsonb, text),
 	fox_wamp."cast"(text, jsonb, jsonb, jsonb, text),
 	fox_wamp.wait_for(text, interval, text),
@@ -521,6 +986,7 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.restart(),
 	fox_wamp.kill(bigint, text),
 	fox_wamp.create_realm(text, boolean),
+	fox_wamp.open_realm(text),
 	fox_wamp.drop_realm(text),
 	fox_wamp.bridge(text, text, text),
 	fox_wamp.bridge_out(text, text, text),
@@ -529,11 +995,42 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.keep_history(text, text, integer, interval, text),
 	fox_wamp.forget_history(text, text, text),
 	fox_wamp.set_trust_level(text, integer, text, text, text),
-	fox_wamp.reset_trust_level(text, text, text, text)
+	fox_wamp.reset_trust_level(text, text, text, text),
+	fox_wamp.expose_root(text, text),
+	fox_wamp.expose_function(regprocedure, text, text, integer, interval),
+	fox_wamp.unexpose(text, text),
+	fox_wamp.scram_verifier(text),
+	fox_wamp.cra_verifier(text),
+	fox_wamp.create_group(text, text),
+	fox_wamp.create_user(text, text, text, text),
+	fox_wamp.drop_user(text),
+	fox_wamp.set_password(text, text, boolean),
+	fox_wamp.add_key(text, text),
+	fox_wamp.remove_key(text),
+	fox_wamp.jwk_fits(text, jsonb),
+	fox_wamp.add_jwt_secret(text, text, text[], text, text, text),
+	fox_wamp.import_jwks(jsonb, text[], text, text, text),
+	fox_wamp.remove_jwt_key(text)
 	TO fox_wamp_admin;
+-- What a function that a client calls, or a policy of row-level security, wants to know; whatever its role.
+GRANT USAGE ON SCHEMA fox_wamp TO PUBLIC;
+GRANT EXECUTE ON FUNCTION
+	fox_wamp.error(text, integer, text),
+	fox_wamp.session_id(),
+	fox_wamp.caller_authid(),
+	fox_wamp.caller_authrole(),
+	fox_wamp.called_procedure(),
+	fox_wamp.called_realm()
+	TO PUBLIC;
 GRANT SELECT ON fox_wamp.realm, fox_wamp.retained, fox_wamp.lock, fox_wamp.registration, fox_wamp.bridge,
-	fox_wamp.history, fox_wamp.event_history, fox_wamp.trust_level,
+	fox_wamp.history, fox_wamp.event_history, fox_wamp.trust_level, fox_wamp.permission,
+	fox_wamp.root, fox_wamp.exposed_function, fox_wamp.exposed, fox_wamp.watched,
 	fox_wamp.session, fox_wamp.subscription, fox_wamp.lock_waiter, fox_wamp.stat_router
 	TO fox_wamp_user;
 GRANT INSERT, UPDATE, DELETE ON fox_wamp.realm, fox_wamp.retained, fox_wamp.bridge, fox_wamp.history,
-	fox_wamp.trust_level TO fox_wamp_admin;
+	fox_wamp.trust_level, fox_wamp.permission, fox_wamp.root, fox_wamp.exposed_function, fox_wamp.auth_method,
+	fox_wamp.auth_group, fox_wamp.auth_user, fox_wamp.auth_key, fox_wamp.jwt_key TO fox_wamp_admin;
+-- Verifiers are written and never read.
+GRANT SELECT ON fox_wamp.auth_method, fox_wamp.auth_group, fox_wamp.auth_key TO fox_wamp_admin;
+GRANT SELECT (id, logon_name, group_id, realm) ON fox_wamp.auth_user TO fox_wamp_admin;
+GRANT SELECT (kid, alg, realm, audience, issuer, role_claim, authid_claim, roles) ON fox_wamp.jwt_key TO fox_wamp_admin;

@@ -35,7 +35,9 @@ BEGIN
 		(12, 'a', '{"when":{"a":{"$foo":1}}}', NULL),
 		(13, 'a', '[1]', NULL),
 		(14, 'a', '{"retain":true,"ttl":-1}', NULL),
-		(15, 'a', '{}', 'nowhere')) AS t(n, topic, options, realm) ORDER BY n
+		(15, 'a', '{}', 'nowhere'),
+		(16, 'wamp.session.on_join', '{}', NULL),
+		(17, 'fox_wamp.a', '{"retain":true}', NULL)) AS t(n, topic, options, realm) ORDER BY n
 	LOOP
 		BEGIN
 			PERFORM fox_wamp.publish(r.topic, '[1]', NULL, r.options::jsonb, r.realm);

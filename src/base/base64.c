@@ -84,3 +84,26 @@ fox_base64_decode(FoxSlice text, char *to, size_t *len)
 	*len = (size_t) (to - start);
 	return true;
 }
+
+bool
+fox_base64url_decode(FoxSlice text, FoxBuf *out)
+{
+	size_t		padded = (text.len + 3) / 4 * 4;
+	char	   *at = text.len % 4 == 1 ? NULL : fox_buf_reserve(out, padded + 1);
+	size_t		len = 0;
+
+	if (at == NULL)
+		return false;
+	for (size_t i = 0; i < padded; i++)
+	{
+		char		c = i < text.len ? text.ptr[i] : '=';
+
+		if (i < text.len && (c == '+' || c == '/' || c == '='))
+			return false;
+		at[i] = c == '-' ? '+' : c == '_' ? '/' : c;
+	}
+	if (!fox_base64_decode(fox_slice(at, padded), at, &len))
+		return false;
+	out->len += len;
+	return true;
+}

@@ -16,4 +16,7 @@ extern void fox_base64_encode(FoxSlice bytes, FoxBuf *out);
  */
 extern bool fox_base64_decode(FoxSlice text, char *to, size_t *len);
 
+/* The same for the URL's alphabet without padding (RFC 4648, section 5), appended to out. */
+extern bool fox_base64url_decode(FoxSlice text, FoxBuf *out);
+
 #endif

@@ -9,6 +9,7 @@
 
 #include "codec/json.h"
 #include "core/ask.h"
+#include "core/permission.h"
 
 #include "base/pure.h"
 
@@ -203,6 +204,7 @@ ask_stats(FoxRouter *r, uint64_t ask)
 		{"writes_in_flight", r->pendings.count},
 		{"gaps", r->stats.gaps},
 		{"casts_failed", r->stats.casts_failed},
+		{"logins_failed", r->stats.logins_failed},
 	};
 	StatRows	rows = {r, ask, {0}};
 
@@ -299,6 +301,18 @@ wait_failed(FoxSession *s, FoxRequest what, uint64_t request, const FoxFailure *
 	a->done = true;
 }
 
+/* What the asker may hear no longer. */
+static void
+wait_unsubscribed(FoxSession *s, uint64_t subscription, const char *reason)
+{
+	FoxAsker   *a = s->data;
+
+	(void) subscription;
+	if (!a->done)
+		fox_ask_answer_error(a->router, a->ask, fox_cstr(reason), FOX_ABSENT);
+	a->done = true;
+}
+
 static void
 wait_ended(FoxSession *s, const char *reason, FoxSlice message)
 {
@@ -317,7 +331,7 @@ static const FoxSessionOps sql_ops = {
 
 static const FoxSessionOps wait_ops = {
 	.event = wait_event, .done = sql_done, .failed = wait_failed,
-	.unsubscribed = sql_unsubscribed, .ended = wait_ended
+	.unsubscribed = wait_unsubscribed, .ended = wait_ended
 };
 
 const FoxSessionInfo fox_sql_info = {
@@ -507,17 +521,23 @@ ask_wait_for(FoxRouter *r, uint64_t ask, FoxSlice q, FoxSlice realm, FoxSlice pa
 {
 	FoxAsker   *a = fox_asker_new(r, ask);
 	uint64_t	timeout = number_of(q, "timeout_ms");
+	FoxSessionInfo info = fox_sql_info;
+	FoxBuf		role_buf = {0};
 	const char *reason;
 
 	if (a == NULL)
 		return;
-	a->session = fox_session_join(r, realm, &fox_sql_info, &wait_ops, a, &reason);
+	info.role = text_of(q, "role", &role_buf);
+	info.subscription_revocation = true;
+	a->session = fox_session_join(r, realm, &info, &wait_ops, a, &reason);
+	fox_buf_free(&role_buf);
 	if (a->session == NULL)
 	{
 		fox_ask_answer_error(r, ask, fox_cstr(reason), FOX_ABSENT);
 		fox_asker_free(a);
 		return;
 	}
+	a->session->exempt = false;	/* it hears what its role may subscribe to */
 	fox_session_subscribe(a->session, ask, FOX_LIT("{}"), pattern);
 	if (timeout > 0)
 		fox_timer_set(&r->timers, &a->timer, fox_router_now(r) + timeout * 1000, wait_timeout);
@@ -533,6 +553,8 @@ ask_sync(FoxRouter *r, uint64_t ask)
 	a->is_sync = true;
 	a->ticket = r->next_ticket;
 	a->past = r->past_sent;
+	a->roles = r->roles_wanted;
+	fox_permissions_settle(r);
 	fox_ask_progress(r);
 }
 
@@ -550,7 +572,7 @@ fox_ask_progress(FoxRouter *r)
 	{
 		FoxAsker   *a = fox_container(FoxAsker, node, n);
 
-		if (a->is_sync && settled(r, a->ticket) && r->past_written >= a->past)
+		if (a->is_sync && settled(r, a->ticket) && r->past_written >= a->past && r->roles_read >= a->roles)
 		{
 			answer_text(r, a->ask, "{\"ok\":true}");
 			fox_asker_free(a);
@@ -651,7 +673,7 @@ fox_router_ask(FoxRouter *r, uint64_t ask, FoxSlice q, int pid)
 	else if (fox_slice_is(name, "unlock"))
 		ask_unlock(r, ask, realm, topic, pid);
 	else if (fox_slice_is(name, "call"))
-		fox_ask_call(r, ask, q, realm, topic);
+		fox_ask_call(r, ask, q, realm, topic, pid);
 	else if (fox_slice_is(name, "wait_for"))
 		ask_wait_for(r, ask, q, realm, topic);
 	else

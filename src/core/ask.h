@@ -16,6 +16,7 @@ typedef struct FoxAsker
 	bool		done;			/* answered: it is taken down by the next turn */
 	uint64_t	ticket;			/* sync: all publishes up to this one */
 	uint64_t	past;			/* and so many rows of the event history */
+	uint64_t	roles;			/* and so many changes of roles */
 	FoxSession *session;		/* wait_for, call: a session for this one question */
 	FoxTimer	timer;
 } FoxAsker;
@@ -33,8 +34,8 @@ extern void fox_ask_answer_error(FoxRouter *r, uint64_t ask, FoxSlice uri, FoxSl
 
 /* --- ask_call.c --- */
 
-/* {"topic": procedure, "args", "kwargs", "options", "timeout_ms"}: a call of the asker's, answered by one row of args and kwargs. */
-extern void fox_ask_call(FoxRouter *r, uint64_t ask, FoxSlice question, FoxSlice realm, FoxSlice procedure);
+/* {"topic": procedure, "role", "args", "kwargs", "options", "timeout_ms"}: a call of the asker's, answered by one row of args and kwargs. */
+extern void fox_ask_call(FoxRouter *r, uint64_t ask, FoxSlice question, FoxSlice realm, FoxSlice procedure, int pid);
 /* A call whose result nobody wants (FOX_CHANGE_CALL). */
 extern void fox_ask_cast(FoxRouter *r, const FoxChange *c);
 

@@ -3,7 +3,7 @@
  *
  * A call() has a session of its own for as long as it lasts, so that its end - a
  * cancelled statement, a backend that is gone - cancels the call like any caller's.
- * The casts of a realm share one session.
+ * The casts of a realm share one session for each role that casts.
  */
 #include "core/ask.h"
 
@@ -117,9 +117,11 @@ put_options(FoxBuf *out, FoxSlice given, uint64_t timeout_ms)
 }
 
 void
-fox_ask_call(FoxRouter *r, uint64_t ask, FoxSlice question, FoxSlice realm, FoxSlice procedure)
+fox_ask_call(FoxRouter *r, uint64_t ask, FoxSlice question, FoxSlice realm, FoxSlice procedure, int pid)
 {
 	FoxAsker   *a = fox_asker_new(r, ask);
+	FoxSessionInfo info = fox_sql_info;
+	FoxBuf		role = {0};
 	FoxSlice	timeout = fox_json_get(question, "timeout_ms");
 	FoxSlice	args = fox_json_get(question, "args");
 	FoxSlice	kwargs = fox_json_get(question, "kwargs");
@@ -132,7 +134,10 @@ fox_ask_call(FoxRouter *r, uint64_t ask, FoxSlice question, FoxSlice realm, FoxS
 	if (!fox_absent(timeout))
 		(void) fox_json_uint(timeout, &ms);
 	put_options(&options, fox_json_get(question, "options"), ms);
-	a->session = options.failed ? NULL : fox_session_join(r, realm, &fox_sql_info, &call_ops, a, &reason);
+	info.role = fox_json_text(fox_json_get(question, "role"), &role);
+	info.backend = pid;
+	a->session = options.failed ? NULL : fox_session_join(r, realm, &info, &call_ops, a, &reason);
+	fox_buf_free(&role);
 	if (a->session == NULL)
 	{
 		fox_ask_answer_error(r, ask, options.failed ? FOX_LIT(FOX_ERR_UNAVAILABLE) : fox_cstr(reason), FOX_ABSENT);
@@ -165,33 +170,50 @@ static void
 cast_ended(FoxSession *s, const char *reason, FoxSlice message)
 {
 	(void) reason, (void) message;
-	s->realm->caster = NULL;
+	fox_map_del(&s->realm->casters, s->role);
 }
 
 static const FoxSessionOps cast_ops = {.result = cast_result, .failed = cast_failed, .ended = cast_ended};
 
+static FoxSession *
+caster_of(FoxRealm *realm, FoxSlice role)
+{
+	FoxSession *s = fox_map_get(&realm->casters, role);
+	FoxSessionInfo info = fox_sql_info;
+	const char *reason;
+
+	if (s != NULL)
+		return s;
+	info.role = role;
+	s = fox_session_join(realm->router, realm->name, &info, &cast_ops, NULL, &reason);
+	if (s != NULL && !fox_map_put(&realm->casters, s->role, s))
+	{
+		fox_session_leave(s, FOX_END_LOST);
+		return NULL;
+	}
+	return s;
+}
+
+/* options = {"role":text,"options":object or null} */
 void
 fox_ask_cast(FoxRouter *r, const FoxChange *c)
 {
 	FoxRealm   *realm = fox_realm_find(r, c->realm);
+	FoxSlice	given = fox_json_get(c->options, "options");
+	FoxSlice	timeout = fox_json_get(given, "timeout");
 	uint64_t	timeout_ms = CAST_TIMEOUT_MS;
 	FoxBuf		options = {0};
-	FoxSlice	given;
-	const char *reason;
+	FoxBuf		text = {0};
+	FoxSlice	role = fox_json_text(fox_json_get(c->options, "role"), &text);
+	FoxSession *s = realm != NULL && !fox_absent(role) ? caster_of(realm, role) : NULL;
 
-	if (realm == NULL ||
-		(realm->caster == NULL &&
-		 (realm->caster = fox_session_join(r, c->realm, &fox_sql_info, &cast_ops, NULL, &reason)) == NULL))
-	{
-		r->stats.casts_failed++;
-		return;
-	}
-	if (!fox_absent(c->options) && !fox_absent(given = fox_json_get(c->options, "timeout")))
-		(void) fox_json_uint(given, &timeout_ms);
-	put_options(&options, c->options, timeout_ms);
-	if (options.failed)
+	if (!fox_absent(timeout))
+		(void) fox_json_uint(timeout, &timeout_ms);
+	put_options(&options, given, timeout_ms);
+	if (s == NULL || options.failed)
 		r->stats.casts_failed++;
 	else
-		fox_session_call(realm->caster, ++realm->casts, fox_buf_view(&options), c->topic, c->args, c->kwargs);
+		fox_session_call(s, ++realm->casts, fox_buf_view(&options), c->topic, c->args, c->kwargs);
 	fox_buf_free(&options);
+	fox_buf_free(&text);
 }

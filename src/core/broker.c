@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "codec/match.h"
+#include "core/authorizer.h"
 #include "core/history.h"
 
 #include "base/pure.h"
@@ -327,14 +328,33 @@ subscribe(FoxSession *s, uint64_t request, FoxSlice topic, FoxMatchKind kind, Su
 	}
 }
 
+/* May the session have it?  False: it waits or has been answered.  The router's own topics are everybody's. */
+static bool
+permitted(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice topic, FoxMatchKind kind, bool again)
+{
+	FoxPermit	permit;
+	FoxPass		pass = FOX_PASSES;
+
+	if (!fox_uri_reserved(topic))
+		pass = fox_permit(s, &(FoxWish){FOX_MAY_SUBSCRIBE, request, options, topic, kind, FOX_ABSENT, FOX_ABSENT},
+						  again, &permit);
+	if (pass == FOX_REFUSED)
+		fox_session_fail(s, FOX_REQ_SUBSCRIBE, request, permit.uri, permit.text);
+	return pass == FOX_PASSES;
+}
+
 void
 fox_broker_subscribe(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice topic)
 {
 	SubscribeOptions o;
 	FoxMatchKind kind;
 
-	if (subscribe_checks(s, request, options, topic, &o, &kind))
+	if (!subscribe_checks(s, request, options, topic, &o, &kind))
+		return;
+	if (permitted(s, request, options, topic, kind, true))
 		subscribe(s, request, topic, kind, &o);
+	else
+		forget_options(&o);
 }
 
 void
@@ -345,6 +365,11 @@ fox_session_subscribe(FoxSession *s, uint64_t request, FoxSlice options, FoxSlic
 
 	if (!subscribe_checks(s, request, options, topic, &o, &kind))
 		return;
+	if (!permitted(s, request, options, topic, kind, false))
+	{
+		forget_options(&o);
+		return;
+	}
 	/* With an event history only what is not there yet is worth a wait. */
 	if (o.after != 0 &&
 		(!o.replay || (fox_history_find(s->realm, topic, kind, 0) != NULL &&
@@ -381,6 +406,17 @@ fox_subscription_find(FoxRealm *realm, FoxSlice topic, FoxSlice options, FoxSubs
 	return error;
 }
 
+void
+fox_member_revoke(FoxMember *m, const char *reason)
+{
+	FoxSession *s = m->session;
+	uint64_t	subscription = m->subscription->id;
+
+	fox_member_free(m);
+	if (s->subscription_revocation)
+		s->ops->unsubscribed(s, subscription, reason);
+}
+
 uint32_t
 fox_subscription_revoke(FoxRealm *realm, uint64_t subscription, FoxSession *s, const char *reason)
 {
@@ -390,14 +426,9 @@ fox_subscription_revoke(FoxRealm *realm, uint64_t subscription, FoxSession *s, c
 	/* From the end: the last member that goes, at place 0, takes the subscription with it. */
 	for (uint32_t i = sub != NULL ? sub->count : 0; i-- > 0;)
 	{
-		FoxMember  *m = sub->members[i];
-		FoxSession *who = m->session;
-
-		if (s != NULL && who != s)
+		if (s != NULL && sub->members[i]->session != s)
 			continue;
-		fox_member_free(m);
-		if (who->subscription_revocation)
-			who->ops->unsubscribed(who, subscription, reason);
+		fox_member_revoke(sub->members[i], reason);
 		revoked++;
 	}
 	return revoked;

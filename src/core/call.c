@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "codec/json.h"
+#include "core/authorizer.h"
 #include "core/call.h"
 
 #include "base/pure.h"
@@ -164,9 +165,12 @@ fox_session_call(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice pro
 	FoxChunk	chunk = {.more = fox_json_is_true(fox_json_get(options, "progress")), .args = args, .kwargs = kwargs};
 	FoxCall    *call = fox_idmap_get(&s->calls, request);
 	FoxRegistration *reg;
+	FoxPermit	permit;
+	FoxPass		pass;
 	const char *uri = FOX_ERR_INVALID_ARGUMENT;
 	const char *text;
 
+	fox_permissions_settle(r);
 	if (call != NULL && call->open)
 	{
 		fox_call_continue(call, &chunk);
@@ -185,6 +189,11 @@ fox_session_call(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice pro
 		fox_meta_call(s, request, procedure, args, kwargs);
 		return;
 	}
+	pass = fox_permit(s, &(FoxWish){FOX_MAY_CALL, request, options, procedure, FOX_EXACT, args, kwargs}, false, &permit);
+	if (pass == FOX_REFUSED)
+		refuse(s, request, chunk.more, permit.uri, permit.text);
+	if (pass != FOX_PASSES)
+		return;
 	if ((reg = fox_dealer_find(s->realm, procedure)) == NULL)
 	{
 		refuse(s, request, chunk.more, FOX_ERR_NO_SUCH_PROCEDURE, "no callee has registered that procedure");
@@ -201,7 +210,8 @@ fox_session_call(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice pro
 		return;
 	}
 	text = call_options(call, options);
-	if (text == NULL && call->disclose_me && s->realm->disclosure == FOX_DISCLOSE_NEVER)
+	call->disclosure = permit.disclosure;
+	if (text == NULL && call->disclose_me && call->disclosure == FOX_DISCLOSE_NEVER)
 	{
 		uri = FOX_ERR_DISCLOSE_ME;
 		text = "this realm names no callers";
@@ -300,7 +310,14 @@ fox_session_cancel(FoxSession *s, uint64_t request, FoxSlice options)
 	FoxCancelMode how = FOX_CANCEL_KILLNOWAIT;
 
 	if (call == NULL)
-		return;					/* the answer and the CANCEL have crossed */
+	{
+		bool		open;
+
+		/* Otherwise the answer and the CANCEL have crossed. */
+		if (fox_authorizer_cancel(s, request, &open))
+			refuse(s, request, open, FOX_ERR_CANCELED, "the caller canceled the call");
+		return;
+	}
 	if (fox_absent(mode))
 		;
 	else if (fox_slice_is(mode, "\"skip\""))

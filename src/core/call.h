@@ -45,6 +45,7 @@ struct FoxCall
 	uint64_t	invocation;
 	bool		receive_progress;
 	bool		disclose_me;
+	FoxDisclosure disclosure;
 	bool		disclosed;		/* to the callee that has it: it or the caller has asked for that */
 	bool		partition;		/* goes to the callee that `shard` stands for */
 	bool		needs_stream;	/* goes to a callee that takes several INVOCATIONs for one call */

@@ -4,8 +4,10 @@
 #ifndef FOX_CORE_CORE_H
 #define FOX_CORE_CORE_H
 
+#include "core/auth.h"
 #include "core/index.h"
 #include "core/session.h"
+#include "core/throttle.h"
 #include "core/timer.h"
 
 typedef struct FoxRealm FoxRealm;
@@ -33,6 +35,7 @@ typedef struct FoxRouterStats
 	uint64_t	writes_refused;
 	uint64_t	gaps;
 	uint64_t	casts_failed;
+	uint64_t	logins_failed;
 } FoxRouterStats;
 
 struct FoxRouter
@@ -50,10 +53,21 @@ struct FoxRouter
 	FoxNode		asks;			/* FoxAsker of ask.c */
 	FoxIdMap	awaited;		/* publications that subscriptions wait for (after.c) */
 	struct FoxSeen *seen;		/* of after.c */
+	struct FoxRoles *roles;		/* of roles.c; NULL: no GRANT is known */
+	uint64_t	roles_wanted;	/* how often they may have changed, and up to which time they are read */
+	uint64_t	roles_read;
+	uint64_t	permissions_number;	/* of the last change of permissions or roles */
+	bool		permissions_stale;	/* sessions may have what they may have no longer (permission.c) */
+	FoxIdMap	questions;		/* to authorizers: request → FoxAsked of authorizer.c */
+	uint64_t	last_question;
 	uint64_t	past_position;	/* of the last event that history.c has kept */
 	uint64_t	past_sent;		/* rows of the event history for the table, and how many are there */
 	uint64_t	past_written;
 	FoxIdMap	backends;		/* pid → FoxSession of SQL sessions */
+	FoxIdMap	logins;			/* that wait for an executor, by token */
+	uint64_t	authenticator_warned_us;	/* when the log last heard that one could not be called */
+	FoxThrottle failed_addresses;
+	FoxThrottle failed_names;
 	FoxTimers	timers;
 	size_t		call_bytes;		/* that calls keep copies of */
 	uint64_t	next_token;
@@ -62,6 +76,8 @@ struct FoxRouter
 	uint64_t	random[2];		/* state of the generator of publication ids */
 	uint64_t	reread;			/* generation of the current or last re-read */
 	bool		rereading;
+	FoxNode		config_rows;	/* of config_rows.c */
+	FoxMap		config_rows_by_key;
 	bool		loaded;			/* the first re-read is over */
 	FoxRouterStats stats;
 };
@@ -88,10 +104,16 @@ struct FoxRealm
 	FoxMap		buried;			/* topics deleted while a re-read is under way; keys are owned */
 	FoxMap		queues;			/* topic → FoxQueue of waiters */
 	struct FoxHistory *history;	/* of history.c; NULL: no event is kept */
+	unsigned	auth_rules;		/* set of FoxAuthMethod that it takes; empty: all */
+	char	   *authenticators[FOX_AUTH_METHODS];	/* procedures that are asked who a peer is; NULL: tables are */
 	struct FoxTrusts *trusts;	/* of trust.c; NULL: no level is set */
+	struct FoxPermissions *permissions;	/* of permission.c; NULL: there never was a row */
+	bool		open;			/* everybody may do everything */
+	FoxSession *asking;			/* of authorizer.c, or NULL */
 	FoxNode		sessions;
-	FoxSession *caster;			/* of ask_call.c, or NULL */
-	uint64_t	casts;			/* its last request */
+	FoxMap		casters;		/* of ask_call.c: role → FoxSession; keys are the session's */
+	uint64_t	casts;			/* the last request of any */
+	FoxSession *functions;		/* of exposed.c, or NULL */
 	FoxMap		reflect[FOX_REFLECT_KINDS];	/* by URI; keys and values are reflect.c's */
 	uint32_t	reflect_count;
 	size_t		reflect_bytes;
@@ -105,6 +127,7 @@ struct FoxSession
 	void	   *data;
 	uint64_t	id;
 	int32_t		pid;			/* of a SQL session's backend; 0: none */
+	int32_t		backend;		/* of a SQL session for one call; 0: none */
 	bool		call_canceling;
 	bool		progressive_results;
 	bool		progressive_invocations;
@@ -118,12 +141,14 @@ struct FoxSession
 	bool		ppt_subscriber;
 	bool		ppt_callee;
 	bool		leaving;		/* it hears nothing any more */
-	FoxSlice	authid;			/* these six are owned, in one block */
+	bool		exempt;			/* no permission is asked for: the router's own, or SQL's, which has GRANT */
+	FoxSlice	authid;			/* these seven are owned, in one block */
 	FoxSlice	authrole;
 	FoxSlice	authmethod;
 	FoxSlice	peer;
 	FoxSlice	protocol;
 	FoxSlice	authprovider;
+	FoxSlice	role;			/* absent: see fox_session_role() */
 	const char *transport;		/* a constant, or NULL */
 	FoxEncoding encoding;
 	uint64_t	joined_us;
@@ -145,6 +170,11 @@ struct FoxSession
 	FoxNode		claims;			/* REGISTERs that wait for another session (takeover.c) */
 	FoxNode		claimed;		/* those that wait for this one */
 	uint32_t	claim_count;
+	struct FoxKept *kept;		/* decisions, of permission.c */
+	FoxNode		asked;			/* requests that wait for an authorizer, in order (authorizer.c) */
+	uint32_t	asked_count;
+	size_t		asked_bytes;
+	struct FoxAsked *resumed;	/* the one that goes on just now */
 	FoxIdMap	calls;			/* as caller: request → FoxCall */
 	FoxIdMap	invocations;	/* as callee: invocation → FoxCall */
 	uint64_t	last_invocation;
@@ -160,11 +190,12 @@ struct FoxSession
 
 extern FoxRealm *fox_realm_find(FoxRouter *r, FoxSlice name);
 extern uint64_t fox_router_publication_id(FoxRouter *r);
+extern uint64_t fox_router_session_id(FoxRouter *r);	/* that no session has */
 extern void fox_router_log(FoxRouter *r, FoxLogLevel level, const char *format, ...)
 			__attribute__((format(printf, 3, 4)));
 
 /* Is somebody named who (or whose callee) has wished it so, or not? */
-extern bool fox_realm_discloses(const FoxRealm *realm, bool wished);
+extern bool fox_discloses(FoxDisclosure disclosure, bool wished);
 extern void fox_realm_change(FoxRouter *r, const FoxChange *c);	/* a row of fox_wamp.realm */
 
 /* --- session.c --- */
@@ -191,6 +222,7 @@ typedef struct FoxPublish
 	bool		merge;
 	bool		will_on_end;
 	bool		has_audience;	/* some exclude or eligible list is there */
+	FoxDisclosure disclosure;	/* of the publisher */
 	FoxPpt		ppt;
 	FoxSlice	when;			/* absent: none */
 	FoxSlice	will;
@@ -243,6 +275,8 @@ struct FoxMember
 extern void fox_broker_deliver(FoxRealm *realm, FoxEvent *e, const FoxSession *publisher, const FoxPublish *p);
 extern void fox_member_free(FoxMember *m);
 extern void fox_member_deliver(FoxMember *m, FoxEvent *e);
+/* Takes its subscription from the session, which is told why if it has announced subscription_revocation. */
+extern void fox_member_revoke(FoxMember *m, const char *reason);
 /* Does the struct of a value (JSON) match the filter?  An absent filter lets everything through. */
 extern bool fox_filter_passes(FoxSlice filter, FoxSlice args, FoxSlice kwargs);
 /* Does the event match the subscription's filter? */
@@ -504,8 +538,6 @@ typedef enum FoxMetaStep
 
 /* A call of a procedure below wamp. or fox_wamp.; the answer comes at once. */
 extern void fox_meta_call(FoxSession *s, uint64_t request, FoxSlice procedure, FoxSlice args, FoxSlice kwargs);
-/* May the session change what is not its own by that procedure? */
-extern bool fox_meta_allowed(const FoxSession *s, FoxSlice procedure);
 /* Is it a client's, and none of the router's own (SQL backends, bridges)? */
 extern bool fox_meta_is_client(const FoxSession *s);
 extern void fox_meta_session_joined(FoxSession *s);
@@ -533,6 +565,7 @@ extern void fox_asks_free(FoxRouter *r);
 #define FOX_ERR_NO_SUCH_REALM "wamp.error.no_such_realm"
 #define FOX_ERR_NO_SUCH_SESSION "wamp.error.no_such_session"
 #define FOX_ERR_NOT_AUTHORIZED "wamp.error.not_authorized"
+#define FOX_ERR_AUTHORIZATION_FAILED "wamp.error.authorization_failed"
 #define FOX_ERR_NO_SUCH_SUBSCRIPTION "wamp.error.no_such_subscription"
 #define FOX_ERR_NO_SUCH_REGISTRATION "wamp.error.no_such_registration"
 #define FOX_ERR_NO_SUCH_PROCEDURE "wamp.error.no_such_procedure"

@@ -8,6 +8,8 @@
 
 #include "codec/json.h"
 #include "core/core.h"
+#include "core/exposed.h"
+#include "core/authorizer.h"
 
 #include "base/pure.h"
 
@@ -256,6 +258,8 @@ fox_dealer_register(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice 
 	FoxBuf		scratch = {0};
 	FoxMatchKind kind;
 	FoxRegistration *reg;
+	FoxPermit	permit;
+	FoxPass		pass;
 	const char *error = register_options(options, &o, &scratch);
 
 	if (error == NULL && !fox_uri_match_kind(procedure, o.match, &kind))
@@ -271,8 +275,14 @@ fox_dealer_register(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice 
 		fox_session_fail(s, FOX_REQ_REGISTER, request, FOX_ERR_INVALID_URI, "the procedure is not a valid URI for clients");
 		return;
 	}
+	pass = fox_permit(s, &(FoxWish){FOX_MAY_REGISTER, request, options, procedure, kind, FOX_ABSENT, FOX_ABSENT},
+					  !may_wait, &permit);
+	if (pass == FOX_REFUSED)
+		fox_session_fail(s, FOX_REQ_REGISTER, request, permit.uri, permit.text);
+	if (pass != FOX_PASSES)
+		return;
 	reg = fox_index_get(&s->realm->registrations, procedure, kind);
-	if (reg != NULL && o.force)
+	if (reg != NULL && o.force && !fox_exposed_holds(reg))
 		renew(reg, o.invoke);
 	else if (reg != NULL && (reg->invoke == FOX_INVOKE_SINGLE || reg->invoke != o.invoke ||
 							 fox_idmap_get(&s->callees_by_id, reg->id) != NULL))

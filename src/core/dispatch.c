@@ -115,7 +115,7 @@ occupy(FoxCall *call, FoxCallee *c)
 	call->registration_id = reg->id;
 	call->pattern = reg->kind != FOX_EXACT;
 	call->invocation = invocation;
-	call->disclosed = fox_realm_discloses(reg->realm, call->disclose_me || c->disclose_caller);
+	call->disclosed = fox_discloses(call->disclosure, call->disclose_me || c->disclose_caller);
 	c->running++;
 	fox_list_push(&c->calls, &call->node);
 	return true;

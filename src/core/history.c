@@ -407,7 +407,7 @@ fox_history_replay(const FoxPolicy *p, uint64_t publication, FoxMember *m)
 
 /* --- what the tables say --- */
 
-/* topic = pattern, args = [{"match":text,"keep_count":number,"keep_us":number}] */
+/* topic = pattern, args = [{"match":text,"keep_count":number,"keep_ms":number or absent}] */
 static void
 policy_change(FoxRealm *realm, const FoxChange *c)
 {
@@ -417,7 +417,7 @@ policy_change(FoxRealm *realm, const FoxChange *c)
 	FoxMatchKind kind;
 	FoxPolicy  *p;
 	uint64_t	count = 0;
-	uint64_t	us = 0;
+	uint64_t	ms = 0;
 	size_t		pos = 0;
 
 	if (!fox_absent(c->args) && fox_json_element(c->args, &pos, &row))
@@ -433,9 +433,9 @@ policy_change(FoxRealm *realm, const FoxChange *c)
 		if (!c->deleted && p != NULL)
 		{
 			(void) fox_json_uint(fox_json_get(row, "keep_count"), &count);
-			(void) fox_json_uint(fox_json_get(row, "keep_us"), &us);
+			(void) fox_json_uint(fox_json_get(row, "keep_ms"), &ms);
 			p->keep_count = count;
-			p->keep_us = us;
+			p->keep_us = ms * 1000;
 			fox_timer_clear(&realm->router->timers, &p->timer);
 			trim(p);
 		}

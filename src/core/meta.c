@@ -10,17 +10,9 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "core/permission.h"
+
 #include "base/pure.h"
-
-/* --- who may --- */
-
-bool
-fox_meta_allowed(const FoxSession *s, FoxSlice procedure)
-{
-	(void) procedure;
-	/* An anonymous client has come by the loopback address, where the setting lets it do everything. */
-	return !fox_slice_is(s->authrole, "anonymous") || s->realm->router->config.anonymous;
-}
 
 /* --- calls --- */
 
@@ -58,10 +50,10 @@ fox_meta_call(FoxSession *s, uint64_t request, FoxSlice procedure, FoxSlice args
 		error = FOX_ERR_NO_SUCH_PROCEDURE;
 		c.text = "the router has no such procedure";
 	}
-	else if (p->guarded && !fox_meta_allowed(s, procedure))
+	else if (p->guarded && !s->exempt && fox_permission_decide(s, FOX_MAY_CALL, (FoxPattern){procedure, FOX_EXACT}).verdict != FOX_ALLOWED)
 	{
 		error = FOX_ERR_NOT_AUTHORIZED;
-		c.text = "this session may not call that procedure";
+		c.text = fox_refusal_text(s, FOX_MAY_CALL, procedure, "");
 	}
 	else
 	{

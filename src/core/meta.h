@@ -29,7 +29,7 @@ typedef struct FoxMetaProcedure
 {
 	const char *name;
 	FoxMetaFn	fn;
-	bool		guarded;		/* changes what is not the caller's: fox_meta_allowed() decides */
+	bool		guarded;		/* changes what is not the caller's: it takes a permission of its own */
 } FoxMetaProcedure;
 
 /* Each file's procedures; a NULL name ends the list. */

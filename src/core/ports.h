@@ -65,17 +65,21 @@ typedef enum FoxChangeKind
 	FOX_CHANGE_TRUNCATE,		/* all of retained is gone: one delete per topic */
 	FOX_CHANGE_REALM,			/* row of fox_wamp.realm: realm = name; args = '[{"strict":bool,"disclosure":text}]'; deleted flag */
 	FOX_CHANGE_BRIDGE_OUT,		/* row of fox_wamp.bridge with direction out: topic = pattern, args = '["channel"]' */
-	FOX_CHANGE_CALL,			/* a call whose result nobody wants: topic = procedure */
+	FOX_CHANGE_CALL,			/* a call whose result nobody wants: topic = procedure, options as in ask_call.c */
 	FOX_CHANGE_HISTORY,			/* row of fox_wamp.history: topic = pattern, args as in history.c; deleted flag */
 	FOX_CHANGE_PAST,			/* row of fox_wamp.event_history, at the start; options as in history.c */
 	FOX_CHANGE_TRUST,			/* row of fox_wamp.trust_level: topic = pattern, args as in trust.c; deleted flag */
+	FOX_CHANGE_EXPOSED,			/* row of fox_wamp.exposed_function: topic = URI, args as in exposed.c; deleted flag */
+	FOX_CHANGE_AUTH,			/* row of fox_wamp.auth_method: topic = method, args as in auth_rule.h; deleted flag */
+	FOX_CHANGE_PERMISSION,		/* row of fox_wamp.permission: topic = pattern, args as in permission.c; deleted flag */
+	FOX_CHANGE_ROLES,			/* which roles have which, all of them: args as in roles.c; no realm */
 	FOX_CHANGE_GAP				/* the ring overflowed: entries are missing; state will be re-read */
 } FoxChangeKind;
 
 typedef struct FoxChange
 {
 	FoxChangeKind kind;
-	bool		deleted;		/* REALM, BRIDGE_OUT, HISTORY, TRUST */
+	bool		deleted;		/* of what is a row of configuration */
 	bool		silent;			/* PUT at start-up or re-read: into the copy, no event unless different */
 	bool		bridged;		/* came in by a bridge: never leaves by one */
 	uint64_t	token;			/* of the FoxWrite it answers; 0: none */
@@ -85,7 +89,7 @@ typedef struct FoxChange
 	FoxSlice	realm;
 	FoxSlice	topic;
 	FoxSlice	args;
-	FoxSlice	kwargs;
+	FoxSlice	kwargs;			/* of a row of configuration: which of the topic's it is, if there may be many */
 	FoxSlice	options;		/* JSON object of publish options that matter for delivery; absent: none */
 	FoxSlice	original;		/* PUT: as in FoxWrite */
 	uint64_t	owner;			/* PUT: session that owns the value (has a will); 0: none */
@@ -107,6 +111,25 @@ typedef struct FoxPastRow
 	FoxSlice	authrole;
 } FoxPastRow;
 
+/* A call of a SQL function; session and invocation name it in what comes back. */
+typedef struct FoxFunctionCall
+{
+	uint64_t	session;		/* the router's own, that serves the functions of the realm */
+	uint64_t	invocation;
+	FoxSlice	realm;
+	FoxSlice	procedure;
+	FoxSlice	function;		/* its signature; absent: there was no memory for the arguments */
+	FoxSlice	role;			/* database role that it runs as */
+	uint64_t	caller;			/* session */
+	FoxSlice	authid;
+	FoxSlice	authrole;
+	int32_t		caller_pid;		/* backend that waits for it; 0: none */
+	bool		receive_progress;
+	uint64_t	timeout_ms;		/* of the statement; 0: none */
+	FoxSlice	args;			/* JSON array or absent */
+	FoxSlice	kwargs;			/* JSON object or absent */
+} FoxFunctionCall;
+
 typedef enum FoxLogLevel
 {
 	FOX_LOG_DEBUG,
@@ -124,6 +147,9 @@ typedef struct FoxPorts
 
 	/* Queues a durable write.  False: the queue is full; the core answers unavailable. */
 	bool		(*write) (void *ctx, const FoxWrite *w);
+
+	/* Puts a question of auth.h to an executor; false: too many wait.  See fox_router_login_answer(). */
+	bool		(*login) (void *ctx, uint64_t token, FoxSlice question);
 
 	/* Sends one row (a JSON object text) of an answer to a backend's question; last ends it. */
 	void		(*answer) (void *ctx, uint64_t ask, FoxSlice row, bool last);
@@ -143,6 +169,11 @@ typedef struct FoxPorts
 
 	/* A row of the event history came or went; written behind, see fox_router_past_written(). */
 	void		(*past) (void *ctx, const FoxPastRow *row);
+
+	/* Runs a SQL function; answered later by fox_router_function_result() or _failed(). */
+	void		(*call) (void *ctx, const FoxFunctionCall *call);
+	/* Stops it, if it still runs; its answer is due all the same. */
+	void		(*cancel) (void *ctx, uint64_t session, uint64_t invocation);
 } FoxPorts;
 
 #endif

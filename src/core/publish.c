@@ -4,14 +4,19 @@
 #include "codec/match.h"
 #include "codec/mqtt_payload.h"
 #include "core/ask.h"
+#include "core/exposed.h"
+#include "core/auth_rule.h"
+#include "core/authorizer.h"
+#include "core/config_rows.h"
+#include "core/roles.h"
 #include "core/trust.h"
 
 #include "base/pure.h"
 
 static void
-disclose(FoxEvent *e, const FoxSession *s, bool wanted)
+disclose(FoxEvent *e, const FoxSession *s, const FoxPublish *p)
 {
-	if (s != NULL && fox_realm_discloses(s->realm, wanted))
+	if (s != NULL && fox_discloses(p->disclosure, p->disclose_me))
 		e->publisher = (FoxDisclosed){s->id, s->authid, s->authrole};
 }
 
@@ -48,7 +53,7 @@ fox_publish_now(FoxSession *s, const FoxPublish *p)
 		return;
 	}
 	e.publication = fox_router_publication_id(realm->router);
-	disclose(&e, s, p->disclose_me);
+	disclose(&e, s, p);
 	e.has_trustlevel = fox_trust_level(realm, e.topic, s->authrole, &e.trustlevel);
 	e.receipt = fox_receipt_open(s, p, e.publication);
 	fox_broker_deliver(realm, &e, s, p);
@@ -62,16 +67,31 @@ fox_session_publish(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice 
 	FoxPublish	p = {.request = request, .options = options, .topic = topic, .payload = {s->encoding, args, kwargs}};
 	FoxBuf		json = {0};
 	FoxBuf		original = {0};
+	FoxPermit	permit = {.disclosure = s->realm->disclosure};
 	const char *error = fox_publish_options(&p);
 	const char *uri = FOX_ERR_INVALID_ARGUMENT;
 
+	fox_permissions_settle(s->realm->router);
 	if (error == NULL && (!fox_uri_valid(topic, s->realm->strict) || fox_uri_reserved(topic)))
 	{
 		uri = FOX_ERR_INVALID_URI;
 		error = fox_uri_reserved(topic) ? "topics below wamp. and fox_wamp. are the router's own" :
 			"the topic is not a valid URI";
 	}
-	if (error == NULL && p.disclose_me && s->realm->disclosure == FOX_DISCLOSE_NEVER)
+	if (error == NULL)
+		switch (fox_permit(s, &(FoxWish){FOX_MAY_PUBLISH, request, options, topic, FOX_EXACT, args, kwargs}, false, &permit))
+		{
+			case FOX_WAITS:
+				return;
+			case FOX_REFUSED:
+				uri = permit.uri;
+				error = permit.text;
+				break;
+			case FOX_PASSES:
+				break;
+		}
+	p.disclosure = permit.disclosure;
+	if (error == NULL && p.disclose_me && p.disclosure == FOX_DISCLOSE_NEVER)
 	{
 		uri = FOX_ERR_DISCLOSE_ME;
 		error = "this realm names no publishers";
@@ -212,7 +232,7 @@ change_topic(FoxRouter *r, FoxRealm *realm, const FoxChange *c)
 	if (w == NULL && changed && c->kind == FOX_CHANGE_PUT && c->owner != 0 && c->pid != 0 && !fox_absent(sql.will))
 		take_ownership_of_backend(realm, &sql, c);
 	e.ppt = p->ppt;
-	disclose(&e, publisher, p->disclose_me);
+	disclose(&e, publisher, p);
 	e.has_trustlevel = fox_trust_level(realm, e.topic, publisher != NULL ? publisher->authrole :
 									   c->pid != 0 ? fox_sql_info.authrole : FOX_ABSENT, &e.trustlevel);
 	if (w != NULL && publisher != NULL)
@@ -296,6 +316,7 @@ fox_router_reread_end(FoxRouter *r)
 
 	sweep_all(r, false);
 	r->rereading = false;
+	fox_config_rows_reread_end(r);
 	r->loaded = true;
 	while ((slot = fox_map_next(&r->realms, &pos)) != NULL)
 		fox_retained_exhume(slot->value);
@@ -308,6 +329,11 @@ fox_router_change(FoxRouter *r, const FoxChange *c)
 {
 	FoxRealm   *realm;
 
+	/* What has committed later finds what was forbidden before. */
+	if (c->kind != FOX_CHANGE_PERMISSION && c->kind != FOX_CHANGE_ROLES && !c->silent)
+		fox_permissions_settle(r);
+	if (!fox_config_row_is_news(r, c))
+		return;
 	switch (c->kind)
 	{
 		case FOX_CHANGE_REALM:
@@ -323,8 +349,20 @@ fox_router_change(FoxRouter *r, const FoxChange *c)
 		case FOX_CHANGE_PAST:
 			fox_history_change(r, c);
 			break;
+		case FOX_CHANGE_AUTH:
+			fox_auth_rule_change(r, c);
+			break;
 		case FOX_CHANGE_TRUST:
 			fox_trust_change(r, c);
+			break;
+		case FOX_CHANGE_EXPOSED:
+			fox_exposed_change(r, c);
+			break;
+		case FOX_CHANGE_PERMISSION:
+			fox_permission_change(r, c);
+			break;
+		case FOX_CHANGE_ROLES:
+			fox_roles_change(r, c);
 			break;
 		case FOX_CHANGE_TRUNCATE:
 			sweep_all(r, true);

@@ -6,7 +6,10 @@
 #include <stdlib.h>
 
 #include "codec/json.h"
-#include "core/core.h"
+#include "core/auth_rule.h"
+#include "core/config_rows.h"
+#include "core/permission.h"
+#include "core/roles.h"
 #include "core/trust.h"
 
 #include "base/pure.h"
@@ -26,6 +29,7 @@ fox_router_new(const FoxPorts *ports, const FoxRouterConfig *config)
 	fox_list_init(&r->snapshots);
 	fox_list_init(&r->bridges);
 	fox_list_init(&r->asks);
+	fox_list_init(&r->config_rows);
 	r->random[0] = ports->random64(ports->ctx) | 1;
 	r->random[1] = ports->random64(ports->ctx);
 	fox_hash_seed(ports->random64(ports->ctx));
@@ -36,12 +40,7 @@ void
 fox_router_configure(FoxRouter *r, const FoxRouterConfig *config)
 {
 	r->config = *config;
-}
-
-bool
-fox_router_anonymous(const FoxRouter *r)
-{
-	return r->config.anonymous;
+	fox_permissions_changed(r);	/* anonymous sessions may stand for another role */
 }
 
 bool
@@ -152,9 +151,12 @@ realm_free(FoxRealm *realm)
 	fox_index_free(&realm->registrations);
 	fox_map_free(&realm->registrations_by_id);
 	fox_map_free(&realm->queues);
+	fox_map_free(&realm->casters);
 	fox_reflect_free(realm);
 	fox_history_free(realm);
 	fox_trust_free(realm);
+	fox_permissions_free(realm);
+	fox_auth_rules_free(realm);
 	fox_map_del(&realm->router->realms, realm->name);
 	free((char *) realm->name.ptr);
 	free(realm);
@@ -169,9 +171,9 @@ disclosure_of(FoxSlice text)
 }
 
 bool
-fox_realm_discloses(const FoxRealm *realm, bool wished)
+fox_discloses(FoxDisclosure disclosure, bool wished)
 {
-	return realm->disclosure == FOX_DISCLOSE_ALWAYS || (wished && realm->disclosure != FOX_DISCLOSE_NEVER);
+	return disclosure == FOX_DISCLOSE_ALWAYS || (wished && disclosure != FOX_DISCLOSE_NEVER);
 }
 
 /* args = [{"strict":bool,"disclosure":text}] */
@@ -200,7 +202,23 @@ fox_realm_change(FoxRouter *r, const FoxChange *c)
 	{
 		realm->strict = fox_json_is_true(fox_json_get(row, "strict"));
 		realm->disclosure = disclosure_of(fox_json_get(row, "disclosure"));
+		fox_permissions_changed(r);	/* decisions say whom to name */
 	}
+}
+
+/* --- roles --- */
+
+uint64_t
+fox_router_roles_wanted(FoxRouter *r)
+{
+	return ++r->roles_wanted;
+}
+
+void
+fox_router_roles_read(FoxRouter *r, uint64_t n)
+{
+	r->roles_read = n;
+	fox_ask_progress(r);
 }
 
 /* --- turn and end --- */
@@ -210,6 +228,7 @@ fox_router_tick(FoxRouter *r)
 {
 	uint64_t	now = fox_router_now(r);
 
+	fox_permissions_settle(r);
 	fox_timers_run(&r->timers, now, r);
 	fox_ask_progress(r);
 	if (fox_snapshots_run(r))
@@ -246,6 +265,10 @@ fox_router_free(FoxRouter *r)
 	fox_map_free(&r->sessions);
 	fox_map_free(&r->pendings);
 	fox_map_free(&r->backends);
+	fox_config_rows_free(r);
+	fox_map_free(&r->logins);
+	fox_map_free(&r->questions);
+	fox_roles_free(r);
 	fox_timers_free(&r->timers);
 	fox_after_free(r);
 	free(r);

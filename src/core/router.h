@@ -23,6 +23,9 @@ typedef struct FoxRouterConfig
 	uint32_t	call_queue_limit;	/* queued calls per registration */
 	uint32_t	waiter_limit;	/* waiting publishes of one session */
 	bool		anonymous;		/* anonymous log-in on loopback */
+	uint64_t	auth_timeout_ms;	/* for a log-in; 0: any time */
+	bool		superuser_login;	/* roles that are superusers may log in */
+	uint32_t	auth_attempts;	/* that may fail in a minute, of one address and of one name; 0: any number */
 	char		anonymous_role[64];	/* database role that anonymous sessions stand for */
 } FoxRouterConfig;
 
@@ -38,8 +41,23 @@ extern void fox_router_shutdown(FoxRouter *r);
 extern void fox_router_change(FoxRouter *r, const FoxChange *change);
 /* A write that will make no change. text may be NULL. */
 extern void fox_router_refused(FoxRouter *r, uint64_t token, FoxRefusal why, const char *text);
+/* The answer to a question of the port `login`; absent: there is none. */
+extern void fox_router_login_answer(FoxRouter *r, uint64_t token, FoxSlice answer);
+/* Does a realm say how clients may log in? */
+extern bool fox_router_authenticates(const FoxRouter *r);
 /* Of the rows given to the port `past` since the start so many are done with. */
 extern void fox_router_past_written(FoxRouter *r, uint64_t rows);
+/* What has become of a call of a SQL function: a part of its result, its result, or an error; args and kwargs are JSON. */
+extern void fox_router_function_result(FoxRouter *r, uint64_t session, uint64_t invocation, bool progress,
+									   FoxSlice args, FoxSlice kwargs);
+extern void fox_router_function_failed(FoxRouter *r, uint64_t session, uint64_t invocation, FoxSlice uri,
+									   FoxSlice args, FoxSlice kwargs);
+/*
+ * Roles or GRANTs may have changed, for the n-th time: they will come as FOX_CHANGE_ROLES.
+ * They have come, as they were after that time.
+ */
+extern uint64_t fox_router_roles_wanted(FoxRouter *r);
+extern void fox_router_roles_read(FoxRouter *r, uint64_t n);
 /* A question of a backend (ask.h); absent question: the asker has gone. */
 extern void fox_router_ask(FoxRouter *r, uint64_t ask, FoxSlice question, int pid);
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "codec/json.h"
-#include "core/core.h"
+#include "core/authorizer.h"
 
 #include "base/pure.h"
 
@@ -12,16 +12,20 @@ static bool
 keep_info(FoxSession *s, const FoxSessionInfo *info)
 {
 	char	   *at = malloc(info->authid.len + info->authrole.len + info->authmethod.len +
-							info->peer.len + info->protocol.len + info->authprovider.len + 1);
+							info->peer.len + info->protocol.len + info->authprovider.len + info->role.len + 1);
 
-	if ((s->block = at) == NULL)
+	if (at == NULL)
 		return false;
+	free(s->block);
+	s->block = at;
 	s->authid = fox_slice_keep(&at, info->authid);
 	s->authrole = fox_slice_keep(&at, info->authrole);
 	s->authmethod = fox_slice_keep(&at, info->authmethod);
 	s->peer = fox_slice_keep(&at, info->peer);
 	s->protocol = fox_slice_keep(&at, info->protocol);
 	s->authprovider = fox_slice_keep(&at, info->authprovider);
+	s->role = fox_slice_keep(&at, info->role);
+	s->backend = info->backend;
 	s->subscription_revocation = info->subscription_revocation;
 	s->acknowledges_events = info->acknowledges_events;
 	s->encoding = info->encoding;
@@ -38,6 +42,17 @@ keep_info(FoxSession *s, const FoxSessionInfo *info)
 	s->ppt_subscriber = info->ppt_subscriber;
 	s->ppt_callee = info->ppt_callee;
 	return true;
+}
+
+uint64_t
+fox_router_session_id(FoxRouter *r)
+{
+	uint64_t	id;
+
+	do
+		id = (r->ports.random64(r->ports.ctx) >> 11) + 1;
+	while (fox_idmap_get(&r->sessions, id) != NULL);
+	return id;
 }
 
 FoxSession *
@@ -59,9 +74,7 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 	s->ops = ops;
 	s->data = data;
 	s->joined_us = fox_router_now(r);
-	do
-		s->id = (r->ports.random64(r->ports.ctx) >> 11) + 1;
-	while (fox_idmap_get(&r->sessions, s->id) != NULL);
+	s->id = info->id != 0 && fox_idmap_get(&r->sessions, info->id) == NULL ? info->id : fox_router_session_id(r);
 	fox_list_init(&s->members);
 	fox_list_init(&s->callees);
 	fox_list_init(&s->late);
@@ -74,15 +87,45 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 	fox_list_init(&s->claims);
 	fox_list_init(&s->claimed);
 	fox_list_init(&s->testaments);
+	fox_list_init(&s->asked);
 	if (!keep_info(s, info) || !fox_idmap_put(&r->sessions, s->id, s))
 	{
 		free(s->block);
 		free(s);
 		return NULL;
 	}
+	s->exempt = !fox_meta_is_client(s);
 	fox_list_push(&realm->sessions, &s->in_realm);
 	fox_meta_session_joined(s);
 	return s;
+}
+
+bool
+fox_session_is_of(const FoxSession *s, const FoxSessionInfo *info)
+{
+	return fox_slice_eq(s->authid, info->authid);
+}
+
+bool
+fox_session_renew(FoxSession *s, const FoxSessionInfo *info)
+{
+	bool		same_role = fox_slice_eq(s->authrole, info->authrole);
+
+	if (!keep_info(s, info))
+		return false;
+	if (!same_role)
+	{
+		fox_permissions_forget(s);
+		fox_permissions_changed(s->realm->router);
+	}
+	return true;
+}
+
+bool
+fox_session_may_publish(FoxSession *s, FoxSlice topic)
+{
+	return fox_uri_valid(topic, s->realm->strict) && !fox_uri_reserved(topic) &&
+		fox_permission(s, FOX_MAY_PUBLISH, topic, FOX_EXACT).verdict != FOX_FORBIDDEN;
 }
 
 void
@@ -105,6 +148,7 @@ fox_session_leave(FoxSession *s, FoxEnd how)
 	fox_list_each(n, &s->members)
 		fox_member_free(fox_container(FoxMember, in_session, n));
 	fox_after_session_end(s);
+	fox_authorizer_session_end(s);
 	fox_takeover_session_end(s);
 	fox_sync_session_end(s, how);
 	if (!fox_list_empty(&s->testaments))
@@ -121,6 +165,7 @@ fox_session_leave(FoxSession *s, FoxEnd how)
 	fox_map_free(&s->calls);
 	fox_map_free(&s->invocations);
 	fox_map_free(&s->callees_by_id);
+	fox_permissions_forget(s);
 	free(s->block);
 	free(s);
 }
@@ -153,6 +198,8 @@ fox_session_data(const FoxSession *s)
 FoxSlice
 fox_session_role(const FoxSession *s)
 {
+	if (!fox_absent(s->role))
+		return s->role;
 	return fox_slice_is(s->authmethod, "anonymous") ? fox_cstr(s->realm->router->config.anonymous_role) : s->authrole;
 }
 

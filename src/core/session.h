@@ -161,6 +161,7 @@ typedef struct FoxSessionOps
 
 typedef struct FoxSessionInfo
 {
+	uint64_t	id;				/* that has been drawn for it; 0: none yet */
 	FoxSlice	authid;
 	FoxSlice	authrole;
 	FoxSlice	authmethod;
@@ -181,6 +182,8 @@ typedef struct FoxSessionInfo
 	bool		subscription_revocation;	/* of the subscriber role */
 	bool		acknowledges_events;	/* x_acknowledged_event_delivery */
 	FoxSlice	authprovider;	/* absent: static */
+	FoxSlice	role;			/* database role of a SQL session; absent: as authrole and authmethod say */
+	int32_t		backend;		/* whose call this session is for; 0: none */
 } FoxSessionInfo;
 
 typedef enum FoxEnd
@@ -198,13 +201,18 @@ extern FoxSession *fox_session_join(FoxRouter *r, FoxSlice realm, const FoxSessi
 extern void fox_session_leave(FoxSession *s, FoxEnd how);
 /* The session's peer has shown that it lives, after a probe().  Nothing is said to any session at once. */
 extern void fox_session_alive(FoxSession *s);
+/* Does the session belong to who has logged in like that? */
+extern bool fox_session_is_of(const FoxSession *s, const FoxSessionInfo *info);
+/* It goes on for who has logged in again, maybe in another role.  False: no memory, and nothing has changed. */
+extern bool fox_session_renew(FoxSession *s, const FoxSessionInfo *info);
+/* Would a publish to the topic be taken, now, unless an authorizer forbids it? */
+extern bool fox_session_may_publish(FoxSession *s, FoxSlice topic);
 extern uint64_t fox_session_id(const FoxSession *s);
 extern void *fox_session_data(const FoxSession *s);
-/* The database role that the session acts as: its authrole, or the one that anonymous sessions stand for. */
+/* The database role that the session acts as: its authrole, the one that anonymous sessions stand for, or SQL's user. */
 extern FoxSlice fox_session_role(const FoxSession *s);
 
 /* What of the configuration a gate has to know. */
-extern bool fox_router_anonymous(const FoxRouter *r);
 extern bool fox_router_strict_request_ids(const FoxRouter *r);
 
 /* Time, in microseconds that only grow, and chance, for gates; timers as in timer.h. */

@@ -42,6 +42,7 @@ fox_pending_new(FoxRealm *realm, FoxSession *s, const FoxPublish *p)
 	w->session_id = s ? s->id : 0;
 	w->since_us = fox_router_now(realm->router);
 	w->p.request = p->request;
+	w->p.disclosure = p->disclosure;
 	w->p.options = fox_slice_keep(&at, p->options);
 	w->p.topic = fox_slice_keep(&at, p->topic);
 	w->p.payload.encoding = p->payload.encoding;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "core/meta.h"
+#include "core/permission.h"
 
 #include "base/pure.h"
 
@@ -110,6 +111,12 @@ check(FoxMetaCall *c, FoxPublish *p)
 		c->text = "the topic is not a valid URI for clients";
 		return FOX_ERR_INVALID_URI;
 	}
+	/* Authorizers are not asked: the answer is due at once. */
+	if (fox_permission(c->session, FOX_MAY_PUBLISH, p->topic, FOX_EXACT).verdict != FOX_ALLOWED)
+	{
+		c->text = fox_refusal_text(c->session, FOX_MAY_PUBLISH, p->topic, "");
+		return FOX_ERR_NOT_AUTHORIZED;
+	}
 	if (c->session->testament_count >= TESTAMENT_LIMIT ||
 		p->options.len + p->topic.len + p->payload.args.len + p->payload.kwargs.len > TESTAMENT_BYTES - c->session->testament_bytes)
 	{
@@ -173,10 +180,14 @@ fox_testaments_publish(FoxSession *s)
 		fox_list_each(n, &s->testaments)
 		{
 			Testament  *t = fox_container(Testament, node, n);
+			FoxDecision d = fox_permission(s, FOX_MAY_PUBLISH, t->p.topic, FOX_EXACT);
 
 			if (t->detached != (pass == 0))
 				continue;
-			if (t->p.retain)
+			t->p.disclosure = d.disclosure;
+			if (d.verdict != FOX_ALLOWED)
+				s->realm->router->stats.publishes_refused++;
+			else if (t->p.retain)
 				fox_sync_publish(s, &t->p);
 			else
 				fox_publish_now(s, &t->p);

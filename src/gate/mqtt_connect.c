@@ -32,8 +32,8 @@ code_before_5(FoxMqttReason reason)
 	}
 }
 
-static void
-refuse(MqttPeer *p, FoxMqttReason reason, const char *text)
+void
+mqtt_refuse(MqttPeer *p, FoxMqttReason reason, const char *text)
 {
 	FoxMqttPacket packet = {.type = FOX_MQTT_CONNACK, .reason = (uint8_t) reason};
 
@@ -47,50 +47,6 @@ refuse(MqttPeer *p, FoxMqttReason reason, const char *text)
 	if (packet.reason != 0)
 		mqtt_send(p, &packet);
 	mqtt_cut(p, reason, text);
-}
-
-/* --- logging in --- */
-
-/* name@realm: the realm, or the default one; *name becomes what is before it. */
-static FoxSlice
-realm_of(const FoxMqttBroker *b, FoxSlice *name)
-{
-	FoxSlice	realm = fox_cstr(b->config.default_realm);
-
-	for (size_t i = name->len; i-- > 0;)
-		if (name->ptr[i] == '@')
-		{
-			realm = fox_slice(name->ptr + i + 1, name->len - i - 1);
-			*name = fox_slice(name->ptr, i);
-			break;
-		}
-	return realm;
-}
-
-/* Fills what the client is and where it goes to; what is wrong is also said in *text. */
-static FoxMqttReason
-log_in(const MqttPeer *p, const FoxMqttPacket *packet, FoxSlice *realm, FoxSessionInfo *info, const char **text)
-{
-	FoxSlice	name = packet->user_name;
-
-	*realm = realm_of(p->broker, &name);
-	if (fox_mqtt_has(&packet->props, FOX_PROP_AUTH_METHOD))
-	{
-		*text = "no enhanced authentication method is offered";
-		return FOX_MQTT_BAD_AUTH_METHOD;
-	}
-	if (name.len > 0 || !fox_absent(packet->password))
-	{
-		*text = "there are no users with passwords here";
-		return FOX_MQTT_BAD_LOGIN;
-	}
-	if (!p->local || !fox_router_anonymous(p->broker->router))
-	{
-		*text = "anonymous clients may join from the loopback address only";
-		return FOX_MQTT_NOT_AUTHORIZED;
-	}
-	info->authid = info->authrole = info->authmethod = FOX_LIT("anonymous");
-	return FOX_MQTT_SUCCESS;
 }
 
 /* --- what is asked for --- */
@@ -200,75 +156,84 @@ session_for(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice realm, FoxSlice c
 	const char *uri;
 
 	*present = false;
+	if (s != NULL && !fox_session_is_of(s->core, info))
+	{
+		mqtt_refuse(p, FOX_MQTT_BAD_CLIENT_ID, "the client identifier is in use by another user");
+		return NULL;
+	}
 	if (s != NULL)
 	{
 		take_over(s);
 		s = mqtt_session_find(p->broker, realm, client_id);	/* it may have ended with its connection */
 	}
-	if (s != NULL && packet->clean_start)
+	if (s != NULL && (packet->clean_start || !fox_session_renew(s->core, info)))
 	{
 		mqtt_session_end(s);
 		s = NULL;
 	}
-	if (s != NULL)
-	{
-		*present = true;
-		return s;
-	}
-	s = mqtt_session_new(p->broker, realm, client_id, info, &uri);
-	if (s == NULL)
-		refuse(p, strcmp(uri, "wamp.error.unavailable") == 0 ? FOX_MQTT_UNAVAILABLE : FOX_MQTT_NOT_AUTHORIZED, uri);
+	*present = s != NULL;
+	if (s == NULL && (s = mqtt_session_new(p->broker, realm, client_id, info, &uri)) == NULL)
+		mqtt_refuse(p, strcmp(uri, "wamp.error.unavailable") == 0 ? FOX_MQTT_UNAVAILABLE : FOX_MQTT_NOT_AUTHORIZED, uri);
 	return s;
 }
 
+/* What can be said without knowing who it is. */
 void
-mqtt_connect(MqttPeer *p, const FoxMqttPacket *packet)
+mqtt_connect(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice bytes)
 {
-	static const char *const protocols[] = {[FOX_MQTT_31] = "mqtt.3.1", [FOX_MQTT_311] = "mqtt.3.1.1", [FOX_MQTT_50] = "mqtt.5.0"};
-	FoxSessionInfo info = {.peer = fox_cstr(p->address), .protocol = fox_cstr(protocols[p->version]),
-	.transport = p->transport_name, .encoding = FOX_MQTT};
 	FoxBuf		topic = {0};
-	char		name[NAME_MAX_ASSIGNED];
-	FoxSlice	client_id = packet->client_id;
-	FoxSlice	realm;
-	const char *text = NULL;
-	FoxMqttReason reason = FOX_MQTT_SUCCESS;
-	MqttSession *s;
-	bool		present;
+	FoxMqttReason reason = packet->has_will ? check_will(&packet->will, &topic) : FOX_MQTT_SUCCESS;
 
+	fox_buf_free(&topic);
 	/* A client that has no name and wants its session kept is refused before 5.0, where it could not learn its name. */
-	if (client_id.len == 0 && (p->version == FOX_MQTT_31 || (p->version == FOX_MQTT_311 && !packet->clean_start)))
-	{
-		refuse(p, FOX_MQTT_BAD_CLIENT_ID, "a client identifier is needed");
+	if (packet->client_id.len == 0 && (p->version == FOX_MQTT_31 || (p->version == FOX_MQTT_311 && !packet->clean_start)))
+		mqtt_refuse(p, FOX_MQTT_BAD_CLIENT_ID, "a client identifier is needed");
+	else if (reason != FOX_MQTT_SUCCESS)
+		mqtt_refuse(p, reason, "the topic of the will is not one to publish to");
+	else
+		mqtt_login(p, packet, bytes);
+}
+
+/* False: the client has been refused. */
+static bool
+keep_will(MqttPeer *p, MqttSession *s, const FoxMqttWill *will)
+{
+	FoxBuf		topic = {0};
+	bool		may;
+	bool		kept;
+
+	fox_topic_from_mqtt(will->topic, &topic);
+	may = fox_session_may_publish(s->core, fox_buf_view(&topic));
+	kept = may && !topic.failed && mqtt_will_keep(s, will, fox_buf_view(&topic));
+	fox_buf_free(&topic);
+	if (!may)
+		mqtt_refuse(p, FOX_MQTT_NOT_AUTHORIZED, "the client may not publish to the topic of its will");
+	else if (!kept)
+		mqtt_refuse(p, FOX_MQTT_UNAVAILABLE, "out of memory");
+	return kept;
+}
+
+void
+mqtt_join(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice realm, const FoxSessionInfo *info)
+{
+	char		name[NAME_MAX_ASSIGNED];
+	FoxSlice	client_id = packet->client_id.len > 0 ? packet->client_id : assign_id(p->broker->router, name);
+	bool		present;
+	MqttSession *s = session_for(p, packet, realm, client_id, info, &present);
+
+	if (s == NULL)
 		return;
-	}
-	if ((reason = log_in(p, packet, &realm, &info, &text)) != FOX_MQTT_SUCCESS)
+	mqtt_will_forget(s);
+	if (packet->has_will && !keep_will(p, s, &packet->will))
 	{
-		refuse(p, reason, text);
-		return;
-	}
-	if (packet->has_will && (reason = check_will(&packet->will, &topic)) != FOX_MQTT_SUCCESS)
-	{
-		refuse(p, reason, "the topic of the will is not one to publish to");
-		fox_buf_free(&topic);
-		return;
-	}
-	if (client_id.len == 0)
-		client_id = assign_id(p->broker->router, name);
-	if ((s = session_for(p, packet, realm, client_id, &info, &present)) == NULL)
-	{
-		fox_buf_free(&topic);
+		if (!present)
+			mqtt_session_end(s);
 		return;
 	}
 	read_limits(p, packet);
 	s->expiry = expiry_of(p, packet);
 	p->state = MQTT_JOINED;
 	mqtt_session_attach(s, p);
-	if (packet->has_will && !mqtt_will_keep(s, &packet->will, fox_buf_view(&topic)))
-		mqtt_cut(p, FOX_MQTT_QUOTA, "out of memory");
-	fox_buf_free(&topic);
-	if (p->state != MQTT_JOINED)
-		return;
 	mqtt_watch(p);
 	welcome(p, packet, present, packet->client_id.len == 0 ? client_id : FOX_ABSENT);
 	mqtt_resume(s);

@@ -15,8 +15,6 @@
 
 #include "base/pure.h"
 
-#define CONNECT_TIME_US (10 * MQTT_SECOND)
-
 static FoxBuf out;				/* packets are built one after the other in the same memory */
 
 /* --- the broker --- */
@@ -107,6 +105,8 @@ mqtt_cut(MqttPeer *p, FoxMqttReason reason, const char *text)
 	p->session = NULL;
 	if (s != NULL)
 		mqtt_session_detach(s, true);
+	mqtt_login_end(p);
+	p->transport.pause(p->transport.conn, false);
 	p->transport.close(p->transport.conn, 1002, text);
 }
 
@@ -127,9 +127,7 @@ look_alive(void *ctx, FoxTimer *timer)
 	uint64_t	patience = (uint64_t) p->keep_alive * MQTT_SECOND / 2 * 3;
 
 	(void) ctx;
-	if (p->state == MQTT_NEW)
-		mqtt_cut(p, FOX_MQTT_KEEP_ALIVE, "no CONNECT has come");
-	else if (p->state == MQTT_JOINED && p->keep_alive > 0)
+	if (p->state == MQTT_JOINED && p->keep_alive > 0)
 	{
 		if (fox_router_now(r) >= p->heard_us + patience)
 			mqtt_cut(p, FOX_MQTT_KEEP_ALIVE, "nothing has come for one and a half times the keep alive");
@@ -222,37 +220,62 @@ text_of(FoxMqttReason reason)
 	}
 }
 
+void
+mqtt_packet(MqttPeer *p, FoxSlice bytes)
+{
+	FoxMqttPacket packet;
+	FoxMqttReason reason = fox_mqtt_decode(p->version, bytes, &packet);
+
+	if (reason != FOX_MQTT_SUCCESS)
+		mqtt_cut(p, reason, text_of(reason));
+	else
+		joined(p, &packet);
+}
+
+/* Who is not known yet is told by a CONNACK, and by nothing if it does not speak MQTT at all. */
+static void
+first_packet(MqttPeer *p, FoxSlice bytes)
+{
+	FoxMqttPacket packet;
+	FoxMqttReason reason = fox_mqtt_decode(0, bytes, &packet);
+
+	if (packet.type == FOX_MQTT_CONNECT)
+		p->version = packet.version;
+	if (packet.type == FOX_MQTT_CONNECT && reason == FOX_MQTT_SUCCESS)
+		mqtt_connect(p, &packet, bytes);
+	else if (reason == FOX_MQTT_BAD_VERSION)
+	{
+		p->version = FOX_MQTT_311;
+		mqtt_send(p, &(FoxMqttPacket){.type = FOX_MQTT_CONNACK, .reason = 1});
+		mqtt_cut(p, reason, "a version of MQTT that is not spoken here");
+	}
+	else if (packet.type == FOX_MQTT_CONNECT && p->version == FOX_MQTT_50)
+		mqtt_refuse(p, reason, text_of(reason));
+	else
+		mqtt_cut(p, reason, "the first packet must be CONNECT");
+}
+
 static void
 gate_message(void *gate, char *data, size_t len, bool binary)
 {
 	MqttPeer   *p = gate;
-	FoxMqttPacket packet;
-	FoxMqttReason reason;
+	FoxSlice	bytes = fox_slice(data, len);
 
 	if (p->state == MQTT_DEAD)
 		return;
 	p->heard_us = fox_router_now(p->broker->router);
-	reason = binary ? fox_mqtt_decode(p->version, fox_slice(data, len), &packet) : FOX_MQTT_MALFORMED;
-	if (p->state == MQTT_NEW)
-	{
-		/* Who is not known is told by a CONNACK, and by nothing if it does not speak MQTT at all. */
-		if (binary && packet.type == FOX_MQTT_CONNECT)
-			p->version = packet.version;
-		if (reason == FOX_MQTT_SUCCESS && packet.type == FOX_MQTT_CONNECT)
-			mqtt_connect(p, &packet);
-		else if (reason == FOX_MQTT_BAD_VERSION)
-		{
-			p->version = FOX_MQTT_311;
-			mqtt_send(p, &(FoxMqttPacket){.type = FOX_MQTT_CONNACK, .reason = 1});
-			mqtt_cut(p, reason, "a version of MQTT that is not spoken here");
-		}
-		else
-			mqtt_cut(p, reason, "the first packet must be CONNECT");
-	}
-	else if (reason != FOX_MQTT_SUCCESS)
-		mqtt_cut(p, reason, text_of(reason));
+	if (!binary)
+		mqtt_cut(p, FOX_MQTT_MALFORMED, "MQTT is binary messages of a WebSocket");
+	else if (p->state == MQTT_NEW)
+		first_packet(p, bytes);
+	else if (p->state == MQTT_JOINED)
+		mqtt_packet(p, bytes);
 	else
-		joined(p, &packet);
+	{
+		fox_buf_slice(&p->early, bytes);
+		if (p->early.failed)
+			mqtt_cut(p, FOX_MQTT_QUOTA, "out of memory");
+	}
 }
 
 static void
@@ -273,12 +296,14 @@ gate_close(void *gate, FoxGateClose cause)
 	p->session = NULL;
 	if (s != NULL)
 		mqtt_session_detach(s, true);
+	mqtt_login_end(p);
 	fox_router_timer_clear(p->broker->router, &p->timer);
 	for (int i = 0; i <= MQTT_ALIASES; i++)
 		free(p->heard_aliases[i]);
 	while ((slot = fox_map_next(&p->aliases, &pos)) != NULL)
 		free((char *) slot->key);
 	fox_map_free(&p->aliases);
+	free(p->certificate);
 	free(p);
 }
 
@@ -298,7 +323,15 @@ fox_mqtt_gate_open(FoxMqttBroker *b, const FoxTransport *transport, const FoxPee
 	p->transport_name = peer->transport;
 	p->max_packet = UINT32_MAX;
 	snprintf(p->address, sizeof(p->address), "%s", peer->address);
-	fox_router_timer_set(b->router, &p->timer, fox_router_now(b->router) + CONNECT_TIME_US, look_alive);
+	p->confidential = peer->confidential;
+	if (*peer->certificate != '\0')
+		p->certificate = strdup(peer->certificate);
+	if (!mqtt_login_begin(p))
+	{
+		free(p->certificate);
+		free(p);
+		return NULL;
+	}
 	return p;
 }
 
@@ -313,6 +346,7 @@ reason_of(FoxSlice uri)
 		FoxMqttReason reason;
 	}			reasons[] = {
 		{"wamp.error.not_authorized", FOX_MQTT_NOT_AUTHORIZED},
+		{"wamp.error.authorization_failed", FOX_MQTT_NOT_AUTHORIZED},
 		{"wamp.error.invalid_uri", FOX_MQTT_BAD_TOPIC},
 		{"wamp.error.unavailable", FOX_MQTT_QUOTA},
 		{"wamp.error.invalid_argument", FOX_MQTT_IMPLEMENTATION}
@@ -331,8 +365,8 @@ mqtt_done(FoxSession *core, FoxRequest what, uint64_t request, uint64_t id)
 
 	if (what == FOX_REQ_PUBLISH)
 		mqtt_published(core, request, FOX_MQTT_SUCCESS, FOX_ABSENT);
-	else
-		s->answer = id;
+	else if (what == FOX_REQ_SUBSCRIBE)
+		mqtt_subscribed(s, request, id);
 }
 
 static void
@@ -342,12 +376,11 @@ mqtt_failed(FoxSession *core, FoxRequest what, uint64_t request, const FoxFailur
 
 	if (what == FOX_REQ_PUBLISH)
 		mqtt_published(core, request, reason_of(why->uri), why->text);
-	else
+	else if (what == FOX_REQ_SUBSCRIBE)
 	{
-		s->answer = 0;
-		s->refusal = reason_of(why->uri);
-		if (s->refusal == FOX_MQTT_BAD_TOPIC)
-			s->refusal = FOX_MQTT_BAD_FILTER;
+		FoxMqttReason reason = reason_of(why->uri);
+
+		mqtt_not_subscribed(s, request, reason == FOX_MQTT_BAD_TOPIC ? FOX_MQTT_BAD_FILTER : reason);
 	}
 }
 

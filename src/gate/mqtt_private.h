@@ -10,7 +10,7 @@
 #include "base/dlist.h"
 #include "base/hash.h"
 #include "codec/mqtt_packet.h"
-#include "core/session.h"
+#include "core/login.h"
 #include "gate/mqtt_gate.h"
 
 #define MQTT_ALIASES 32			/* that a client may set */
@@ -27,12 +27,13 @@ struct FoxMqttBroker
 };
 
 /*
- *      NEW ──CONNECT──► JOINED ──DISCONNECT, violation, takeover──► DEAD
- *       └───────── violation, refusal, no CONNECT in time ───────────┘
+ *      NEW ──CONNECT──► LOGGING_IN ──► JOINED ──DISCONNECT, violation, takeover──► DEAD
+ *       └────────────────┴── violation, refusal, no CONNECT in time ────────────────┘
  */
 typedef enum MqttState
 {
 	MQTT_NEW,
+	MQTT_LOGGING_IN,
 	MQTT_JOINED,
 	MQTT_DEAD					/* nothing more is processed */
 } MqttState;
@@ -43,11 +44,16 @@ typedef struct MqttPeer
 	MqttState	state;
 	uint8_t		version;		/* of MQTT; 0 until CONNECT */
 	bool		local;			/* may join without logging in */
+	bool		confidential;	/* may say a password */
+	char	   *certificate;	/* owned; NULL: none */
 	bool		quiet;			/* it wants no reason strings */
 	FoxMqttBroker *broker;
+	FoxLogin   *login;			/* until JOINED */
+	FoxBuf		connect;		/* CONNECT, while LOGGING_IN, and what has come behind it */
+	FoxBuf		early;
 	MqttSession *session;		/* while JOINED */
 	FoxTransport transport;
-	FoxTimer	timer;			/* for CONNECT to come, then for the keep alive */
+	FoxTimer	timer;			/* for the keep alive */
 	uint64_t	heard_us;
 	uint32_t	keep_alive;		/* seconds; 0: none */
 	uint32_t	max_packet;		/* that it takes */
@@ -123,8 +129,8 @@ struct MqttSession
 	FoxIdMap	subs_by_id;
 	MqttSub    *only;			/* if there is just one */
 	uint32_t	patterns;		/* how many of them */
-	uint64_t	answer;			/* to the request that is being made: a subscription; 0: it was refused */
-	FoxMqttReason refusal;
+	FoxNode		asks;			/* SUBSCRIBEs that the core has not answered whole (mqtt_subscribe.c) */
+	uint64_t	last_request;	/* for a subscription */
 	FoxIdMap	received;		/* by packet id: QoS 2, from PUBLISH to PUBREL */
 	uint32_t	unanswered;		/* messages of the peer's that take from its receive maximum */
 	uint32_t	unsettled;		/* publishes that the core has not answered */
@@ -157,9 +163,25 @@ extern void mqtt_cut(MqttPeer *p, FoxMqttReason reason, const char *text);
 /* Closes without a word, from within the core: the session is left when the transport has gone. */
 extern void mqtt_drop(MqttPeer *p, const char *text);
 
+/* Takes a packet of a peer that has joined. */
+extern void mqtt_packet(MqttPeer *p, FoxSlice bytes);
+
+/* --- mqtt_login.c --- */
+
+/* A peer has to log in within the time for that; false: no memory. */
+extern bool mqtt_login_begin(MqttPeer *p);
+/* Of a peer that goes. */
+extern void mqtt_login_end(MqttPeer *p);
+/* A CONNECT, whose bytes are those, is to say who that is; then it joins or is refused. */
+extern void mqtt_login(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice bytes);
+
 /* --- mqtt_connect.c --- */
 
-extern void mqtt_connect(MqttPeer *p, const FoxMqttPacket *packet);
+extern void mqtt_connect(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice bytes);
+/* It is known who that is. */
+extern void mqtt_join(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice realm, const FoxSessionInfo *info);
+/* CONNACK that says why not, and closes. */
+extern void mqtt_refuse(MqttPeer *p, FoxMqttReason reason, const char *text);
 
 /* --- mqtt_session.c --- */
 
@@ -194,6 +216,10 @@ extern FoxMqttReason mqtt_topic_refusal(FoxSlice topic);
 
 extern void mqtt_subscribe(MqttPeer *p, const FoxMqttPacket *packet);
 extern void mqtt_unsubscribe(MqttPeer *p, const FoxMqttPacket *packet);
+/* The core has answered: with a subscription, or not. */
+extern void mqtt_subscribed(MqttSession *s, uint64_t request, uint64_t id);
+extern void mqtt_not_subscribed(MqttSession *s, uint64_t request, FoxMqttReason why);
+extern void mqtt_asks_free(MqttSession *s);
 extern MqttSub *mqtt_sub_by_id(const MqttSession *s, uint64_t id);
 extern void mqtt_sub_free(MqttSession *s, MqttSub *sub);
 extern void mqtt_subs_free(MqttSession *s);

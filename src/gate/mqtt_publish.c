@@ -67,7 +67,7 @@ static FoxSlice
 publish_options(uint8_t qos, bool retain, FoxSlice props)
 {
 	static const char *const plain[] = {
-		"{\"exclude_me\":false,\"qos\":0}",
+		"{\"exclude_me\":false,\"qos\":0,\"acknowledge\":true}",
 		"{\"exclude_me\":false,\"qos\":1,\"acknowledge\":true}",
 		"{\"exclude_me\":false,\"qos\":2,\"acknowledge\":true}"
 	};
@@ -90,8 +90,7 @@ publish_options(uint8_t qos, bool retain, FoxSlice props)
 void
 mqtt_publish_as(MqttSession *s, uint64_t request, uint8_t qos, bool retain, FoxSlice topic, FoxSlice payload, FoxSlice props)
 {
-	if (qos > 0 || retain)
-		s->unsettled++;
+	s->unsettled++;
 	fox_session_publish(s->core, request, publish_options(qos, retain, props), topic, payload, props);
 }
 

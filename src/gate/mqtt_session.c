@@ -55,6 +55,7 @@ mqtt_session_new(FoxMqttBroker *b, FoxSlice realm, FoxSlice client_id, const Fox
 	s->later.run = mqtt_event_once;
 	fox_list_init(&s->waiting);
 	fox_list_init(&s->sent);
+	fox_list_init(&s->asks);
 	fox_list_init(&s->in_broker);
 	s->core = fox_session_join(b->router, realm, info, &mqtt_ops, s, reason);
 	if (s->core == NULL)
@@ -91,6 +92,7 @@ mqtt_session_gone(MqttSession *s)
 	fox_list_del(&s->in_broker);
 	mqtt_will_forget(s);
 	mqtt_out_free(s);
+	mqtt_asks_free(s);
 	mqtt_subs_free(s);
 	fox_map_free(&s->received);
 	fox_buf_free(&s->later_own);
@@ -167,7 +169,6 @@ mqtt_session_attach(MqttSession *s, MqttPeer *p)
 
 	fox_router_timer_clear(r, &s->expiry_timer);
 	fox_router_timer_clear(r, &s->will_timer);
-	mqtt_will_forget(s);
 	s->peer = p;
 	s->generation++;
 	s->unanswered = (uint32_t) s->received.count;

@@ -15,11 +15,10 @@
 
 #include "base/pure.h"
 
+#define LOGIN_MESSAGE_MAX 131072	/* bytes: a peer that no one knows is to cost little */
 #define VIOLATION "wamp.error.protocol_violation"
 
-static const char welcome[] = "{\"agent\":\"fox_wamp\","
-"\"authid\":\"anonymous\",\"authrole\":\"anonymous\",\"authmethod\":\"anonymous\","
-"\"roles\":{\"broker\":{\"features\":{"
+static const char welcome[] = "\"agent\":\"fox_wamp\",\"roles\":{\"broker\":{\"features\":{"
 "\"event_history\":true,"
 "\"event_retention\":true,"
 "\"pattern_based_subscription\":true,"
@@ -49,7 +48,7 @@ static const char welcome[] = "{\"agent\":\"fox_wamp\","
 "\"sharded_registration\":true,"
 "\"shared_registration\":true,"
 "\"testament_meta_api\":true"
-"},\"reflection\":true}}}";
+"},\"reflection\":true}}";
 
 static const FoxGateOps gate_ops = {fox_wamp_gate_message, fox_wamp_gate_alive, fox_wamp_gate_close};
 
@@ -63,24 +62,6 @@ encoding_of(const char *subprotocol)
 	if (strcmp(subprotocol, "wamp.2.msgpack") == 0)
 		return FOX_MSGPACK;
 	return strcmp(subprotocol, "wamp.2.cbor") == 0 ? FOX_CBOR : FOX_JSON;
-}
-
-void *
-fox_wamp_gate_open(FoxRouter *router, const FoxTransport *transport, const FoxPeer *peer)
-{
-	FoxWampPeer *p = calloc(1, sizeof(*p));
-
-	if (p == NULL)
-		return NULL;
-	p->gate.ops = &gate_ops;
-	p->router = router;
-	p->transport = *transport;
-	p->local = peer->loopback && fox_origin_is_local(peer->origin);
-	p->transport_name = peer->transport;
-	p->encoding = encoding_of(peer->subprotocol);
-	snprintf(p->address, sizeof(p->address), "%s", peer->address);
-	snprintf(p->protocol, sizeof(p->protocol), "%s", peer->subprotocol);
-	return p;
 }
 
 void
@@ -97,6 +78,9 @@ end_session(FoxWampPeer *p, FoxEnd how)
 {
 	FoxSession *s = p->session;
 
+	if (p->login != NULL)
+		fox_login_free(p->login);
+	p->login = NULL;
 	p->session = NULL;
 	if (s != NULL)
 		fox_session_leave(s, how);
@@ -110,6 +94,7 @@ fox_wamp_gate_close(void *gate, FoxGateClose cause)
 	(void) cause;				/* without a GOODBYE every end of the transport is a loss */
 	p->transport_gone = true;
 	end_session(p, FOX_END_LOST);
+	free(p->certificate);
 	free(p);
 }
 
@@ -156,28 +141,30 @@ roles_valid(FoxSlice roles)
 	return any;
 }
 
-static bool
-asks_for_anonymous(FoxSlice details)
+static void
+features(FoxSlice roles, FoxSessionInfo *info)
 {
-	FoxSlice	methods = fox_json_get(details, "authmethods");
-	FoxSlice	method;
-	size_t		pos = 0;
-
-	if (fox_json_kind(methods) != FOX_JSON_ARRAY)
-		return true;
-	while (fox_json_element(methods, &pos, &method))
-		if (fox_slice_is(method, "\"anonymous\""))
-			return true;
-	return pos == 0;
+	info->call_canceling = feature(roles, "callee", "call_canceling") || feature(roles, "callee", "call_cancelling");
+	info->progressive_results = feature(roles, "callee", "progressive_call_results");
+	info->progressive_invocations = feature(roles, "callee", "progressive_call_invocations");
+	info->call_timeout = feature(roles, "callee", "call_timeout");
+	info->registration_revocation = feature(roles, "callee", "registration_revocation");
+	info->ppt_callee = feature(roles, "callee", "payload_passthru_mode");
+	info->streams_calls = feature(roles, "caller", "progressive_call_invocations");
+	info->ppt_publisher = feature(roles, "publisher", "payload_passthru_mode");
+	info->ppt_subscriber = feature(roles, "subscriber", "payload_passthru_mode");
+	info->ppt_caller = feature(roles, "caller", "payload_passthru_mode");
+	/* Autobahn|Python acknowledges as a subscriber, and announces it as a publisher. */
+	info->acknowledges_events = feature(roles, "subscriber", "x_acknowledged_event_delivery") ||
+		feature(roles, "publisher", "x_acknowledged_event_delivery");
+	info->subscription_revocation = feature(roles, "subscriber", "subscription_revocation");
 }
 
 static void
 hello(FoxWampPeer *p)
 {
 	FoxSlice	roles = fox_json_get(msg.dict, "roles");
-	const char *reason;
 	FoxSessionInfo info = {
-		.authid = FOX_LIT("anonymous"), .authrole = FOX_LIT("anonymous"), .authmethod = FOX_LIT("anonymous"),
 		.peer = fox_cstr(p->address), .protocol = fox_cstr(p->protocol), .transport = p->transport_name,
 		.encoding = p->encoding
 	};
@@ -187,40 +174,90 @@ hello(FoxWampPeer *p)
 		violation(p, "HELLO.Details.roles must announce at least one role");
 		return;
 	}
-	if (!p->local || !fox_router_anonymous(p->router))
-	{
-		fox_wamp_abort(p, "wamp.error.authentication_required", "anonymous clients may join from the loopback address only");
-		return;
-	}
-	if (!asks_for_anonymous(msg.dict))
-	{
-		fox_wamp_abort(p, "wamp.error.no_matching_auth_method", "this realm offers the method anonymous");
-		return;
-	}
-	info.call_canceling = feature(roles, "callee", "call_canceling") || feature(roles, "callee", "call_cancelling");
-	info.progressive_results = feature(roles, "callee", "progressive_call_results");
-	info.progressive_invocations = feature(roles, "callee", "progressive_call_invocations");
-	info.call_timeout = feature(roles, "callee", "call_timeout");
-	info.registration_revocation = feature(roles, "callee", "registration_revocation");
-	info.ppt_callee = feature(roles, "callee", "payload_passthru_mode");
-	info.streams_calls = feature(roles, "caller", "progressive_call_invocations");
-	info.ppt_publisher = feature(roles, "publisher", "payload_passthru_mode");
-	info.ppt_subscriber = feature(roles, "subscriber", "payload_passthru_mode");
-	info.ppt_caller = feature(roles, "caller", "payload_passthru_mode");
-	/* Autobahn|Python acknowledges as a subscriber, and announces it as a publisher. */
-	info.acknowledges_events = feature(roles, "subscriber", "x_acknowledged_event_delivery") ||
-		feature(roles, "publisher", "x_acknowledged_event_delivery");
-	info.subscription_revocation = feature(roles, "subscriber", "subscription_revocation");
+	features(roles, &info);
+	if (!fox_login_hello(p->login, msg.uri, msg.dict, &info))
+		violation(p, "HELLO while a log-in is under way");
+}
+
+static void
+authenticate(FoxWampPeer *p)
+{
+	if (!fox_login_authenticate(p->login, msg.uri, msg.dict))
+		violation(p, "AUTHENTICATE without a CHALLENGE that waits for it");
+}
+
+static void
+login_challenge(void *data, const char *method, FoxSlice extra)
+{
+	fox_wamp_send(data, &(FoxMsg){.type = FOX_MSG_CHALLENGE, .uri = fox_cstr(method), .dict = extra});
+}
+
+static void
+login_refused(void *data, const char *reason, const char *text)
+{
+	FoxWampPeer *p = data;
+
+	p->login = NULL;
+	fox_wamp_abort(p, reason, text);
+}
+
+static void
+login_accepted(void *data, FoxSlice realm, const FoxSessionInfo *info, FoxSlice authextra)
+{
+	FoxWampPeer *p = data;
+	const char *reason;
+
+	p->login = NULL;
 	p->last_request = 0;
-	p->session = fox_session_join(p->router, msg.uri, &info, &fox_wamp_ops, p, &reason);
+	p->session = fox_session_join(p->router, realm, info, &fox_wamp_ops, p, &reason);
 	if (p->session == NULL)
 	{
 		fox_wamp_abort(p, reason, "the session could not join the realm");
 		return;
 	}
 	p->state = WAMP_JOINED;
-	fox_wamp_send(p, &(FoxMsg){.type = FOX_MSG_WELCOME, .id = fox_session_id(p->session),
-				  .dict = FOX_LIT(welcome)});
+	p->transport.limit(p->transport.conn, 0);
+	fox_wamp_welcome(p, info, authextra, FOX_LIT(welcome));
+}
+
+static const FoxLoginOps login_ops = {login_challenge, login_accepted, login_refused};
+
+/* A peer without a session has a log-in, which waits for its HELLO. */
+static bool
+begin_login(FoxWampPeer *p)
+{
+	p->state = WAMP_NEW;
+	p->login = fox_login_new(p->router, &(FoxLoginPeer){p->address, p->local, p->confidential, p->certificate},
+							 &login_ops, p);
+	p->transport.limit(p->transport.conn, LOGIN_MESSAGE_MAX);
+	return p->login != NULL;
+}
+
+void *
+fox_wamp_gate_open(FoxRouter *router, const FoxTransport *transport, const FoxPeer *peer)
+{
+	FoxWampPeer *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return NULL;
+	p->gate.ops = &gate_ops;
+	p->router = router;
+	p->transport = *transport;
+	p->local = peer->loopback && fox_origin_is_local(peer->origin);
+	p->confidential = peer->confidential;
+	p->transport_name = peer->transport;
+	p->encoding = encoding_of(peer->subprotocol);
+	snprintf(p->address, sizeof(p->address), "%s", peer->address);
+	snprintf(p->protocol, sizeof(p->protocol), "%s", peer->subprotocol);
+	if (*peer->certificate != '\0')
+		p->certificate = strdup(peer->certificate);
+	if (!begin_login(p))
+	{
+		free(p->certificate);
+		free(p);
+		return NULL;
+	}
+	return p;
 }
 
 /* --- an established session --- */
@@ -229,9 +266,10 @@ static void
 goodbye(FoxWampPeer *p)
 {
 	end_session(p, FOX_END_GOODBYE);
-	p->state = WAMP_NEW;
 	fox_wamp_send(p, &(FoxMsg){.type = FOX_MSG_GOODBYE, .dict = FOX_LIT("{}"),
 				  .uri = FOX_LIT("wamp.close.goodbye_and_out")});
+	if (!begin_login(p))
+		fox_wamp_abort(p, "wamp.error.unavailable", "out of memory");
 }
 
 /* Requests carry ids 1, 2, 3, … of the session; looked at only where an administrator wants that. */
@@ -365,6 +403,8 @@ fox_wamp_gate_message(void *gate, char *data, size_t len, bool binary)
 		joined(p);
 	else if (msg.type == FOX_MSG_HELLO)
 		hello(p);
+	else if (msg.type == FOX_MSG_AUTHENTICATE)
+		authenticate(p);
 	else
 		violation(p, "the first message must be HELLO");
 }

@@ -154,6 +154,25 @@ fox_wamp_abort(FoxWampPeer *peer, const char *reason, const char *text)
 		peer->transport.close(peer->transport.conn, 1002, reason);
 }
 
+void
+fox_wamp_welcome(FoxWampPeer *peer, const FoxSessionInfo *who, FoxSlice authextra, FoxSlice features)
+{
+	begin_details();
+	put_text("authid", who->authid);
+	put_text("authrole", who->authrole);
+	put_text("authmethod", who->authmethod);
+	if (!fox_absent(who->authprovider))
+		put_text("authprovider", who->authprovider);
+	if (!fox_absent(authextra))
+	{
+		put_member("authextra");
+		fox_buf_slice(&details, authextra);
+	}
+	fox_buf_char(&details, ',');
+	fox_buf_slice(&details, features);
+	fox_wamp_send(peer, &(FoxMsg){.type = FOX_MSG_WELCOME, .id = fox_session_id(peer->session), .dict = end_details()});
+}
+
 static FoxBytes *
 encode_event(FoxWampPeer *peer, const FoxSubscription *sub, const FoxEvent *e)
 {

@@ -5,13 +5,13 @@
 #define FOX_GATE_WAMP_PRIVATE_H
 
 #include "codec/wamp_msg.h"
-#include "core/session.h"
+#include "core/login.h"
 #include "gate/gate.h"
 
 /*
- *      NEW ──HELLO──► JOINED ──GOODBYE──► NEW (a session may be opened again)
- *       │                │
- *       └── violation, ABORT, kill ──► DEAD (nothing more is processed)
+ *      NEW ──log-in accepted──► JOINED ──GOODBYE──► NEW (a session may be opened again)
+ *       │                          │
+ *       └──── violation, ABORT, refusal, kill ──► DEAD (nothing more is processed)
  */
 typedef enum FoxWampState
 {
@@ -25,10 +25,13 @@ typedef struct FoxWampPeer
 	FoxGate		gate;
 	FoxWampState state;
 	FoxRouter  *router;
+	FoxLogin   *login;			/* while NEW */
 	FoxSession *session;		/* while JOINED */
 	FoxTransport transport;
 	bool		transport_gone;
 	bool		local;			/* may join without logging in */
+	bool		confidential;
+	char	   *certificate;	/* owned; NULL: none */
 	FoxEncoding encoding;		/* by the subprotocol */
 	uint64_t	last_request;	/* of the client's, for strict_request_ids */
 	const char *transport_name;
@@ -40,6 +43,8 @@ extern const FoxSessionOps fox_wamp_ops;
 
 /* Sends msg, whose payload is in msg->encoding; it is rewritten if the peer speaks another. */
 extern void fox_wamp_send(FoxWampPeer *peer, const FoxMsg *msg);
+/* WELCOME; features are the members of its details that every session is told. */
+extern void fox_wamp_welcome(FoxWampPeer *peer, const FoxSessionInfo *who, FoxSlice authextra, FoxSlice features);
 /* ABORT with a reason and a text, then the transport closes. */
 extern void fox_wamp_abort(FoxWampPeer *peer, const char *reason, const char *text);
 

@@ -34,14 +34,14 @@ fox_address_full(const FoxNet *net, const FoxConnInfo *info)
 
 	if (net->config.connections_per_address <= 0 || fox_absent(text))
 		return false;
-	a = fox_map_get(&net->addresses, text);
+	a = fox_map_get(&net->peers, text);
 	return a != NULL && a->connections >= (uint64_t) net->config.connections_per_address;
 }
 
 void
 fox_address_enter(FoxConn *conn, const FoxConnInfo *info)
 {
-	FoxMap	   *addresses = &conn->net->addresses;
+	FoxMap	   *addresses = &conn->net->peers;
 	FoxSlice	text = address_of(info);
 	FoxAddress *a;
 
@@ -72,6 +72,6 @@ fox_address_leave(FoxConn *conn)
 	conn->address = NULL;
 	if (a == NULL || --a->connections > 0)
 		return;
-	fox_map_del(&conn->net->addresses, fox_slice(a->text, a->len));
+	fox_map_del(&conn->net->peers, fox_slice(a->text, a->len));
 	free(a);
 }

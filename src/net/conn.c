@@ -353,9 +353,14 @@ deliver_stream(FoxConn *conn, const char *data, size_t len, bool binary)
 	FoxMqttNext next = FOX_MQTT_MORE;
 	FoxSlice	packet;
 
+	if (!binary)
+	{
+		fox_conn_message(conn, (char *) data, len, false);	/* no part of a stream of bytes */
+		return;
+	}
 	while (conn->state == CONN_OPEN &&
-		   (next = fox_mqtt_next(&conn->stream, conn->net->config.max_message_size, &data, end, &packet)) == FOX_MQTT_PACKET)
-		fox_conn_message(conn, (char *) packet.ptr, packet.len, binary);
+		   (next = fox_mqtt_next(&conn->stream, fox_conn_in_max(conn), &data, end, &packet)) == FOX_MQTT_PACKET)
+		fox_conn_message(conn, (char *) packet.ptr, packet.len, true);
 	if (next == FOX_MQTT_NO_MEMORY)
 		fox_conn_too_big(conn);
 }
@@ -453,6 +458,20 @@ fox_conn_closed(FoxConn *conn)
 	if (conn->net->shutting_down)
 		conn->cause = FOX_CLOSE_SHUTDOWN;
 	conn->net->handler.close(gate, conn->cause);
+}
+
+void
+fox_conn_limit(FoxConn *conn, size_t bytes)
+{
+	conn->in_max = bytes;
+}
+
+size_t
+fox_conn_in_max(const FoxConn *conn)
+{
+	size_t		max = conn->net->config.max_message_size;
+
+	return conn->in_max != 0 && conn->in_max < max ? conn->in_max : max;
 }
 
 void

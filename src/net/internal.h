@@ -42,12 +42,13 @@ struct FoxNet
 	uv_timer_t	reaper;
 	FoxNode		rated;			/* connections that have sent too much (rate.c) */
 	uv_timer_t	rate_timer;
-	FoxMap		addresses;		/* FoxAddress by text (address.c) */
+	FoxMap		peers;			/* FoxAddress by text (address.c) */
 	FoxNetStats stats;
 	FoxLimits	limits;
 	int			sockets;		/* accepted and not yet gone, handshakes included */
 	int			max_sockets;	/* what the descriptor limit allows */
 	bool		shutting_down;
+	char		addresses[512];		/* libwebsockets keeps pointers into it */
 	char		unix_path[108];	/* bound; "" if none */
 	uint64_t	log_second;		/* messages are limited in rate */
 	int			log_count;
@@ -101,10 +102,13 @@ struct FoxConn
 	uint32_t	sent;			/* bytes of the first message that have left */
 	size_t		queued;			/* bytes, see ITEM_COST */
 	FoxLatest  *latest;			/* events that are not queued yet, or NULL */
+	uint64_t	taken;			/* least that was read from its socket if all is masked (masking.c) */
+	uint8_t		mask_tries;
 	FoxAddress *address;		/* NULL: it is not counted */
 	FoxNode		in_rated;
 	uint64_t	paid_us;		/* what it has sent is paid for at that time (rate.c) */
 	uint32_t	peer_max;		/* longest message that the peer takes */
+	size_t		in_max;			/* longest one that is taken from it; 0: the configuration's */
 	char	   *join;			/* WebSocket: a message of which more is to come */
 	size_t		join_len;
 	size_t		join_cap;		/* long-poll: bytes that its requests have in memory */
@@ -150,6 +154,8 @@ extern void fox_conn_hold(FoxConn *conn, FoxHold why, bool on);
 extern void fox_conn_deliver(FoxConn *conn, char *data, size_t len, bool binary);
 /* One whole message; a spare byte is behind it. */
 extern void fox_conn_message(FoxConn *conn, char *data, size_t len, bool binary);
+/* The longest message that may come. */
+extern size_t fox_conn_in_max(const FoxConn *conn);
 /* Closes with cause FOX_CLOSE_TOO_BIG, and counts. */
 extern void fox_conn_too_big(FoxConn *conn);
 /* Our stream has ended: what is still queued can not be sent any more. */
@@ -205,6 +211,13 @@ extern void fox_limits_judge(FoxNet *net);
 extern void fox_limits_queued(FoxNet *net, size_t bytes);
 /* How long the loop may sleep at most, given what else it waits for. */
 extern int	fox_limits_timeout_ms(const FoxNet *net, int timeout_ms);
+
+/* --- masking.c --- */
+
+/* A WebSocket is open: its first messages are to be looked at. */
+extern void fox_masking_begin(FoxConn *conn);
+/* A frame of so many bytes, header aside, has come; false: it was not masked. */
+extern bool fox_masking_holds(FoxConn *conn, size_t len);
 
 /* --- rate.c --- */
 

@@ -24,6 +24,9 @@
 static const lws_retry_bo_t no_pings;
 
 /*
+ * Every connection is accepted as a RawSocket and then taken for HTTP, until its first byte tells.  libwebsockets
+ * frees the RawSocket's data at the end of it only if the protocol of that moment has data as well.
+ *
  * What a WebSocket may ask for stands behind the first two, each as in subprotocol.c.  Without tx_packet_size no
  * write would take more than rx_buffer_size bytes.
  */
@@ -34,7 +37,7 @@ static const lws_retry_bo_t no_pings;
 static lws_callback_function http_callback;
 
 static const struct lws_protocols protocols[] = {
-	{.name = "http", .callback = http_callback, .rx_buffer_size = 1024},
+	{.name = "http", .callback = http_callback, .per_session_data_size = sizeof(FoxConn), .rx_buffer_size = 1024},
 	{.name = "rawsocket", .callback = fox_rawsocket_callback, .per_session_data_size = sizeof(FoxConn),
 	.tx_packet_size = FOX_OUT_CHUNK},
 	WEBSOCKET("wamp.2.json"),
@@ -274,8 +277,9 @@ listen_on_unix(FoxNet *net, const char *path, char *err, size_t errlen)
 	if (!clear_unix_path(&a, err, errlen))
 		return false;
 	vhost_info(&info);
+	memcpy(net->unix_path, a.sun_path, sizeof(net->unix_path));
 	info.options |= LWS_SERVER_OPTION_UNIX_SOCK;
-	info.iface = path;
+	info.iface = net->unix_path;	/* at the end it is unlinked */
 	mask = umask(077);
 	vhost = lws_create_vhost(net->context, &info);
 	umask(mask);
@@ -284,7 +288,6 @@ listen_on_unix(FoxNet *net, const char *path, char *err, size_t errlen)
 		snprintf(err, errlen, "could not listen on %s", path);
 		return false;
 	}
-	memcpy(net->unix_path, a.sun_path, sizeof(net->unix_path));
 	return true;
 }
 
@@ -299,12 +302,11 @@ fox_unlisten(FoxNet *net)
 bool
 fox_listen(FoxNet *net, char *err, size_t errlen)
 {
-	char		list[512];
-	char	   *rest = list;
+	char	   *rest = net->addresses;
 	char	   *item;
 	bool		any = false;
 
-	if (snprintf(list, sizeof(list), "%s", net->config.listen_addresses) >= (int) sizeof(list))
+	if (snprintf(net->addresses, sizeof(net->addresses), "%s", net->config.listen_addresses) >= (int) sizeof(net->addresses))
 	{
 		snprintf(err, errlen, "fox_wamp.listen_addresses is too long");
 		return false;

@@ -126,7 +126,7 @@ abandon(FoxNet *net)
 	close_loop(net);
 	fox_tls_free(net->tls);
 	fox_limits_end(net);
-	fox_map_free(&net->addresses);
+	fox_map_free(&net->peers);
 	logging_net = NULL;
 	free(net);
 }
@@ -193,15 +193,11 @@ fox_net_create(const FoxNetConfig *config, const FoxNetHandler *handler, char *e
 void
 fox_net_configure(FoxNet *net, const FoxNetConfig *config)
 {
-	const char *addresses = net->config.listen_addresses;
-	const char *unix_socket = net->config.unix_socket;
 	int			port = net->config.port;
 	int			tls_port = net->config.tls_port;
 	char		err[440];
 
 	net->config = *config;
-	net->config.listen_addresses = addresses;
-	net->config.unix_socket = unix_socket;
 	net->config.port = port;
 	net->config.tls_port = tls_port;
 	if (net->tls != NULL && !fox_tls_reload(net->tls, config, err, sizeof(err)))

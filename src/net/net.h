@@ -34,10 +34,11 @@ typedef struct FoxNetConfig
 {
 	const char *listen_addresses;	/* comma-separated IPv4/IPv6 literals, "localhost" or "*" */
 	int			port;
-	int			tls_port;		/* 0: no TLS, and none of the next four is looked at */
+	int			tls_port;		/* 0: no TLS, and none of the next five is looked at */
 	FoxTlsFile	tls_cert;
 	FoxTlsFile	tls_key;
 	FoxTlsFile	tls_ca;			/* path "" or NULL: clients are asked for no certificate */
+	FoxTlsFile	tls_crl;		/* path "" or NULL: no certificate counts as revoked */
 	int			tls_min_version;	/* 2: TLS 1.2, 3: TLS 1.3 */
 	const char *unix_socket;	/* path of a unix socket to listen on as well; "" or NULL: none */
 	size_t		max_message_size;	/* bytes of one message; larger: close 1009 */
@@ -70,6 +71,8 @@ typedef struct FoxConnInfo
 	char		subprotocol[32];	/* "wamp.2.json", "" if none was asked for */
 	const char *transport;		/* "websocket", "rawsocket", "rawsocket-unix", "tcp", "unix" or "longpoll"; a constant */
 	bool		loopback;		/* peer address is loopback or a unix socket, and no X-Forwarded-For/Forwarded header */
+	bool		confidential;	/* TLS, or loopback as above */
+	char		certificate[256];	/* common name of the client's certificate, which TLS has checked; "" if none */
 	char		origin[256];	/* Origin header or "" */
 } FoxConnInfo;
 
@@ -117,6 +120,8 @@ extern void fox_conn_send(FoxConn *conn, FoxBytes *message, bool binary);
 extern void fox_conn_send_event(FoxConn *conn, FoxBytes *message, bool binary, uint64_t stream);
 /* Closes when everything queued is sent: code is a WebSocket close code (1000, 1002, 1009 …). */
 extern void fox_conn_close(FoxConn *conn, int code, const char *reason);
+/* A longer message of the peer's closes the connection; 0: only one longer than the configuration's max_message_size. */
+extern void fox_conn_limit(FoxConn *conn, size_t bytes);
 /* Stops and restarts reading from a connection (back-pressure); what has been read already may still come. */
 extern void fox_conn_pause(FoxConn *conn, bool paused);
 /* Asks the peer for a sign of life: the next one is told by alive(), which is called at once if nothing is read from it. */

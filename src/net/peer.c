@@ -28,14 +28,17 @@ fox_peer_address(struct lws *wsi, FoxConnInfo *info)
 	socklen_t	len = sizeof(a);
 	char		host[INET6_ADDRSTRLEN] = "?";
 	int			fd = lws_get_socket_fd(wsi);
+	bool		tls;
 
 	snprintf(info->peer, sizeof(info->peer), "?");
 	info->loopback = false;
+	info->confidential = tls = fox_tls_peer(wsi, info->certificate, sizeof(info->certificate));
 	if (getpeername(fd, (struct sockaddr *) &a, &len) != 0)
 		return false;
 	if (a.ss_family == AF_UNIX)
 	{
 		unix_peer(fd, info);
+		info->confidential = true;
 		return true;
 	}
 	if (a.ss_family == AF_INET)
@@ -55,6 +58,7 @@ fox_peer_address(struct lws *wsi, FoxConnInfo *info)
 		info->loopback = IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr) ||
 			(IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr) && in6->sin6_addr.s6_addr[12] == 127);
 	}
+	info->confidential = tls || info->loopback;
 	return false;
 }
 
@@ -64,7 +68,10 @@ fox_peer_of_request(struct lws *wsi, FoxConnInfo *info)
 	(void) fox_peer_address(wsi, info);
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_X_FORWARDED_FOR) > 0 ||
 		lws_hdr_custom_length(wsi, "forwarded:", 10) > 0)
+	{
 		info->loopback = false;
+		info->confidential = lws_get_ssl(wsi) != NULL;
+	}
 	if (lws_hdr_copy(wsi, info->origin, sizeof(info->origin), WSI_TOKEN_ORIGIN) < 0)
 		info->origin[0] = '\0';
 }

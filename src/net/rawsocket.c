@@ -114,6 +114,13 @@ receive_hello(FoxConn *conn, char **at, const char *end)
 	return true;
 }
 
+static FoxRawResult
+next_frame(FoxConn *conn, char **at, char *end, FoxRawFrame *frame)
+{
+	conn->raw.max = conn->in_max != 0 ? (uint32_t) fox_conn_in_max(conn) : fox_raw_announced(conn->net->config.max_message_size);
+	return fox_raw_next(&conn->raw, at, end, frame);
+}
+
 static int
 receive(FoxConn *conn, char *at, size_t len)
 {
@@ -131,7 +138,7 @@ receive(FoxConn *conn, char *at, size_t len)
 		fox_conn_deliver(conn, at, (size_t) (end - at), true);
 		return 0;
 	}
-	while (conn->state == CONN_OPEN && (result = fox_raw_next(&conn->raw, &at, end, &frame)) == FOX_RAW_FRAME)
+	while (conn->state == CONN_OPEN && (result = next_frame(conn, &at, end, &frame)) == FOX_RAW_FRAME)
 		if (frame.type == FOX_RAW_MESSAGE)
 			fox_conn_message(conn, frame.data, frame.len, conn->binary);
 		else if (frame.type == FOX_RAW_PING)

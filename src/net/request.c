@@ -273,7 +273,7 @@ refuse_post(FoxRequest *r, const char *path)
 		r->text = "fox_wamp: no such transport\n";
 		return false;			/* its body is dropped first */
 	}
-	r->max = r->verb == VERB_SEND ? r->net->config.max_message_size : SMALL_BODY;
+	r->max = r->verb == VERB_SEND ? fox_conn_in_max(&r->poll->conn) : SMALL_BODY;
 	if (len <= r->max)
 		return false;
 	if (r->verb == VERB_SEND)

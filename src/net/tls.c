@@ -127,6 +127,20 @@ load_ca(SSL_CTX *ctx, const FoxTlsFile *file, char *err, size_t errlen)
 	return true;
 }
 
+/* With such a list every authority of a client's certificate must have one. */
+static bool
+load_crl(SSL_CTX *ctx, const FoxTlsFile *file, char *err, size_t errlen)
+{
+	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
+
+	if (!can_read("list of revoked certificates", file, err, errlen))
+		return false;
+	if (X509_STORE_load_locations(store, file->path, NULL) != 1)
+		return complain("list of revoked certificates", file, openssl_reason(), err, errlen);
+	X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+	return true;
+}
+
 /* HTTP/1.1 where a list names it; other lists, and clients without one, are as welcome. */
 static int
 choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen, const unsigned char *in, unsigned int inlen, void *arg)
@@ -140,6 +154,12 @@ choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen, const un
 		return SSL_TLSEXT_ERR_NOACK;
 	*out = chosen;
 	return SSL_TLSEXT_ERR_OK;
+}
+
+static bool
+is_set(const FoxTlsFile *file)
+{
+	return file->path != NULL && file->path[0] != '\0';
 }
 
 static SSL_CTX *
@@ -157,7 +177,8 @@ load(const FoxNetConfig *config, char *err, size_t errlen)
 	ok = SSL_CTX_set_min_proto_version(ctx, config->tls_min_version == 3 ? TLS1_3_VERSION : TLS1_2_VERSION) == 1 &&
 		load_certificate(ctx, &config->tls_cert, err, errlen) &&
 		load_key(ctx, &config->tls_key, err, errlen) &&
-		(config->tls_ca.path == NULL || config->tls_ca.path[0] == '\0' || load_ca(ctx, &config->tls_ca, err, errlen));
+		(!is_set(&config->tls_ca) || load_ca(ctx, &config->tls_ca, err, errlen)) &&
+		(!is_set(&config->tls_crl) || load_crl(ctx, &config->tls_crl, err, errlen));
 	if (!ok)
 	{
 		SSL_CTX_free(ctx);
@@ -249,4 +270,32 @@ fox_tls_end_stream(struct lws *wsi)
 	if (ssl != NULL && SSL_is_init_finished(ssl))
 		(void) SSL_shutdown(ssl);
 	ERR_clear_error();
+}
+
+bool
+fox_tls_peer(struct lws *wsi, char *name, size_t size)
+{
+	SSL		   *ssl = lws_get_ssl(wsi);
+	X509	   *certificate = ssl != NULL ? SSL_get0_peer_certificate(ssl) : NULL;
+	X509_NAME  *subject;
+	unsigned char *text = NULL;
+	int			place;
+	int			len = 0;
+
+	name[0] = '\0';
+	if (certificate == NULL || SSL_get_verify_result(ssl) != X509_V_OK)
+		return ssl != NULL;
+	subject = X509_get_subject_name(certificate);
+	place = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+	if (place >= 0)
+		len = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, place)));
+	/* A zero byte within would cut the name to somebody else's. */
+	if (len > 0 && (size_t) len < size && memchr(text, '\0', (size_t) len) == NULL)
+	{
+		memcpy(name, text, (size_t) len);
+		name[len] = '\0';
+	}
+	OPENSSL_free(text);
+	ERR_clear_error();
+	return true;
 }

@@ -21,4 +21,7 @@ extern void fox_tls_serve(FoxTls *tls, SSL_CTX *port);
 /* Tells a TLS peer that our stream ends; of another connection it does nothing. */
 extern void fox_tls_end_stream(struct lws *wsi);
 
+/* Who the client's certificate says it is, if it has shown one: its common name, else "".  False: no TLS. */
+extern bool fox_tls_peer(struct lws *wsi, char *name, size_t size);
+
 #endif

@@ -46,19 +46,23 @@ static void
 receive(FoxConn *conn, const char *in, size_t len)
 {
 	struct lws *wsi = conn->wsi;
-	const FoxNet *net = conn->net;
 	bool		final = lws_is_final_fragment(wsi);
 
 	fox_conn_heard(conn);
 	conn->net->stats.bytes_in += len;
 	if (conn->state != CONN_OPEN)
 		return;
+	if (!fox_masking_holds(conn, len))
+	{
+		fox_conn_close(conn, LWS_CLOSE_STATUS_PROTOCOL_ERR, "unmasked frame");
+		return;
+	}
 	if (conn->window_bits != 0 && !fox_deflate_marks(conn))
 	{
 		fail_marked(conn);
 		return;
 	}
-	if (conn->join_len + len > net->config.max_message_size)
+	if (conn->join_len + len > fox_conn_in_max(conn))
 	{
 		fox_conn_too_big(conn);
 		return;
@@ -110,6 +114,7 @@ opened(FoxNet *net, struct lws *wsi, FoxConn *conn)
 	conn->window_bits = window_bits;
 	fox_peer_of_request(wsi, &info);
 	snprintf(info.subprotocol, sizeof(info.subprotocol), "%s", subprotocol->encoding);
+	fox_masking_begin(conn);
 	if (fox_conn_open(conn, &info))
 		return 0;
 	fox_conn_closed(conn);

@@ -154,6 +154,8 @@ sqlstate_of(const char *uri)
 		{"wamp.error.unavailable", ERRCODE_FOX_UNAVAILABLE},
 		{"wamp.close.system_shutdown", ERRCODE_FOX_UNAVAILABLE},
 		{"wamp.error.no_such_procedure", ERRCODE_FOX_NO_SUCH_PROCEDURE},
+		{"wamp.error.not_authorized", ERRCODE_INSUFFICIENT_PRIVILEGE},
+		{"wamp.error.authorization_failed", ERRCODE_INSUFFICIENT_PRIVILEGE},
 	};
 
 	for (int i = 0; i < (int) lengthof(codes); i++)

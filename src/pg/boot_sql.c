@@ -23,6 +23,7 @@
 #include "codec/match.h"
 #include "pg/boot_sql.h"
 #include "pg/bounced.h"
+#include "pg/config_row.h"
 #include "pg/guc.h"
 #include "pg/history_sql.h"
 #include "pg/sqlarg.h"
@@ -202,53 +203,23 @@ fox_boot_settings(const FoxBootSink *sink)
 	fox_store_commit();
 }
 
-/* The query gives realm, topic (or null) and args of the changes that its rows are. */
+/* Of roles that inherit by GRANT, and of superusers, who need none; pg_has_role() knows the rules. */
 static void
-load_rows(const FoxBootSink *sink, FoxChangeKind kind, void **plan, const char *query)
-{
-	uint64		n = fox_spi(plan, query, 0, NULL);
-
-	for (uint64 i = 0; i < n; i++)
-	{
-		FoxChange	change = {.kind = kind, .silent = true};
-		HeapTuple	row = SPI_tuptable->vals[i];
-		char	   *topic = SPI_getvalue(row, SPI_tuptable->tupdesc, 2);
-
-		change.realm = fox_cstr(SPI_getvalue(row, SPI_tuptable->tupdesc, 1));
-		if (topic != NULL)
-			change.topic = fox_cstr(topic);
-		change.args = fox_cstr(SPI_getvalue(row, SPI_tuptable->tupdesc, 3));
-		sink->row(&change);
-	}
-}
-
-static void
-load_realms(const FoxBootSink *sink)
+load_roles(const FoxBootSink *sink)
 {
 	static void *plan = NULL;
+	FoxChange	change = {.kind = FOX_CHANGE_ROLES, .silent = true};
 
-	load_rows(sink, FOX_CHANGE_REALM, &plan,
-			  "SELECT name, NULL, json_build_array(json_build_object('strict', strict, 'disclosure', disclosure))::text"
-			  " FROM fox_wamp.realm ORDER BY name");
-}
-
-static void
-load_trust_levels(const FoxBootSink *sink)
-{
-	static void *plan = NULL;
-
-	load_rows(sink, FOX_CHANGE_TRUST, &plan,
-			  "SELECT realm, pattern, json_build_array(json_build_object('match', match, 'authrole', authrole,"
-			  " 'level', level))::text FROM fox_wamp.trust_level");
-}
-
-static void
-load_bridges(const FoxBootSink *sink)
-{
-	static void *plan = NULL;
-
-	load_rows(sink, FOX_CHANGE_BRIDGE_OUT, &plan,
-			  "SELECT realm, pattern, json_build_array(channel)::text FROM fox_wamp.bridge WHERE direction = 'out'");
+	(void) fox_spi(&plan,
+				   "SELECT json_build_array(json_build_object("
+				   "'members', (SELECT coalesce(json_object_agg(name, others), '{}') FROM ("
+				   "SELECT m.rolname AS name, json_agg(r.rolname) AS others FROM pg_roles m, pg_roles r"
+				   " WHERE NOT m.rolsuper AND m.oid <> r.oid AND m.oid IN (SELECT member FROM pg_auth_members)"
+				   " AND r.oid IN (SELECT roleid FROM pg_auth_members) AND pg_has_role(m.oid, r.oid, 'USAGE')"
+				   " GROUP BY m.rolname) AS member),"
+				   " 'superusers', (SELECT json_agg(rolname) FROM pg_roles WHERE rolsuper)))::text", 0, NULL);
+	change.args = fox_cstr(fox_spi_value(1));
+	sink->row(&change);
 }
 
 /* Owned by a living backend: it is the owner in this router too. */
@@ -320,12 +291,20 @@ fox_boot_load(const FoxBootSink *sink, bool with_past)
 	/* The writer's plans shun scans; this one is a scan. */
 	set_config_option("enable_seqscan", "on", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	set_config_option("enable_hashjoin", "on", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	load_realms(sink);
-	fox_history_load(sink, with_past);
-	load_trust_levels(sink);
-	load_bridges(sink);
+	fox_config_load(sink);
+	load_roles(sink);
+	if (with_past)
+		fox_past_load(sink);
 	load_retained(sink);
 	AtEOXact_GUC(true, nest);
+	fox_store_commit();
+}
+
+void
+fox_boot_roles(const FoxBootSink *sink)
+{
+	fox_store_begin();
+	load_roles(sink);
 	fox_store_commit();
 }
 

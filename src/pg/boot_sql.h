@@ -24,9 +24,14 @@ typedef struct FoxBootSink
 	void		(*row) (const FoxChange *row);
 } FoxBootSink;
 
-/* Settings of this database; realms, what is kept of events, those events (with_past), trust levels, bridges (out), retained values. */
+/*
+ * Settings of this database; realms, how they are logged in to, what is kept of events, those events (with_past),
+ * trust levels, exposed functions, permissions, roles, bridges (out), retained values.
+ */
 extern void fox_boot_settings(const FoxBootSink *sink);
 extern void fox_boot_load(const FoxBootSink *sink, bool with_past);
+/* Which roles have which. */
+extern void fox_boot_roles(const FoxBootSink *sink);
 
 /*
  * Transactions that may have written fox_wamp.retained before now and have not

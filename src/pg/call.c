@@ -128,6 +128,8 @@ fox_wamp_call(PG_FUNCTION_ARGS)
 	escape_json(&question, c.realm);
 	appendStringInfoString(&question, ",\"topic\":");
 	escape_json(&question, c.procedure);
+	appendStringInfoString(&question, ",\"role\":");
+	escape_json(&question, GetUserNameFromId(GetUserId(), false));
 	fox_append_member(&question, "args", c.args);
 	fox_append_member(&question, "kwargs", c.kwargs);
 	fox_append_member(&question, "options", c.options);
@@ -146,6 +148,7 @@ fox_wamp_cast(PG_FUNCTION_ARGS)
 {
 	Call		c;
 	FoxChange	change = {.kind = FOX_CHANGE_CALL, .pid = MyProcPid};
+	StringInfoData options;
 
 	fox_refuse_in_recovery();
 	read_call(fcinfo, &c);
@@ -153,7 +156,12 @@ fox_wamp_cast(PG_FUNCTION_ARGS)
 	change.topic = fox_cstr(c.procedure);
 	change.args = c.args;
 	change.kwargs = c.kwargs;
-	change.options = c.options;
+	initStringInfo(&options);
+	appendStringInfoString(&options, "{\"role\":");
+	escape_json(&options, GetUserNameFromId(GetUserId(), false));
+	fox_append_member(&options, "options", c.options);
+	appendStringInfoChar(&options, '}');
+	change.options = fox_slice(options.data, options.len);
 	fox_ring_add(&change);
 	PG_RETURN_VOID();
 }

@@ -29,6 +29,14 @@
 #define FOX_OWNS_DATABASE(database, role) pg_database_ownercheck((database), (role))
 #endif
 
+#if PG_VERSION_NUM >= 160000
+#define FOX_ACLCHECK_FUNCTION(function, role, mode) object_aclcheck(ProcedureRelationId, (function), (role), (mode))
+#define FOX_ACLCHECK_SCHEMA(schema, role, mode) object_aclcheck(NamespaceRelationId, (schema), (role), (mode))
+#else
+#define FOX_ACLCHECK_FUNCTION(function, role, mode) pg_proc_aclcheck((function), (role), (mode))
+#define FOX_ACLCHECK_SCHEMA(schema, role, mode) pg_namespace_aclcheck((schema), (role), (mode))
+#endif
+
 /* WaitEventSets belong to a resource owner since 17. */
 #if PG_VERSION_NUM >= 170000
 #define FOX_CREATE_WAIT_EVENT_SET(n) CreateWaitEventSet(NULL, (n))

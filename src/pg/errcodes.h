@@ -16,5 +16,6 @@
 #define ERRCODE_FOX_UNAVAILABLE			MAKE_SQLSTATE('W', 'F', '0', '0', '6')
 #define ERRCODE_FOX_NO_SUCH_PROCEDURE	MAKE_SQLSTATE('W', 'F', '0', '0', '7')
 #define ERRCODE_FOX_CALL_FAILED			MAKE_SQLSTATE('W', 'F', '0', '0', '8')
+#define ERRCODE_FOX_RAISED				MAKE_SQLSTATE('W', 'F', '0', '0', '9')
 
 #endif

@@ -37,6 +37,7 @@
 #include "pg/bounced.h"
 #include "pg/history_sql.h"
 #include "pg/lane_seg.h"
+#include "pg/login.h"
 #include "pg/store_sql.h"
 #include "pg/upkeep_sql.h"
 #include "pg/wire_msg.h"
@@ -67,7 +68,10 @@ static bool load_past = false;	/* the event history too */
 static bool load_settle = false;
 static bool load_complained = false;
 
+static uint64 roles_id = 0;		/* the request to read roles that is still to be done; 0: none */
+
 static FoxBuf out = {0};
+static FoxBuf login_out = {0};
 
 /* --- answers --- */
 
@@ -141,7 +145,7 @@ run_batch(void)
 	snprintf(activity, sizeof(activity), "fox_wamp: %d retained values", batch_n);
 	pgstat_report_activity(STATE_RUNNING, activity);
 	saved = MemoryContextSwitchTo(batch_context);
-	if (lane->slow)
+	if (lane->kind == FOX_LANE_SLOW)
 		for (int i = 0; i < batch_n; i++)
 			fox_store_batch(&batch[i], 1, true);
 	else
@@ -186,7 +190,7 @@ take_write(FoxWire *message, const char *data, Size len)
 	}
 	batch_n++;
 	batch_bytes += len;
-	if (batch_n == FOX_LANE_BATCH || batch_bytes >= FOX_LANE_BATCH_BYTES || lane->slow)
+	if (batch_n == FOX_LANE_BATCH || batch_bytes >= FOX_LANE_BATCH_BYTES || lane->kind == FOX_LANE_SLOW)
 		run_batch();
 }
 
@@ -246,6 +250,23 @@ try_load(void)
 	else
 		load_complained = true;
 	pgstat_report_activity(STATE_IDLE, NULL);
+}
+
+static void
+roles(void *arg pg_attribute_unused())
+{
+	fox_boot_roles(&sink);
+	send_out();
+}
+
+/* Nobody may keep what has been revoked: it is tried until it succeeds. */
+static void
+try_roles(void)
+{
+	if (!guarded(roles, NULL, "read the roles; it tries again", true))
+		return;
+	send_id(FOX_WIRE_DONE, roles_id);
+	roles_id = 0;
 }
 
 static void
@@ -314,6 +335,29 @@ run_rows(void (*fn) (void *), FoxWire *rows, const char *what)
 }
 
 static void
+login(void *question)
+{
+	fox_login_answer(*(FoxSlice *) question, &login_out);
+}
+
+/* Without an answer (a table was locked, say) the log-in fails. */
+static void
+take_login(uint64 id, FoxSlice question)
+{
+	bool		done;
+
+	pgstat_report_activity(STATE_RUNNING, "fox_wamp: log-in");
+	fox_buf_reset(&login_out);
+	login_out.failed = false;
+	done = guarded(login, &question, "carry out a log-in", true) && !login_out.failed;
+	fox_wire_put_u8(&out, FOX_WIRE_LOGIN_ANSWER);
+	fox_wire_put_u64(&out, id);
+	fox_wire_put_slice(&out, done ? fox_buf_view(&login_out) : FOX_ABSENT);
+	send_out();
+	pgstat_report_activity(STATE_IDLE, NULL);
+}
+
+static void
 take_request(const char *data, Size len)
 {
 	FoxWire		message = fox_wire(data, len);
@@ -324,7 +368,8 @@ take_request(const char *data, Size len)
 	uint64		id;
 	bool		behind;
 
-	if (type != FOX_WIRE_WRITE)
+	/* A log-in is of no order with what is written. */
+	if (type != FOX_WIRE_WRITE && type != FOX_WIRE_LOGIN)
 		run_batch();
 	switch (type)
 	{
@@ -353,6 +398,14 @@ take_request(const char *data, Size len)
 			load_settle = fox_wire_u8(&message) != 0 && guarded(settle, NULL, "look for open transactions", true);
 			try_load();
 			break;
+		case FOX_WIRE_ROLES:
+			/* One reading answers for those that were asked for before it. */
+			if (roles_id != 0)
+				send_id(FOX_WIRE_DONE, roles_id);
+			roles_id = fox_wire_u64(&message);
+			(void) fox_wire_u8(&message);
+			try_roles();
+			break;
 		case FOX_WIRE_REGISTRATION:
 			id = fox_wire_u64(&message);
 			run_rows(registration, &message, "write fox_wamp.registration");
@@ -369,6 +422,10 @@ take_request(const char *data, Size len)
 			run_rows(past, &message, "write fox_wamp.event_history");
 			send_id(FOX_WIRE_DONE, id);
 			break;
+		case FOX_WIRE_LOGIN:
+			id = fox_wire_u64(&message);
+			take_login(id, fox_wire_slice(&message));
+			break;
 		default:
 			message.bad = true;
 	}
@@ -379,29 +436,6 @@ take_request(const char *data, Size len)
 }
 
 /* --- the process --- */
-
-static void
-attach(Datum main_arg)
-{
-	dsm_segment *segment = dsm_attach(DatumGetUInt32(main_arg));
-	shm_mq	   *mq;
-
-	if (segment == NULL)
-		proc_exit(0);			/* the router ended before we began */
-	dsm_pin_mapping(segment);
-	lane = dsm_segment_address(segment);
-	if (lane->magic != FOX_LANE_MAGIC)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the router of this database runs another version of fox_wamp"),
-				 errhint("SELECT fox_wamp.restart().")));
-	mq = (shm_mq *) FOX_LANE_REQUEST_MQ(lane);
-	shm_mq_set_receiver(mq, MyProc);
-	requests = shm_mq_attach(mq, segment, NULL);
-	mq = (shm_mq *) FOX_LANE_ANSWER_MQ(lane);
-	shm_mq_set_sender(mq, MyProc);
-	answers = shm_mq_attach(mq, segment, NULL);
-}
 
 static void
 upkeep(TimestampTz *last_expire)
@@ -443,7 +477,7 @@ loop(void)
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
 			fox_store_synchronous_commit(GetConfigOption("fox_wamp.synchronous_commit", true, false));
-			if (!lane->slow)
+			if (lane->kind == FOX_LANE_SYSTEM)
 				(void) guarded(settings, NULL, "read the settings of the database", true);
 		}
 
@@ -457,7 +491,7 @@ loop(void)
 		if (result == SHM_MQ_DETACHED)
 			return;
 
-		if (!lane->slow)
+		if (lane->kind == FOX_LANE_SYSTEM)
 		{
 			upkeep(&last_expire);
 			if (load_id != 0 && TimestampDifferenceExceeds(last_try, GetCurrentTimestamp(), RETRY_MS))
@@ -465,11 +499,13 @@ loop(void)
 				last_try = GetCurrentTimestamp();
 				try_load();
 			}
+			if (roles_id != 0)
+				try_roles();
 		}
 
 		(void) pgstat_report_stat(false);
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 load_id != 0 ? RETRY_MS : EXPIRE_MS, PG_WAIT_EXTENSION);
+						 load_id != 0 || roles_id != 0 ? RETRY_MS : EXPIRE_MS, PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
 	}
 }
@@ -483,12 +519,12 @@ fox_wamp_executor_main(Datum main_arg)
 	pqsignal(SIGINT, SIG_IGN);
 	BackgroundWorkerUnblockSignals();
 
-	attach(main_arg);
+	lane = fox_lane_attach(main_arg, &requests, &answers);
 	BackgroundWorkerInitializeConnectionByOid(lane->database, InvalidOid, 0);
-	fox_store_setup(lane->boot_id, lane->slow ? SLOW_LOCK_TIMEOUT : SYSTEM_LOCK_TIMEOUT);
+	fox_store_setup(lane->boot_id, lane->kind == FOX_LANE_SLOW ? SLOW_LOCK_TIMEOUT : SYSTEM_LOCK_TIMEOUT);
 	batch_context = AllocSetContextCreate(TopMemoryContext, "fox_wamp batch", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(TopMemoryContext);
-	pgstat_report_appname(lane->slow ? "fox_wamp slow executor" : "fox_wamp executor");
+	pgstat_report_appname(lane->kind == FOX_LANE_SLOW ? "fox_wamp slow executor" : "fox_wamp executor");
 	pgstat_report_activity(STATE_IDLE, NULL);
 
 	loop();

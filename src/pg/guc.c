@@ -22,15 +22,23 @@ char	   *fox_guc_default_realm = NULL;
 int			fox_guc_max_message_size = 16384;
 bool		fox_guc_kwargs_are_headers = false;
 int			fox_guc_on_ring_full = FOX_RING_FULL_GAP;
+int			fox_guc_executors = 2;
+int			fox_guc_executor_idle = 60000;
+int			fox_guc_call_queue_limit = 10000;
+int			fox_guc_error_verbosity = FOX_ERRORS_DEFAULT;
 
 static char *unix_socket = NULL;
 static int	tls_port = 0;
 static char *tls_cert_file = NULL;
 static char *tls_key_file = NULL;
 static char *tls_ca_file = NULL;
+static char *tls_crl_file = NULL;
 static int	tls_min_version = 2;
 static char *anonymous_role = NULL;
 static bool anonymous = true;
+static bool superuser_login = false;
+static int	auth_timeout = 10000;
+static int	auth_attempts = 10;
 static int	out_queue_limit = 65536;
 static int	out_soft_limit = 16384;
 static int	out_soft_time = 10000;
@@ -44,7 +52,6 @@ static bool websocket_compression = false;
 static int	ping_interval = 10000;
 static int	ping_timeout = 10000;
 static int	watch_timeout = 0;
-static int	call_queue_limit = 10000;
 static int	waiter_limit = 10000;
 static bool strict_request_ids = false;
 static int	commit_mode = 1;
@@ -63,6 +70,12 @@ static const struct config_enum_entry mqtt_string_options[] = {
 static const struct config_enum_entry ring_full_options[] = {
 	{"gap", 0, false},
 	{"error", 1, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry verbosity_options[] = {
+	{"default", FOX_ERRORS_DEFAULT, false},
+	{"verbose", FOX_ERRORS_VERBOSE, false},
 	{NULL, 0, false}
 };
 
@@ -123,14 +136,22 @@ fox_guc_define(void)
 				  &tls_key_file, "");
 	define_string("fox_wamp.tls_ca_file", "Authorities of clients' certificates; empty for those of ssl_ca_file.",
 				  &tls_ca_file, "");
+	define_string("fox_wamp.tls_crl_file", "Clients' certificates that are revoked; empty for those of ssl_crl_file.",
+				  &tls_crl_file, "");
 	DefineCustomEnumVariable("fox_wamp.tls_min_version", "Oldest version of TLS that the TLS port speaks.",
 							 NULL, &tls_min_version, 2, tls_version_options, PGC_SUSET, 0, NULL, NULL, NULL);
-	define_string("fox_wamp.default_realm", "Realm of SQL functions that name none.",
+	define_string("fox_wamp.default_realm", "Realm of SQL functions that name none, and of MQTT clients.",
 				  &fox_guc_default_realm, "realm1");
 	define_bool("fox_wamp.anonymous", "Lets clients on the loopback address join without logging in.",
 				&anonymous, true);
 	define_string("fox_wamp.anonymous_role", "Unprivileged role that anonymous clients stand for.",
 				  &anonymous_role, "fox_wamp_anonymous");
+	define_bool("fox_wamp.superuser_login", "Lets roles that are superusers log in.",
+				&superuser_login, false);
+	define_int("fox_wamp.auth_timeout", "Time that a client has to log in.",
+			   &auth_timeout, 10000, 100, INT_MAX / 2, GUC_UNIT_MS);
+	define_int("fox_wamp.auth_attempts", "Log-ins that may fail in a minute, from one address or of one name; 0 any number.",
+			   &auth_attempts, 10, 0, 1000000, 0);
 	define_int("fox_wamp.max_message_size", "Largest message, from a client or from SQL.",
 			   &fox_guc_max_message_size, 16384, 1, 1024 * 1024, GUC_UNIT_KB);
 	define_int("fox_wamp.out_queue_limit", "What may wait for a slow reader before it is disconnected.",
@@ -162,7 +183,13 @@ fox_guc_define(void)
 	define_int("fox_wamp.waiter_limit", "Waiting publishes that one session may have.",
 			   &waiter_limit, 10000, 1, INT_MAX, 0);
 	define_int("fox_wamp.call_queue_limit", "Calls of one procedure that may wait for a free callee.",
-			   &call_queue_limit, 10000, 0, INT_MAX, 0);
+			   &fox_guc_call_queue_limit, 10000, 0, INT_MAX, 0);
+	define_int("fox_wamp.executors", "Processes that SQL functions run in when clients call them.",
+			   &fox_guc_executors, 2, 0, 64, 0);
+	define_int("fox_wamp.executor_idle", "Time after which a process that runs no SQL functions ends.",
+			   &fox_guc_executor_idle, 60000, 100, INT_MAX / 2, GUC_UNIT_MS);
+	DefineCustomEnumVariable("fox_wamp.error_verbosity", "What callers of SQL functions hear of an error: with verbose its DETAIL too.",
+							 NULL, &fox_guc_error_verbosity, FOX_ERRORS_DEFAULT, verbosity_options, PGC_SUSET, 0, NULL, NULL, NULL);
 	define_bool("fox_wamp.kwargs_are_headers", "Keyword arguments do not make a value non-empty.",
 				&fox_guc_kwargs_are_headers, false);
 	define_bool("fox_wamp.strict_request_ids", "Request ids that are not 1, 2, 3 and so on are a protocol violation.",
@@ -195,9 +222,12 @@ fox_guc_router_config(FoxRouterConfig *config)
 		.kwargs_are_headers = fox_guc_kwargs_are_headers,
 		.strict_request_ids = strict_request_ids,
 		.watch_timeout_ms = (uint64) watch_timeout,
-		.call_queue_limit = (uint32) call_queue_limit,
+		.call_queue_limit = (uint32) fox_guc_call_queue_limit,
 		.waiter_limit = (uint32) waiter_limit,
 		.anonymous = anonymous,
+		.superuser_login = superuser_login,
+		.auth_timeout_ms = (uint64) auth_timeout,
+		.auth_attempts = (uint32) auth_attempts,
 	};
 	strlcpy(config->anonymous_role, anonymous_role, sizeof(config->anonymous_role));
 }
@@ -221,6 +251,7 @@ fox_guc_net_config(FoxNetConfig *config)
 		.tls_cert = tls_file(tls_cert_file, "fox_wamp.tls_cert_file", ssl_cert_file, "ssl_cert_file"),
 		.tls_key = tls_file(tls_key_file, "fox_wamp.tls_key_file", ssl_key_file, "ssl_key_file"),
 		.tls_ca = tls_file(tls_ca_file, "fox_wamp.tls_ca_file", ssl_ca_file, "ssl_ca_file"),
+		.tls_crl = tls_file(tls_crl_file, "fox_wamp.tls_crl_file", ssl_crl_file, "ssl_crl_file"),
 		.tls_min_version = tls_min_version,
 		.unix_socket = unix_socket,
 		.max_message_size = (size_t) fox_guc_max_message_size * 1024,

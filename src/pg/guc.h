@@ -23,6 +23,17 @@ typedef enum FoxOnRingFull
 	FOX_RING_FULL_ERROR
 } FoxOnRingFull;
 
+extern int	fox_guc_executors;
+extern int	fox_guc_executor_idle;	/* ms */
+extern int	fox_guc_call_queue_limit;
+extern int	fox_guc_error_verbosity;	/* FoxErrorVerbosity */
+
+typedef enum FoxErrorVerbosity
+{
+	FOX_ERRORS_DEFAULT,
+	FOX_ERRORS_VERBOSE
+} FoxErrorVerbosity;
+
 /* Defines all of them; called by _PG_init. */
 extern void fox_guc_define(void);
 

@@ -25,39 +25,7 @@
 #define FETCH 200
 #define PORTION 1000			/* rows, then their memory is given back */
 
-char *
-fox_history_row(const char *match, int32 keep_count, const Interval *age)
-{
-	uint64		us = 0;
-
-	if (age != NULL)
-		us = (uint64) (age->time + (age->day + (int64) age->month * DAYS_PER_MONTH) * USECS_PER_DAY);
-	return psprintf("[{\"match\":\"%s\",\"keep_count\":%d,\"keep_us\":" UINT64_FORMAT "}]", match, keep_count, us);
-}
-
 /* --- loading --- */
-
-static void
-load_policies(const FoxBootSink *sink)
-{
-	static void *plan = NULL;
-	uint64		n = fox_spi(&plan, "SELECT realm, pattern, match, keep_count, keep_age FROM fox_wamp.history", 0, NULL);
-
-	for (uint64 i = 0; i < n; i++)
-	{
-		FoxChange	change = {.kind = FOX_CHANGE_HISTORY, .silent = true};
-		HeapTuple	row = SPI_tuptable->vals[i];
-		TupleDesc	desc = SPI_tuptable->tupdesc;
-		bool		isnull;
-		int32		count = DatumGetInt32(SPI_getbinval(row, desc, 4, &isnull));
-		Datum		age = SPI_getbinval(row, desc, 5, &isnull);
-
-		change.realm = fox_cstr(SPI_getvalue(row, desc, 1));
-		change.topic = fox_cstr(SPI_getvalue(row, desc, 2));
-		change.args = fox_cstr(fox_history_row(SPI_getvalue(row, desc, 3), count, isnull ? NULL : DatumGetIntervalP(age)));
-		sink->row(&change);
-	}
-}
 
 static void
 load_event(HeapTuple row, TupleDesc desc, const FoxBootSink *sink)
@@ -75,8 +43,8 @@ load_event(HeapTuple row, TupleDesc desc, const FoxBootSink *sink)
 	sink->row(&change);
 }
 
-static void
-load_events(const FoxBootSink *sink)
+void
+fox_past_load(const FoxBootSink *sink)
 {
 	static void *left_over = NULL;
 	SPIPlanPtr	plan;
@@ -108,14 +76,6 @@ load_events(const FoxBootSink *sink)
 		SPI_freetuptable(SPI_tuptable);
 	}
 	SPI_cursor_close(cursor);
-}
-
-void
-fox_history_load(const FoxBootSink *sink, bool with_past)
-{
-	load_policies(sink);
-	if (with_past)
-		load_events(sink);
 }
 
 /* --- writing --- */

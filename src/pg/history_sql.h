@@ -5,16 +5,12 @@
 #define FOX_PG_HISTORY_SQL_H
 
 #include "postgres.h"
-#include "utils/timestamp.h"
 
 #include "pg/boot_sql.h"
 #include "pg/wire_msg.h"
 
-/* The args of a FOX_CHANGE_HISTORY; age may be NULL. palloc'ed. */
-extern char *fox_history_row(const char *match, int32 keep_count, const Interval *age);
-
-/* Rows of fox_wamp.history, and with_past of fox_wamp.event_history; inside fox_store_begin() and _commit(). */
-extern void fox_history_load(const FoxBootSink *sink, bool with_past);
+/* Rows of fox_wamp.event_history; inside fox_store_begin() and _commit(). */
+extern void fox_past_load(const FoxBootSink *sink);
 
 /*
  * The rows of a FOX_WIRE_PAST message, behind its id, in one transaction.  A value that

@@ -27,6 +27,7 @@
 #include "storage/latch.h"
 #include "utils/timeout.h"
 
+#include "base/digest.h"
 #include "base/hash.h"
 #include "pg/guc.h"
 #include "pg/lane.h"
@@ -38,6 +39,7 @@
 #define WRITE_PATIENCE_MS 60000 /* a write that could not be tried or not be done for so long is refused */
 #define SLOW_IDLE_MS 60000
 #define SLOW_IN_FLIGHT 8
+#define LOGINS_IN_FLIGHT 2
 #define ANSWERS_PER_TURN 256
 #define WAKE_MS 250				/* while something has to be looked at again */
 #define STOP_DRAIN_MS 700
@@ -54,8 +56,8 @@ typedef struct Lane
 static const FoxLaneHandler *handler = NULL;
 static FoxLaneHandler handler_copy;
 static uint64 boot_id;
-static Lane system_lane = {.link = {.slow = false}};
-static Lane slow_lane = {.link = {.slow = true}};
+static Lane system_lane = {.link = {.kind = FOX_LANE_SYSTEM}};
+static Lane slow_lane = {.link = {.kind = FOX_LANE_SLOW}};
 static FoxNode queue;			/* for the system executor */
 static FoxIdMap by_id = {0};	/* every request that waits for an answer */
 static uint64 next_id = 1;
@@ -64,6 +66,8 @@ static uint64 writes_sent = 0;	/* to the system executor, ever */
 static uint64 writes_answered = 0;	/* of those; answers keep the order */
 static int	registrations_under_way = 0;
 static int	past_under_way = 0;
+static int	logins_under_way = 0;
+static FoxNode logins;			/* that wait until others are answered */
 static uint64 batches = 0;
 static TimestampTz slow_used;
 static TimestampTz turn_time;
@@ -85,6 +89,8 @@ forget(FoxRequest *r)
 		registrations_under_way--;
 	else if (r->type == FOX_WIRE_PAST)
 		past_under_way--;
+	else if (r->type == FOX_WIRE_LOGIN)
+		logins_under_way--;
 	free(r);
 }
 
@@ -115,6 +121,8 @@ enqueue(FoxRequest *r)
 		registrations_under_way++;
 	else if (r->type == FOX_WIRE_PAST)
 		past_under_way++;
+	else if (r->type == FOX_WIRE_LOGIN)
+		logins_under_way++;
 	fox_list_push(&queue, &r->node);
 	return true;
 }
@@ -174,7 +182,7 @@ lane_died(Lane *lane)
 	lane->link_rows = 0;
 
 	/* What the old executor was to be told of slow topics, the new one must not hear. */
-	if (!lane->link.slow)
+	if (lane->link.kind == FOX_LANE_SYSTEM)
 		fox_list_each(n, &queue)
 		{
 			FoxRequest *r = fox_container(FoxRequest, node, n);
@@ -183,7 +191,7 @@ lane_died(Lane *lane)
 				forget(r);
 		}
 
-	if (!lane->link.slow)
+	if (lane->link.kind == FOX_LANE_SYSTEM)
 		writes_answered = writes_sent;
 	fox_list_init(&lost);
 	while (!fox_list_empty(&lane->sent))
@@ -210,7 +218,7 @@ send_request(Lane *lane, FoxRequest *r, bool flush)
 
 	if (result == SHM_MQ_SUCCESS)
 	{
-		if (r->type == FOX_WIRE_WRITE && !lane->link.slow)
+		if (r->type == FOX_WIRE_WRITE && lane->link.kind == FOX_LANE_SYSTEM)
 			writes_sent++;
 		fox_list_del(&r->node);
 		if (r->id == 0)
@@ -308,11 +316,11 @@ outcome(Lane *lane, FoxWire *w)
 
 	if (w->bad || r == NULL || r->type != FOX_WIRE_WRITE)
 		return;
-	if (!lane->link.slow)
+	if (lane->link.kind == FOX_LANE_SYSTEM)
 		writes_answered++;
 	if (what == FOX_OUTCOME_SLOW || what == FOX_OUTCOME_BEHIND)
 	{
-		if (lane->link.slow)
+		if (lane->link.kind == FOX_LANE_SLOW)
 			fox_slow_again(r);
 		else
 			returned(r, what == FOX_OUTCOME_BEHIND);
@@ -355,6 +363,22 @@ setting(FoxWire *w)
 }
 
 static void
+login_answer(FoxWire *w)
+{
+	FoxRequest *r = fox_idmap_get(&by_id, fox_wire_u64(w));
+	FoxSlice	text = fox_wire_slice(w);
+	uint64		token;
+
+	if (r == NULL || r->type != FOX_WIRE_LOGIN)
+		return;
+	token = r->token;
+	fox_wipe(r->message, r->len);
+	forget(r);
+	if (handler != NULL)
+		handler->login_answer(handler->ctx, token, text);
+}
+
+static void
 answer(Lane *lane, const void *data, Size len)
 {
 	FoxWire		w = fox_wire(data, len);
@@ -384,10 +408,15 @@ answer(Lane *lane, const void *data, Size len)
 			r = fox_idmap_get(&by_id, fox_wire_u64(&w));
 			if (r != NULL && r->type == FOX_WIRE_PAST && handler != NULL)
 				handler->past_written(handler->ctx, r->token);
+			if (r != NULL && r->type == FOX_WIRE_ROLES && handler != NULL)
+				handler->roles_read(handler->ctx);
 			if (r != NULL)
 				forget(r);
 			if (type == FOX_WIRE_LOADED && handler != NULL)
 				handler->loaded(handler->ctx);
+			break;
+		case FOX_WIRE_LOGIN_ANSWER:
+			login_answer(&w);
 			break;
 		default:
 			w.bad = true;
@@ -420,6 +449,21 @@ pump_answers(Lane *lane)
 	return true;
 }
 
+/* A log-in may take milliseconds of hashing: writes are not to wait for many of them. */
+static void
+take_up_logins(void)
+{
+	while (logins_under_way < LOGINS_IN_FLIGHT && !fox_list_empty(&logins))
+	{
+		FoxRequest *r = fox_container(FoxRequest, node, logins.next);
+		uint64		token = r->token;
+
+		fox_list_del(&r->node);
+		if (!enqueue(r) && handler != NULL)
+			handler->login_answer(handler->ctx, token, FOX_ABSENT);
+	}
+}
+
 /* --- the face --- */
 
 static bool
@@ -436,6 +480,7 @@ turn(void)
 		next_id++;
 		(void) enqueue(behind);
 	}
+	take_up_logins();
 	pump_system();
 	pump_slow();
 	if (!system_lane.link.up || fox_slow_topics() > 0 || slow_lane.link.up)
@@ -456,6 +501,7 @@ fox_lane_start(const FoxLaneHandler *new_handler, uint64 new_boot_id)
 	handler = &handler_copy;
 	boot_id = new_boot_id;
 	fox_list_init(&queue);
+	fox_list_init(&logins);
 	fox_slow_init(&queue);
 	fox_list_init(&system_lane.sent);
 	fox_list_init(&slow_lane.sent);
@@ -488,6 +534,27 @@ fox_lane_write(const FoxWrite *w)
 	return true;
 }
 
+bool
+fox_lane_login(uint64_t token, FoxSlice question)
+{
+	FoxBuf		message = {0};
+	FoxRequest *r = NULL;
+
+	fox_wire_put_u8(&message, FOX_WIRE_LOGIN);
+	fox_wire_put_u64(&message, next_id);
+	fox_wire_put_slice(&message, question);
+	if (!message.failed)
+		r = fox_request_new(FOX_WIRE_LOGIN, next_id, fox_buf_view(&message), FOX_LIT(""), FOX_LIT(""));
+	fox_wipe(message.data, message.len);
+	fox_buf_free(&message);
+	if (r == NULL)
+		return false;
+	next_id++;
+	r->token = token;
+	fox_list_push(&logins, &r->node);
+	return true;
+}
+
 void
 fox_lane_boot(void)
 {
@@ -498,6 +565,12 @@ void
 fox_lane_reload(bool settle)
 {
 	enqueue_plain(FOX_WIRE_RELOAD, settle);
+}
+
+void
+fox_lane_roles(void)
+{
+	enqueue_plain(FOX_WIRE_ROLES, false);
 }
 
 void

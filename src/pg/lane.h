@@ -18,9 +18,11 @@ typedef struct FoxLaneHandler
 	void		(*refused) (void *ctx, uint64_t token, FoxRefusal why, const char *text);
 	/* Rows read at start-up and after a gap; then loaded(). reread_begin comes first. */
 	void		(*load_begin) (void *ctx);
-	void		(*load_row) (void *ctx, const FoxChange *row);	/* silent; kinds REALM, BRIDGE_OUT, HISTORY, PAST, PUT */
+	void		(*load_row) (void *ctx, const FoxChange *row);	/* silent; every kind that is a row */
 	void		(*loaded) (void *ctx);
+	void		(*roles_read) (void *ctx);	/* those that were asked for have come by load_row() */
 	void		(*past_written) (void *ctx, uint64 rows);	/* of those given to fox_lane_past() so many are done with */
+	void		(*login_answer) (void *ctx, uint64_t token, FoxSlice answer);
 	/* A channel that the router must LISTEN on (bridge rows of direction in), sent with each load. */
 	void		(*settings) (void *ctx, const char *name, const char *value);	/* pg_db_role_setting of fox_wamp.* */
 } FoxLaneHandler;
@@ -33,10 +35,14 @@ extern bool fox_lane_write(const FoxWrite *w);
 extern void fox_lane_boot(void);
 /* Load again (gap; second pass after WaitForLockers when settle is true). */
 extern void fox_lane_reload(bool settle);
+/* Read again which roles have which. */
+extern void fox_lane_roles(void);
 /* Write-behind of registrations. */
 extern void fox_lane_registration(FoxSlice realm, uint64 id, FoxSlice uri, FoxSlice match, FoxSlice invoke, uint64 callees);
 /* Write-behind of the event history. */
 extern void fox_lane_past(const FoxPastRow *row);
+/* A question of auth.h; false: no memory. */
+extern bool fox_lane_login(uint64_t token, FoxSlice question);
 /* NOTIFY channel, payload (bridge_out), batched. */
 extern void fox_lane_notify(FoxSlice channel, FoxSlice payload);
 /* Moves requests and answers; call each turn of the loop. True: more work waits. */

@@ -12,7 +12,6 @@
 #include "utils/memutils.h"
 
 #include "pg/lane_link.h"
-#include "pg/lane_seg.h"
 
 #define BACKOFF_FIRST_MS 200
 #define BACKOFF_LAST_MS 30000
@@ -32,7 +31,13 @@ make_segment(FoxLink *link, uint64 boot_id)
 	header->magic = FOX_LANE_MAGIC;
 	header->boot_id = boot_id;
 	header->database = MyDatabaseId;
-	header->slow = link->slow;
+	header->kind = link->kind;
+	pg_atomic_init_u32(&header->board.pid, 0);
+	pg_atomic_init_u64(&header->board.running, 0);
+	pg_atomic_init_u64(&header->board.cancel, 0);
+	pg_atomic_init_u32(&header->board.signals, 0);
+	for (int i = 0; i < FOX_CALL_PLACES; i++)
+		pg_atomic_init_u32(&header->board.places[i], FOX_CALL_FREE);
 	mq = shm_mq_create(FOX_LANE_REQUEST_MQ(header), FOX_LANE_REQUESTS);
 	shm_mq_set_sender(mq, MyProc);
 	link->requests = shm_mq_attach(mq, segment, NULL);
@@ -45,6 +50,8 @@ make_segment(FoxLink *link, uint64 boot_id)
 static bool
 register_worker(FoxLink *link)
 {
+	static const char *const functions[] = {"fox_wamp_executor_main", "fox_wamp_executor_main", "fox_wamp_call_executor_main"};
+	static const char *const names[] = {"executor", "slow executor", "call executor"};
 	BackgroundWorker worker;
 
 	memset(&worker, 0, sizeof(worker));
@@ -54,9 +61,9 @@ register_worker(FoxLink *link)
 	worker.bgw_notify_pid = MyProcPid;
 	worker.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(link->segment));
 	strlcpy(worker.bgw_library_name, "fox_wamp", BGW_MAXLEN);
-	strlcpy(worker.bgw_function_name, "fox_wamp_executor_main", BGW_MAXLEN);
-	snprintf(worker.bgw_name, BGW_MAXLEN, "fox_wamp %sexecutor of database %u", link->slow ? "slow " : "", MyDatabaseId);
-	strlcpy(worker.bgw_type, link->slow ? "fox_wamp slow executor" : "fox_wamp executor", BGW_MAXLEN);
+	strlcpy(worker.bgw_function_name, functions[link->kind], BGW_MAXLEN);
+	snprintf(worker.bgw_name, BGW_MAXLEN, "fox_wamp %s of database %u", names[link->kind], MyDatabaseId);
+	snprintf(worker.bgw_type, BGW_MAXLEN, "fox_wamp %s", names[link->kind]);
 	return RegisterDynamicBackgroundWorker(&worker, &link->worker);
 }
 

@@ -10,9 +10,11 @@
 #include "storage/shm_mq.h"
 #include "utils/timestamp.h"
 
+#include "pg/lane_seg.h"
+
 typedef struct FoxLink
 {
-	bool		slow;			/* which kind of executor */
+	FoxLaneKind kind;
 	bool		up;				/* started, and not known to have ended */
 	dsm_segment *segment;
 	shm_mq_handle *requests;

@@ -16,7 +16,7 @@ typedef struct FoxRequest
 	FoxNode		node;
 	FoxWireType type;
 	uint64		id;				/* 0: never answered */
-	uint64		token;			/* of a write; of the event history: rows up to the end of this message */
+	uint64		token;			/* of a write or a log-in; of the event history: rows up to the end of this message */
 	uint64		session;		/* whose writes keep their order; 0: none */
 	uint64		fence;			/* writes that must be answered before it may leave its line (lane_slow.c) */
 	TimestampTz since;

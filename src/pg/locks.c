@@ -27,11 +27,12 @@ PG_FUNCTION_INFO_V1(fox_wamp_unlock);
 /* The router's answer to a question comes this much after its own time limit. */
 #define ANSWER_GRACE_MS 5000
 
+static uint64 owner = 0;
+static bool holds = false;		/* or may hold */
+
 uint64
 fox_backend_owner(void)
 {
-	static uint64 owner = 0;
-
 	if (owner == 0)
 		owner = fox_draw_id();
 	return owner;
@@ -53,6 +54,16 @@ fox_backend_end_needed(void)
 		before_shmem_exit(backend_end, (Datum) 0);
 		registered = true;
 	}
+	holds = true;
+}
+
+void
+fox_backend_release(void)
+{
+	if (holds)
+		fox_ask_backend_end();
+	holds = false;
+	owner = 0;
 }
 
 void

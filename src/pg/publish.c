@@ -533,6 +533,8 @@ fox_wamp_wait_for(PG_FUNCTION_ARGS)
 	escape_json(&question, realm);
 	appendStringInfoString(&question, ",\"pattern\":");
 	escape_json(&question, pattern);
+	appendStringInfoString(&question, ",\"role\":");
+	escape_json(&question, GetUserNameFromId(GetUserId(), false));
 	if (timeout >= 0)
 		appendStringInfo(&question, ",\"timeout_ms\":" INT64_FORMAT, timeout);
 	appendStringInfoChar(&question, '}');

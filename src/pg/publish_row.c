@@ -5,103 +5,116 @@
  *         FOR EACH ROW EXECUTE FUNCTION fox_wamp.publish_row('shop.order.{id}');
  *
  * The event's argument is the row (of DELETE the old one) as JSON, its kwargs are the
- * operation, the table, and of an UPDATE the old row.  In C, because a trigger in
- * PL/pgSQL costs more than the publishing.
+ * operation, the table, and of an UPDATE the old row.  Who listens to the topic that a
+ * row has left by an UPDATE hears of that too.  In C, because a trigger in PL/pgSQL costs
+ * more than the publishing; for each row, because transition tables alone cost as much as
+ * the calls, have no WHEN, and see nothing of a statement that names a partition.
  *
- * A column in the topic's template is one component.  What its value may not have in
- * a topic is written as in a URL, %2E for a dot, so that two rows never share a topic
- * by accident; an empty value is "%", a NULL "%00".
+ * fox_wamp.watch() makes such triggers with more arguments: what becomes of the row
+ * (publish_row.h), and which columns are published.  With columns an UPDATE that changes
+ * none of them is no event.
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/partition.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "pg/errcodes.h"
+#include "pg/publish_row.h"
 #include "pg/ring.h"
+#include "pg/row_mirror.h"
 #include "pg/sqlarg.h"
+
+#define COLUMNS_AT 3			/* arguments before them */
 
 PG_FUNCTION_INFO_V1(fox_wamp_publish_row);
 
-static void
-append_component(StringInfo topic, const char *value)
-{
-	if (value == NULL)
-		appendStringInfoString(topic, "%00");
-	else if (*value == '\0')
-		appendStringInfoChar(topic, '%');
-	else
-		for (const unsigned char *p = (const unsigned char *) value; *p; p++)
-		{
-			if (*p <= ' ' || *p == 0x7f || strchr(".#*%{}", *p) != NULL)
-				appendStringInfo(topic, "%%%02X", *p);
-			else
-				appendStringInfoChar(topic, (char) *p);
-		}
-}
+/* --- the row --- */
 
-/* The template with the row's values for its {columns}. */
-static char *
-make_topic(const char *template, HeapTuple row, TupleDesc desc)
+void
+fox_row_way_columns(FoxRowWay *way, char **names, int count, TupleDesc desc)
 {
-	StringInfoData topic;
-
-	initStringInfo(&topic);
-	while (*template != '\0')
+	way->count = count;
+	way->columns = palloc(sizeof(AttrNumber) * Max(count, 1));
+	way->shape = CreateTemplateTupleDesc(count);
+	for (int i = 0; i < count; i++)
 	{
-		const char *open = strchr(template, '{');
-		const char *close = open != NULL ? strchr(open, '}') : NULL;
-		char	   *column;
-		int			number;
+		int			number = SPI_fnumber(desc, names[i]);
 
-		if (close == NULL)
-		{
-			appendStringInfoString(&topic, template);
-			break;
-		}
-		appendBinaryStringInfo(&topic, template, (int) (open - template));
-		column = pnstrdup(open + 1, close - open - 1);
-		number = SPI_fnumber(desc, column);
-		if (number == SPI_ERROR_NOATTRIBUTE || row == NULL)
+		if (number <= 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
-					 errmsg("cannot make a topic of \"%s\"", template),
-					 row == NULL ? errdetail("A TRUNCATE has no row.") :
-					 errdetail("The table has no column \"%s\".", column)));
-		append_component(&topic, SPI_getvalue(row, desc, number));
-		template = close + 1;
+					 errmsg("the table has no column \"%s\"", names[i]),
+					 errhint("If it was renamed, call fox_wamp.watch() again.")));
+		way->columns[i] = (AttrNumber) number;
+		TupleDescCopyEntry(way->shape, i + 1, desc, number);
 	}
-	fox_topic_check(topic.data);
-	return topic.data;
-}
-
-static char *
-default_template(Relation table)
-{
-	StringInfoData template;
-
-	initStringInfo(&template);
-	append_component(&template, get_namespace_name(RelationGetNamespace(table)));
-	appendStringInfoChar(&template, '.');
-	append_component(&template, RelationGetRelationName(table));
-	return template.data;
+	way->shape = BlessTupleDesc(way->shape);
 }
 
 static void
-append_row(StringInfo out, HeapTuple row, TupleDesc desc)
+append_row(StringInfo out, const FoxRowWay *way, HeapTuple row, TupleDesc desc)
 {
-	Datum		json = DirectFunctionCall1(row_to_json, heap_copy_tuple_as_datum(row, desc));
-	text	   *t = DatumGetTextPP(json);
+	Datum		json;
+	text	   *t;
 
+	if (way->count > 0)
+	{
+		Datum	   *values = palloc(sizeof(Datum) * way->count);
+		bool	   *nulls = palloc(sizeof(bool) * way->count);
+
+		for (int i = 0; i < way->count; i++)
+			values[i] = heap_getattr(row, way->columns[i], desc, &nulls[i]);
+		row = heap_form_tuple(way->shape, values, nulls);
+		desc = way->shape;
+	}
+	json = DirectFunctionCall1(row_to_json, heap_copy_tuple_as_datum(row, desc));
+	t = DatumGetTextPP(json);
 	appendBinaryStringInfo(out, VARDATA_ANY(t), (int) VARSIZE_ANY_EXHDR(t));
 }
+
+char *
+fox_row_args(const FoxRowWay *way, HeapTuple row, TupleDesc desc)
+{
+	StringInfoData args;
+
+	initStringInfo(&args);
+	appendStringInfoChar(&args, '[');
+	if (row != NULL)
+		append_row(&args, way, row, desc);
+	appendStringInfoChar(&args, ']');
+	return args.data;
+}
+
+/* Does an UPDATE leave all of the way's columns as they were? */
+static bool
+same_columns(const FoxRowWay *way, HeapTuple a, HeapTuple b, TupleDesc desc)
+{
+	for (int i = 0; i < way->count; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(way->shape, i);
+		bool		anull;
+		bool		bnull;
+		Datum		av = heap_getattr(a, way->columns[i], desc, &anull);
+		Datum		bv = heap_getattr(b, way->columns[i], desc, &bnull);
+
+		if (anull != bnull || (!anull && !datum_image_eq(av, bv, attribute->attbyval, attribute->attlen)))
+			return false;
+	}
+	return way->count > 0;
+}
+
+/* --- the trigger --- */
 
 static const char *
 operation(TriggerEvent event)
@@ -110,10 +123,17 @@ operation(TriggerEvent event)
 		TRIGGER_FIRED_BY_DELETE(event) ? "DELETE" : "TRUNCATE";
 }
 
+static const char *
+mode_of(const Trigger *t)
+{
+	return t->tgnargs > 2 ? t->tgargs[2] : FOX_ROW_EVENT;
+}
+
 static void
 check_use(FunctionCallInfo fcinfo)
 {
 	TriggerData *t = (TriggerData *) fcinfo->context;
+	const char *mode;
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR,
@@ -124,10 +144,127 @@ check_use(FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("trigger \"%s\" must be AFTER and FOR EACH ROW, or AFTER TRUNCATE", t->tg_trigger->tgname)));
-	if (t->tg_trigger->tgnargs > 2)
+	mode = mode_of(t->tg_trigger);
+	if (strcmp(mode, FOX_ROW_EVENT) != 0 && strcmp(mode, FOX_ROW_RETAIN) != 0 && strcmp(mode, FOX_ROW_FORGET) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
-				 errmsg("publish_row() takes a topic and a realm, and no more")));
+				 errmsg("the third argument of publish_row() must be event, retain or forget")));
+}
+
+/* The table that the trigger was made for: a partition has only a copy of it. */
+static Oid
+table_of(const TriggerData *t)
+{
+	Oid			table = RelationGetRelid(t->tg_relation);
+
+	return t->tg_trigger->tgisclone ? llast_oid(get_partition_ancestors(table)) : table;
+}
+
+/* TRUNCATE has no row; of watch()'s triggers it goes to the part of the topic that all rows have in common. */
+static char *
+template_of(const TriggerData *t)
+{
+	char	   *template;
+	char	   *fixed;
+
+	if (t->tg_trigger->tgnargs == 0)
+		return fox_row_topic_default(t->tg_relation, false);
+	template = t->tg_trigger->tgargs[0];
+	if (!TRIGGER_FIRED_BY_TRUNCATE(t->tg_event) || t->tg_trigger->tgnargs < COLUMNS_AT)
+		return template;
+	fixed = fox_row_topic_fixed(template);
+	return fixed != NULL ? fixed : fox_row_topic_default(t->tg_relation, false);
+}
+
+/* Made once a statement. */
+static FoxRowWay *
+way_of(FunctionCallInfo fcinfo)
+{
+	TriggerData *t = (TriggerData *) fcinfo->context;
+	TupleDesc	desc = TRIGGER_FIRED_BY_TRUNCATE(t->tg_event) ? NULL : RelationGetDescr(t->tg_relation);
+	FoxRowWay  *way = fcinfo->flinfo->fn_extra;
+	MemoryContext saved;
+
+	if (way != NULL)
+		return way;
+	saved = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+	way = palloc0(sizeof(*way));
+	way->realm = t->tg_trigger->tgnargs > 1 ? pstrdup(t->tg_trigger->tgargs[1]) : fox_default_realm();
+	way->topic = fox_row_topic_read(template_of(t), desc);
+	if (t->tg_trigger->tgnargs > COLUMNS_AT && desc != NULL)
+		fox_row_way_columns(way, t->tg_trigger->tgargs + COLUMNS_AT, t->tg_trigger->tgnargs - COLUMNS_AT, desc);
+	way->table = get_rel_name(table_of(t));
+	MemoryContextSwitchTo(saved);
+	fcinfo->flinfo->fn_extra = way;
+	return way;
+}
+
+/* --- what becomes of it --- */
+
+static void
+publish(const FoxRowWay *way, const TriggerData *t, HeapTuple row, HeapTuple old)
+{
+	TupleDesc	desc = RelationGetDescr(t->tg_relation);
+	FoxChange	change = {.kind = FOX_CHANGE_EVENT, .pid = MyProcPid};
+	char	   *topic = fox_row_topic_make(way->topic, row, desc);
+	char	   *former = old != NULL ? fox_row_topic_make(way->topic, old, desc) : topic;
+	bool		moved = strcmp(former, topic) != 0;
+	StringInfoData kwargs;
+
+	if (old != NULL && !moved && same_columns(way, row, old, desc))
+		return;
+	change.args = fox_cstr(fox_row_args(way, row, desc));
+	initStringInfo(&kwargs);
+	appendStringInfo(&kwargs, "{\"operation\":\"%s\",\"table\":", operation(t->tg_event));
+	escape_json(&kwargs, way->table);
+	if (old != NULL)
+	{
+		appendStringInfoString(&kwargs, ",\"old\":");
+		append_row(&kwargs, way, old, desc);
+	}
+	appendStringInfoChar(&kwargs, '}');
+	fox_message_check(change.args.len + (Size) kwargs.len);
+
+	change.realm = fox_cstr(way->realm);
+	change.kwargs = fox_slice(kwargs.data, (Size) kwargs.len);
+	if (moved)
+	{
+		change.publication = fox_draw_id();
+		change.topic = fox_cstr(former);
+		fox_ring_add(&change);
+	}
+	change.publication = fox_draw_id();
+	change.topic = fox_cstr(topic);
+	fox_ring_add(&change);
+}
+
+/* The value of a topic that a row has left goes, unless another row of the same statement has come there. */
+static void
+leave(const FoxRowWay *way, const TriggerData *t, const char *topic, HeapTuple former)
+{
+	if (!fox_row_topic_taken(way->topic, table_of(t), former, RelationGetDescr(t->tg_relation)))
+		fox_mirror_delete(way->realm, topic);
+}
+
+static void
+mirror(const FoxRowWay *way, const TriggerData *t, HeapTuple row, HeapTuple old)
+{
+	TupleDesc	desc = RelationGetDescr(t->tg_relation);
+	char	   *topic = fox_row_topic_make(way->topic, row, desc);
+	char	   *former = old != NULL ? fox_row_topic_make(way->topic, old, desc) : topic;
+	bool		moved = strcmp(former, topic) != 0;
+	char	   *args;
+
+	if (moved)
+		leave(way, t, former, old);
+	if (TRIGGER_FIRED_BY_DELETE(t->tg_event) || strcmp(mode_of(t->tg_trigger), FOX_ROW_FORGET) == 0)
+		fox_mirror_delete(way->realm, topic);
+	else if (old == NULL || moved || !same_columns(way, row, old, desc))
+	{
+		args = fox_row_args(way, row, desc);
+		fox_message_check(strlen(args));
+		fox_mirror_put(way->realm, topic, args);
+	}
 }
 
 Datum
@@ -136,42 +273,21 @@ fox_wamp_publish_row(PG_FUNCTION_ARGS)
 	TriggerData *t = (TriggerData *) fcinfo->context;
 	bool		update;
 	HeapTuple	row;
-	TupleDesc	desc;
-	FoxChange	change = {.kind = FOX_CHANGE_EVENT, .pid = MyProcPid};
-	StringInfoData args;
-	StringInfoData kwargs;
-	char	   *realm;
+	HeapTuple	old;
+	FoxRowWay  *way;
 
 	check_use(fcinfo);
 	fox_refuse_in_recovery();
+	way = way_of(fcinfo);
+	fox_realm_check(way->realm);
 	update = TRIGGER_FIRED_BY_UPDATE(t->tg_event);
 	row = TRIGGER_FIRED_BY_TRUNCATE(t->tg_event) ? NULL : update ? t->tg_newtuple : t->tg_trigtuple;
-	desc = RelationGetDescr(t->tg_relation);
-	realm = t->tg_trigger->tgnargs > 1 ? t->tg_trigger->tgargs[1] : fox_default_realm();
-	fox_realm_check(realm);
-
-	initStringInfo(&args);
-	appendStringInfoChar(&args, '[');
-	if (row != NULL)
-		append_row(&args, row, desc);
-	appendStringInfoChar(&args, ']');
-	initStringInfo(&kwargs);
-	appendStringInfo(&kwargs, "{\"operation\":\"%s\",\"table\":", operation(t->tg_event));
-	escape_json(&kwargs, RelationGetRelationName(t->tg_relation));
-	if (update)
-	{
-		appendStringInfoString(&kwargs, ",\"old\":");
-		append_row(&kwargs, t->tg_trigtuple, desc);
-	}
-	appendStringInfoChar(&kwargs, '}');
-	fox_message_check((Size) args.len + (Size) kwargs.len);
-
-	change.publication = fox_draw_id();
-	change.realm = fox_cstr(realm);
-	change.topic = fox_cstr(make_topic(t->tg_trigger->tgnargs > 0 ? t->tg_trigger->tgargs[0] :
-									   default_template(t->tg_relation), row, desc));
-	change.args = fox_slice(args.data, (Size) args.len);
-	change.kwargs = fox_slice(kwargs.data, (Size) kwargs.len);
-	fox_ring_add(&change);
+	old = update ? t->tg_trigtuple : NULL;
+	if (strcmp(mode_of(t->tg_trigger), FOX_ROW_EVENT) == 0)
+		publish(way, t, row, old);
+	else if (row == NULL)
+		fox_mirror_clear(way->realm, fox_row_topic_regex(t->tg_trigger->tgargs[0]));
+	else
+		mirror(way, t, row, old);
 	return PointerGetDatum(NULL);
 }

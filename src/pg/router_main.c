@@ -26,6 +26,7 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #include "pg/ask.h"
 #include "pg/compat.h"
@@ -34,6 +35,7 @@
 #include "pg/lane.h"
 #include "pg/launcher.h"
 #include "pg/listen.h"
+#include "pg/pool.h"
 #include "pg/ring.h"
 #include "pg/server_ports.h"
 #include "pg/wire.h"
@@ -43,6 +45,7 @@
 #define DRAIN_PER_TURN 1000
 #define PORT_RETRY_MS 1000
 #define LAST_WRITES_MS 1000
+#define ROLES_MS 500			/* a GRANT does not wake the router */
 #define LOOK_US 1000
 #define FAST_ENTRIES 4			/* in that time */
 
@@ -53,6 +56,10 @@ static FoxRouter *router;
 static FoxNet *net;
 static bool loaded = false;
 static bool extension_may_be_gone = false;
+static bool roles_may_have_changed = false;
+static uint64 roles_wanted = 0;	/* changes of roles so far, those that a reading is under way for, those that were read */
+static uint64 roles_asked = 0;
+static uint64 roles_read = 0;
 static bool port_warned = false;
 static TimestampTz next_port_try = 0;
 static int	blocking_pid = 0;		/* whose unresolved entry the ring waits for */
@@ -94,9 +101,34 @@ on_loaded(void *ctx)
 }
 
 static void
+on_roles_read(void *ctx)
+{
+	roles_read = roles_asked;
+	fox_router_roles_read(router, roles_read);
+}
+
+static void
 on_past_written(void *ctx, uint64 rows)
 {
 	fox_router_past_written(router, rows);
+}
+
+static void
+on_function_result(void *ctx, uint64 session, uint64 invocation, bool progress, FoxSlice args, FoxSlice kwargs)
+{
+	fox_router_function_result(router, session, invocation, progress, args, kwargs);
+}
+
+static void
+on_function_failed(void *ctx, uint64 session, uint64 invocation, FoxSlice uri, FoxSlice args, FoxSlice kwargs)
+{
+	fox_router_function_failed(router, session, invocation, uri, args, kwargs);
+}
+
+static void
+on_login_answer(void *ctx, uint64_t token, FoxSlice answer)
+{
+	fox_router_login_answer(router, token, answer);
 }
 
 static void
@@ -113,6 +145,9 @@ put_stats(void *ctx, void (*put) (void *arg, const char *name, uint64_t value), 
 	uint64		batches;
 	uint64		rows;
 	int			executors;
+	int			call_executors;
+	int			missing;
+	uint64		calls;
 
 	if (net != NULL)
 		fox_net_stats(net, &n);
@@ -132,6 +167,9 @@ put_stats(void *ctx, void (*put) (void *arg, const char *name, uint64_t value), 
 	put(arg, "bytes_out", n.bytes_out);
 	put(arg, "bytes_queued", n.queued);
 	put(arg, "executors", (uint64) executors);
+	fox_pool_stats(&call_executors, &missing, &calls);
+	put(arg, "call_executors", (uint64) call_executors);
+	put(arg, "function_calls_open", calls);
 	put(arg, "write_batches", batches);
 	put(arg, "rows_written", rows);
 	put(arg, "ring_blocked_by_pid", (uint64) blocking_pid);
@@ -148,6 +186,12 @@ relation_changed(Datum arg, Oid relation)
 {
 	if (relation == retained_oid || !OidIsValid(relation))
 		extension_may_be_gone = true;
+}
+
+static void
+roles_changed(Datum arg, int cache, uint32 hash)
+{
+	roles_may_have_changed = true;
 }
 
 /* The extension's OID, InvalidOid when there is none: one that was made anew has another. */
@@ -210,10 +254,11 @@ try_to_listen(void)
 		return;
 	next_port_try = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), PORT_RETRY_MS);
 	fox_guc_net_config(&config);
-	if (!is_loopback_list(config.listen_addresses))
+	if (!is_loopback_list(config.listen_addresses) && !fox_router_authenticates(router))
 	{
 		warn_port("addresses other than loopback need authentication, and none is configured",
-				  "Set fox_wamp.listen_addresses to 127.0.0.1.");
+				  "Say how clients may log in, as in INSERT INTO fox_wamp.auth_method VALUES ('realm1', 'wamp-scram'), "
+				  "or set fox_wamp.listen_addresses to 127.0.0.1.");
 		return;
 	}
 	net = fox_net_create(&config, &handler, err, sizeof(err));
@@ -244,6 +289,7 @@ leave(int code, Datum arg)
 	slot->router_pid = 0;
 	slot->router_procno = -1;
 	slot->port = 0;
+	slot->call_executors = slot->call_executors_missing = 0;
 	if (!pg_atomic_compare_exchange_u32(&slot->state, &stopping, FOX_SLOT_STOPPED))
 		pg_atomic_compare_exchange_u32(&slot->state, &restarting, FOX_SLOT_STARTING);
 	fox_launcher_wake();
@@ -320,8 +366,10 @@ start_up(void)
 {
 	static FoxLaneHandler lane_handler = {
 		.refused = on_refused, .load_begin = on_load_begin, .load_row = on_change,
-		.loaded = on_loaded, .past_written = on_past_written, .settings = on_setting
+		.loaded = on_loaded, .roles_read = on_roles_read, .past_written = on_past_written, .login_answer = on_login_answer,
+		.settings = on_setting
 	};
+	static const FoxPoolHandler pool_handler = {.result = on_function_result, .failed = on_function_failed};
 	FoxPorts	ports = fox_server_ports();
 	FoxRouterConfig config;
 
@@ -334,6 +382,7 @@ start_up(void)
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("out of memory")));
 	slot->boot_id = ports.random64(NULL) >> 1;
+	fox_pool_start(&pool_handler, slot->boot_id);
 	(void) fox_ring_create((Size) fox_guc_ring_size * 1024);
 	if (!fox_lane_start(&lane_handler, slot->boot_id))
 		ereport(WARNING,
@@ -351,6 +400,7 @@ turn(void)
 	bool		more;
 	long		wait;
 	int			net_wait;
+	uint64		calls;
 
 	if (net != NULL)
 		fox_net_turn(net);
@@ -362,6 +412,7 @@ turn(void)
 	more = fox_lane_turn();		/* behind everything that writes */
 	if (drain() > 0)
 		more = true;			/* that may have woken a waiter, whose write is still to be sent */
+	fox_pool_turn(&wait);
 	fox_ask_pump();				/* behind everything that answers */
 	if (loaded && net == NULL)
 	{
@@ -383,6 +434,7 @@ turn(void)
 		if (net_wait >= 0 && (wait < 0 || net_wait < wait))
 			wait = net_wait;
 	}
+	fox_pool_stats(&slot->call_executors, &slot->call_executors_missing, &calls);
 	wait = watch_ring(wait);
 	return more ? 0 : wait;
 }
@@ -409,6 +461,7 @@ shut_down(void)
 			(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | WL_TIMEOUT, 10, PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
 	}
+	fox_pool_stop();
 	fox_lane_stop();
 	fox_ring_withdraw();
 }
@@ -444,9 +497,21 @@ loop(void)
 			}
 			MemoryContextSwitchTo(turn_context);
 		}
+		if (roles_may_have_changed)
+		{
+			roles_may_have_changed = false;
+			roles_wanted = fox_router_roles_wanted(router);
+		}
+		if (roles_wanted > roles_asked && roles_asked == roles_read)
+		{
+			roles_asked = roles_wanted;
+			fox_lane_roles();
+		}
 		if (ConfigReloadPending)
 			reload();
 		wait = turn();
+		if (wait < 0 || wait > ROLES_MS)
+			wait = ROLES_MS;
 		if (net != NULL && !net_added)
 		{
 			AddWaitEventToSet(events, WL_SOCKET_READABLE, fox_net_fd(net), NULL, NULL);
@@ -499,6 +564,8 @@ fox_wamp_router_main(Datum arg)
 		proc_exit(0);
 	}
 	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHOID, roles_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, roles_changed, (Datum) 0);
 	pgstat_report_activity(STATE_RUNNING, "routing");
 	start_up();
 	loop();

@@ -10,6 +10,7 @@
 
 #include "pg/ask.h"
 #include "pg/lane.h"
+#include "pg/pool.h"
 #include "pg/server_ports.h"
 
 static uint64_t
@@ -52,6 +53,12 @@ write_value(void *ctx, const FoxWrite *w)
 	return fox_lane_write(w);
 }
 
+static bool
+login(void *ctx, uint64_t token, FoxSlice question)
+{
+	return fox_lane_login(token, question);
+}
+
 static void
 answer(void *ctx, uint64_t ask, FoxSlice row, bool last)
 {
@@ -76,6 +83,18 @@ past(void *ctx, const FoxPastRow *row)
 	fox_lane_past(row);
 }
 
+static void
+call(void *ctx, const FoxFunctionCall *c)
+{
+	fox_pool_call(c);
+}
+
+static void
+cancel(void *ctx, uint64_t session, uint64_t invocation)
+{
+	fox_pool_cancel(session, invocation);
+}
+
 FoxPorts
 fox_server_ports(void)
 {
@@ -84,9 +103,12 @@ fox_server_ports(void)
 		.random64 = random64,
 		.log = log_text,
 		.write = write_value,
+		.login = login,
 		.answer = answer,
 		.notify = notify,
 		.registration = registration,
 		.past = past,
+		.call = call,
+		.cancel = cancel,
 	};
 }

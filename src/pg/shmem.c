@@ -14,7 +14,7 @@
 #include "pg/shmem.h"
 
 #define ROOT_MAGIC 0x464f5857	/* "FOXW" */
-#define ROOT_VERSION 1
+#define ROOT_VERSION 2
 
 typedef struct Root
 {
@@ -141,6 +141,7 @@ fox_shmem_try_claim(Oid database)
 			slot->router_pid = 0;
 			slot->router_procno = -1;
 			slot->port = 0;
+			slot->call_executors = slot->call_executors_missing = 0;
 			slot->boot_id = 0;
 			slot->ring = DSM_HANDLE_INVALID;
 			pg_atomic_write_u32(&slot->state, FOX_SLOT_STOPPED);

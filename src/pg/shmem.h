@@ -32,6 +32,8 @@ typedef struct FoxSlot
 	int			router_pid;
 	int			router_procno;	/* index into ProcGlobal->allProcs, -1: none */
 	int			port;			/* really bound */
+	int			call_executors;	/* that run now */
+	int			call_executors_missing; /* that could not be started */
 	uint64		boot_id;		/* random, of this run of the router */
 	dsm_handle	ring;			/* DSM_HANDLE_INVALID: none */
 } FoxSlot;

@@ -20,6 +20,7 @@
 
 #include "codec/json_sql.h"
 #include "core/ports.h"
+#include "core/uri.h"
 #include "pg/compat.h"
 #include "pg/errcodes.h"
 #include "pg/guc.h"
@@ -78,6 +79,9 @@ fox_topic_check(const char *topic)
 {
 	const char *problem = fox_topic_problem(topic, strlen(topic));
 
+	/* Nobody takes what SQL publishes for the router's word. */
+	if (problem == NULL && fox_uri_reserved(fox_cstr(topic)))
+		problem = "Topics below wamp. and fox_wamp. are the router's own.";
 	if (problem != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
@@ -111,20 +115,26 @@ fox_arg_realm(FunctionCallInfo fcinfo, int n)
 }
 
 int64
+fox_interval_ms(const Interval *span)
+{
+	double		us = (double) span->time + ((double) span->day + (double) span->month * 30) * USECS_PER_DAY;
+
+	return (int64) Max(Min(us / 1000, 1e13), us < 0 ? -1e13 : 0);
+}
+
+int64
 fox_arg_timeout(FunctionCallInfo fcinfo, int n)
 {
-	Interval   *span;
-	double		us;
+	int64		ms;
 
 	if (PG_NARGS() <= n || PG_ARGISNULL(n))
 		return -1;
-	span = PG_GETARG_INTERVAL_P(n);
-	us = (double) span->time + ((double) span->day + (double) span->month * 30) * USECS_PER_DAY;
-	if (us < 0)
+	ms = fox_interval_ms(PG_GETARG_INTERVAL_P(n));
+	if (ms < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
 				 errmsg("timeout must not be negative")));
-	return (int64) Min(us / 1000, 1e12);
+	return ms;
 }
 
 FoxSlice

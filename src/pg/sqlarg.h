@@ -6,6 +6,7 @@
 
 #include "postgres.h"
 #include "fmgr.h"
+#include "datatype/timestamp.h"
 #include "lib/stringinfo.h"
 
 #include "base/slice.h"
@@ -25,6 +26,8 @@ extern char *fox_arg_realm(FunctionCallInfo fcinfo, int n);
 extern void fox_realm_check(const char *realm);
 /* Text of argument n; ERROR WF003 naming it when it is NULL. */
 extern char *fox_arg_text(FunctionCallInfo fcinfo, int n, const char *name);
+/* An interval in milliseconds, months of 30 days. */
+extern int64 fox_interval_ms(const Interval *span);
 /* Milliseconds of the interval in argument n; -1 when NULL. */
 extern int64 fox_arg_timeout(FunctionCallInfo fcinfo, int n);
 /* The jsonb in argument n as JSON text, absent when NULL. */

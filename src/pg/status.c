@@ -47,6 +47,10 @@ fox_wamp_doctor(PG_FUNCTION_ARGS)
 	put_row(result, "port", slot != NULL && slot->port == fox_guc_port,
 			slot != NULL && slot->port != 0 ? psprintf("listening on %s, port %d", fox_guc_listen_addresses, slot->port) :
 			"not listening", "SELECT fox_wamp.restart();");
+	put_row(result, "call executors", slot == NULL || slot->call_executors_missing == 0,
+			psprintf("%d of up to %d%s", slot ? slot->call_executors : 0, fox_guc_executors,
+					 slot != NULL && slot->call_executors_missing != 0 ? ", no worker slot is free for another" : ""),
+			"Raise max_worker_processes, or lower fox_wamp.executors.");
 	put_row(result, "preload", preloaded,
 			preloaded ? "the router comes back after a server restart" : "the router does not come back after a server restart",
 			"ALTER SYSTEM SET shared_preload_libraries = 'fox_wamp'; (takes a restart), or "

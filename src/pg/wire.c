@@ -41,11 +41,24 @@ wire_probe(void *conn)
 	fox_conn_probe(conn);
 }
 
+static void
+wire_limit(void *conn, size_t bytes)
+{
+	fox_conn_limit(conn, bytes);
+}
+
+static void
+wire_pause(void *conn, bool paused)
+{
+	fox_conn_pause(conn, paused);
+}
+
 static void *
 wire_open(void *ctx, FoxConn *conn, const FoxConnInfo *info)
 {
-	FoxTransport transport = {conn, wire_send, wire_send_event, wire_relieve, wire_probe, wire_close};
-	FoxPeer		peer = {info->peer, info->subprotocol, info->loopback, info->origin, info->transport};
+	FoxTransport transport = {conn, wire_send, wire_send_event, wire_relieve, wire_probe, wire_close, wire_limit, wire_pause};
+	FoxPeer		peer = {info->peer, info->subprotocol, info->loopback, info->origin, info->transport,
+		info->confidential, info->certificate};
 
 	if (strcmp(info->subprotocol, "mqtt") == 0)
 		return fox_mqtt_gate_open(mqtt, &transport, &peer);

@@ -23,6 +23,8 @@ typedef enum FoxWireType
 	FOX_WIRE_REGISTRATION,		/* id, rows of {realm, id, uri, match, invoke, callees} to the end */
 	FOX_WIRE_NOTIFY,			/* id, rows of {channel, payload} to the end */
 	FOX_WIRE_PAST,				/* id, FoxPastRows to the end */
+	FOX_WIRE_LOGIN,				/* id, question of auth.h */
+	FOX_WIRE_ROLES,				/* id; ROWS come before the answer */
 
 	/* answers */
 	FOX_WIRE_OUTCOMES = 64,		/* rows written, then {id, outcome, refusal, text} to the end */
@@ -30,7 +32,8 @@ typedef enum FoxWireType
 	FOX_WIRE_ROWS,				/* FoxChange to the end */
 	FOX_WIRE_SETTING,			/* name, value */
 	FOX_WIRE_LOADED,			/* id */
-	FOX_WIRE_DONE				/* id */
+	FOX_WIRE_DONE,				/* id */
+	FOX_WIRE_LOGIN_ANSWER		/* id, answer of auth.h */
 } FoxWireType;
 
 typedef enum FoxOutcome

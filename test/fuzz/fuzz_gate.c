@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "codec/json.h"
+#include "core/auth.h"
 #include "gate/wamp_gate.h"
 
 static FoxRouter *router;
@@ -54,9 +55,48 @@ store(void *ctx, const FoxWrite *w)
 	return true;
 }
 
+/* The last question of a log-in, answered by the next commit. */
+static char *question;
+static uint64_t login_token;
+
+static bool
+login(void *ctx, uint64_t token, FoxSlice text)
+{
+	(void) ctx;
+	free(question);
+	question = fox_strdup(text);
+	login_token = token;
+	return token % 7 != 0;
+}
+
+static void
+answer_login(void)
+{
+	FoxPrincipal who = {.authid = FOX_LIT("ann"), .authrole = FOX_LIT("clerk"), .provider = FOX_LIT("fuzz"),
+		.cra = FOX_LIT("PLAIN$secret"), .keys = FOX_LIT("[\"00\"]")};
+	FoxAuthQuestion q;
+	FoxBuf		out = {0};
+	char	   *text = question;
+
+	question = NULL;
+	if (text == NULL)
+		return;
+	if (!fox_auth_read(fox_cstr(text), &q))
+		abort();
+	if (login_token % 3 == 0)
+		fox_auth_welcome(&out, &who, FOX_ABSENT);
+	else
+		fox_auth_answer(&q, &who, &out);
+	fox_router_login_answer(router, login_token, fox_buf_view(&out));
+	fox_auth_free(&q);
+	fox_buf_free(&out);
+	free(text);
+}
+
 static void
 commit(void)
 {
+	answer_login();
 	for (int i = 0; i < n_waiting; i++)
 	{
 		FoxChange	c = waiting[i];
@@ -138,6 +178,18 @@ close_conn(void *conn, int code, const char *reason)
 	(void) conn, (void) code, (void) reason;
 }
 
+static void
+limit_conn(void *conn, size_t bytes)
+{
+	(void) conn, (void) bytes;
+}
+
+static void
+pause_conn(void *conn, bool paused)
+{
+	(void) conn, (void) paused;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -146,7 +198,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		"\"registration_revocation\":true,\"call_timeout\":true}},\"caller\":{\"features\":{"
 		"\"progressive_call_invocations\":true,\"payload_passthru_mode\":true}},\"subscriber\":{\"features\":{"
 		"\"x_acknowledged_event_delivery\":true}}}}]";
-	FoxPorts	ports = {.now_us = now_us, .random64 = random64, .log = log_text, .write = store,
+	FoxPorts	ports = {.now_us = now_us, .random64 = random64, .log = log_text, .write = store, .login = login,
 	.answer = answer, .notify = notify, .registration = registration, .past = past, .stats = stats};
 	FoxRouterConfig config = {.call_queue_limit = 4, .waiter_limit = 4, .anonymous = true};
 	void	   *gates[2];
@@ -154,13 +206,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	router = fox_router_new(&ports, &config);
 	fox_router_change(router, &(FoxChange){.kind = FOX_CHANGE_REALM, .realm = FOX_LIT("realm1")});
+	fox_router_change(router, &(FoxChange){.kind = FOX_CHANGE_PERMISSION, .realm = FOX_LIT("realm1"), .topic = FOX_LIT("#"),
+					  .args = FOX_LIT("[{\"match\":\"pattern\",\"role\":\"public\",\"publish\":true,\"subscribe\":true,"
+									  "\"call\":true,\"register\":true}]")});
 	for (int i = 0; i < 2; i++)
 	{
 		char		copy[sizeof(hello)];
 
 		memcpy(copy, hello, sizeof(hello));
-		gates[i] = fox_wamp_gate_open(router, &(FoxTransport){NULL, send_message, send_event, relieve, probe_conn, close_conn},
-									  &(FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "", "websocket"});
+		gates[i] = fox_wamp_gate_open(router, &(FoxTransport){NULL, send_message, send_event, relieve, probe_conn, close_conn, limit_conn, pause_conn},
+									  &(FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "", "websocket", true, ""});
 		fox_wamp_gate_message(gates[i], copy, sizeof(hello) - 1, false);
 	}
 	for (size_t at = 0; at < size && turn < 64; turn++)
@@ -181,6 +236,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fox_wamp_gate_close(gates[i], FOX_GATE_LOST);
 	commit();
 	fox_router_free(router);
+	free(question);
+	question = NULL;
 	n_waiting = 0;
 	return 0;
 }

@@ -17,6 +17,7 @@ from autobahn.asyncio.rawsocket import WampRawSocketClientFactory, WampRawSocket
 from autobahn.asyncio.wamp import ApplicationSession
 from autobahn.asyncio.websocket import WampWebSocketClientFactory
 from autobahn.wamp import message
+from autobahn.wamp.auth import AuthTicket, AuthWampCra
 from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.request import PublishRequest
 from autobahn.wamp.serializer import CBORSerializer, JsonSerializer, MsgPackSerializer
@@ -52,16 +53,26 @@ class AcknowledgedPublish(message.Publish):
 
 
 class Session(ApplicationSession):
-    """A session as two futures: joined, and left with the details of its end."""
+    """A session as two futures: joined, and left with the details of its end; login is an authenticator of autobahn's."""
 
-    def __init__(self, realm):
+    def __init__(self, realm, login=None):
         super().__init__(ComponentConfig(realm))
+        self.login = login
         loop = asyncio.get_running_loop()
         self.joined, self.left = loop.create_future(), loop.create_future()
 
     @property
     def id(self):
         return self._session_id
+
+    def onConnect(self):
+        if self.login:
+            self.join(self.config.realm, [self.login.name], self.login._args["authid"], authextra=self.login.authextra)
+        else:
+            super().onConnect()
+
+    def onChallenge(self, challenge):
+        return self.login.on_challenge(self, challenge)
 
     def onJoin(self, details):
         self.joined.set_result(details)
@@ -130,8 +141,8 @@ class AutobahnPython(unittest.IsolatedAsyncioTestCase):
         loop = txaio.config.loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda *_: None)  # a cancelled procedure is one
 
-    async def open(self, realm="realm1", transport="websocket", serializer="JSON"):
-        session = Session(realm)
+    async def open(self, realm="realm1", transport="websocket", serializer="JSON", login=None):
+        session = Session(realm, login)
         serializer = SERIALIZERS[serializer]()
         if transport == "websocket":
             factory = WampWebSocketClientFactory(lambda: session, url=f"ws://{HOST}:{PORT}/ws", serializers=[serializer])
@@ -151,6 +162,25 @@ class AutobahnPython(unittest.IsolatedAsyncioTestCase):
             await soon(awaitable)
         self.assertEqual(caught.exception.error, error)
         return caught.exception
+
+    # --- logging in
+
+    async def test_login(self):
+        """log in with a ticket and with WAMP-CRA, and be refused"""
+        name, role = fresh("user"), f"py_role_{os.getpid()}"
+        sql(f"CREATE ROLE {role}", f"SELECT fox_wamp.create_group('{name}', '{role}')",
+            f"SELECT fox_wamp.create_user('{name}', '{name}', 'secret')")
+        try:
+            for login in (AuthTicket(authid=name, ticket="secret"), AuthWampCra(authid=name, secret="secret")):
+                for serializer in SERIALIZERS:
+                    a = await self.join(login=login, serializer=serializer)
+                    self.assertEqual((a.welcome.authid, a.welcome.authrole, a.welcome.authmethod), (name, role, login.name))
+            a = await self.open(login=AuthWampCra(authid=name, secret="wrong"))
+            await self.refused(a.joined, "wamp.error.authentication_denied")
+            a = await self.open(login=AuthTicket(authid=name, ticket="wrong"))
+            await self.refused(a.joined, "wamp.error.authentication_denied")
+        finally:
+            sql(f"SELECT fox_wamp.drop_user('{name}')", f"DELETE FROM fox_wamp.auth_group WHERE ident = '{name}'", f"DROP ROLE {role}")
 
     # --- sessions
 

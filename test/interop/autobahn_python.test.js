@@ -5,11 +5,14 @@ const assert = require('node:assert/strict');
 const { spawn } = require('node:child_process');
 const path = require('node:path');
 const { createInterface } = require('node:readline');
-const { start, stop, env } = require('./lib');
+const { start, stop, env, allowMeta } = require('./lib');
 
 const PYTHON = process.env.PYTHON || '/usr/bin/python3';
 
-before(start);
+before(async () => {
+  start();
+  await allowMeta();
+});
 after(stop);
 
 test('Autobahn|Python', async (t) => {

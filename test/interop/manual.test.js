@@ -38,6 +38,7 @@ test('no acting function may be executed by everybody', async () => {
   const open = await sql(`
     SELECT coalesce(string_agg(p.oid::regprocedure::text, ', '), '')
     FROM pg_proc p WHERE p.pronamespace = 'fox_wamp'::regnamespace
-      AND has_function_privilege('public', p.oid, 'EXECUTE')`);
-  assert.equal(open, '');
+      AND has_function_privilege('public', p.oid, 'EXECUTE')
+      AND p.proname NOT IN ('error', 'session_id', 'caller_authid', 'caller_authrole', 'called_procedure', 'called_realm')`);
+  assert.equal(open, '', 'but the getters, which only say what the caller knows');
 });

@@ -3,9 +3,12 @@
 // and subscribed, testaments, shards, revocation, reflection.
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
-const { start, stop, join, listen, sql, Raw, fresh, refusal, until } = require('./lib');
+const { start, stop, join, listen, sql, Raw, fresh, refusal, until, allowMeta } = require('./lib');
 
-before(start);
+before(async () => {
+  start();
+  await allowMeta();
+});
 after(stop);
 
 const EXACT_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;

@@ -1,6 +1,7 @@
 'use strict';
 // mqtt_client.js - MQTT by hand: packets as mqtt-packet makes them, or any bytes, over TCP, TLS or WebSocket.
 
+const { after } = require('node:test');
 const net = require('node:net');
 const tls = require('node:tls');
 const mqttPacket = require('mqtt-packet');
@@ -8,14 +9,17 @@ const WebSocket = require('ws');
 const { env } = require('./lib');
 
 const PATIENCE = 10000;
+const open = new Set();
 let count = 0;
+
+after(() => { for (const c of open) c.kill(); });
 
 /** A name that no other test has. */
 const unique = (what = 'c') => `${what}-${process.pid}-${++count}`;
 
 class MqttClient {
   /** Connects the transport; version is 3, 4 or 5. */
-  static async open(version, transport = 'tcp') {
+  static async open(version, transport = 'tcp', tlsOptions = {}) {
     const c = new MqttClient();
     c.version = version;
     c.packets = [];
@@ -25,7 +29,7 @@ class MqttClient {
     c.parser = mqttPacket.parser({ protocolVersion: version });
     c.parser.on('packet', (packet) => { c.packets.push(packet); c.wake(); });
     c.parser.on('error', (error) => { c.error = error; c.wake(); });
-    const onClose = () => { c.closed = true; c.wake(); };
+    const onClose = () => { c.closed = true; open.delete(c); c.wake(); };
     if (transport === 'ws') {
       c.ws = new WebSocket(`ws://127.0.0.1:${env.port}/mqtt`, ['mqtt']);
       c.ws.on('message', (data) => c.parser.parse(data));
@@ -35,7 +39,7 @@ class MqttClient {
       c.kill = () => c.ws.terminate();
     } else {
       c.socket = transport === 'tls' ?
-        tls.connect({ host: '127.0.0.1', port: env.tlsPort, rejectUnauthorized: false }) : net.connect(env.port, '127.0.0.1');
+        tls.connect({ host: '127.0.0.1', port: env.tlsPort, rejectUnauthorized: false, ...tlsOptions }) : net.connect(env.port, '127.0.0.1');
       c.socket.on('data', (data) => c.parser.parse(data));
       c.socket.on('close', onClose);
       await new Promise((resolve, reject) => { c.socket.on(transport === 'tls' ? 'secureConnect' : 'connect', resolve); c.socket.on('error', reject); });
@@ -43,12 +47,21 @@ class MqttClient {
       c.write = (bytes) => c.socket.write(bytes);
       c.kill = () => c.socket.destroy();
     }
+    open.add(c);
     return c;
   }
 
+  /** The reason code of a CONNECT that is refused, in 5.0's or the older ones' numbers; the server has closed. */
+  static async refusal(version, { transport, tlsOptions, ...options } = {}) {
+    const c = await MqttClient.open(version, transport, tlsOptions);
+    const ack = await c.connect(options);
+    await c.end();
+    return version === 5 ? ack.reasonCode : ack.returnCode;
+  }
+
   /** Connects and joins; options are those of CONNECT, and transport. */
-  static async join(version, { transport, ...options } = {}) {
-    const c = await MqttClient.open(version, transport);
+  static async join(version, { transport, tlsOptions, ...options } = {}) {
+    const c = await MqttClient.open(version, transport, tlsOptions);
     c.connack = await c.connect(options);
     const code = version === 5 ? c.connack.reasonCode : c.connack.returnCode;
     if (code !== 0) throw new Error(`CONNACK 0x${code.toString(16)}`);

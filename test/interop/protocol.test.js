@@ -124,6 +124,32 @@ test('a forwarded request is not loopback', async () => {
   assert.equal((await raw.next())[0], 3);
 });
 
+test('a frame without a mask ends the connection, among the first and behind masked ones', async () => {
+  for (const before of [0, 1, 4]) {
+    const raw = await Raw.connect();
+    if (before > 0) {
+      raw.send(HELLO);
+      await raw.next();
+    }
+    for (let i = 1; i < before; i++) await raw.ask([32, i, {}, fresh()]);
+    raw.ws.send(JSON.stringify(before > 0 ? [32, 9, {}, fresh()] : HELLO), { mask: false });
+    assert.equal(await raw.closed, 1002);
+  }
+});
+
+test('masked frames of every length, many in one write, are taken', async () => {
+  for (let n = 0; n < 150; n++) {
+    const raw = await Raw.connect();
+    raw.send(HELLO);
+    await raw.next();
+    raw.ws._socket.cork();
+    for (let i = 1; i <= 9; i++) raw.send([16, i, {}, 'a.b', ['x'.repeat(n * (i % 3) * 3)]]);
+    raw.ws._socket.uncork();
+    assert.equal((await raw.ask([32, 10, {}, fresh()]))[0], 33);
+    raw.ws.terminate();
+  }
+});
+
 test('garbage instead of HTTP does not hurt', async () => {
   const net = require('node:net');
   for (const bytes of ['\0\0\0\0', 'GET\r\n\r\n', `GET /ws HTTP/1.1\r\n${'x'.repeat(20000)}`, '\x16\x03\x01\x02\x00']) {

@@ -4,6 +4,7 @@ const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
 const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
+const https = require('node:https');
 const net = require('node:net');
 const path = require('node:path');
 const tls = require('node:tls');
@@ -74,6 +75,31 @@ test('RawSocket on the same port', async () => {
   const ids = (await stream.message())[3][0];
   const types = await sql(`SELECT string_agg(DISTINCT transport, ',') FROM fox_wamp.session WHERE id IN (${ids.join()})`);
   assert.match(types, /rawsocket/);
+});
+
+test('HTTP long-poll on the same port', async () => {
+  const agent = new https.Agent({ keepAlive: true });
+  const post = (at, body = '') => new Promise((resolve, reject) => {
+    https.request(where({ agent, method: 'POST', path: `/longpoll${at}`, headers: { 'Content-Length': Buffer.byteLength(body) } }), (response) => {
+      const chunks = [];
+      response.on('data', (chunk) => chunks.push(chunk));
+      response.on('end', () => resolve({ status: response.statusCode, body: Buffer.concat(chunks).toString() }));
+    }).on('error', reject).end(body);
+  });
+  const { transport } = JSON.parse((await post('/open', '{"protocols":["wamp.2.json"]}')).body);
+  const send = async (message) => assert.equal((await post(`/${transport}/send`, JSON.stringify(message))).status, 202);
+  const receive = async () => JSON.parse((await post(`/${transport}/receive`)).body);
+  const topic = fresh();
+  await send([1, 'realm1', { roles: ROLES }]);
+  const welcome = await receive();
+  assert.equal(welcome[0], 2);
+  await send([32, 1, {}, topic]);
+  assert.equal((await receive())[0], 33);
+  await sql(`SELECT fox_wamp.publish('${topic}', jsonb_build_array(repeat('x', 300000)))`);
+  assert.equal((await receive())[4][0].length, 300000);
+  assert.equal(await sql(`SELECT transport FROM fox_wamp.session WHERE id = ${welcome[1]}`), 'longpoll');
+  assert.equal((await post(`/${transport}/close`)).status, 202);
+  agent.destroy();
 });
 
 test('HTTP/1.1 is chosen where a list of protocols names it, and other lists are taken', async () => {

@@ -11,9 +11,9 @@ after(async () => {
   stop();
 });
 
-async function join() {
+async function join(options = {}) {
   const { Wampy } = await import('wampy');
-  const client = new Wampy(url(), { realm: 'realm1', ws: WebSocket, maxRetries: 0, uriValidation: 'loose' });
+  const client = new Wampy(url(), { realm: 'realm1', ws: WebSocket, maxRetries: 0, uriValidation: 'loose', ...options });
   await client.connect();
   clients.push(client);
   return client;
@@ -68,4 +68,18 @@ test('retained values', async () => {
   await b.subscribe(topic, (e) => inbox.put(e), { get_retained: true });
   const event = await inbox.next();
   assert.deepEqual([event.argsList, event.details.retained], [['kept'], true]);
+});
+
+test('log in with a ticket, and with WAMP-CRA', async () => {
+  const crypto = require('node:crypto');
+  const name = fresh('user');
+  await sql('CREATE ROLE wampy_role', `SELECT fox_wamp.create_group('${name}', 'wampy_role')`, `SELECT fox_wamp.create_user('${name}', '${name}', 'secret')`);
+  const who = { authid: name, realm: 'realm1' };
+  const ticket = await join({ ...who, authmethods: ['ticket'], onChallenge: () => 'secret' });
+  const cra = await join({ ...who, authmethods: ['wampcra'], onChallenge: (method, { challenge, salt, iterations, keylen }) =>
+    crypto.createHmac('sha256', crypto.pbkdf2Sync('secret', salt, iterations, keylen, 'sha256').toString('base64')).update(challenge).digest('base64') });
+  assert.equal(await sql(`SELECT count(*), min(authrole) FROM fox_wamp.session WHERE authid = '${name}'`), '2|wampy_role');
+  await ticket.disconnect();
+  await cra.disconnect();
+  await sql(`SELECT fox_wamp.drop_user('${name}')`, `DELETE FROM fox_wamp.auth_group WHERE ident = '${name}'`, 'DROP ROLE wampy_role');
 });

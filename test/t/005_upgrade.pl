@@ -27,8 +27,15 @@ my $worker = qr/starting background worker process "fox_wamp/;
 like(slurp_file($old->logfile), $worker, 'its log names the workers');
 $old->safe_psql('postgres', q{INSERT INTO fox_wamp.realm (name, strict) VALUES ('mine', true)});
 $old->safe_psql('postgres', q{INSERT INTO fox_wamp.bridge (direction, realm, channel, pattern) VALUES ('in', 'mine', 'chan', 'from.chan')});
+$old->safe_psql('postgres', q{DELETE FROM fox_wamp.permission WHERE realm = 'realm1'});
+$old->safe_psql('postgres', q{INSERT INTO fox_wamp.permission (realm, pattern, role) VALUES ('mine', 'a', 'public')});
 $old->safe_psql('postgres', q{SELECT fox_wamp.publish('kept', '["v"]', options => '{"retain":true}')});
 $old->safe_psql('postgres', q{SELECT fox_wamp.publish('kept.mine', '["w"]', options => '{"retain":true}', realm => 'mine')});
+$old->safe_psql('postgres', q{CREATE SCHEMA app CREATE VIEW v AS SELECT 1});
+$old->safe_psql('postgres', q{CREATE FUNCTION app.one(a app.v) RETURNS int LANGUAGE sql AS 'SELECT 1'});
+$old->safe_psql('postgres', q{SELECT fox_wamp.expose_root('mine', 'mine')});
+$old->safe_psql('postgres', q{SELECT fox_wamp.expose_function('app.one(app.v)', root => 'mine', concurrency => 3)});
+my $exposed = q{SELECT realm || ' ' || procedure || ' ' || function || ' ' || concurrency FROM fox_wamp.exposed};
 
 # --- a dump, while a lock is held
 
@@ -48,6 +55,10 @@ my $expected = 'realm1 kept ["v"],mine kept.mine ["w"]';
 is($old->safe_psql('copy', $rows), $expected, 'the copy has the values, not the lock');
 is($old->safe_psql('copy', q{SELECT strict FROM fox_wamp.realm WHERE name = 'mine'}), 't', 'and the realm');
 is($old->safe_psql('copy', q{SELECT channel FROM fox_wamp.bridge WHERE realm = 'mine'}), 'chan', 'and the bridge');
+is($old->safe_psql('copy', q{SELECT realm, pattern FROM fox_wamp.permission}), 'mine|a', 'and what was allowed, no more');
+is($old->safe_psql('copy', $exposed), 'mine mine.one app.one(app.v) 3', 'and the exposed function');
+$old->safe_psql('copy', 'DROP VIEW app.v CASCADE');
+is($old->safe_psql('copy', $exposed), '', 'which is followed there');
 $old->safe_psql('postgres', 'DROP DATABASE copy WITH (FORCE)');
 $old->safe_psql('postgres', q{UPDATE fox_wamp.realm SET strict = true WHERE name = 'realm1'});
 $old->stop('fast');
@@ -67,7 +78,12 @@ $new->start;
 ok($new->poll_query_until('postgres', 'SELECT fox_wamp.wait_until_running()'), 'the new cluster routes');
 is($new->safe_psql('postgres', $rows), $expected, 'with the values');
 is($new->safe_psql('postgres', q{SELECT count(*) FROM fox_wamp.bridge WHERE realm = 'mine'}), 1, 'and the bridge');
+is($new->safe_psql('postgres', q{SELECT realm, pattern FROM fox_wamp.permission}), 'mine|a', 'and what was allowed');
 is($new->safe_psql('postgres', q{SELECT strict FROM fox_wamp.realm WHERE name = 'realm1'}), 't', 'and the changed realm');
+is($new->safe_psql('postgres', $exposed), 'mine mine.one app.one(app.v) 3', 'and the exposed function');
+is($new->safe_psql('postgres', q{SELECT fox_wamp.call('mine.one', '["(1)"]', realm => 'mine')}), '1', 'which can be called');
+$new->safe_psql('postgres', 'ALTER FUNCTION app.one(app.v) RENAME TO two');
+is($new->safe_psql('postgres', $exposed), 'mine mine.one app.two(app.v) 3', 'and is followed');
 $new->stop('fast');
 unlike(slurp_file($new->logfile), qr/terminated by signal|PANIC|TRAP/, 'nothing crashed');
 

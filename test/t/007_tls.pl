@@ -71,6 +71,7 @@ my @bad = (
 	[ { cert => 'one.crt', key => 'locked.key' }, qr/private key "locked\.key" of fox_wamp\.tls_key_file: it has a password/ ],
 	[ { cert => 'open.crt', key => 'open.key' }, qr/private key "open\.key" of fox_wamp\.tls_key_file: it is open to others/ ],
 	[ { cert => 'one.crt', key => 'one.key', ca => 'noise' }, qr/list of authorities "noise" of fox_wamp\.tls_ca_file: / ],
+	[ { cert => 'one.crt', key => 'one.key', crl => 'noise' }, qr/list of revoked certificates "noise" of fox_wamp\.tls_crl_file: / ],
 );
 
 my $from = -s $node->logfile;
@@ -78,11 +79,11 @@ $node->safe_psql('postgres', 'SELECT fox_wamp.start()');
 for my $case (@bad)
 {
 	my ($files, $text) = @$case;
-	$from = set(map { ("fox_wamp.tls_${_}_file" => $files->{$_} // '') } 'cert', 'key', 'ca') if $case != $bad[0];
+	$from = set(map { ("fox_wamp.tls_${_}_file" => $files->{$_} // '') } 'cert', 'key', 'ca', 'crl') if $case != $bad[0];
 	ok($node->wait_for_log(qr/WARNING:  fox_wamp does not listen: .*$text/, $from), "at the start: $text");
 }
 ok(!listens($fox_port) && !listens($tls_port), 'neither port is listened on');
-set('fox_wamp.tls_cert_file' => 'one.crt', 'fox_wamp.tls_key_file' => 'one.key', 'fox_wamp.tls_ca_file' => '');
+set('fox_wamp.tls_cert_file' => 'one.crt', 'fox_wamp.tls_key_file' => 'one.key', 'fox_wamp.tls_ca_file' => '', 'fox_wamp.tls_crl_file' => '');
 ok($node->poll_query_until('postgres', 'SELECT fox_wamp.wait_until_running()'), 'with good ones the router goes on by itself');
 is(shown(), 'one', 'and shows the certificate');
 
@@ -91,11 +92,11 @@ is(shown(), 'one', 'and shows the certificate');
 for my $case (@bad)
 {
 	my ($files, $text) = @$case;
-	$from = set(map { ("fox_wamp.tls_${_}_file" => $files->{$_} // '') } 'cert', 'key', 'ca');
+	$from = set(map { ("fox_wamp.tls_${_}_file" => $files->{$_} // '') } 'cert', 'key', 'ca', 'crl');
 	ok($node->wait_for_log(qr/WARNING:  .*$text.*; the TLS port goes on with what it had/, $from), "at a reload: $text");
 	is(shown(), 'one', 'and the former certificate stays');
 }
-set('fox_wamp.tls_cert_file' => 'two.crt', 'fox_wamp.tls_key_file' => 'two.key', 'fox_wamp.tls_ca_file' => '');
+set('fox_wamp.tls_cert_file' => 'two.crt', 'fox_wamp.tls_key_file' => 'two.key', 'fox_wamp.tls_ca_file' => '', 'fox_wamp.tls_crl_file' => '');
 my $tries = 0;
 select(undef, undef, undef, 0.1) while shown() ne 'two' && $tries++ < 100;
 is(shown(), 'two', 'a good one is taken');

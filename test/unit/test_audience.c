@@ -5,22 +5,6 @@
 
 #include "world.h"
 
-static int
-set_up(void **state)
-{
-	(void) state;
-	world_open();
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void) state;
-	world_close();
-	return 0;
-}
-
 /* Subscribes for the values that are there; the subscription ends behind them. */
 static void
 expect_values(Peer *p, int request, const char *topic, const char *first)
@@ -93,7 +77,8 @@ a_value_that_is_loaded_keeps_its_lists(void **state)
 	Peer	   *b;
 
 	(void) state;
-	fox_router_reread_begin(world_router());
+	world_reread_begin();
+	world_open_realm();
 	load("{\"eligible_authrole\":[\"boss\"]}");
 	fox_router_reread_end(world_router());
 	b = peer_join();
@@ -107,11 +92,13 @@ a_value_that_is_read_again_is_an_event_for_its_audience(void **state)
 	Peer	   *b = peer_join();
 
 	(void) state;
-	fox_router_reread_begin(world_router());
+	world_reread_begin();
+	world_open_realm();
 	fox_router_reread_end(world_router());
 	peer_send(b, "[32,1,{},\"v\"]");
 	peer_expect(b, "[33,1,%]");
-	fox_router_reread_begin(world_router());
+	world_reread_begin();
+	world_open_realm();
 	load("{\"exclude_authrole\":[\"anonymous\"]}");
 	fox_router_reread_end(world_router());
 	peer_expect_nothing(b);
@@ -140,11 +127,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(the_lists_are_kept_with_the_value, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_pattern_gives_what_is_for_the_subscriber, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_value_that_is_loaded_keeps_its_lists, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_value_that_is_read_again_is_an_event_for_its_audience, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(the_row_speaks_for_plain_sql, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_lists_are_kept_with_the_value, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(a_pattern_gives_what_is_for_the_subscriber, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(a_value_that_is_loaded_keeps_its_lists, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(a_value_that_is_read_again_is_an_event_for_its_audience, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(the_row_speaks_for_plain_sql, world_set_up, world_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

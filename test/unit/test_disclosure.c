@@ -6,22 +6,6 @@
 #define PUBLISHER "{\"publisher\":%,\"publisher_authid\":\"anonymous\",\"publisher_authrole\":\"anonymous\"}"
 #define CALLER "{\"caller\":%,\"caller_authid\":\"anonymous\",\"caller_authrole\":\"anonymous\"}"
 
-static int
-set_up(void **state)
-{
-	(void) state;
-	world_open();
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void) state;
-	world_close();
-	return 0;
-}
-
 static void
 realm_is(const char *row)
 {
@@ -103,9 +87,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(forbidden, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(always, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(on_request, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(forbidden, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(always, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(on_request, world_set_up, world_tear_down),
 	};
 
 	return cmocka_run_group_tests_name("disclosure", tests, NULL, NULL);

@@ -14,26 +14,19 @@ set_up(void **state)
 {
 	(void) state;
 	world_open();
-	fox_router_reread_begin(world_router());
+	world_reread_begin();
+	world_open_realm();
 	fox_router_reread_end(world_router());
 	return 0;
 }
 
-static int
-tear_down(void **state)
-{
-	(void) state;
-	world_close();
-	return 0;
-}
-
 static void
-policy(const char *pattern, const char *match, int count, uint64_t us, bool deleted)
+policy(const char *pattern, const char *match, int count, uint64_t ms, bool deleted)
 {
 	char		args[200];
 
-	snprintf(args, sizeof(args), "[{\"match\":\"%s\",\"keep_count\":%d,\"keep_us\":%llu}]", match, count,
-			 (unsigned long long) us);
+	snprintf(args, sizeof(args), "[{\"match\":\"%s\",\"keep_count\":%d,\"keep_ms\":%llu}]", match, count,
+			 (unsigned long long) ms);
 	fox_router_change(world_router(), &(FoxChange){.kind = FOX_CHANGE_HISTORY, .deleted = deleted,
 					  .realm = FOX_LIT("realm1"), .topic = fox_cstr(pattern), .args = fox_cstr(args)});
 }
@@ -196,7 +189,7 @@ test_loaded(void **state)
 	assert_string_equal(events(p, sub, "{\"before_time\":\"1970-01-01T00:00:00.002001Z\"}"), "[2]");
 	assert_string_equal(events(p, sub, "{\"before_time\":\"1970-01-01T00:00:00.002Z\"}"), "");
 	/* A minute is over for the one of 1970. */
-	policy("t", "exact", 2, 60000000, false);
+	policy("t", "exact", 2, 60000, false);
 	assert_string_equal(events(p, sub, "{}"), "[4]");
 }
 
@@ -279,13 +272,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_kept, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_publications, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_shared, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_loaded, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_after, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_after_waits, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_after_interrupted, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_kept, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_publications, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_shared, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_loaded, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_after, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_after_waits, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_after_interrupted, set_up, world_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

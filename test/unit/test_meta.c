@@ -9,22 +9,6 @@
 
 #include "core/core.h"
 
-static int
-set_up(void **state)
-{
-	(void) state;
-	world_open();
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void) state;
-	world_close();
-	return 0;
-}
-
 static Peer *
 join_id(uint64_t *id)
 {
@@ -205,12 +189,11 @@ test_kill_spares_backends(void **state)
 static void
 test_not_allowed(void **state)
 {
-	FoxRouterConfig config = {.call_queue_limit = 3, .waiter_limit = 100, .anonymous = false};
 	uint64_t	id;
 	Peer	   *a = join_id(&id);
 
 	(void) state;
-	fox_router_configure(world_router(), &config);
+	world_forbid("wamp.#", "public");
 	expect_error(a, "wamp.session.kill_all", "", "wamp.error.not_authorized");
 	expect_error(a, "wamp.reflect.define", ",[\"topic\",\"a\",1]", "wamp.error.not_authorized");
 	expect_result(a, "wamp.session.count", "", "1");
@@ -720,23 +703,23 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_session_events, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_session_questions, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_kill, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_kill_spares_backends, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_not_allowed, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_registrations, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_subscriptions, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_list_of_subscriptions, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_leaving_is_silent, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_revocation, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_registration_taken_away, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_testaments, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_testament_limits, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_retained_testament, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_shards, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_shards_and_filters, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_reflection, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_session_events, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_session_questions, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_kill, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_kill_spares_backends, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_not_allowed, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_registrations, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_subscriptions, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_list_of_subscriptions, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_leaving_is_silent, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_revocation, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_registration_taken_away, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_testaments, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_testament_limits, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_retained_testament, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_shards, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_shards_and_filters, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_reflection, world_set_up, world_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

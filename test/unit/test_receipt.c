@@ -10,22 +10,6 @@
 #define UNANNOUNCED "[3,{\"message\":\"EVENT_RECEIVED without having announced x_acknowledged_event_delivery\"}," \
 	"\"wamp.error.protocol_violation\"]"
 
-static int
-set_up(void **state)
-{
-	(void) state;
-	world_open();
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void) state;
-	world_close();
-	return 0;
-}
-
 /* A session whose role has announced that it acknowledges events. */
 static Peer *
 announced_as(const char *role)
@@ -376,21 +360,21 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_acknowledged, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_others, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_nobody, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_announced_by_publisher, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_one_of_many_subscriptions, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_to_itself, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_reader_goes, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_publisher_goes, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_timeout, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_stored, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_behind_a_snapshot, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_limit, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_options, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_testament, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_malformed, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_acknowledged, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_others, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_nobody, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_announced_by_publisher, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_one_of_many_subscriptions, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_to_itself, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_reader_goes, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_publisher_goes, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_timeout, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_stored, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_behind_a_snapshot, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_limit, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_options, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_testament, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_malformed, world_set_up, world_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

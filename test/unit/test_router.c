@@ -5,22 +5,6 @@
 
 #include <stdio.h>
 
-static int
-set_up(void **state)
-{
-	(void) state;
-	world_open();
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void) state;
-	world_close();
-	return 0;
-}
-
 static uint64_t
 subscribe(Peer *p, int request, const char *options, const char *topic)
 {
@@ -416,7 +400,8 @@ test_reread(void **state)
 	subscribe(a, 1, "{}", "x.#");
 	fox_router_change(r, &put);
 	peer_expect(a, "[36,%,1,{\"topic\":\"x.1\"},[1]]");
-	fox_router_reread_begin(r);
+	world_reread_begin();
+	world_open_realm();
 	put.kind = FOX_CHANGE_DELETE;
 	put.publication = 2;
 	fox_router_change(r, &put);
@@ -426,11 +411,13 @@ test_reread(void **state)
 	peer_expect_nothing(a);		/* the row that was read is older than the delete */
 	fox_router_reread_end(r);
 	stale.publication = 3;
-	fox_router_reread_begin(r);
+	world_reread_begin();
+	world_open_realm();
 	fox_router_change(r, &stale);
 	fox_router_reread_end(r);
 	peer_expect(a, "[36,%,3,{\"topic\":\"x.1\"},[1]]");
-	fox_router_reread_begin(r);
+	world_reread_begin();
+	world_open_realm();
 	fox_router_reread_end(r);
 	peer_expect(a, "[36,%,%,{\"topic\":\"x.1\"}]");
 }
@@ -439,24 +426,24 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_publish, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_patterns, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_filter, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_call, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_cancel_and_timeout, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_concurrency, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_retained, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_publisher_order, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_mutex, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_will_of_a_write_in_flight, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_goodbye_of_a_write_in_flight, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_snapshot_beside_subscription, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_full_store, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_refused_waiter_times_out, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_backend_lock, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_violations, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_unknown_realm, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_reread, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_publish, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_patterns, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_filter, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_call, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_cancel_and_timeout, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_concurrency, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_retained, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_publisher_order, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_mutex, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_will_of_a_write_in_flight, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_goodbye_of_a_write_in_flight, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_snapshot_beside_subscription, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_full_store, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_refused_waiter_times_out, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_backend_lock, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_violations, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_unknown_realm, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_reread, world_set_up, world_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

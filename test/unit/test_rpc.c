@@ -11,22 +11,6 @@
 #define STREAMS "\"call_canceling\":true,\"progressive_call_invocations\":true,\"progressive_call_results\":true"
 #define EVERYTHING STREAMS ",\"payload_passthru_mode\":true,\"call_timeout\":true,\"registration_revocation\":true"
 
-static int
-set_up(void **state)
-{
-	(void) state;
-	world_open();
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void) state;
-	world_close();
-	return 0;
-}
-
 /* A session that has announced these features as caller and as callee. */
 static Peer *
 join(const char *features)
@@ -759,27 +743,27 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_stream, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_late_stream, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_stream_needs_announcements, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_stream_waits, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_strict_ids, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_results_without_canceling, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_timeout_restarts, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_forward_timeout, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_reroute, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_reroute_waits, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_kept_bytes, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_load, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_partition, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_partition_waits, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_force_reregister, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_revoke, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_passthru, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_passthru_unannounced, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_who_calls, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_many, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_many_calls, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_stream, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_late_stream, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_stream_needs_announcements, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_stream_waits, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_strict_ids, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_results_without_canceling, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_timeout_restarts, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_forward_timeout, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_reroute, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_reroute_waits, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_kept_bytes, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_load, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_partition, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_partition_waits, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_force_reregister, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_revoke, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_passthru, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_passthru_unannounced, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_who_calls, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_many, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(test_many_calls, world_set_up, world_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

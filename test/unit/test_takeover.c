@@ -6,22 +6,6 @@
 #define EXISTS "[8,64,%,{},\"wamp.error.procedure_already_exists\",[\"the procedure is already registered\"]]"
 #define KILLED "[6,{\"message\":\"it did not answer while another session asked for its procedure\"},\"wamp.close.killed\"]"
 
-static int
-set_up(void **state)
-{
-	(void) state;
-	world_open();
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void) state;
-	world_close();
-	return 0;
-}
-
 static Peer *
 holder_of(const char *uri)
 {
@@ -178,13 +162,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(silent_holder_loses_it, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(holder_that_lives_keeps_it, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(first_of_two_heirs_gets_it, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(holder_that_goes_makes_way_at_once, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(heir_that_goes_asks_for_nothing, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(only_single_registrations_of_others, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(waiting_is_bounded, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(silent_holder_loses_it, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(holder_that_lives_keeps_it, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(first_of_two_heirs_gets_it, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(holder_that_goes_makes_way_at_once, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(heir_that_goes_asks_for_nothing, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(only_single_registrations_of_others, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(waiting_is_bounded, world_set_up, world_tear_down),
 	};
 
 	return cmocka_run_group_tests_name("takeover", tests, NULL, NULL);

@@ -5,22 +5,6 @@
 
 #include "world.h"
 
-static int
-set_up(void **state)
-{
-	(void) state;
-	world_open();
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void) state;
-	world_close();
-	return 0;
-}
-
 static void
 change(bool deleted, const char *pattern, const char *row)
 {
@@ -191,12 +175,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(an_exact_topic_goes_before_patterns, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(of_several_patterns_the_lowest_holds, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(the_row_of_the_role_goes_before_everybodys, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_publish_of_sql_has_the_role_sql, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_call_has_the_level_of_its_procedure, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(malformed_rows_are_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_exact_topic_goes_before_patterns, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(of_several_patterns_the_lowest_holds, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(the_row_of_the_role_goes_before_everybodys, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(a_publish_of_sql_has_the_role_sql, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(a_call_has_the_level_of_its_procedure, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(malformed_rows_are_nothing, world_set_up, world_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

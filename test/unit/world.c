@@ -21,6 +21,7 @@ struct Peer
 	bool		closed;
 	bool		deaf;
 	bool		silent;
+	size_t		limit;
 	int			probes;
 };
 
@@ -52,6 +53,10 @@ static bool store_full;
 static bool refuse_all;
 static int	n_writes;
 static int	n_past = 0;
+static FoxRouterConfig config;
+static uint64_t login_token;
+static char *login_question;
+static FoxPeer facts;
 
 static uint64_t
 now_us(void *ctx)
@@ -109,6 +114,53 @@ store_write(void *ctx, const FoxWrite *w)
 	return true;
 }
 
+static bool
+login(void *ctx, uint64_t token, FoxSlice question)
+{
+	(void) ctx;
+	free(login_question);
+	login_question = fox_strdup(question);
+	login_token = token;
+	return !store_full;
+}
+
+const char *
+world_question(void)
+{
+	return login_question ? login_question : "";
+}
+
+void
+world_login(const FoxPrincipal *who)
+{
+	FoxAuthQuestion q;
+	FoxBuf		out = {0};
+
+	assert_true(fox_auth_read(fox_cstr(login_question), &q));
+	fox_auth_answer(&q, who, &out);
+	fox_router_login_answer(router, login_token, fox_buf_view(&out));
+	fox_auth_free(&q);
+	fox_buf_free(&out);
+}
+
+void
+world_login_answer(const char *answer)
+{
+	fox_router_login_answer(router, login_token, answer ? fox_cstr(answer) : FOX_ABSENT);
+}
+
+FoxRouterConfig *
+world_config(void)
+{
+	return &config;
+}
+
+FoxPeer *
+world_peer(void)
+{
+	return &facts;
+}
+
 static void
 answer(void *ctx, uint64_t ask, FoxSlice row, bool last)
 {
@@ -119,10 +171,19 @@ answer(void *ctx, uint64_t ask, FoxSlice row, bool last)
 	last_answer = fox_strdup(row);
 }
 
+static int	n_notified;
+
 static void
 notify(void *ctx, FoxSlice channel, FoxSlice payload)
 {
 	(void) ctx, (void) channel, (void) payload;
+	n_notified++;
+}
+
+int
+world_notified(void)
+{
+	return n_notified;
 }
 
 static void
@@ -231,20 +292,125 @@ world_commit(void)
 	fox_router_tick(router);
 }
 
+static uint64_t called_session;
+static uint64_t called_invocation;
+static char called[500];
+static int	n_canceled;
+
+static void
+call(void *ctx, const FoxFunctionCall *c)
+{
+	FoxSlice	args = fox_absent(c->args) ? FOX_LIT("-") : c->args;
+	FoxSlice	kwargs = fox_absent(c->kwargs) ? FOX_LIT("-") : c->kwargs;
+
+	(void) ctx;
+	called_session = c->session;
+	called_invocation = c->invocation;
+	snprintf(called, sizeof(called), "%.*s %.*s %d %.*s %.*s %d %llu", (int) c->function.len, c->function.ptr,
+			 (int) c->role.len, c->role.ptr, c->caller_pid, (int) args.len, args.ptr, (int) kwargs.len, kwargs.ptr,
+			 c->receive_progress, (unsigned long long) c->timeout_ms);
+}
+
+static void
+cancel(void *ctx, uint64_t session, uint64_t invocation)
+{
+	(void) ctx;
+	assert_true(session != 0 && invocation != 0);
+	n_canceled++;
+}
+
+const char *
+world_called(void)
+{
+	static char taken[sizeof(called)];
+
+	memcpy(taken, called, sizeof(taken));
+	called[0] = '\0';
+	return taken;
+}
+
+int
+world_canceled(void)
+{
+	return n_canceled;
+}
+
+void
+world_returns(bool progress, const char *args, const char *kwargs)
+{
+	fox_router_function_result(router, called_session, called_invocation, progress, fox_cstr(args), fox_cstr(kwargs));
+}
+
+void
+world_fails(const char *uri, const char *args)
+{
+	fox_router_function_failed(router, called_session, called_invocation, fox_cstr(uri), fox_cstr(args), FOX_ABSENT);
+}
+
+static void
+realm1(bool silent)
+{
+	fox_router_change(router, &(FoxChange){.kind = FOX_CHANGE_REALM, .silent = silent, .realm = FOX_LIT("realm1"),
+					  .args = FOX_LIT("[{\"strict\":false}]")});
+}
+
 FoxRouter *
 world_open(void)
 {
-	FoxPorts	ports = {.now_us = now_us, .random64 = random64, .log = log_text, .write = store_write,
-	.answer = answer, .notify = notify, .registration = registration, .past = past, .stats = stats};
-	FoxRouterConfig config = {.call_queue_limit = 3, .waiter_limit = 100, .anonymous = true};
+	FoxPorts	ports = {.now_us = now_us, .random64 = random64, .log = log_text, .write = store_write, .login = login,
+	.answer = answer, .notify = notify, .registration = registration, .past = past, .stats = stats,
+	.call = call, .cancel = cancel};
+	facts = (FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "", "websocket", true, ""};
+	config = (FoxRouterConfig){.call_queue_limit = 3, .waiter_limit = 100, .anonymous = true, .anonymous_role = "guest"};
 
 	clock_us = 1000000;
 	n_writes = 0;
 	n_past = 0;
+	n_notified = 0;
+	n_canceled = 0;
+	called[0] = '\0';
 	router = fox_router_new(&ports, &config);
-	fox_router_change(router, &(FoxChange){.kind = FOX_CHANGE_REALM, .realm = FOX_LIT("realm1"),
-					  .args = FOX_LIT("[{\"strict\":false}]")});
+	realm1(false);
+	world_open_realm();
 	return router;
+}
+
+void
+world_reread_begin(void)
+{
+	fox_router_reread_begin(router);
+	realm1(true);
+}
+
+void
+world_open_realm(void)
+{
+	world_permit("#", "public", "\"publish\":true,\"subscribe\":true,\"call\":true,\"register\":true");
+	world_permit("wamp.#", "public", "\"call\":true");
+}
+
+static void
+permission(bool deleted, const char *pattern, const char *role, const char *says)
+{
+	char		row[500];
+	char		which[200];
+
+	snprintf(row, sizeof(row), "[{\"match\":\"pattern\",\"role\":\"%s\"%s%s}]", role, *says ? "," : "", says);
+	snprintf(which, sizeof(which), "[\"pattern\",\"%s\"]", role);
+	fox_router_change(router, &(FoxChange){.kind = FOX_CHANGE_PERMISSION, .deleted = deleted, .realm = FOX_LIT("realm1"),
+					  .topic = fox_cstr(pattern), .args = fox_cstr(row), .kwargs = fox_cstr(which)});
+}
+
+void
+world_permit(const char *pattern, const char *role, const char *says)
+{
+	permission(false, pattern, role, says);
+}
+
+void
+world_forbid(const char *pattern, const char *role)
+{
+	permission(true, pattern, role, "");
 }
 
 void
@@ -265,6 +431,24 @@ world_close(void)
 		row_clear(&rows[--n_rows]);
 	free(last_answer);
 	last_answer = NULL;
+	free(login_question);
+	login_question = NULL;
+}
+
+int
+world_set_up(void **state)
+{
+	(void) state;
+	world_open();
+	return 0;
+}
+
+int
+world_tear_down(void **state)
+{
+	(void) state;
+	world_close();
+	return 0;
 }
 
 void
@@ -350,6 +534,18 @@ conn_probe(void *conn)
 }
 
 static void
+conn_limit(void *conn, size_t bytes)
+{
+	((Peer *) conn)->limit = bytes;
+}
+
+static void
+conn_pause(void *conn, bool paused)
+{
+	(void) conn, (void) paused;
+}
+
+static void
 conn_close(void *conn, int code, const char *reason)
 {
 	(void) code, (void) reason;
@@ -362,8 +558,8 @@ peer_open(void)
 	Peer	   *p = calloc(1, sizeof(*p));
 
 	peers[n_peers++] = p;
-	p->gate = fox_wamp_gate_open(router, &(FoxTransport){p, conn_send, conn_send_event, conn_relieve, conn_probe, conn_close},
-								 &(FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "", "websocket"});
+	p->gate = fox_wamp_gate_open(router, &(FoxTransport){p, conn_send, conn_send_event, conn_relieve, conn_probe, conn_close, conn_limit, conn_pause},
+								 &facts);
 	return p;
 }
 
@@ -453,6 +649,12 @@ void
 peer_lives(Peer *p)
 {
 	fox_wamp_gate_alive(p->gate);
+}
+
+size_t
+peer_limit(const Peer *p)
+{
+	return p->limit;
 }
 
 bool

@@ -1,0 +1,297 @@
+/*
+ * exposed.c - SQL functions as procedures (see exposed.h).
+ */
+#include "core/exposed.h"
+
+#include <stdlib.h>
+
+#include "codec/json.h"
+#include "core/call.h"
+
+#include "base/pure.h"
+
+typedef struct FoxExposed
+{
+	FoxNode		node;			/* in set->all */
+	uint64_t	registration;	/* 0: none, for want of memory */
+	uint64_t	timeout_ms;		/* 0: none */
+	char	   *function;		/* owned */
+	FoxSlice	uri;			/* in block */
+	char		block[];
+} FoxExposed;
+
+/* What the realm's session serves; it ends with the session. */
+typedef struct FoxExposedSet
+{
+	FoxSession *session;
+	FoxNode		all;
+	FoxMap		by_uri;
+	FoxIdMap	by_registration;
+	FoxExposed *registering;
+} FoxExposedSet;
+
+static void
+exposed_free(FoxExposedSet *set, FoxExposed *e)
+{
+	fox_list_del(&e->node);
+	fox_map_del(&set->by_uri, e->uri);
+	fox_idmap_del(&set->by_registration, e->registration);
+	free(e->function);
+	free(e);
+}
+
+/* --- the session --- */
+
+static void
+exposed_done(FoxSession *s, FoxRequest what, uint64_t request, uint64_t id)
+{
+	FoxExposedSet *set = s->data;
+
+	(void) request;
+	if (what == FOX_REQ_REGISTER && fox_idmap_put(&set->by_registration, id, set->registering))
+		set->registering->registration = id;
+}
+
+static void
+exposed_failed(FoxSession *s, FoxRequest what, uint64_t request, const FoxFailure *why)
+{
+	FoxExposedSet *set = s->data;
+
+	(void) request;
+	if (what == FOX_REQ_REGISTER)
+		fox_router_log(s->realm->router, FOX_LOG_WARNING, "procedure \"%.*s\" can not be served: %.*s",
+					   (int) set->registering->uri.len, set->registering->uri.ptr, (int) why->uri.len, why->uri.ptr);
+}
+
+static void
+exposed_invoke(FoxSession *s, const FoxInvocation *inv)
+{
+	FoxPorts   *ports = &s->realm->router->ports;
+	FoxExposedSet *set = s->data;
+	const FoxExposed *e = fox_idmap_get(&set->by_registration, inv->registration);
+	const FoxCall *call = fox_idmap_get(&s->invocations, inv->id);
+	const FoxSession *caller = call->caller;
+	FoxBuf		memory = {0};
+	FoxPayload	json;
+	FoxFunctionCall c = {
+		.session = s->id, .invocation = inv->id,
+		.realm = s->realm->name, .procedure = e->uri, .function = fox_cstr(e->function),
+		.role = fox_session_role(caller), .caller = caller->id, .authid = caller->authid, .authrole = caller->authrole,
+		.caller_pid = caller->backend, .receive_progress = inv->receive_progress, .timeout_ms = e->timeout_ms
+	};
+
+	if (fox_payload_as(&inv->payload, FOX_JSON, &memory, &json))
+	{
+		c.args = json.args;
+		c.kwargs = json.kwargs;
+	}
+	else
+		c.function = FOX_ABSENT;
+	ports->call(ports->ctx, &c);
+	fox_buf_free(&memory);
+}
+
+static void
+exposed_interrupt(FoxSession *s, uint64_t invocation, FoxCancelMode mode, const char *reason)
+{
+	FoxPorts   *ports = &s->realm->router->ports;
+
+	(void) mode, (void) reason;
+	ports->cancel(ports->ctx, s->id, invocation);
+}
+
+/* An administrator has taken it away (wamp.registration.remove_callee). */
+static void
+exposed_unregistered(FoxSession *s, uint64_t registration, const char *reason)
+{
+	FoxExposedSet *set = s->data;
+	FoxExposed *e = fox_idmap_get(&set->by_registration, registration);
+
+	if (e == NULL)
+		return;
+	fox_router_log(s->realm->router, FOX_LOG_INFO, "procedure \"%.*s\" is not served any more: %s",
+				   (int) e->uri.len, e->uri.ptr, reason);
+	exposed_free(set, e);
+}
+
+static void
+exposed_ended(FoxSession *s, const char *reason, FoxSlice message)
+{
+	FoxExposedSet *set = s->data;
+
+	(void) reason, (void) message;
+	fox_list_each(n, &set->all)
+		exposed_free(set, fox_container(FoxExposed, node, n));
+	fox_map_free(&set->by_uri);
+	fox_map_free(&set->by_registration);
+	s->realm->functions = NULL;
+	free(set);
+}
+
+static const FoxSessionOps exposed_ops = {
+	.done = exposed_done, .failed = exposed_failed, .invoke = exposed_invoke, .interrupt = exposed_interrupt,
+	.unregistered = exposed_unregistered, .ended = exposed_ended
+};
+
+static FoxExposedSet *
+set_of(FoxRealm *realm)
+{
+	static const FoxSessionInfo info = {
+		.authid = FOX_LIT("database"), .authrole = FOX_LIT("database"), .authmethod = FOX_LIT("internal"),
+		.peer = FOX_LIT("executor"), .protocol = FOX_LIT("sql"), .call_canceling = true,
+		.progressive_results = true, .registration_revocation = true
+	};
+	FoxExposedSet *set;
+	const char *reason;
+
+	if (realm->functions != NULL)
+		return realm->functions->data;
+	if ((set = calloc(1, sizeof(*set))) == NULL)
+		return NULL;
+	fox_list_init(&set->all);
+	realm->functions = set->session = fox_session_join(realm->router, realm->name, &info, &exposed_ops, set, &reason);
+	if (set->session == NULL)
+	{
+		free(set);
+		return NULL;
+	}
+	return set;
+}
+
+bool
+fox_exposed_holds(const FoxRegistration *reg)
+{
+	return reg->count > 0 && reg->callees[0]->session->ops == &exposed_ops;
+}
+
+/* --- rows --- */
+
+static FoxExposed *
+exposed_new(FoxExposedSet *set, FoxSlice uri)
+{
+	FoxExposed *e = calloc(1, sizeof(*e) + uri.len + 1);
+	char	   *at;
+
+	if (e == NULL)
+		return NULL;
+	at = e->block;
+	e->uri = fox_slice_keep(&at, uri);
+	if (!fox_map_put(&set->by_uri, e->uri, e))
+	{
+		free(e);
+		return NULL;
+	}
+	fox_list_push(&set->all, &e->node);
+	return e;
+}
+
+/* Whatever a client has registered there has to go: the database decides what its procedures are. */
+static void
+serve(FoxExposedSet *set, FoxExposed *e, uint64_t concurrency)
+{
+	FoxCallee  *c = fox_idmap_get(&set->session->callees_by_id, e->registration);
+
+	if (c == NULL)
+	{
+		set->registering = e;
+		fox_dealer_register(set->session, 0, FOX_LIT("{\"match\":\"exact\",\"force_reregister\":true}"), e->uri, false);
+		c = fox_idmap_get(&set->session->callees_by_id, e->registration);
+	}
+	if (c == NULL)
+		return;
+	c->concurrency = (uint32_t) concurrency;
+	fox_calls_take_up(c->registration);
+}
+
+static void
+unregister(FoxExposedSet *set, FoxExposed *e)
+{
+	uint64_t	registration = e->registration;
+
+	e->registration = 0;
+	fox_idmap_del(&set->by_registration, registration);
+	if (registration != 0)
+		fox_session_unregister(set->session, 0, registration);
+}
+
+static void
+conceal(FoxExposedSet *set, FoxExposed *e)
+{
+	unregister(set, e);
+	exposed_free(set, e);
+}
+
+static bool
+expose(FoxRealm *realm, FoxSlice uri, FoxSlice row)
+{
+	FoxExposedSet *set = set_of(realm);
+	FoxExposed *e;
+	FoxBuf		text = {0};
+	FoxSlice	function = fox_json_text(fox_json_get(row, "function"), &text);
+	char	   *copy = fox_absent(function) ? NULL : fox_strdup(function);
+	uint64_t	concurrency = 0;
+
+	fox_buf_free(&text);
+	if (set == NULL || copy == NULL ||
+		((e = fox_map_get(&set->by_uri, uri)) == NULL && (e = exposed_new(set, uri)) == NULL))
+	{
+		free(copy);
+		return false;
+	}
+	free(e->function);
+	e->function = copy;
+	e->timeout_ms = 0;
+	(void) fox_json_uint(fox_json_get(row, "timeout"), &e->timeout_ms);
+	(void) fox_json_uint(fox_json_get(row, "concurrency"), &concurrency);
+	serve(set, e, concurrency);
+	return true;
+}
+
+/* topic = URI, args = [{"function":text,"concurrency":number or null,"timeout":ms or null}] */
+void
+fox_exposed_change(FoxRouter *r, const FoxChange *c)
+{
+	FoxRealm   *realm = fox_realm_find(r, c->realm);
+	FoxExposedSet *set;
+	FoxExposed *e;
+	FoxSlice	row;
+	size_t		pos = 0;
+
+	if (realm == NULL)
+		return;
+	if (c->deleted)
+	{
+		set = realm->functions != NULL ? realm->functions->data : NULL;
+		if (set != NULL && (e = fox_map_get(&set->by_uri, c->topic)) != NULL)
+			conceal(set, e);
+		return;
+	}
+	if (fox_absent(c->args) || !fox_json_element(c->args, &pos, &row) || !expose(realm, c->topic, row))
+		fox_router_log(r, FOX_LOG_ERROR, "out of memory: a procedure is missing until the router restarts");
+}
+
+/* --- what comes back --- */
+
+void
+fox_router_function_result(FoxRouter *r, uint64_t session, uint64_t invocation, bool progress, FoxSlice args, FoxSlice kwargs)
+{
+	FoxSession *s = fox_idmap_get(&r->sessions, session);
+
+	if (s != NULL)
+		(void) fox_session_yield(s, invocation, progress ? FOX_LIT("{\"progress\":true}") : FOX_LIT("{}"), args, kwargs);
+}
+
+/* Not by fox_session_invocation_failed(): "unavailable" is meant as it is said, for there is no other callee. */
+void
+fox_router_function_failed(FoxRouter *r, uint64_t session, uint64_t invocation, FoxSlice uri, FoxSlice args, FoxSlice kwargs)
+{
+	FoxSession *s = fox_idmap_get(&r->sessions, session);
+	FoxCall    *call = s != NULL ? fox_idmap_get(&s->invocations, invocation) : NULL;
+	FoxFailure	why = {.uri = uri, .text = FOX_ABSENT, .payload = {FOX_JSON, args, kwargs}};
+
+	if (call == NULL)
+		return;
+	if (call->caller != NULL)
+		call->caller->ops->failed(call->caller, FOX_REQ_CALL, call->request, &why);
+	fox_call_end(call);
+}

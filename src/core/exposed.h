@@ -1,0 +1,19 @@
+/*
+ * exposed.h - SQL functions that are procedures: rows of fox_wamp.exposed_function.
+ *
+ * The functions of a realm are registrations of one session of the router's own, so
+ * that queueing, canceling, timeouts, progressive results and the meta API are those of
+ * any other callee.  Its invocations leave by the port `call`; what comes back does so
+ * by fox_router_function_result() and fox_router_function_failed().
+ */
+#ifndef FOX_CORE_EXPOSED_H
+#define FOX_CORE_EXPOSED_H
+
+#include "core/core.h"
+
+/* A row has come, has changed or has gone. */
+extern void fox_exposed_change(FoxRouter *r, const FoxChange *c);
+/* Is the registration one of them, which no client takes over? */
+extern bool fox_exposed_holds(const FoxRegistration *reg);
+
+#endif

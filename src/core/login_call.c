@@ -1,0 +1,146 @@
+/*
+ * login_call.c - the call of an authenticator (see login_call.h).
+ *
+ * It has a session of its own, as a call() of SQL's has.  The core is in the middle of
+ * something when the result comes: a timer that is due at once takes it up.
+ */
+#include "core/login_call.h"
+
+#include <stdlib.h>
+
+#include "base/digest.h"
+#include "codec/json.h"
+#include "core/ask.h"
+
+#include "base/pure.h"
+
+#define WARN_US UINT64_C(60000000)
+
+struct FoxLoginCall
+{
+	FoxRouter  *router;
+	FoxSession *session;
+	FoxTimer	timer;
+	FoxBuf		found;
+	bool		failed;
+	void		(*done) (void *ctx, FoxSlice found);
+	void	   *ctx;
+};
+
+static void
+take_up(void *ctx, FoxTimer *timer)
+{
+	FoxLoginCall *c = fox_container(FoxLoginCall, timer, timer);
+
+	(void) ctx;
+	c->done(c->ctx, c->failed || c->found.failed ? FOX_ABSENT : fox_buf_view(&c->found));
+}
+
+static void
+over(FoxLoginCall *c)
+{
+	(void) fox_timer_set(&c->router->timers, &c->timer, fox_router_now(c->router), take_up);
+}
+
+/* A text is the role. */
+static void
+call_result(FoxSession *s, uint64_t request, bool progress, const FoxPayload *payload, const FoxPpt *ppt)
+{
+	FoxLoginCall *c = s->data;
+	FoxBuf		memory = {0};
+	FoxPayload	json;
+	FoxSlice	first = FOX_ABSENT;
+	size_t		pos = 0;
+
+	(void) request, (void) ppt;
+	if (progress)
+		return;
+	if (!fox_payload_as(payload, FOX_JSON, &memory, &json))
+		c->failed = true;
+	else if (!fox_absent(json.args) && fox_json_element(json.args, &pos, &first) && fox_json_kind(first) == FOX_JSON_OBJECT)
+		fox_buf_slice(&c->found, first);
+	else if (fox_json_kind(first) == FOX_JSON_STRING)
+	{
+		fox_buf_str(&c->found, "{\"role\":");
+		fox_buf_slice(&c->found, first);
+		fox_buf_char(&c->found, '}');
+	}
+	else
+		fox_buf_str(&c->found, "{}");
+	fox_buf_free(&memory);
+	over(c);
+}
+
+/* Strangers cause this: not too often. */
+static void
+warn(FoxRouter *r, FoxSlice uri)
+{
+	uint64_t	now = fox_router_now(r);
+
+	if (r->authenticator_warned_us != 0 && now - r->authenticator_warned_us < WARN_US)
+		return;
+	r->authenticator_warned_us = now;
+	fox_router_log(r, FOX_LOG_WARNING, "an authenticator could not be called: %.*s", (int) uri.len, uri.ptr);
+}
+
+/* An error of the authenticator's own says that it knows nobody; one of the router's that it was not asked. */
+static void
+call_failed(FoxSession *s, FoxRequest what, uint64_t request, const FoxFailure *why)
+{
+	FoxLoginCall *c = s->data;
+
+	(void) what, (void) request;
+	c->failed = !fox_absent(why->text) || fox_uri_reserved(why->uri);
+	if (c->failed)
+		warn(c->router, why->uri);
+	else
+		fox_buf_str(&c->found, "{}");
+	over(c);
+}
+
+static void
+call_ended(FoxSession *s, const char *reason, FoxSlice message)
+{
+	FoxLoginCall *c = s->data;
+
+	(void) reason, (void) message;
+	c->session = NULL;
+	c->failed = true;
+	over(c);
+}
+
+static const FoxSessionOps call_ops = {.result = call_result, .failed = call_failed, .ended = call_ended};
+
+FoxLoginCall *
+fox_login_call(FoxRouter *r, FoxSlice realm, FoxSlice procedure, FoxSlice args,
+			   void (*done) (void *ctx, FoxSlice found), void *ctx)
+{
+	FoxLoginCall *c = calloc(1, sizeof(*c));
+	const char *reason;
+
+	if (c == NULL)
+		return NULL;
+	c->router = r;
+	c->done = done;
+	c->ctx = ctx;
+	c->session = fox_session_join(r, realm, &fox_sql_info, &call_ops, c, &reason);
+	if (c->session == NULL)
+	{
+		free(c);
+		return NULL;
+	}
+	fox_session_call(c->session, 1, FOX_LIT("{}"), procedure, args, FOX_ABSENT);
+	return c;
+}
+
+void
+fox_login_call_free(FoxLoginCall *c)
+{
+	fox_timer_clear(&c->router->timers, &c->timer);
+	if (c->session != NULL)
+		fox_session_leave(c->session, FOX_END_GOODBYE);
+	if (c->found.cap > 0)
+		fox_wipe(c->found.data, c->found.cap);
+	fox_buf_free(&c->found);
+	free(c);
+}

@@ -1,0 +1,43 @@
+/*
+ * permission_row.h - rows of fox_wamp.permission as the router keeps them, for permission*.c alone.
+ */
+#ifndef FOX_CORE_PERMISSION_ROW_H
+#define FOX_CORE_PERMISSION_ROW_H
+
+#include "core/permission.h"
+
+#define FOX_EVERYBODY "public"	/* which no database role can be named */
+
+typedef enum FoxSay
+{
+	FOX_SAYS_NOTHING,
+	FOX_SAYS_NO,
+	FOX_SAYS_YES
+} FoxSay;
+
+typedef struct FoxPermission FoxPermission;
+
+struct FoxPermission
+{
+	FoxPermission *next;		/* same pattern and kind, another role */
+	FoxNode		in_realm;
+	FoxPattern	pattern;
+	FoxSay		says[FOX_ACTIONS];
+	FoxSay		discloses;
+	FoxSlice	role;			/* these are owned, in block, like the pattern */
+	FoxSlice	authorizer;		/* absent: none */
+	char		block[];
+};
+
+struct FoxPermissions
+{
+	FoxIndex	index;			/* → FoxPermission, first of a chain */
+	FoxNode		all;
+	size_t		open;			/* rows that allow everybody everything */
+	size_t		others;			/* that do not; neither has those for the router's own URIs, which are asked for by themselves */
+};
+
+/* What the rows say to a role. */
+extern FoxDecision fox_permission_look(const FoxRealm *realm, FoxSlice role, FoxAction action, FoxPattern what);
+
+#endif

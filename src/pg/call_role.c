@@ -1,0 +1,179 @@
+/*
+ * call_role.c - the role that a call runs as (see call_role.h).
+ *
+ * The process is a superuser's, so a call must find no way back: the user id is switched
+ * as for a SECURITY DEFINER function, where the settings role and session_authorization
+ * can not be changed; session_user is the role as well.  Deferred triggers, cursors WITH
+ * HOLD and temporary objects would be taken up at commit, as the superuser: they have
+ * their turn before, as the role.
+ *
+ * Session-level state goes at the end of each call: settings, advisory locks and those of
+ * fox_wamp.lock(), prepared statements, cursors, temporary objects, sequences' last values,
+ * LISTENs.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_db_role_setting.h"
+#include "commands/async.h"
+#include "commands/prepare.h"
+#include "commands/sequence.h"
+#include "commands/trigger.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/portal.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "pg/call_role.h"
+#include "pg/locks.h"
+
+#define SETTINGS_MS 1000		/* so old may be what we know of roles' settings */
+#define SETTINGS_KNOWN 64
+
+/* Has a role settings of its own?  Their catalog tells nobody of its changes. */
+typedef struct Known
+{
+	Oid			role;
+	bool		any;
+	TimestampTz at;
+} Known;
+
+static Known known[SETTINGS_KNOWN];
+static Oid	owner;				/* whom the process belongs to */
+static int	nest;				/* of settings */
+
+static void
+pin(const char *name, const char *value)
+{
+	SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
+}
+
+void
+fox_call_role_setup(void)
+{
+	owner = GetUserId();
+	pin("session_replication_role", "origin");
+	pin("default_transaction_read_only", "off");
+	pin("default_transaction_deferrable", "off");
+	pin("check_function_bodies", "on");
+	pin("row_security", "on");
+}
+
+Oid
+fox_call_role(const char *name)
+{
+	Oid			role = get_role_oid(name, true);
+
+	if (!OidIsValid(role))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("role \"%s\" does not exist", name)));
+	return role;
+}
+
+/* --- settings --- */
+
+static bool
+has_settings(Relation relation, Snapshot snapshot, Oid role)
+{
+	ScanKeyData key;
+	SysScanDesc scan;
+	bool		any;
+
+	ScanKeyInit(&key, Anum_pg_db_role_setting_setrole, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(role));
+	scan = systable_beginscan(relation, InvalidOid, false, snapshot, 1, &key);
+	any = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	return any;
+}
+
+static void
+apply_settings(Oid role)
+{
+	Known	   *k = &known[role % SETTINGS_KNOWN];
+	TimestampTz now = GetCurrentTransactionStartTimestamp();
+	bool		fresh = k->role == role && now - k->at < SETTINGS_MS * INT64CONST(1000);
+	Relation	relation;
+	Snapshot	snapshot;
+
+	if (fresh && !k->any)
+		return;
+	relation = table_open(DbRoleSettingRelationId, AccessShareLock);
+	snapshot = RegisterSnapshot(GetCatalogSnapshot(DbRoleSettingRelationId));
+	if (!fresh)
+		*k = (Known) {role, has_settings(relation, snapshot, role), now};
+	if (k->any)
+	{
+		ApplySetting(snapshot, MyDatabaseId, role, relation, PGC_S_DATABASE_USER);
+		ApplySetting(snapshot, InvalidOid, role, relation, PGC_S_USER);
+	}
+	UnregisterSnapshot(snapshot);
+	table_close(relation, AccessShareLock);
+}
+
+/* --- in and out --- */
+
+void
+fox_call_role_enter(Oid role)
+{
+	nest = NewGUCNestLevel();
+	apply_settings(role);
+	SetSessionAuthorization(role, superuser_arg(role));
+	SetUserIdAndSecContext(role, SECURITY_LOCAL_USERID_CHANGE);
+	PushActiveSnapshot(GetTransactionSnapshot());
+}
+
+/* Neither of the transaction nor undone by its end. */
+static void
+release_session(void)
+{
+	LockReleaseAll(USER_LOCKMETHOD, true);
+	DropAllPreparedStatements();
+	ResetSequenceCaches();
+	fox_backend_release();
+}
+
+static void
+back_to_owner(void)
+{
+	SetUserIdAndSecContext(owner, 0);
+	SetSessionAuthorization(owner, true);
+}
+
+void
+fox_call_role_commit(void)
+{
+	for (;;)
+	{
+		AfterTriggerFireDeferred();
+		if (!PreCommit_Portals(false))
+			break;
+	}
+	PortalHashTableDeleteAll();
+	ResetTempTableNamespace();
+	PopActiveSnapshot();
+	Async_UnlistenAll();
+	AtEOXact_GUC(false, nest);
+	back_to_owner();
+	CommitTransactionCommand();
+	release_session();
+}
+
+void
+fox_call_role_abort(void)
+{
+	AbortCurrentTransaction();
+	back_to_owner();
+	PortalHashTableDeleteAll();
+	release_session();
+}

@@ -1,0 +1,23 @@
+/*
+ * caller.h - who calls: what a SQL function may ask, and no setting can forge.
+ */
+#ifndef FOX_PG_CALLER_H
+#define FOX_PG_CALLER_H
+
+#include "postgres.h"
+
+#include "base/slice.h"
+
+typedef struct FoxCaller
+{
+	uint64		session;
+	FoxSlice	authid;
+	FoxSlice	authrole;
+	FoxSlice	procedure;
+	FoxSlice	realm;
+} FoxCaller;
+
+/* NULL: nobody calls. Borrowed until the next call of this. */
+extern void fox_caller_set(const FoxCaller *caller);
+
+#endif

@@ -1,0 +1,373 @@
+/*
+ * config_row.c - tables of configuration that the router has a copy of (see config_row.h).
+ *
+ * For each table there is a function that says as a FoxChange what a row of it means; what
+ * the args are is said where the core reads them.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "commands/async.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/json.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "core/uri.h"
+#include "pg/column.h"
+#include "pg/config_row.h"
+#include "pg/errcodes.h"
+#include "pg/listen.h"
+#include "pg/ring.h"
+#include "pg/sqlarg.h"
+
+typedef struct ConfigTable
+{
+	const char *name;
+	FoxChangeKind kind;
+	int			columns;
+	int			keys;			/* so many of the first columns, all of them text, say which row it is */
+	/* ERROR for a row that the router could not take; NULL: it takes all. */
+	void		(*check) (HeapTuple row, TupleDesc desc);
+	/* Realm, topic, args, and kwargs where a topic may have many rows: which one it is; false: the router's copy has no such rows, it listens for what they name. */
+	bool		(*fill) (HeapTuple row, TupleDesc desc, FoxChange *change);
+	void	   *plan;			/* of the load */
+} ConfigTable;
+
+PG_FUNCTION_INFO_V1(fox_wamp_config_trigger);
+
+/* --- args --- */
+
+static FoxSlice
+quoted(FoxSlice text)
+{
+	StringInfoData s;
+
+	if (fox_absent(text))
+		return FOX_ABSENT;
+	initStringInfo(&s);
+	escape_json(&s, text.ptr);
+	return fox_slice(s.data, s.len);
+}
+
+static FoxSlice
+quoted_column(HeapTuple row, TupleDesc desc, int column)
+{
+	return quoted(fox_text_column(row, desc, column));
+}
+
+/* Of a boolean; absent when it is null. */
+static FoxSlice
+boolean_column(HeapTuple row, TupleDesc desc, int column)
+{
+	if (heap_attisnull(row, column, desc))
+		return FOX_ABSENT;
+	return fox_bool_column(row, desc, column) ? FOX_LIT("true") : FOX_LIT("false");
+}
+
+/* Of an integer; absent when it is null. */
+static FoxSlice
+integer_column(HeapTuple row, TupleDesc desc, int column)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(row, column, desc, &isnull);
+
+	return isnull ? FOX_ABSENT : fox_cstr(psprintf("%d", DatumGetInt32(value)));
+}
+
+/* Of an interval that is more than none, in milliseconds; absent when it is null. */
+static FoxSlice
+ms_column(HeapTuple row, TupleDesc desc, int column)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(row, column, desc, &isnull);
+
+	return isnull ? FOX_ABSENT : fox_cstr(psprintf(INT64_FORMAT, Max(fox_interval_ms(DatumGetIntervalP(value)), 1)));
+}
+
+/* One object of members as fox_append_member() makes them, each with its comma in front. */
+static FoxSlice
+args_of(const StringInfoData *members)
+{
+	return fox_cstr(psprintf("[{%s}]", members->len > 0 ? members->data + 1 : ""));
+}
+
+/* --- checks --- */
+
+static void pg_attribute_noreturn()
+bad_pattern(FoxSlice pattern, const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
+			 errmsg("invalid pattern \"%.100s\"", pattern.ptr),
+			 errdetail_internal("%s", detail)));
+}
+
+/* Of tables whose columns 2 and 3 are a pattern and its match. */
+static void
+check_any_pattern(HeapTuple row, TupleDesc desc)
+{
+	FoxSlice	pattern = fox_text_column(row, desc, 2);
+	FoxSlice	match = fox_text_column(row, desc, 3);
+	FoxMatchKind kind;
+
+	if (!fox_match_named(match, &kind))
+		ereport(ERROR,
+				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
+				 errmsg("match must be exact, prefix, wildcard or pattern")));
+	if (!fox_uri_pattern_valid(pattern, kind, false))
+		bad_pattern(pattern, psprintf("No subscription with match \"%s\" could have it.", match.ptr));
+}
+
+/* The same, where the router's own URIs make no sense. */
+static void
+check_pattern(HeapTuple row, TupleDesc desc)
+{
+	FoxSlice	pattern = fox_text_column(row, desc, 2);
+
+	check_any_pattern(row, desc);
+	if (fox_uri_reserved(pattern))
+		bad_pattern(pattern, "It is the router's own.");
+}
+
+static void
+check_bridge(HeapTuple row, TupleDesc desc)
+{
+	FoxSlice	pattern = fox_text_column(row, desc, 4);
+	FoxSlice	channel = fox_text_column(row, desc, 3);
+	const char *problem;
+
+	if (channel.len == 0 || channel.len >= NAMEDATALEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
+				 errmsg("invalid channel name \"%.100s\"", channel.ptr),
+				 errdetail("A channel name has 1 to %d bytes.", NAMEDATALEN - 1)));
+	if (fox_slice_is(fox_text_column(row, desc, 1), "in"))
+		fox_topic_check(pattern.ptr);
+	else if ((problem = fox_pattern_problem(pattern.ptr, pattern.len)) != NULL)
+		bad_pattern(pattern, problem);
+}
+
+static void
+check_auth_method(HeapTuple row, TupleDesc desc)
+{
+	FoxSlice	authenticator = fox_text_column(row, desc, 3);
+
+	if (!fox_absent(authenticator) && (!fox_uri_valid(authenticator, false) || fox_uri_reserved(authenticator)))
+		ereport(ERROR,
+				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
+				 errmsg("invalid procedure \"%.100s\"", authenticator.ptr)));
+}
+
+/* --- rows --- */
+
+/* realm: name, strict, disclosure */
+static bool
+fill_realm(HeapTuple row, TupleDesc desc, FoxChange *change)
+{
+	StringInfoData args;
+
+	initStringInfo(&args);
+	fox_append_member(&args, "strict", boolean_column(row, desc, 2));
+	fox_append_member(&args, "disclosure", quoted_column(row, desc, 3));
+	change->realm = fox_text_column(row, desc, 1);
+	change->args = args_of(&args);
+	return true;
+}
+
+/* auth_method: realm, method, authenticator */
+static bool
+fill_auth_method(HeapTuple row, TupleDesc desc, FoxChange *change)
+{
+	StringInfoData args;
+
+	initStringInfo(&args);
+	fox_append_member(&args, "authenticator", quoted_column(row, desc, 3));
+	change->realm = fox_text_column(row, desc, 1);
+	change->topic = fox_text_column(row, desc, 2);
+	change->args = args_of(&args);
+	return true;
+}
+
+/* history: realm, pattern, match, keep_count, keep_age */
+static bool
+fill_history(HeapTuple row, TupleDesc desc, FoxChange *change)
+{
+	StringInfoData args;
+
+	initStringInfo(&args);
+	fox_append_member(&args, "match", quoted_column(row, desc, 3));
+	fox_append_member(&args, "keep_count", integer_column(row, desc, 4));
+	fox_append_member(&args, "keep_ms", ms_column(row, desc, 5));
+	change->realm = fox_text_column(row, desc, 1);
+	change->topic = fox_text_column(row, desc, 2);
+	change->args = args_of(&args);
+	change->kwargs = quoted_column(row, desc, 3);
+	return true;
+}
+
+/* trust_level: realm, pattern, match, authrole, level */
+static bool
+fill_trust_level(HeapTuple row, TupleDesc desc, FoxChange *change)
+{
+	StringInfoData args;
+
+	initStringInfo(&args);
+	fox_append_member(&args, "match", quoted_column(row, desc, 3));
+	fox_append_member(&args, "authrole", quoted_column(row, desc, 4));
+	fox_append_member(&args, "level", integer_column(row, desc, 5));
+	change->realm = fox_text_column(row, desc, 1);
+	change->topic = fox_text_column(row, desc, 2);
+	change->args = args_of(&args);
+	change->kwargs = fox_cstr(psprintf("[%s,%s]", quoted_column(row, desc, 3).ptr, quoted_column(row, desc, 4).ptr));
+	return true;
+}
+
+/* exposed_function: realm, root, name, function, concurrency, timeout */
+static bool
+fill_exposed_function(HeapTuple row, TupleDesc desc, FoxChange *change)
+{
+	StringInfoData args;
+
+	initStringInfo(&args);
+	fox_append_member(&args, "function", quoted_column(row, desc, 4));
+	fox_append_member(&args, "concurrency", integer_column(row, desc, 5));
+	fox_append_member(&args, "timeout", ms_column(row, desc, 6));
+	change->realm = fox_text_column(row, desc, 1);
+	change->topic = fox_cstr(psprintf("%s.%s", fox_text_column(row, desc, 2).ptr, fox_text_column(row, desc, 3).ptr));
+	change->args = args_of(&args);
+	return true;
+}
+
+/*
+ * permission: realm, pattern, match, role, allow_publish, allow_subscribe, allow_call, allow_register,
+ * disclose, authorizer
+ */
+static bool
+fill_permission(HeapTuple row, TupleDesc desc, FoxChange *change)
+{
+	StringInfoData args;
+
+	initStringInfo(&args);
+	fox_append_member(&args, "match", quoted_column(row, desc, 3));
+	fox_append_member(&args, "role", quoted_column(row, desc, 4));
+	fox_append_member(&args, "publish", boolean_column(row, desc, 5));
+	fox_append_member(&args, "subscribe", boolean_column(row, desc, 6));
+	fox_append_member(&args, "call", boolean_column(row, desc, 7));
+	fox_append_member(&args, "register", boolean_column(row, desc, 8));
+	fox_append_member(&args, "disclose", boolean_column(row, desc, 9));
+	fox_append_member(&args, "authorizer", quoted_column(row, desc, 10));
+	change->realm = fox_text_column(row, desc, 1);
+	change->topic = fox_text_column(row, desc, 2);
+	change->args = args_of(&args);
+	change->kwargs = fox_cstr(psprintf("[%s,%s]", quoted_column(row, desc, 3).ptr, quoted_column(row, desc, 4).ptr));
+	return true;
+}
+
+/* bridge: direction, realm, channel, pattern */
+static bool
+fill_bridge(HeapTuple row, TupleDesc desc, FoxChange *change)
+{
+	if (fox_slice_is(fox_text_column(row, desc, 1), "in"))
+		return false;
+	change->realm = fox_text_column(row, desc, 2);
+	change->topic = fox_text_column(row, desc, 4);
+	change->args = fox_cstr(psprintf("[%s]", quoted_column(row, desc, 3).ptr));
+	change->kwargs = quoted_column(row, desc, 3);
+	return true;
+}
+
+/* In the order of the load. */
+static ConfigTable tables[] = {
+	{"realm", FOX_CHANGE_REALM, 3, 1, NULL, fill_realm, NULL},
+	{"auth_method", FOX_CHANGE_AUTH, 3, 2, check_auth_method, fill_auth_method, NULL},
+	{"history", FOX_CHANGE_HISTORY, 5, 3, check_pattern, fill_history, NULL},
+	{"trust_level", FOX_CHANGE_TRUST, 5, 4, check_pattern, fill_trust_level, NULL},
+	{"exposed_function", FOX_CHANGE_EXPOSED, 6, 3, NULL, fill_exposed_function, NULL},
+	{"permission", FOX_CHANGE_PERMISSION, 10, 4, check_any_pattern, fill_permission, NULL},
+	{"bridge", FOX_CHANGE_BRIDGE_OUT, 4, 4, check_bridge, fill_bridge, NULL},
+};
+
+/* --- the trigger --- */
+
+static const ConfigTable *
+table_of(Relation relation)
+{
+	if (RelationGetNamespace(relation) == get_namespace_oid("fox_wamp", true))
+		for (int i = 0; i < (int) lengthof(tables); i++)
+			if (strcmp(tables[i].name, RelationGetRelationName(relation)) == 0)
+				return &tables[i];
+	ereport(ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg("table \"%s\" is not one that this trigger knows", RelationGetRelationName(relation))));
+}
+
+static void
+hand_over(const ConfigTable *table, HeapTuple row, TupleDesc desc, bool deleted)
+{
+	FoxChange	change = {.kind = table->kind, .deleted = deleted};
+
+	/* The router is a listener: what it listens on comes to it as a notification. */
+	if (table->fill(row, desc, &change))
+		fox_ring_add(&change);
+	else
+		Async_Notify(FOX_LISTEN_CHANGED, "");
+}
+
+/* A row that gets other keys is deleted and added. */
+static bool
+keys_differ(const ConfigTable *table, HeapTuple a, HeapTuple b, TupleDesc desc)
+{
+	for (int i = 1; i <= table->keys; i++)
+		if (!fox_same_column(a, b, desc, i))
+			return true;
+	return false;
+}
+
+Datum
+fox_wamp_config_trigger(PG_FUNCTION_ARGS)
+{
+	TriggerData *data = fox_trigger_data(fcinfo, 0);
+	const ConfigTable *table = table_of(data->tg_relation);
+	TupleDesc	desc = RelationGetDescr(data->tg_relation);
+	bool		update = TRIGGER_FIRED_BY_UPDATE(data->tg_event);
+	bool		deleted = TRIGGER_FIRED_BY_DELETE(data->tg_event);
+	HeapTuple	row = update ? data->tg_newtuple : data->tg_trigtuple;
+
+	(void) fox_trigger_data(fcinfo, table->columns);
+	if (deleted || (update && keys_differ(table, data->tg_trigtuple, row, desc)))
+		hand_over(table, data->tg_trigtuple, desc, true);
+	if (!deleted)
+	{
+		if (table->check != NULL)
+			table->check(row, desc);
+		hand_over(table, row, desc, false);
+	}
+	if (table->kind == FOX_CHANGE_REALM)
+		CacheInvalidateRelcache(data->tg_relation);	/* see fox_realm_check() */
+	return PointerGetDatum(NULL);
+}
+
+/* --- the load --- */
+
+void
+fox_config_load(const FoxBootSink *sink)
+{
+	for (int i = 0; i < (int) lengthof(tables); i++)
+	{
+		ConfigTable *table = &tables[i];
+		uint64		n = fox_spi(&table->plan, psprintf("SELECT * FROM fox_wamp.%s", table->name), 0, NULL);
+
+		for (uint64 k = 0; k < n; k++)
+		{
+			FoxChange	change = {.kind = table->kind, .silent = true};
+
+			if (table->fill(SPI_tuptable->vals[k], SPI_tuptable->tupdesc, &change))
+				sink->row(&change);
+		}
+	}
+}

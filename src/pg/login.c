@@ -1,0 +1,105 @@
+/*
+ * login.c - log-ins, as an executor carries them out.
+ *
+ * Nothing is kept between two questions of a log-in, and no code of a user's is run.
+ * Passwords are normalized as PostgreSQL does it before it makes a verifier.
+ */
+#include "postgres.h"
+
+#include "common/saslprep.h"
+
+#include "core/jwt.h"
+#include "pg/jwt_sql.h"
+#include "pg/login.h"
+#include "pg/principal.h"
+#include "pg/store_sql.h"
+
+static char *
+c_string(FoxSlice s)
+{
+	return fox_absent(s) || memchr(s.ptr, '\0', s.len) != NULL ? NULL : pnstrdup(s.ptr, s.len);
+}
+
+/* The name that the question is about; NULL: none. */
+static char *
+name_of(const FoxAuthQuestion *q)
+{
+	FoxBuf		scratch = {0};
+	FoxSlice	key;
+	char	   *name = NULL;
+
+	if (q->method == FOX_AUTH_TLS && !fox_absent(q->authid) && !fox_slice_eq(q->authid, q->certificate))
+		return NULL;
+	if (q->method == FOX_AUTH_TLS)
+		return c_string(q->certificate);
+	if (q->method != FOX_AUTH_CRYPTOSIGN || !fox_absent(q->authid))
+		return c_string(q->authid);
+	key = fox_auth_text(q->authextra, "pubkey", &scratch);
+	if (!fox_absent(key) && c_string(key) != NULL)
+		name = fox_principal_of_key(c_string(key));
+	fox_buf_free(&scratch);
+	return name;
+}
+
+static void
+normalize_password(FoxAuthQuestion *q)
+{
+	char	   *password = c_string(q->signature);
+	char	   *normal;
+
+	if (password != NULL && pg_saslprep(password, &normal) == SASLPREP_SUCCESS)
+		q->signature = fox_cstr(normal);
+}
+
+static void
+answer_of_principal(FoxAuthQuestion *q, const char *realm, FoxBuf *out)
+{
+	FoxPrincipal who;
+	char	   *name = name_of(q);
+
+	fox_principal_find(realm, name ? name : "", q->method != FOX_AUTH_CRYPTOSIGN && q->method != FOX_AUTH_TLS,
+					   q->superusers, &who);
+	if (q->method == FOX_AUTH_TICKET && q->answered)
+		normalize_password(q);
+	fox_auth_answer(q, &who, out);
+}
+
+/* A ticket has been looked at by the authenticator. */
+static void
+answer_of_found(FoxAuthQuestion *q, FoxBuf *out)
+{
+	FoxPrincipal who;
+
+	if (!fox_principal_found(q, &who))
+		fox_auth_refuse(out, FOX_AUTH_NO_ROLE, "the authenticator has named no role that may log in");
+	else if (q->method != FOX_AUTH_TICKET)
+		fox_auth_answer(q, &who, out);
+	else if (fox_absent(who.authid))
+		fox_auth_deny(out);
+	else
+		fox_auth_welcome(out, &who, FOX_ABSENT);
+}
+
+void
+fox_login_answer(FoxSlice question, FoxBuf *out)
+{
+	FoxAuthQuestion q;
+	char	   *realm;
+
+	if (!fox_auth_read(question, &q))
+	{
+		fox_auth_free(&q);
+		fox_auth_refuse(out, FOX_AUTH_FAILED, "the log-in could not be carried out");
+		return;
+	}
+	fox_store_begin();
+	realm = c_string(q.realm);
+	if (!fox_absent(q.found))
+		answer_of_found(&q, out);
+	else if (q.method == FOX_AUTH_TICKET && q.answered && fox_jwt_looks(q.signature))
+		fox_jwt_answer(&q, realm ? realm : "", out);
+	else
+		answer_of_principal(&q, realm ? realm : "", out);
+	fox_store_commit();
+	fox_auth_free(&q);
+}

@@ -1,0 +1,455 @@
+/*
+ * pool.c - executors of calls, as the router sees them (see pool.h).
+ *
+ *   queue ──send──► executor's queue (QUEUED) ──► it runs (TAKEN) ──answers──► gone
+ *     ▲                   │
+ *     └─── withdrawn ─────┘
+ *
+ * Calls are pipelined: an executor has some more in its queue while it runs one.  One that
+ * runs for longer than STUCK_MS gets no more, and what waits behind it is withdrawn, so
+ * that a function that sleeps stops only itself; when all are like that another executor
+ * starts, up to fox_wamp.executors.
+ *
+ * A function that itself calls a function occupies two executors.  When no executor is
+ * left that could ever take such a call it fails at once, for waiting would be for ever.
+ *
+ * An executor that dies fails the call that it had taken; the others of its queue run
+ * elsewhere.
+ */
+#include "postgres.h"
+
+#include <signal.h>
+
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/latch.h"
+#include "utils/timestamp.h"
+
+#include "pg/guc.h"
+#include "pg/pool_jobs.h"
+#include "pg/wire_msg.h"
+
+#define EXECUTORS_MAX 64
+#define WINDOW 16				/* calls at one executor, running and queued */
+#define STUCK_MS 5
+#define RETRY_MS 100			/* while no executor can be started */
+#define PATIENCE_MS 10000		/* for one to start */
+#define ANSWERS_PER_TURN 256
+#define STOP_MS 1000
+
+static FoxPoolHandler handler;
+static uint64 boot_id;
+static FoxPoolExecutor executors[EXECUTORS_MAX];
+static bool cannot_start = false;
+
+static FoxCallBoard *
+board(const FoxPoolExecutor *x)
+{
+	return &((FoxLaneHeader *) dsm_segment_address(x->link.segment))->board;
+}
+
+static bool
+is_ready(const FoxPoolExecutor *x)
+{
+	return x->link.up && pg_atomic_read_u32(&board(x)->pid) != 0;
+}
+
+static bool
+is_stuck(const FoxPoolExecutor *x)
+{
+	return x->n > 0 && is_ready(x) && fox_pool_now - x->busy_since >= STUCK_MS * INT64CONST(1000);
+}
+
+/* --- executors --- */
+
+/* Takes back what it has not begun; true: it has not. */
+static bool
+withdraw(FoxJob *job)
+{
+	uint32		expected = FOX_CALL_QUEUED;
+
+	return job->sent &&
+		pg_atomic_compare_exchange_u32(&board(job->executor)->places[job->place], &expected, FOX_CALL_WITHDRAWN);
+}
+
+static void
+executor_died(FoxPoolExecutor *x)
+{
+	while (!fox_list_empty(&x->jobs))
+	{
+		FoxJob	   *job = fox_container(FoxJob, node, x->jobs.prev);
+
+		if (!job->sent || withdraw(job))
+			fox_job_take_back(job);
+		else
+			fox_job_doom(job, FOX_JOB_UNAVAILABLE, "the executor was lost while the function ran");
+	}
+	fox_link_drop(&x->link);
+}
+
+static bool
+start(FoxPoolExecutor *x)
+{
+	cannot_start = !fox_link_start(&x->link, boot_id);
+	x->idle_since = fox_pool_now;
+	return !cannot_start;
+}
+
+/* One more, if there may be one; NULL: there is none. */
+static FoxPoolExecutor *
+start_another(void)
+{
+	int			limit = Min(fox_guc_executors, EXECUTORS_MAX);
+
+	for (int i = 0; i < limit; i++)
+		if (!executors[i].link.up)
+			return start(&executors[i]) ? &executors[i] : NULL;
+	return NULL;
+}
+
+/* The one that will come to a new call first. */
+static FoxPoolExecutor *
+choose(void)
+{
+	FoxPoolExecutor *best = NULL;
+	FoxPoolExecutor *starting = NULL;
+
+	for (int i = 0; i < EXECUTORS_MAX; i++)
+	{
+		FoxPoolExecutor *x = &executors[i];
+
+		if (!x->link.up || x->n >= WINDOW || is_stuck(x))
+			continue;
+		if (!is_ready(x))
+			starting = x;
+		else if (best == NULL || x->n < best->n)
+			best = x;
+	}
+	return best != NULL ? best : starting != NULL ? starting : start_another();
+}
+
+static int
+free_place(const FoxPoolExecutor *x)
+{
+	FoxCallBoard *b = board(x);
+
+	for (int i = 0; i < FOX_CALL_PLACES; i++)
+		if (pg_atomic_read_u32(&b->places[i]) == FOX_CALL_FREE)
+			return i;
+	return -1;
+}
+
+/* Its answer says so, or no answer is needed any more. */
+static void
+stop(FoxJob *job)
+{
+	FoxCallBoard *b;
+
+	if (job->executor == NULL || withdraw(job))
+	{
+		fox_job_doom(job, FOX_JOB_CANCELED, "the call was canceled");
+		return;
+	}
+	b = board(job->executor);
+	pg_atomic_write_u64(&b->cancel, job->id);
+	pg_atomic_fetch_add_u32(&b->signals, 1);
+	if (pg_atomic_read_u32(&b->pid) != 0)
+		kill((pid_t) pg_atomic_read_u32(&b->pid), SIGINT);
+}
+
+/* False: there is no room in its queue of messages for now. */
+static bool
+send_job(FoxPoolExecutor *x, FoxJob *job)
+{
+	shm_mq_result result = shm_mq_send(x->link.requests, job->len, job->message, true, true);
+
+	if (result == SHM_MQ_DETACHED)
+		executor_died(x);
+	else if (result == SHM_MQ_SUCCESS)
+	{
+		job->sent = true;
+		if (job->canceled)
+			stop(job);
+	}
+	return result == SHM_MQ_SUCCESS;
+}
+
+static bool
+assign(FoxPoolExecutor *x, FoxJob *job)
+{
+	int			place = free_place(x);
+
+	if (place < 0)
+		return false;
+	pg_atomic_write_u32(&board(x)->places[place], FOX_CALL_QUEUED);
+	fox_job_send(job, x, place);
+	return send_job(x, job);
+}
+
+/* What could not be sent at once; true: its queue takes more. */
+static bool
+resend(FoxPoolExecutor *x)
+{
+	if (!fox_list_empty(&x->jobs))
+	{
+		FoxJob	   *last = fox_container(FoxJob, node, x->jobs.prev);
+
+		if (!last->sent)
+			return send_job(x, last);
+	}
+	return true;
+}
+
+static void
+withdraw_waiting(FoxPoolExecutor *x)
+{
+	for (FoxNode *n = x->jobs.prev, *before; n != &x->jobs; n = before)
+	{
+		FoxJob	   *job = fox_container(FoxJob, node, n);
+
+		before = n->prev;
+		if (withdraw(job))
+			fox_job_take_back(job);
+	}
+}
+
+/* Could any executor ever take a call that another executor waits for? */
+static bool
+nested_may_wait(void)
+{
+	int			up = 0;
+
+	for (int i = 0; i < EXECUTORS_MAX; i++)
+	{
+		if (executors[i].link.up && executors[i].nested == 0)
+			return true;
+		up += executors[i].link.up;
+	}
+	return up < fox_guc_executors && !cannot_start;
+}
+
+static void
+give_up_waiting(void)
+{
+	bool		any = false;
+	bool		any_nested = false;
+	bool		nested_may = nested_may_wait();
+
+	for (int i = 0; i < EXECUTORS_MAX; i++)
+	{
+		any = any || executors[i].link.up;
+		any_nested = any_nested || executors[i].nested > 0;
+	}
+	if (any && fox_guc_executors > 0 && (nested_may || !any_nested))
+		return;
+	fox_list_each(n, &fox_job_queue)
+	{
+		FoxJob	   *job = fox_container(FoxJob, node, n);
+
+		if (fox_guc_executors == 0)
+			fox_job_doom(job, FOX_JOB_UNAVAILABLE, "fox_wamp.executors is 0");
+		else if (job->caller != NULL && !nested_may)
+			fox_job_doom(job, FOX_JOB_UNAVAILABLE, "every executor waits for another function");
+		else if (!any && fox_pool_now - job->since > PATIENCE_MS * INT64CONST(1000))
+			fox_job_doom(job, FOX_JOB_UNAVAILABLE, "no executor could be started");
+	}
+}
+
+static void
+dispatch(void)
+{
+	while (!fox_list_empty(&fox_job_queue))
+	{
+		FoxPoolExecutor *x = choose();
+
+		if (x == NULL || !resend(x) || !assign(x, fox_container(FoxJob, node, fox_job_queue.next)))
+			break;
+	}
+	if (!fox_list_empty(&fox_job_queue))
+		give_up_waiting();
+}
+
+/* --- answers --- */
+
+static void
+answer(const void *data, Size len)
+{
+	FoxWire		w = fox_wire(data, len);
+	uint8		type = fox_wire_u8(&w);
+	FoxJob	   *job = fox_job_by_id(fox_wire_u64(&w));
+	FoxSlice	uri = type == FOX_CALL_FAILED ? fox_wire_slice(&w) : FOX_ABSENT;
+	FoxSlice	args = fox_wire_slice(&w);
+	FoxSlice	kwargs = fox_wire_slice(&w);
+	uint64		session;
+	uint64		invocation;
+
+	if (w.bad)
+		ereport(WARNING,
+				(errcode(ERRCODE_PROTOCOL_VIOLATION),
+				 errmsg("fox_wamp router received a malformed answer from an executor")));
+	if (w.bad || job == NULL)
+		return;
+	session = job->key[0];
+	invocation = job->key[1];
+	if (type != FOX_CALL_PROGRESS)
+		fox_job_forget(job);
+	if (type == FOX_CALL_FAILED)
+		handler.failed(handler.ctx, session, invocation, uri, args, kwargs);
+	else
+		handler.result(handler.ctx, session, invocation, type == FOX_CALL_PROGRESS, args, kwargs);
+}
+
+/* True: more may wait. */
+static bool
+take_answers(FoxPoolExecutor *x)
+{
+	for (int i = 0; i < ANSWERS_PER_TURN; i++)
+	{
+		shm_mq_result result;
+		void	   *data;
+		Size		len;
+
+		if (!x->link.up)
+			return false;
+		result = shm_mq_receive(x->link.answers, &len, &data, true);
+		if (result == SHM_MQ_DETACHED)
+			executor_died(x);
+		if (result != SHM_MQ_SUCCESS)
+			return false;
+		answer(data, len);
+	}
+	return true;
+}
+
+/* --- the face --- */
+
+void
+fox_pool_start(const FoxPoolHandler *new_handler, uint64 new_boot_id)
+{
+	handler = *new_handler;
+	boot_id = new_boot_id;
+	fox_jobs_init();
+	for (int i = 0; i < EXECUTORS_MAX; i++)
+	{
+		executors[i].link.kind = FOX_LANE_CALLS;
+		fox_list_init(&executors[i].jobs);
+	}
+}
+
+static FoxPoolExecutor *
+executor_of(int pid)
+{
+	for (int i = 0; i < EXECUTORS_MAX && pid != 0; i++)
+		if (executors[i].link.up && pg_atomic_read_u32(&board(&executors[i])->pid) == (uint32) pid)
+			return &executors[i];
+	return NULL;
+}
+
+void
+fox_pool_call(const FoxFunctionCall *c)
+{
+	FoxJob	   *job = fox_job_new(c);
+
+	if (job != NULL && (job->caller = executor_of(c->caller_pid)) != NULL)
+		job->caller->nested++;
+}
+
+void
+fox_pool_cancel(uint64 session, uint64 invocation)
+{
+	FoxJob	   *job = fox_job_by_key(session, invocation);
+
+	if (job == NULL || job->uri != NULL)
+		return;
+	if (job->executor != NULL && !job->sent)
+		job->canceled = true;	/* half of it is under way: it is stopped when it is there */
+	else
+		stop(job);
+}
+
+static void
+lower(long *wait, long ms)
+{
+	if (*wait < 0 || *wait > ms)
+		*wait = ms;
+}
+
+/* What an executor needs in this turn. */
+static void
+tend(FoxPoolExecutor *x, long *wait)
+{
+	int64		idle_ms = (fox_pool_now - x->idle_since) / 1000;
+
+	if (x->n > 1 && is_stuck(x))
+		withdraw_waiting(x);
+	if (!resend(x))
+		lower(wait, STUCK_MS);
+	else if (x->n == 0 && (x - executors >= fox_guc_executors || idle_ms >= fox_guc_executor_idle))
+		executor_died(x);		/* it ends when it notices */
+	else if (x->n == 0)
+		lower(wait, Max(1, fox_guc_executor_idle - idle_ms));
+}
+
+void
+fox_pool_turn(long *wait)
+{
+	int			up = 0;
+
+	fox_pool_now = GetCurrentTimestamp();
+	for (int i = 0; i < EXECUTORS_MAX; i++)
+		if (take_answers(&executors[i]))
+			lower(wait, 0);
+	fox_jobs_answer_doomed(&handler);
+	for (int i = 0; i < EXECUTORS_MAX; i++)
+		if (executors[i].link.up)
+			tend(&executors[i], wait);
+	dispatch();
+
+	/* When to look again; answers wake the router by themselves. */
+	for (int i = 0; i < EXECUTORS_MAX; i++)
+	{
+		const FoxPoolExecutor *x = &executors[i];
+
+		up += x->link.up;
+		if (x->n > 0 && !is_stuck(x) && (x->n > 1 || !is_ready(x) || !fox_list_empty(&fox_job_queue)))
+			lower(wait, STUCK_MS);
+	}
+	if (!fox_list_empty(&fox_job_queue) && up < fox_guc_executors)
+		lower(wait, RETRY_MS);
+	if (fox_jobs_doomed())
+		lower(wait, 0);
+}
+
+void
+fox_pool_stop(void)
+{
+	TimestampTz begin = GetCurrentTimestamp();
+	bool		all_ended;
+
+	for (int i = 0; i < EXECUTORS_MAX; i++)
+	{
+		if (executors[i].link.up)
+			fox_link_terminate(&executors[i].link);
+		fox_link_drop(&executors[i].link);
+	}
+	do
+	{
+		all_ended = true;
+		for (int i = 0; i < EXECUTORS_MAX; i++)
+			all_ended = all_ended && fox_link_ended(&executors[i].link);
+		if (!all_ended)
+			(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 5, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	} while (!all_ended && !TimestampDifferenceExceeds(begin, GetCurrentTimestamp(), STOP_MS));
+}
+
+void
+fox_pool_stats(int *count, int *missing, uint64 *calls)
+{
+	*count = 0;
+	for (int i = 0; i < EXECUTORS_MAX; i++)
+		*count += executors[i].link.up;
+	*missing = cannot_start;
+	*calls = fox_jobs_open();
+}

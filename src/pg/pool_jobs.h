@@ -1,0 +1,68 @@
+/*
+ * pool_jobs.h - calls on their way through the pool, and the executors they are at.
+ *
+ * Only for pool.c, which decides where they go.  A job is in one place at a time: the
+ * queue, an executor's list, or among the doomed, which the next turn answers.
+ */
+#ifndef FOX_PG_POOL_JOBS_H
+#define FOX_PG_POOL_JOBS_H
+
+#include "postgres.h"
+#include "utils/timestamp.h"
+
+#include "base/dlist.h"
+#include "pg/lane_link.h"
+#include "pg/pool.h"
+
+#define FOX_JOB_UNAVAILABLE "wamp.error.unavailable"
+#define FOX_JOB_CANCELED "wamp.error.canceled"
+
+/* Where the number of the place (lane_seg.h), which is known last, stands in a message. */
+#define FOX_JOB_PLACE_AT (1 + sizeof(uint64))
+
+typedef struct FoxPoolExecutor
+{
+	FoxLink		link;
+	FoxNode		jobs;			/* in the order of sending */
+	int			n;
+	int			nested;			/* calls that its function waits for */
+	TimestampTz busy_since;		/* the first of the jobs has been the first */
+	TimestampTz idle_since;
+} FoxPoolExecutor;
+
+/* malloc'ed */
+typedef struct FoxJob
+{
+	FoxNode		node;
+	uint64		id;
+	uint64		key[2];			/* session, invocation */
+	FoxPoolExecutor *executor;	/* that it is sent to; NULL: none */
+	FoxPoolExecutor *caller;	/* whose function waits for it; NULL: none */
+	int			place;
+	bool		sent;			/* all of it */
+	bool		canceled;		/* before that */
+	TimestampTz since;
+	const char *uri;			/* why it is doomed; constants */
+	const char *text;
+	Size		len;
+	char		message[];
+} FoxJob;
+
+extern TimestampTz fox_pool_now;	/* of this turn */
+extern FoxNode fox_job_queue;
+
+extern void fox_jobs_init(void);
+/* At the queue's end.  NULL: there is no memory, or too much waits; the next turn says so. */
+extern FoxJob *fox_job_new(const FoxFunctionCall *call);
+extern FoxJob *fox_job_by_id(uint64 id);
+extern FoxJob *fox_job_by_key(uint64 session, uint64 invocation);
+extern void fox_job_send(FoxJob *job, FoxPoolExecutor *x, int place);	/* to the executor's list */
+extern void fox_job_take_back(FoxJob *job);	/* from there to the queue's front */
+extern void fox_job_forget(FoxJob *job);
+extern void fox_job_doom(FoxJob *job, const char *uri, const char *text);
+/* True: there are some. */
+extern bool fox_jobs_doomed(void);
+extern void fox_jobs_answer_doomed(const FoxPoolHandler *handler);
+extern uint64 fox_jobs_open(void);
+
+#endif

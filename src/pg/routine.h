@@ -1,0 +1,110 @@
+/*
+ * routine.h - a SQL function as callers see it: arguments in JSON, results in JSON.
+ *
+ * Any door may use it (WAMP does, by call_executor.c): find, bind, run, within a
+ * transaction and in the caller's role.  What goes wrong is an ERROR; *stage says whose
+ * fault it is.  Everything looked up is cached until the catalogs change.
+ */
+#ifndef FOX_PG_ROUTINE_H
+#define FOX_PG_ROUTINE_H
+
+#include "postgres.h"
+#include "access/htup.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+
+#include "base/slice.h"
+
+typedef struct FoxRoutineArg
+{
+	char	   *name;			/* empty: it has none */
+	Oid			type;
+	FmgrInfo	input;
+	Oid			ioparam;
+	Node	   *default_value;	/* expression; NULL: the argument has to be given */
+} FoxRoutineArg;
+
+/* How the rows of the result become JSON. */
+typedef enum FoxRoutineResult
+{
+	FOX_RESULT_VOID,
+	FOX_RESULT_VALUE,
+	FOX_RESULT_RECORD			/* columns with names */
+} FoxRoutineResult;
+
+typedef struct FoxRoutinePlan
+{
+	struct FoxRoutinePlan *next;
+	Oid			role;			/* plans hold what its privileges have allowed */
+	SPIPlanPtr	plan;
+} FoxRoutinePlan;
+
+typedef struct FoxRoutine
+{
+	MemoryContext context;
+	Oid			oid;
+	Oid			schema;
+	int			nargs;			/* input arguments */
+	FoxRoutineArg *args;
+	bool		variadic;		/* the last one is */
+	bool		set;
+	bool		is_volatile;
+	FoxRoutineResult kind;
+	Oid			type;			/* of a row of the result */
+	FmgrInfo	output;			/* to_json() of that type, or its output function */
+	FoxRoutinePlan *plans;
+} FoxRoutine;
+
+/* Whose fault an error is that is raised just now. */
+typedef enum FoxRoutineStage
+{
+	FOX_STAGE_FIND,				/* no such function, or not for that role */
+	FOX_STAGE_BIND,				/* the caller's, of the argument named in fox_routine_argument */
+	FOX_STAGE_RUN
+} FoxRoutineStage;
+
+extern FoxRoutineStage fox_routine_stage;
+extern char fox_routine_argument[NAMEDATALEN];	/* that is just being read; empty: none */
+
+/* What keeps a function (a row of pg_proc) from being called, as a sentence; NULL: nothing. */
+extern const char *fox_routine_problem(HeapTuple proc);
+
+/* Once a process, before anything else. */
+extern void fox_routine_setup(void);
+/* Forgets what has changed; between calls. */
+extern void fox_routine_refresh(void);
+/* ERROR when there is none. */
+extern FoxRoutine *fox_routine_find(FoxSlice signature);
+/* ERROR when the role may not execute it. */
+extern void fox_routine_check(const FoxRoutine *f, Oid role);
+/* The plan that calls it, with all arguments as parameters; with SPI connected. */
+extern SPIPlanPtr fox_routine_plan(FoxRoutine *f, Oid role);
+
+/* --- routine_args.c --- */
+
+typedef struct FoxRoutineValues
+{
+	bool		given[FUNC_MAX_ARGS];
+	Datum		values[FUNC_MAX_ARGS];
+	bool		nulls[FUNC_MAX_ARGS];
+} FoxRoutineValues;
+
+/* args: a JSON array or absent; kwargs: a JSON object or absent.  The values are in the current memory context. */
+extern void fox_routine_bind(FoxRoutine *f, FoxSlice args, FoxSlice kwargs, FoxRoutineValues *out);
+/* A JSON value as text that the type's input function takes; false: it is null. */
+extern bool fox_json_literal(FoxSlice json, Oid type, StringInfo out);
+
+/* --- routine_result.c --- */
+
+/* One row of a set, as JSON, while it runs. */
+typedef void (*FoxRoutineRow) (void *ctx, const char *json, int len);
+
+/*
+ * Runs it, with SPI connected.  Appends to out the result as JSON: nothing for void, the
+ * value, an object of the columns, or of a set an array of these, unless row is given,
+ * which gets each of them.
+ */
+extern void fox_routine_run(FoxRoutine *f, Oid role, const FoxRoutineValues *values, StringInfo out, FoxRoutineRow row, void *ctx);
+
+#endif
