@@ -60,6 +60,9 @@ struct FoxRouter
 	bool		permissions_stale;	/* sessions may have what they may have no longer (permission.c) */
 	FoxIdMap	questions;		/* to authorizers: request → FoxAsked of authorizer.c */
 	uint64_t	last_question;
+	FoxIdMap	inquiries;		/* FoxInquiry of inquiry.c */
+	uint64_t	last_inquiry;
+	uint64_t	inquiry_warned_us;	/* when the log last heard that one has failed */
 	uint64_t	past_position;	/* of the last event that history.c has kept */
 	uint64_t	past_sent;		/* rows of the event history for the table, and how many are there */
 	uint64_t	past_written;
@@ -105,7 +108,7 @@ struct FoxRealm
 	FoxMap		queues;			/* topic → FoxQueue of waiters */
 	struct FoxHistory *history;	/* of history.c; NULL: no event is kept */
 	unsigned	auth_rules;		/* set of FoxAuthMethod that it takes; empty: all */
-	char	   *authenticators[FOX_AUTH_METHODS];	/* procedures that are asked who a peer is; NULL: tables are */
+	struct FoxAuthenticator *authenticators[FOX_AUTH_METHODS];	/* of auth_rule.c: who is asked who a peer is; NULL: tables are */
 	struct FoxTrusts *trusts;	/* of trust.c; NULL: no level is set */
 	struct FoxPermissions *permissions;	/* of permission.c; NULL: there never was a row */
 	bool		open;			/* everybody may do everything */

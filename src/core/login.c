@@ -220,9 +220,9 @@ authenticator_said(void *ctx, FoxSlice found)
 	}
 }
 
-/* [realm, authid, {"authmethod","session","authextra","peer","transport","certificate","ticket"}] */
+/* [realm, authid, {"authmethod","session","authextra","peer","transport","certificate","ticket"}]; for a function the method is the third of four */
 static void
-call(FoxLogin *l, const char *procedure)
+call(FoxLogin *l, const FoxAuthority *authenticator)
 {
 	FoxBuf		args = {0};
 
@@ -233,6 +233,11 @@ call(FoxLogin *l, const char *procedure)
 		fox_buf_str(&args, "null");
 	else
 		fox_buf_json_str(&args, l->authid);
+	if (!fox_absent(authenticator->function))
+	{
+		fox_buf_char(&args, ',');
+		fox_buf_json_str(&args, fox_cstr(fox_auth_name(l->method)));
+	}
 	fox_buf_str(&args, ",{");
 	fox_auth_put(&args, "authmethod", fox_cstr(fox_auth_name(l->method)));
 	fox_auth_put(&args, "peer", l->info.peer);
@@ -246,7 +251,7 @@ call(FoxLogin *l, const char *procedure)
 	fox_buf_str(&args, "}]");
 	l->state = CALLED;
 	if (!args.failed && !l->ticket.failed)
-		l->call = fox_login_call(l->router, l->realm, fox_cstr(procedure), fox_buf_view(&args), authenticator_said, l);
+		l->call = fox_login_call(l->router, l->realm, authenticator, fox_buf_view(&args), authenticator_said, l);
 	wipe(&args);
 	if (l->call == NULL)
 		refuse(l, FOX_AUTH_FAILED, "the authenticator could not be asked");
@@ -389,7 +394,7 @@ bool
 fox_login_authenticate(FoxLogin *l, FoxSlice signature, FoxSlice extra)
 {
 	const FoxRealm *realm = fox_realm_find(l->router, l->realm);
-	const char *authenticator = realm != NULL && l->method == FOX_AUTH_TICKET ? fox_authenticator(realm, l->method) : NULL;
+	const FoxAuthority *authenticator = realm != NULL && l->method == FOX_AUTH_TICKET ? fox_authenticator(realm, l->method) : NULL;
 
 	if (l->state != CHALLENGED)
 		return false;

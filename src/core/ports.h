@@ -72,6 +72,7 @@ typedef enum FoxChangeKind
 	FOX_CHANGE_AUTH,			/* row of fox_wamp.auth_method: topic = method, args as in auth_rule.h; deleted flag */
 	FOX_CHANGE_PERMISSION,		/* row of fox_wamp.permission: topic = pattern, args as in permission.c; deleted flag */
 	FOX_CHANGE_ROLES,			/* which roles have which, all of them: args as in roles.c; no realm */
+	FOX_CHANGE_DECISIONS,		/* what authorizers have decided is outdated; no realm */
 	FOX_CHANGE_GAP				/* the ring overflowed: entries are missing; state will be re-read */
 } FoxChangeKind;
 
@@ -112,12 +113,12 @@ typedef struct FoxPastRow
 /* A call of a SQL function; session and invocation name it in what comes back. */
 typedef struct FoxFunctionCall
 {
-	uint64_t	session;		/* the router's own, that serves the functions of the realm */
+	uint64_t	session;		/* the router's own, that serves the functions of the realm; 0: the router asks for itself */
 	uint64_t	invocation;
 	FoxSlice	realm;
-	FoxSlice	procedure;
+	FoxSlice	procedure;		/* absent: no caller has named one, the router asks */
 	FoxSlice	function;		/* its signature; absent: there was no memory for the arguments */
-	FoxSlice	role;			/* database role that it runs as */
+	FoxSlice	role;			/* database role that it runs as; absent: its owner */
 	uint64_t	caller;			/* session */
 	FoxSlice	authid;
 	FoxSlice	authrole;

@@ -47,7 +47,7 @@ typedef struct Call
 	uint64		timeout_ms;
 	bool		receive_progress;
 	FoxSlice	function;
-	FoxSlice	role;
+	FoxSlice	role;			/* absent: the function's owner */
 	FoxSlice	args;
 	FoxSlice	kwargs;
 	FoxCaller	caller;
@@ -191,9 +191,9 @@ run(const Call *c, StringInfo json, bool progressive)
 	fox_routine_stage = FOX_STAGE_FIND;
 	StartTransactionCommand();
 	MemoryContextSwitchTo(call_context);
-	role = fox_call_role(pnstrdup(c->role.ptr, c->role.len));
 	fox_routine_refresh();
 	f = fox_routine_find(c->function);
+	role = fox_absent(c->role) ? f->owner : fox_call_role(pnstrdup(c->role.ptr, c->role.len));
 	fox_routine_check(f, role);
 	if (!f->is_volatile)
 		XactReadOnly = true;
@@ -212,7 +212,7 @@ run(const Call *c, StringInfo json, bool progressive)
 	send_result(c, f, json, f->set && progressive);
 }
 
-/* The caller hears of it, and the server's log of what nobody has meant. */
+/* The caller hears of it, and the server's log of what nobody has meant, and of all that the router itself has asked. */
 static void
 fail(const Call *c)
 {
@@ -223,7 +223,7 @@ fail(const Call *c)
 	MemoryContextSwitchTo(call_context);
 	e = CopyErrorData();
 	fox_call_error(e, canceled, &error);
-	if (!error.ours)
+	if (!error.ours || fox_absent(c->caller.procedure))
 		EmitErrorReport();
 	FlushErrorState();
 	disable_timeout(STATEMENT_TIMEOUT, false);
@@ -248,6 +248,7 @@ execute(const Call *c)
 {
 	StringInfoData json;
 	char		activity[256];
+	FoxSlice	name;
 
 	if (!take(c))
 		return;
@@ -255,7 +256,8 @@ execute(const Call *c)
 	pg_memory_barrier();
 	MemoryContextSwitchTo(call_context);
 	initStringInfo(&json);
-	snprintf(activity, sizeof(activity), "%.*s", (int) c->caller.procedure.len, c->caller.procedure.ptr);
+	name = fox_absent(c->caller.procedure) ? c->function : c->caller.procedure;
+	snprintf(activity, sizeof(activity), "%.*s", (int) name.len, name.ptr);
 	debug_query_string = activity;
 	pgstat_report_activity(STATE_RUNNING, activity);
 	fox_caller_set(&c->caller);
@@ -298,7 +300,7 @@ take_request(const void *data, Size len)
 	c.caller.authrole = fox_wire_slice(&w);
 	c.args = fox_wire_slice(&w);
 	c.kwargs = fox_wire_slice(&w);
-	if (w.bad || type != FOX_CALL_REQUEST || c.place >= FOX_CALL_PLACES || fox_absent(c.function) || fox_absent(c.role))
+	if (w.bad || type != FOX_CALL_REQUEST || c.place >= FOX_CALL_PLACES || fox_absent(c.function))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROTOCOL_VIOLATION),
 				 errmsg("fox_wamp executor received a malformed request")));

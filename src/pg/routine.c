@@ -201,6 +201,7 @@ read_routine(Oid oid)
 	f->context = context;
 	f->oid = oid;
 	f->schema = ((Form_pg_proc) GETSTRUCT(proc))->pronamespace;
+	f->owner = ((Form_pg_proc) GETSTRUCT(proc))->proowner;
 	read_args(f, proc);
 	read_result(f, proc);
 	ReleaseSysCache(proc);
