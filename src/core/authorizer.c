@@ -82,7 +82,7 @@ asked_free(FoxAsked *a)
 	fox_list_del(&a->in_session);
 	s->asked_count--;
 	s->asked_bytes -= sizeof(*a) + a->wish.options.len + a->wish.uri.len + a->wish.args.len + a->wish.kwargs.len;
-	free(a);
+	fox_pool_give(s->pool, a);
 }
 
 static FoxAsked *
@@ -93,7 +93,7 @@ asked_new(FoxSession *s, const FoxWish *wish)
 	char	   *at;
 
 	if (s->asked_count >= ASKED_MAX || (s->asked_count > 0 && s->asked_bytes + n > ASKED_BYTES_MAX) ||
-		(a = calloc(1, n + 1)) == NULL)
+		(a = fox_pool_alloc(s->pool, n + 1)) == NULL)
 		return NULL;
 	at = a->block;
 	a->session = s;

@@ -4,6 +4,7 @@
 #ifndef FOX_CORE_CORE_H
 #define FOX_CORE_CORE_H
 
+#include "base/pool.h"
 #include "core/auth.h"
 #include "core/index.h"
 #include "core/session.h"
@@ -124,6 +125,7 @@ struct FoxRealm
 
 struct FoxSession
 {
+	FoxPool    *pool;			/* of what is the session's alone, itself included */
 	FoxRealm   *realm;
 	FoxNode		in_realm;
 	const FoxSessionOps *ops;
@@ -145,7 +147,7 @@ struct FoxSession
 	bool		ppt_callee;
 	bool		leaving;		/* it hears nothing any more */
 	bool		exempt;			/* no permission is asked for: the router's own, or SQL's, which has GRANT */
-	FoxSlice	authid;			/* these seven are owned, in one block */
+	FoxSlice	authid;			/* these seven are owned */
 	FoxSlice	authrole;
 	FoxSlice	authmethod;
 	FoxSlice	peer;
@@ -186,7 +188,6 @@ struct FoxSession
 	FoxNode		testaments;
 	uint32_t	testament_count;
 	size_t		testament_bytes;
-	char	   *block;
 };
 
 /* --- router.c --- */

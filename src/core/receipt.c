@@ -27,7 +27,7 @@ struct FoxReceipt
 	FoxTimer	timer;
 };
 
-/* What a session owes. */
+/* What a session owes; its memory is the publisher's. */
 typedef struct FoxOwed
 {
 	FoxReceipt *receipt;
@@ -41,7 +41,7 @@ owed_free(FoxOwed *o)
 {
 	fox_list_del(&o->in_session);
 	fox_list_del(&o->in_receipt);
-	free(o);
+	fox_pool_give(o->receipt->publisher->pool, o);
 }
 
 static void
@@ -52,7 +52,7 @@ receipt_free(FoxReceipt *r)
 	fox_timer_clear(&r->publisher->realm->router->timers, &r->timer);
 	fox_list_del(&r->in_publisher);
 	r->publisher->receipt_count--;
-	free(r);
+	fox_pool_give(r->publisher->pool, r);
 }
 
 static void
@@ -102,12 +102,12 @@ fox_receipt_open(FoxSession *publisher, const FoxPublish *p, uint64_t publicatio
 	FoxRouter  *router = publisher->realm->router;
 	FoxReceipt *r;
 
-	if (!p->acknowledged_delivery || (r = calloc(1, sizeof(*r))) == NULL)
+	if (!p->acknowledged_delivery || (r = fox_pool_alloc(publisher->pool, sizeof(*r))) == NULL)
 		return NULL;
 	if (p->timeout_ms > 0 &&
 		!fox_timer_set(&router->timers, &r->timer, fox_router_now(router) + p->timeout_ms * 1000, too_late))
 	{
-		free(r);
+		fox_pool_give(publisher->pool, r);
 		return NULL;
 	}
 	r->publisher = publisher;
@@ -129,7 +129,7 @@ fox_receipt_expect(FoxReceipt *r, FoxMember *m)
 	if (!fox_list_empty(&s->owed_receipts) &&
 		fox_container(FoxOwed, in_session, s->owed_receipts.prev)->receipt == r)
 		return;
-	if ((o = malloc(sizeof(*o))) == NULL)
+	if ((o = fox_pool_alloc(r->publisher->pool, sizeof(*o))) == NULL)
 	{
 		r->failed = true;
 		return;

@@ -11,10 +11,10 @@
 static bool
 keep_info(FoxSession *s, const FoxSessionInfo *info)
 {
-	char	   *at = malloc(info->authid.len + info->authrole.len + info->authmethod.len +
-							info->peer.len + info->protocol.len + info->authprovider.len + info->role.len + 1);
+	char	   *at = fox_pool_alloc(s->pool, info->authid.len + info->authrole.len + info->authmethod.len +
+								info->peer.len + info->protocol.len + info->authprovider.len + info->role.len + 1);
 
-	if ((s->block = at) == NULL)
+	if (at == NULL)
 		return false;
 	s->authid = fox_slice_keep(&at, info->authid);
 	s->authrole = fox_slice_keep(&at, info->authrole);
@@ -58,6 +58,7 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 				 const FoxSessionOps *ops, void *data, const char **reason)
 {
 	FoxRealm   *realm = fox_realm_find(r, realm_name);
+	FoxPool    *pool;
 	FoxSession *s;
 
 	if (realm == NULL)
@@ -66,8 +67,12 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 		return NULL;
 	}
 	*reason = FOX_ERR_UNAVAILABLE;
-	if ((s = calloc(1, sizeof(*s))) == NULL)
+	if ((pool = fox_pool_new()) == NULL || (s = fox_pool_alloc(pool, sizeof(*s))) == NULL)
+	{
+		fox_pool_free(pool);
 		return NULL;
+	}
+	s->pool = pool;
 	s->realm = realm;
 	s->ops = ops;
 	s->data = data;
@@ -88,8 +93,7 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 	fox_list_init(&s->asked);
 	if (!keep_info(s, info) || !fox_idmap_put(&r->sessions, s->id, s))
 	{
-		free(s->block);
-		free(s);
+		fox_pool_free(pool);
 		return NULL;
 	}
 	s->exempt = !fox_meta_is_client(s);
@@ -136,8 +140,7 @@ fox_session_leave(FoxSession *s, FoxEnd how)
 	fox_map_free(&s->invocations);
 	fox_map_free(&s->callees_by_id);
 	fox_permissions_forget(s);
-	free(s->block);
-	free(s);
+	fox_pool_free(s->pool);
 }
 
 const char *
