@@ -70,6 +70,7 @@ struct FoxRouter
 	FoxIdMap	backends;		/* pid → FoxSession of SQL sessions */
 	FoxIdMap	logins;			/* that wait for an executor, by token */
 	uint64_t	authenticator_warned_us;	/* when the log last heard that one could not be called */
+	FoxMap		role_counts;	/* of role_sessions.c */
 	FoxThrottle failed_addresses;
 	FoxThrottle failed_names;
 	FoxTimers	timers;
@@ -175,6 +176,7 @@ struct FoxSession
 	FoxNode		claims;			/* REGISTERs that wait for another session (takeover.c) */
 	FoxNode		claimed;		/* those that wait for this one */
 	uint32_t	claim_count;
+	struct FoxRoleCount *counted;	/* where it is counted (role_sessions.c); NULL: nowhere */
 	struct FoxKept *kept;		/* decisions, of permission.c */
 	FoxNode		asked;			/* requests that wait for an authorizer, in order (authorizer.c) */
 	uint32_t	asked_count;
@@ -571,6 +573,7 @@ extern void fox_asks_free(FoxRouter *r);
 #define FOX_ERR_TIMEOUT "wamp.error.timeout"
 #define FOX_ERR_FEATURE_NOT_SUPPORTED "wamp.error.feature_not_supported"
 #define FOX_ERR_NO_AVAILABLE_CALLEE "wamp.error.no_available_callee"
+#define FOX_ERR_TOO_MANY_SESSIONS "fox_wamp.error.too_many_sessions"
 #define FOX_ERR_CANCELED "wamp.error.canceled"
 #define FOX_CLOSE_KILLED "wamp.close.killed"
 #define FOX_CLOSE_SYSTEM "wamp.close.system_shutdown"

@@ -26,6 +26,7 @@
 #include "core/auth_rule.h"
 #include "core/core.h"
 #include "core/login_call.h"
+#include "core/role_sessions.h"
 #include "core/throttle.h"
 
 #include "base/pure.h"
@@ -335,6 +336,12 @@ keep(FoxLogin *l, FoxSlice realm, FoxSlice details)
 	return at != NULL;
 }
 
+static FoxSlice
+role_of(const FoxLogin *l)
+{
+	return l->method == FOX_AUTH_ANONYMOUS ? fox_cstr(l->router->config.anonymous_role) : l->info.authrole;
+}
+
 /* The log-in is gone when the gate hears of it. */
 static void
 accept(FoxLogin *l, FoxSlice authextra)
@@ -345,6 +352,11 @@ accept(FoxLogin *l, FoxSlice authextra)
 	FoxSlice	realm = l->realm;
 	char	   *block = l->block;
 
+	if (fox_role_full(l->router, role_of(l)))
+	{
+		refuse(l, FOX_ERR_TOO_MANY_SESSIONS, "the role has as many sessions as it may");
+		return;
+	}
 	l->block = NULL;
 	fox_login_free(l);
 	ops->accepted(data, realm, &info, authextra);

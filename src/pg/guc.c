@@ -39,6 +39,7 @@ static bool anonymous = true;
 static bool superuser_login = false;
 static int	auth_timeout = 10000;
 static int	auth_attempts = 10;
+static int	sessions_per_role = 0;
 static int	out_queue_limit = 65536;
 static int	out_soft_limit = 16384;
 static int	out_soft_time = 10000;
@@ -151,6 +152,8 @@ fox_guc_define(void)
 			   &auth_timeout, 10000, 100, INT_MAX / 2, GUC_UNIT_MS);
 	define_int("fox_wamp.auth_attempts", "Log-ins that may fail in a minute, from one address or of one name; 0 any number.",
 			   &auth_attempts, 10, 0, 1000000, 0);
+	define_int("fox_wamp.sessions_per_role", "Sessions that clients of one role may have; 0: as many as there may be.",
+			   &sessions_per_role, 0, 0, INT_MAX, 0);
 	define_int("fox_wamp.max_message_size", "Largest message, from a client or from SQL.",
 			   &fox_guc_max_message_size, 16384, 1, 1024 * 1024, GUC_UNIT_KB);
 	define_int("fox_wamp.out_queue_limit", "What may wait for a slow reader before it is disconnected.",
@@ -219,6 +222,7 @@ fox_guc_router_config(FoxRouterConfig *config)
 		.superuser_login = superuser_login,
 		.auth_timeout_ms = (uint64) auth_timeout,
 		.auth_attempts = (uint32) auth_attempts,
+		.sessions_per_role = (uint32) sessions_per_role,
 	};
 	strlcpy(config->anonymous_role, anonymous_role, sizeof(config->anonymous_role));
 }
