@@ -1,5 +1,5 @@
 /*
- * exposed_ddl.c - fox_wamp.exposed_function keeps to the functions that there are.
+ * exposed_ddl.c - fox_wamp.exposed_function and fox_wamp.handler keep to the functions that there are.
  *
  * A row names its function by the full signature, in text: that is what pg_dump can
  * restore and pg_upgrade can carry over (it refuses tables with regprocedure columns, and
@@ -149,18 +149,24 @@ fox_wamp_exposed_before(PG_FUNCTION_ARGS)
 
 /* --- statements that change functions --- */
 
+#define DROPPED(table) \
+	"DELETE FROM " table " e USING pg_catalog.pg_event_trigger_dropped_objects() d" \
+	" WHERE d.object_type OPERATOR(pg_catalog.=) 'function' AND e.function OPERATOR(pg_catalog.=) d.object_identity"
+#define RENAMED(table) \
+	"UPDATE " table " SET function = $2 WHERE function OPERATOR(pg_catalog.=) $1"
+
 Datum
 fox_wamp_functions_dropped(PG_FUNCTION_ARGS)
 {
-	static void *plan = NULL;
+	static void *exposed = NULL;
+	static void *handlers = NULL;
 	FoxAsOwner	saved;
 
 	event_only(fcinfo);
 	saved = fox_as_owner();
 	SPI_connect();
-	fox_spi(&plan, "DELETE FROM fox_wamp.exposed_function e USING pg_catalog.pg_event_trigger_dropped_objects() d"
-			" WHERE d.object_type OPERATOR(pg_catalog.=) 'function' AND e.function OPERATOR(pg_catalog.=) d.object_identity",
-			0, NULL);
+	fox_spi(&exposed, DROPPED("fox_wamp.exposed_function"), 0, NULL);
+	fox_spi(&handlers, DROPPED("fox_wamp.handler"), 0, NULL);
 	SPI_finish();
 	fox_as_caller(saved);
 	PG_RETURN_NULL();
@@ -182,7 +188,7 @@ fox_wamp_functions_altering(PG_FUNCTION_ARGS)
 	saved = fox_as_owner();
 	SPI_connect();
 	fox_spi(&plan, "SELECT function, pg_catalog.to_regprocedure(function)::pg_catalog.oid::pg_catalog.text"
-			" FROM fox_wamp.exposed_function", 0, NULL);
+			" FROM (SELECT function FROM fox_wamp.exposed_function UNION SELECT function FROM fox_wamp.handler) f", 0, NULL);
 	caller = MemoryContextSwitchTo(noted_context);
 	noted.functions = palloc(sizeof(char *) * SPI_processed + 1);
 	noted.oids = palloc(sizeof(Oid) * SPI_processed + 1);
@@ -204,7 +210,9 @@ fox_wamp_functions_altering(PG_FUNCTION_ARGS)
 Datum
 fox_wamp_functions_altered(PG_FUNCTION_ARGS)
 {
-	static void *plan = NULL;
+	static void *exposed = NULL;
+	static void *handlers = NULL;
+	static void *owners = NULL;
 	FoxAsOwner	saved;
 
 	event_only(fcinfo);
@@ -217,10 +225,16 @@ fox_wamp_functions_altered(PG_FUNCTION_ARGS)
 		if (!SearchSysCacheExists1(PROCOID, ObjectIdGetDatum(noted.oids[i])))
 			continue;
 		values[1] = format_procedure_qualified(noted.oids[i]);
-		if (strcmp(values[0], values[1]) != 0)
-			fox_spi(&plan, "UPDATE fox_wamp.exposed_function SET function = $2 WHERE function OPERATOR(pg_catalog.=) $1", 2, values);
+		if (strcmp(values[0], values[1]) == 0)
+			continue;
+		fox_spi(&exposed, RENAMED("fox_wamp.exposed_function"), 2, values);
+		fox_spi(&handlers, RENAMED("fox_wamp.handler"), 2, values);
 	}
 	noted.n = 0;
+	/* The table's trigger writes the owner that there is. */
+	fox_spi(&owners, "UPDATE fox_wamp.handler h SET owner = '' FROM pg_catalog.pg_proc p"
+			" WHERE p.oid OPERATOR(pg_catalog.=) pg_catalog.to_regprocedure(h.function)"
+			" AND pg_catalog.pg_get_userbyid(p.proowner) OPERATOR(pg_catalog.<>) h.owner", 0, NULL);
 	SPI_finish();
 	fox_as_caller(saved);
 	PG_RETURN_NULL();
