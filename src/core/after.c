@@ -91,7 +91,7 @@ await_over(FoxAwait *a)
 {
 	await_unlink(a);
 	fox_broker_subscribe(a->session, a->request, a->options, a->topic);
-	free(a);
+	fox_pool_give(a->session->pool, a);
 }
 
 static void
@@ -137,14 +137,14 @@ fox_after_wait(FoxSession *s, uint64_t publication, uint64_t request, FoxSlice o
 
 	if (!FOX_DRAWN_BY_DATABASE(publication) || s->awaits >= r->config.waiter_limit ||
 		is_seen(r->seen, publication) ||
-		(a = calloc(1, sizeof(*a) + options.len + topic.len + 1)) == NULL)
+		(a = fox_pool_alloc(s->pool, sizeof(*a) + options.len + topic.len + 1)) == NULL)
 		return false;
 	if ((a->awaited = awaited_of(r, publication)) == NULL ||
 		!fox_timer_set(&r->timers, &a->timer, fox_router_now(r) + AFTER_US, await_timeout))
 	{
 		if (a->awaited != NULL)
 			awaited_free_if_idle(r, a->awaited);
-		free(a);
+		fox_pool_give(s->pool, a);
 		return false;
 	}
 	at = a->block;
@@ -166,7 +166,7 @@ fox_after_session_end(FoxSession *s)
 		FoxAwait   *a = fox_container(FoxAwait, in_session, n);
 
 		await_unlink(a);
-		free(a);
+		fox_pool_give(s->pool, a);
 	}
 }
 

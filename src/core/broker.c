@@ -156,7 +156,7 @@ member_new(FoxSession *s, FoxSubscription *sub)
 		sub->members = members;
 		sub->cap = cap;
 	}
-	if ((m = calloc(1, sizeof(*m))) == NULL)
+	if ((m = fox_pool_alloc(s->pool, sizeof(*m))) == NULL)
 		return NULL;
 	m->session = s;
 	m->subscription = sub;
@@ -179,7 +179,7 @@ fox_member_free(FoxMember *m)
 	if (m->snapshot != NULL)
 		fox_snapshot_free(m->snapshot);
 	fox_receipts_member_end(m);
-	free(m);
+	fox_pool_give(s->pool, m);
 	fox_meta_subscription(sub, s, FOX_META_LEFT);
 	if (sub->count > 0)
 		return;

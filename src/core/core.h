@@ -4,6 +4,7 @@
 #ifndef FOX_CORE_CORE_H
 #define FOX_CORE_CORE_H
 
+#include "base/pool.h"
 #include "core/auth.h"
 #include "core/index.h"
 #include "core/session.h"
@@ -36,6 +37,9 @@ typedef struct FoxRouterStats
 	uint64_t	gaps;
 	uint64_t	casts_failed;
 	uint64_t	logins_failed;
+	uint64_t	handler_runs;	/* of SQL functions, for events */
+	uint64_t	handler_failures;
+	uint64_t	handler_events_dropped;
 } FoxRouterStats;
 
 struct FoxRouter
@@ -50,6 +54,10 @@ struct FoxRouter
 	FoxNode		retries;		/* wills that wait for the database */
 	FoxNode		snapshots;		/* that have more to send */
 	FoxNode		bridges;		/* FoxBridge of ask/bridge.c */
+	FoxNode		handlers;		/* FoxHandler of handler.c */
+	uint64_t	deliveries_sent;	/* events for durable handlers, and how many are in their queue */
+	uint64_t	deliveries_written;
+	FoxNode		unwritten;		/* receipts for them, in order (receipt.c) */
 	FoxNode		asks;			/* FoxAsker of ask.c */
 	FoxIdMap	awaited;		/* publications that subscriptions wait for (after.c) */
 	struct FoxSeen *seen;		/* of after.c */
@@ -60,12 +68,16 @@ struct FoxRouter
 	bool		permissions_stale;	/* sessions may have what they may have no longer (permission.c) */
 	FoxIdMap	questions;		/* to authorizers: request → FoxAsked of authorizer.c */
 	uint64_t	last_question;
+	FoxIdMap	inquiries;		/* FoxInquiry of inquiry.c */
+	uint64_t	last_inquiry;
+	uint64_t	inquiry_warned_us;	/* when the log last heard that one has failed */
 	uint64_t	past_position;	/* of the last event that history.c has kept */
 	uint64_t	past_sent;		/* rows of the event history for the table, and how many are there */
 	uint64_t	past_written;
 	FoxIdMap	backends;		/* pid → FoxSession of SQL sessions */
 	FoxIdMap	logins;			/* that wait for an executor, by token */
 	uint64_t	authenticator_warned_us;	/* when the log last heard that one could not be called */
+	FoxMap		role_counts;	/* of role_sessions.c */
 	FoxThrottle failed_addresses;
 	FoxThrottle failed_names;
 	FoxTimers	timers;
@@ -105,7 +117,7 @@ struct FoxRealm
 	FoxMap		queues;			/* topic → FoxQueue of waiters */
 	struct FoxHistory *history;	/* of history.c; NULL: no event is kept */
 	unsigned	auth_rules;		/* set of FoxAuthMethod that it takes; empty: all */
-	char	   *authenticators[FOX_AUTH_METHODS];	/* procedures that are asked who a peer is; NULL: tables are */
+	struct FoxAuthenticator *authenticators[FOX_AUTH_METHODS];	/* of auth_rule.c: who is asked who a peer is; NULL: tables are */
 	struct FoxTrusts *trusts;	/* of trust.c; NULL: no level is set */
 	struct FoxPermissions *permissions;	/* of permission.c; NULL: there never was a row */
 	bool		open;			/* everybody may do everything */
@@ -114,6 +126,7 @@ struct FoxRealm
 	FoxMap		casters;		/* of ask_call.c: role → FoxSession; keys are the session's */
 	uint64_t	casts;			/* the last request of any */
 	FoxSession *functions;		/* of exposed.c, or NULL */
+	uint32_t	durable_handlers;
 	FoxMap		reflect[FOX_REFLECT_KINDS];	/* by URI; keys and values are reflect.c's */
 	uint32_t	reflect_count;
 	size_t		reflect_bytes;
@@ -121,6 +134,7 @@ struct FoxRealm
 
 struct FoxSession
 {
+	FoxPool    *pool;			/* of what is the session's alone, itself included */
 	FoxRealm   *realm;
 	FoxNode		in_realm;
 	const FoxSessionOps *ops;
@@ -142,7 +156,8 @@ struct FoxSession
 	bool		ppt_callee;
 	bool		leaving;		/* it hears nothing any more */
 	bool		exempt;			/* no permission is asked for: the router's own, or SQL's, which has GRANT */
-	FoxSlice	authid;			/* these seven are owned, in one block */
+	char	   *identity;		/* the memory of the next seven */
+	FoxSlice	authid;
 	FoxSlice	authrole;
 	FoxSlice	authmethod;
 	FoxSlice	peer;
@@ -170,6 +185,7 @@ struct FoxSession
 	FoxNode		claims;			/* REGISTERs that wait for another session (takeover.c) */
 	FoxNode		claimed;		/* those that wait for this one */
 	uint32_t	claim_count;
+	struct FoxRoleCount *counted;	/* where it is counted (role_sessions.c); NULL: nowhere */
 	struct FoxKept *kept;		/* decisions, of permission.c */
 	FoxNode		asked;			/* requests that wait for an authorizer, in order (authorizer.c) */
 	uint32_t	asked_count;
@@ -183,7 +199,6 @@ struct FoxSession
 	FoxNode		testaments;
 	uint32_t	testament_count;
 	size_t		testament_bytes;
-	char	   *block;
 };
 
 /* --- router.c --- */
@@ -237,6 +252,8 @@ extern const char *fox_publish_options(FoxPublish *p);
 extern void fox_audience_json(FoxSlice options, FoxBuf *out);
 /* May the session hear an event published with these options? */
 extern bool fox_audience_allows(FoxSlice options, const FoxSession *s);
+/* The same of one that is known by these; id 0: by none. */
+extern bool fox_audience_has(FoxSlice options, uint64_t id, FoxSlice authid, FoxSlice authrole);
 
 /* payload as it came by MQTT, if original is not absent. */
 extern void fox_payload_original(FoxSlice original, FoxPayload *payload);
@@ -443,6 +460,12 @@ extern FoxReceipt *fox_receipt_open(FoxSession *publisher, const FoxPublish *p, 
 extern void fox_receipt_expect(FoxReceipt *r, FoxMember *m);
 /* The event of an acknowledged publish is on its way to everybody: the answer, or what it waits for. */
 extern void fox_publish_delivered(FoxSession *s, const FoxPublish *p, FoxReceipt *r, uint64_t publication);
+/* So many events for durable handlers have to be in their queue before the publish is answered. */
+extern void fox_receipt_expect_written(FoxReceipt *r, uint64_t deliveries);
+/* Somebody can not be waited for: the publish will be answered with an error. */
+extern void fox_receipt_fail(FoxReceipt *r);
+/* router->deliveries_written has grown. */
+extern void fox_receipts_written(FoxRouter *r);
 extern void fox_receipts_member_end(FoxMember *m);
 extern void fox_receipts_session_end(FoxSession *s);
 
@@ -575,6 +598,7 @@ extern void fox_asks_free(FoxRouter *r);
 #define FOX_ERR_TIMEOUT "wamp.error.timeout"
 #define FOX_ERR_FEATURE_NOT_SUPPORTED "wamp.error.feature_not_supported"
 #define FOX_ERR_NO_AVAILABLE_CALLEE "wamp.error.no_available_callee"
+#define FOX_ERR_TOO_MANY_SESSIONS "fox_wamp.error.too_many_sessions"
 #define FOX_ERR_CANCELED "wamp.error.canceled"
 #define FOX_CLOSE_KILLED "wamp.close.killed"
 #define FOX_CLOSE_SYSTEM "wamp.close.system_shutdown"

@@ -94,9 +94,9 @@ callee_new(FoxSession *s, FoxRegistration *reg, const RegisterOptions *o)
 		reg->callees = callees;
 		reg->cap = cap;
 	}
-	if ((c = calloc(1, sizeof(*c))) == NULL || !fox_idmap_put(&s->callees_by_id, reg->id, c))
+	if ((c = fox_pool_alloc(s->pool, sizeof(*c))) == NULL || !fox_idmap_put(&s->callees_by_id, reg->id, c))
 	{
-		free(c);
+		fox_pool_give(s->pool, c);
 		return NULL;
 	}
 	c->session = s;
@@ -125,7 +125,7 @@ callee_unlink(FoxCallee *c)
 		reg->next--;
 	fox_list_del(&c->in_session);
 	fox_idmap_del(&c->session->callees_by_id, reg->id);
-	free(c);
+	fox_pool_give(c->session->pool, c);
 }
 
 void

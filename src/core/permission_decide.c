@@ -60,7 +60,7 @@ typedef struct Look
 	const FoxPermission *best;	/* some row of the pattern that decides; NULL: none yet */
 	FoxVerdict	verdict;
 	FoxSay			discloses;
-	FoxSlice	authorizer;
+	const FoxAuthority *authorizer;
 } Look;
 
 static bool
@@ -75,7 +75,7 @@ verdict_of(const FoxPermission *p, FoxAction action)
 {
 	if (p->says[action] != FOX_SAYS_YES)
 		return FOX_FORBIDDEN;
-	return fox_absent(p->authorizer) ? FOX_ALLOWED : FOX_TO_BE_ASKED;
+	return fox_authority_set(&p->authorizer) ? FOX_TO_BE_ASKED : FOX_ALLOWED;
 }
 
 static void
@@ -89,7 +89,7 @@ consider(Look *l, const FoxPermission *p)
 		l->best = p;
 		l->verdict = FOX_FORBIDDEN;
 		l->discloses = FOX_SAYS_NOTHING;
-		l->authorizer = FOX_ABSENT;
+		l->authorizer = NULL;
 	}
 	if (order < 0 || verdict == FOX_FORBIDDEN)
 		return;
@@ -98,7 +98,7 @@ consider(Look *l, const FoxPermission *p)
 	if (verdict > l->verdict)
 	{
 		l->verdict = verdict;
-		l->authorizer = p->authorizer;
+		l->authorizer = &p->authorizer;
 	}
 }
 
@@ -153,7 +153,7 @@ look_at_pattern(const FoxRealm *realm, Look *l, FoxPattern what)
 FoxDecision
 fox_permission_look(const FoxRealm *realm, FoxSlice role, FoxAction action, FoxPattern what)
 {
-	FoxDecision d = {FOX_FORBIDDEN, realm->disclosure, FOX_ABSENT};
+	FoxDecision d = {FOX_FORBIDDEN, realm->disclosure, NULL};
 	Look		l = {.router = realm->router, .role = role, .action = action, .reserved = fox_uri_reserved(what.uri)};
 
 	if (fox_roles_super(l.router, l.role))
@@ -174,15 +174,17 @@ fox_permission_look(const FoxRealm *realm, FoxSlice role, FoxAction action, FoxP
 /* --- decisions that are kept --- */
 
 static void
-forget(struct FoxKept *kept)
+forget(FoxSession *s)
 {
+	struct FoxKept *kept = s->kept;
+
 	for (int i = 0; i < FOX_ACTIONS; i++)
 	{
 		size_t		pos = 0;
 		FoxMapSlot *slot;
 
 		while ((slot = fox_map_next(&kept->by_uri[i], &pos)) != NULL)
-			free(slot->value);
+			fox_pool_give(s->pool, slot->value);
 		fox_map_free(&kept->by_uri[i]);
 	}
 }
@@ -191,8 +193,8 @@ void
 fox_permissions_forget(FoxSession *s)
 {
 	if (s->kept != NULL)
-		forget(s->kept);
-	free(s->kept);
+		forget(s);
+	fox_pool_give(s->pool, s->kept);
 	s->kept = NULL;
 }
 
@@ -204,20 +206,20 @@ fox_permission_keep(FoxSession *s, FoxAction action, FoxSlice uri, FoxDecision d
 	Kept	   *k;
 	char	   *at;
 
-	if (uri.len > KEPT_URI_MAX || (s->kept == NULL && (s->kept = calloc(1, sizeof(*s->kept))) == NULL))
+	if (uri.len > KEPT_URI_MAX || (s->kept == NULL && (s->kept = fox_pool_alloc(s->pool, sizeof(*s->kept))) == NULL))
 		return;
 	map = &s->kept->by_uri[action];
 	if (s->kept->number != s->realm->router->permissions_number || map->count >= KEPT_MAX)
-		forget(s->kept);
+		forget(s);
 	s->kept->number = s->realm->router->permissions_number;
-	if ((k = malloc(sizeof(*k) + uri.len)) == NULL)
+	if ((k = fox_pool_alloc(s->pool, sizeof(*k) + uri.len)) == NULL)
 		return;
 	k->decision = decision;
 	at = k->uri;
 	uri = fox_slice_keep(&at, uri);
-	free(fox_map_del(map, uri));
+	fox_pool_give(s->pool, fox_map_del(map, uri));
 	if (!fox_map_put(map, uri, k))
-		free(k);
+		fox_pool_give(s->pool, k);
 }
 
 FoxDecision

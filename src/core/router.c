@@ -28,6 +28,8 @@ fox_router_new(const FoxPorts *ports, const FoxRouterConfig *config)
 	fox_list_init(&r->retries);
 	fox_list_init(&r->snapshots);
 	fox_list_init(&r->bridges);
+	fox_list_init(&r->handlers);
+	fox_list_init(&r->unwritten);
 	fox_list_init(&r->asks);
 	fox_list_init(&r->config_rows);
 	r->random[0] = ports->random64(ports->ctx) | 1;
@@ -236,6 +238,12 @@ fox_router_tick(FoxRouter *r)
 	return fox_timers_wait(&r->timers, now);
 }
 
+int
+fox_router_wait(FoxRouter *r)
+{
+	return fox_timers_wait(&r->timers, fox_router_now(r));
+}
+
 void
 fox_router_shutdown(FoxRouter *r)
 {
@@ -267,7 +275,9 @@ fox_router_free(FoxRouter *r)
 	fox_map_free(&r->backends);
 	fox_config_rows_free(r);
 	fox_map_free(&r->logins);
+	fox_map_free(&r->role_counts);
 	fox_map_free(&r->questions);
+	fox_map_free(&r->inquiries);
 	fox_roles_free(r);
 	fox_timers_free(&r->timers);
 	fox_after_free(r);

@@ -5,19 +5,20 @@
 
 #include "codec/json.h"
 #include "core/authorizer.h"
+#include "core/role_sessions.h"
 
 #include "base/pure.h"
 
 static bool
 keep_info(FoxSession *s, const FoxSessionInfo *info)
 {
-	char	   *at = malloc(info->authid.len + info->authrole.len + info->authmethod.len +
-							info->peer.len + info->protocol.len + info->authprovider.len + info->role.len + 1);
+	char	   *at = fox_pool_alloc(s->pool, info->authid.len + info->authrole.len + info->authmethod.len +
+								info->peer.len + info->protocol.len + info->authprovider.len + info->role.len + 1);
 
 	if (at == NULL)
 		return false;
-	free(s->block);
-	s->block = at;
+	fox_pool_give(s->pool, s->identity);
+	s->identity = at;
 	s->authid = fox_slice_keep(&at, info->authid);
 	s->authrole = fox_slice_keep(&at, info->authrole);
 	s->authmethod = fox_slice_keep(&at, info->authmethod);
@@ -60,6 +61,7 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 				 const FoxSessionOps *ops, void *data, const char **reason)
 {
 	FoxRealm   *realm = fox_realm_find(r, realm_name);
+	FoxPool    *pool;
 	FoxSession *s;
 
 	if (realm == NULL)
@@ -68,8 +70,12 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 		return NULL;
 	}
 	*reason = FOX_ERR_UNAVAILABLE;
-	if ((s = calloc(1, sizeof(*s))) == NULL)
+	if ((pool = fox_pool_new()) == NULL || (s = fox_pool_alloc(pool, sizeof(*s))) == NULL)
+	{
+		fox_pool_free(pool);
 		return NULL;
+	}
+	s->pool = pool;
 	s->realm = realm;
 	s->ops = ops;
 	s->data = data;
@@ -90,11 +96,12 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 	fox_list_init(&s->asked);
 	if (!keep_info(s, info) || !fox_idmap_put(&r->sessions, s->id, s))
 	{
-		free(s->block);
-		free(s);
+		fox_pool_free(pool);
 		return NULL;
 	}
 	s->exempt = !fox_meta_is_client(s);
+	if (!s->exempt)
+		fox_role_enter(s);
 	fox_list_push(&realm->sessions, &s->in_realm);
 	fox_meta_session_joined(s);
 	return s;
@@ -115,6 +122,8 @@ fox_session_renew(FoxSession *s, const FoxSessionInfo *info)
 		return false;
 	if (!same_role)
 	{
+		fox_role_leave(s);
+		fox_role_enter(s);
 		fox_permissions_forget(s);
 		fox_permissions_changed(s->realm->router);
 	}
@@ -166,8 +175,8 @@ fox_session_leave(FoxSession *s, FoxEnd how)
 	fox_map_free(&s->invocations);
 	fox_map_free(&s->callees_by_id);
 	fox_permissions_forget(s);
-	free(s->block);
-	free(s);
+	fox_role_leave(s);
+	fox_pool_free(s->pool);
 }
 
 const char *

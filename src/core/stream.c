@@ -25,13 +25,13 @@ late_free(FoxSession *s, FoxLate *late)
 {
 	fox_idmap_del(&s->late_calls, late->request);
 	fox_list_del(&late->node);
-	free(late);
+	fox_pool_give(s->pool, late);
 }
 
 void
 fox_late_note(FoxSession *s, uint64_t request)
 {
-	FoxLate    *late = malloc(sizeof(*late));
+	FoxLate    *late = fox_pool_alloc(s->pool, sizeof(*late));
 
 	if (late == NULL)
 		return;
@@ -39,7 +39,7 @@ fox_late_note(FoxSession *s, uint64_t request)
 		late_free(s, fox_container(FoxLate, node, s->late.next));
 	late->request = request;
 	if (fox_idmap_get(&s->late_calls, request) != NULL || !fox_idmap_put(&s->late_calls, request, late))
-		free(late);
+		fox_pool_give(s->pool, late);
 	else
 		fox_list_push(&s->late, &late->node);
 }
@@ -57,8 +57,6 @@ fox_late_take(FoxSession *s, uint64_t request, bool more)
 void
 fox_calls_late_free(FoxSession *s)
 {
-	fox_list_each(n, &s->late)
-		free(fox_container(FoxLate, node, n));
 	fox_map_free(&s->late_calls);
 }
 

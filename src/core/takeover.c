@@ -59,7 +59,7 @@ claim_due(void *ctx, FoxTimer *timer)
 		fox_session_kill(holder, FOX_CLOSE_KILLED, FOX_LIT("it did not answer while another session asked for its procedure"));
 	}
 	fox_dealer_register(c->session, c->request, c->options, c->procedure, false);
-	free(c);
+	fox_pool_give(c->session->pool, c);
 }
 
 /* The timer is set, so it can be moved without memory. */
@@ -81,11 +81,11 @@ fox_takeover_wait(FoxSession *s, FoxRegistration *reg, uint64_t request, FoxSlic
 
 	if (reg->invoke != FOX_INVOKE_SINGLE || holder == NULL || holder == s || holder->ops->probe == NULL ||
 		!fox_slice_eq(holder->authid, s->authid) || s->claim_count >= CLAIMS_MAX ||
-		(c = calloc(1, sizeof(*c) + options.len + procedure.len + 1)) == NULL)
+		(c = fox_pool_alloc(s->pool, sizeof(*c) + options.len + procedure.len + 1)) == NULL)
 		return false;
 	if (!fox_timer_set(&r->timers, &c->timer, fox_router_now(r) + ANSWER_US, claim_due))
 	{
-		free(c);
+		fox_pool_give(s->pool, c);
 		return false;
 	}
 	at = c->block;
@@ -122,7 +122,7 @@ fox_takeover_session_end(FoxSession *s)
 		FoxClaim   *c = fox_container(FoxClaim, in_session, n);
 
 		claim_unlink(c);
-		free(c);
+		fox_pool_give(s->pool, c);
 	}
 	fox_list_each(n, &s->claimed)
 	{

@@ -30,7 +30,7 @@ testament_free(FoxSession *s, Testament *t)
 	fox_list_del(&t->node);
 	s->testament_count--;
 	s->testament_bytes -= t->bytes;
-	free(t);
+	fox_pool_give(s->pool, t);
 }
 
 static bool
@@ -73,7 +73,7 @@ static bool
 testament_new(FoxSession *s, const FoxPublish *p, bool detached)
 {
 	size_t		n = p->options.len + p->topic.len + p->payload.args.len + p->payload.kwargs.len;
-	Testament  *t = calloc(1, sizeof(*t) + n + 1);
+	Testament  *t = fox_pool_alloc(s->pool, sizeof(*t) + n + 1);
 	char	   *at;
 
 	if (t == NULL)

@@ -15,7 +15,7 @@
 bool
 fox_will_set(FoxSession *s, FoxValue *v, uint64_t owner, FoxSlice will, bool on_end)
 {
-	FoxOwned   *o = malloc(sizeof(*o) + will.len);
+	FoxOwned   *o = fox_pool_alloc(s->pool, sizeof(*o) + will.len);
 
 	if (o == NULL)
 		return false;
@@ -37,7 +37,7 @@ fox_will_drop(FoxValue *v)
 	if (v->owned == NULL)
 		return;
 	fox_list_del(&v->owned->in_session);
-	free(v->owned);
+	fox_pool_give(v->owned->session->pool, v->owned);
 	v->owned = NULL;
 }
 

@@ -1,5 +1,5 @@
 /*
- * call_executor.c - the process that runs SQL functions for callers.
+ * call_executor.c - the process that runs SQL functions for callers, and for events (handler_exec.h).
  *
  * A dynamic background worker with two queues, as executor.c, but apart from it: user
  * code runs here, in the caller's role (call_role.h), one call a transaction.  A call's
@@ -30,6 +30,7 @@
 #include "pg/call_error.h"
 #include "pg/call_role.h"
 #include "pg/caller.h"
+#include "pg/handler_exec.h"
 #include "pg/lane_seg.h"
 #include "pg/pool.h"
 #include "pg/routine.h"
@@ -44,10 +45,13 @@ typedef struct Call
 {
 	uint64		id;
 	uint64		place;
+	FoxRunKind	kind;
+	uint64		handler;
+	uint8		hops;
 	uint64		timeout_ms;
 	bool		receive_progress;
 	FoxSlice	function;
-	FoxSlice	role;
+	FoxSlice	role;			/* absent: the function's owner */
 	FoxSlice	args;
 	FoxSlice	kwargs;
 	FoxCaller	caller;
@@ -181,7 +185,7 @@ arm_timeout(uint64 ms)
 }
 
 static void
-run(const Call *c, StringInfo json, bool progressive)
+run_procedure(const Call *c, StringInfo json, bool progressive)
 {
 	FoxRoutineValues values;
 	FoxRoutine *f;
@@ -191,9 +195,9 @@ run(const Call *c, StringInfo json, bool progressive)
 	fox_routine_stage = FOX_STAGE_FIND;
 	StartTransactionCommand();
 	MemoryContextSwitchTo(call_context);
-	role = fox_call_role(pnstrdup(c->role.ptr, c->role.len));
 	fox_routine_refresh();
 	f = fox_routine_find(c->function);
+	role = fox_absent(c->role) ? f->owner : fox_call_role(pnstrdup(c->role.ptr, c->role.len));
 	fox_routine_check(f, role);
 	if (!f->is_volatile)
 		XactReadOnly = true;
@@ -212,7 +216,26 @@ run(const Call *c, StringInfo json, bool progressive)
 	send_result(c, f, json, f->set && progressive);
 }
 
-/* The caller hears of it, and the server's log of what nobody has meant. */
+static void
+run(const Call *c, StringInfo json)
+{
+	if (c->kind == FOX_RUN_PROCEDURE)
+	{
+		run_procedure(c, json, c->receive_progress);
+		return;
+	}
+	if (c->kind == FOX_RUN_QUEUE)
+		fox_handler_attend(c->handler, call_context, json);
+	else
+		fox_handler_call(c->function, c->args, c->hops);
+	MemoryContextSwitchTo(call_context);
+	send_answer(FOX_CALL_RESULT, c->id, FOX_ABSENT, json->len > 0 ? list_of(json) : FOX_LIT("[]"), FOX_ABSENT);
+}
+
+/*
+ * The caller hears of it, and the server's log of what nobody has meant, and of all that the router itself has asked.
+ * What handlers do wrong is the router's to say, and not each time.
+ */
 static void
 fail(const Call *c)
 {
@@ -223,7 +246,7 @@ fail(const Call *c)
 	MemoryContextSwitchTo(call_context);
 	e = CopyErrorData();
 	fox_call_error(e, canceled, &error);
-	if (!error.ours)
+	if (c->kind != FOX_RUN_HANDLER && (!error.ours || fox_absent(c->caller.procedure)))
 		EmitErrorReport();
 	FlushErrorState();
 	disable_timeout(STATEMENT_TIMEOUT, false);
@@ -248,6 +271,7 @@ execute(const Call *c)
 {
 	StringInfoData json;
 	char		activity[256];
+	FoxSlice	name;
 
 	if (!take(c))
 		return;
@@ -255,13 +279,14 @@ execute(const Call *c)
 	pg_memory_barrier();
 	MemoryContextSwitchTo(call_context);
 	initStringInfo(&json);
-	snprintf(activity, sizeof(activity), "%.*s", (int) c->caller.procedure.len, c->caller.procedure.ptr);
+	name = fox_absent(c->caller.procedure) ? c->function : c->caller.procedure;
+	snprintf(activity, sizeof(activity), "%.*s", (int) name.len, name.ptr);
 	debug_query_string = activity;
 	pgstat_report_activity(STATE_RUNNING, activity);
-	fox_caller_set(&c->caller);
+	fox_caller_set(c->kind == FOX_RUN_PROCEDURE ? &c->caller : NULL);
 	PG_TRY();
 	{
-		run(c, &json, c->receive_progress);
+		run(c, &json);
 	}
 	PG_CATCH();
 	{
@@ -287,6 +312,9 @@ take_request(const void *data, Size len)
 
 	c.id = fox_wire_u64(&w);
 	c.place = fox_wire_u64(&w);
+	c.kind = fox_wire_u8(&w);
+	c.handler = fox_wire_u64(&w);
+	c.hops = fox_wire_u8(&w);
 	c.caller.session = fox_wire_u64(&w);
 	c.timeout_ms = fox_wire_u64(&w);
 	c.receive_progress = fox_wire_u8(&w) != 0;
@@ -298,7 +326,7 @@ take_request(const void *data, Size len)
 	c.caller.authrole = fox_wire_slice(&w);
 	c.args = fox_wire_slice(&w);
 	c.kwargs = fox_wire_slice(&w);
-	if (w.bad || type != FOX_CALL_REQUEST || c.place >= FOX_CALL_PLACES || fox_absent(c.function) || fox_absent(c.role))
+	if (w.bad || type != FOX_CALL_REQUEST || c.place >= FOX_CALL_PLACES || c.kind > FOX_RUN_QUEUE || fox_absent(c.function))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROTOCOL_VIOLATION),
 				 errmsg("fox_wamp executor received a malformed request")));

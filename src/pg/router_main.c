@@ -46,8 +46,10 @@
 #define PORT_RETRY_MS 1000
 #define LAST_WRITES_MS 1000
 #define ROLES_MS 500			/* a GRANT does not wake the router */
-#define LOOK_US 1000
-#define FAST_ENTRIES 4			/* in that time */
+#define JUDGE_US 1000			/* how often the rate of commits is judged */
+#define FAST_RATE 4				/* entries in a millisecond */
+#define GATHERED 20				/* per millisecond of waiting */
+#define LOOK_MS_MAX 4
 
 PGDLLEXPORT void fox_wamp_router_main(Datum arg);
 
@@ -60,10 +62,11 @@ static bool roles_may_have_changed = false;
 static uint64 roles_wanted = 0;	/* changes of roles so far, those that a reading is under way for, those that were read */
 static uint64 roles_asked = 0;
 static uint64 roles_read = 0;
+static uint64 configurations_read = 0;
 static bool port_warned = false;
 static TimestampTz next_port_try = 0;
 static int	blocking_pid = 0;		/* whose unresolved entry the ring waits for */
-static int	drained = 0;			/* entries since the ring's rate was last judged */
+static int	drained = 0;			/* entries since the rate was last judged */
 
 /* --- what comes from the server's side --- */
 
@@ -111,6 +114,12 @@ static void
 on_past_written(void *ctx, uint64 rows)
 {
 	fox_router_past_written(router, rows);
+}
+
+static void
+on_deliveries_written(void *ctx, uint64 deliveries)
+{
+	fox_router_deliveries_written(router, deliveries);
 }
 
 static void
@@ -172,6 +181,7 @@ put_stats(void *ctx, void (*put) (void *arg, const char *name, uint64_t value), 
 	put(arg, "function_calls_open", calls);
 	put(arg, "write_batches", batches);
 	put(arg, "rows_written", rows);
+	put(arg, "configurations_read", configurations_read);
 	put(arg, "ring_blocked_by_pid", (uint64) blocking_pid);
 }
 
@@ -302,6 +312,7 @@ reload(void)
 	FoxNetConfig net_config;
 
 	ConfigReloadPending = false;
+	configurations_read++;
 	ProcessConfigFile(PGC_SIGHUP);
 	fox_guc_router_config(&router_config);
 	fox_router_configure(router, &router_config);
@@ -322,35 +333,36 @@ drain(void)
 }
 
 /*
- * While commits come fast the router looks into the ring every millisecond by itself,
- * and they do not wake it; at a low rate each one does, for the sake of latency.
+ * While commits come fast the router looks into the ring by itself, and they do not
+ * wake it; at a low rate each one does, for the sake of latency.  The faster they come
+ * the longer they are gathered: a turn for a few costs the committers as much of the
+ * processor as some dozens of entries do.
  */
 static long
 watch_ring(long wait)
 {
-	static bool looks = false;
+	static long look_ms = 0;	/* 0: it is woken */
 	static instr_time since;
-	instr_time	now;
 	instr_time	passed;
 
-	INSTR_TIME_SET_CURRENT(now);
-	passed = now;
+	INSTR_TIME_SET_CURRENT(passed);
 	INSTR_TIME_SUBTRACT(passed, since);
-	if (INSTR_TIME_GET_MICROSEC(passed) >= LOOK_US)
+	if (INSTR_TIME_GET_MICROSEC(passed) >= JUDGE_US)
 	{
-		bool		fast = drained >= FAST_ENTRIES;
+		long		rate = (long) (drained * 1000.0 / INSTR_TIME_GET_MICROSEC(passed));
+		bool		looked = look_ms > 0;
 
-		since = now;
+		look_ms = rate < FAST_RATE ? 0 : Min(1 + rate / GATHERED, LOOK_MS_MAX);
 		drained = 0;
-		if (fast != looks)
+		INSTR_TIME_SET_CURRENT(since);
+		if (looked != (look_ms > 0))
 		{
-			looks = fast;
-			fox_ring_reader_looks(looks);
-			if (!looks)
+			fox_ring_reader_looks(!looked);
+			if (looked)
 				return 0;		/* what came in between rang no bell: one more turn */
 		}
 	}
-	return looks && (wait < 0 || wait > 1) ? 1 : wait;
+	return look_ms > 0 && (wait < 0 || wait > look_ms) ? look_ms : wait;
 }
 
 static bool
@@ -366,7 +378,8 @@ start_up(void)
 {
 	static FoxLaneHandler lane_handler = {
 		.refused = on_refused, .load_begin = on_load_begin, .load_row = on_change,
-		.loaded = on_loaded, .roles_read = on_roles_read, .past_written = on_past_written, .login_answer = on_login_answer,
+		.loaded = on_loaded, .roles_read = on_roles_read, .past_written = on_past_written,
+		.deliveries_written = on_deliveries_written, .login_answer = on_login_answer,
 		.settings = on_setting
 	};
 	static const FoxPoolHandler pool_handler = {.result = on_function_result, .failed = on_function_failed};
@@ -400,6 +413,7 @@ turn(void)
 	bool		more;
 	long		wait;
 	int			net_wait;
+	int			timers_wait;
 	uint64		calls;
 
 	if (net != NULL)
@@ -413,6 +427,9 @@ turn(void)
 	if (drain() > 0)
 		more = true;			/* that may have woken a waiter, whose write is still to be sent */
 	fox_pool_turn(&wait);
+	timers_wait = fox_router_wait(router);
+	if (timers_wait >= 0 && (wait < 0 || timers_wait < wait))
+		wait = timers_wait;
 	fox_ask_pump();				/* behind everything that answers */
 	if (loaded && net == NULL)
 	{

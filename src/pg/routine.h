@@ -45,6 +45,7 @@ typedef struct FoxRoutine
 	MemoryContext context;
 	Oid			oid;
 	Oid			schema;
+	Oid			owner;
 	int			nargs;			/* input arguments */
 	FoxRoutineArg *args;
 	bool		variadic;		/* the last one is */
