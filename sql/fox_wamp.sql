@@ -272,6 +272,7 @@ CREATE TABLE fox_wamp.delivery (
 	dead boolean NOT NULL DEFAULT false
 );
 CREATE INDEX delivery_queue ON fox_wamp.delivery (handler, id) WHERE NOT dead;
+CREATE INDEX delivery_failing ON fox_wamp.delivery (handler, topic, next_try) WHERE NOT dead AND attempts > 0;
 COMMENT ON TABLE fox_wamp.delivery IS 'events that durable handlers have yet to see to their end';
 COMMENT ON COLUMN fox_wamp.delivery.id IS 'their order';
 COMMENT ON COLUMN fox_wamp.delivery.handler IS 'id of the handler';
