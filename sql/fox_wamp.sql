@@ -294,12 +294,18 @@ CREATE TABLE fox_wamp.auth_method (
 	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
 	method text NOT NULL CHECK (method IN ('anonymous', 'ticket', 'wampcra', 'wamp-scram', 'cryptosign', 'tls')),
 	authenticator text COLLATE "C" CHECK (authenticator IS NULL OR method <> 'anonymous'),
-	PRIMARY KEY (realm, method)
+	authenticator_function text CHECK (authenticator_function IS NULL OR method <> 'anonymous'),
+	authenticator_role text COLLATE "C",
+	PRIMARY KEY (realm, method),
+	CONSTRAINT auth_method_one_authenticator CHECK (authenticator IS NULL OR authenticator_function IS NULL),
+	CONSTRAINT auth_method_role_of_function CHECK (authenticator_role IS NULL OR authenticator_function IS NOT NULL)
 );
 COMMENT ON TABLE fox_wamp.auth_method IS 'how clients may log in; a realm without rows takes every method';
 COMMENT ON COLUMN fox_wamp.auth_method.realm IS 'realm that is logged in to';
 COMMENT ON COLUMN fox_wamp.auth_method.method IS 'anonymous, ticket, wampcra, wamp-scram, cryptosign or tls';
 COMMENT ON COLUMN fox_wamp.auth_method.authenticator IS 'procedure of the realm that says who a client is; null: tables do';
+COMMENT ON COLUMN fox_wamp.auth_method.authenticator_function IS 'function that says it instead, by its full signature; follows ALTER, and once it is dropped nobody gets in';
+COMMENT ON COLUMN fox_wamp.auth_method.authenticator_role IS 'role that the function runs as; null: its owner';
 
 CREATE TABLE fox_wamp.auth_group (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -355,7 +361,11 @@ CREATE TABLE fox_wamp.permission (
 	allow_register boolean DEFAULT false,
 	disclose boolean,
 	authorizer text CHECK (authorizer <> ''),
-	PRIMARY KEY (realm, pattern, match, role)
+	authorizer_function text,
+	authorizer_role text COLLATE "C",
+	PRIMARY KEY (realm, pattern, match, role),
+	CONSTRAINT permission_one_authorizer CHECK (authorizer IS NULL OR authorizer_function IS NULL),
+	CONSTRAINT permission_role_of_function CHECK (authorizer_role IS NULL OR authorizer_function IS NOT NULL)
 );
 COMMENT ON TABLE fox_wamp.permission IS 'what clients may do: the most specific pattern that says something to one of a session''s roles decides';
 COMMENT ON COLUMN fox_wamp.permission.realm IS 'realm of the topic or procedure';
@@ -368,6 +378,63 @@ COMMENT ON COLUMN fox_wamp.permission.allow_call IS 'may call it; null: a less s
 COMMENT ON COLUMN fox_wamp.permission.allow_register IS 'may register it, or a pattern that it covers; null: a less specific pattern decides';
 COMMENT ON COLUMN fox_wamp.permission.disclose IS 'whether publishers and callers are named; null: as the realm has it';
 COMMENT ON COLUMN fox_wamp.permission.authorizer IS 'procedure of a client''s that is asked each time before something is allowed; null: none';
+COMMENT ON COLUMN fox_wamp.permission.authorizer_function IS 'function that is asked instead, by its full signature; follows ALTER, and once it is dropped nothing is allowed';
+COMMENT ON COLUMN fox_wamp.permission.authorizer_role IS 'role that the function runs as; null: its owner';
+
+-- A question of the router's and never a row that stays: unlogged, and of each process its own.
+CREATE UNLOGGED TABLE fox_wamp.topic_access (
+	pid integer PRIMARY KEY DEFAULT pg_catalog.pg_backend_pid(),
+	realm text COLLATE "C" NOT NULL,
+	topic text COLLATE "C",
+	pattern text COLLATE "C",
+	match text NOT NULL
+);
+ALTER TABLE fox_wamp.topic_access ENABLE ROW LEVEL SECURITY;
+COMMENT ON TABLE fox_wamp.topic_access IS 'always empty: its policies decide who may subscribe (SELECT) and publish (INSERT), see use_topic_policies()';
+COMMENT ON COLUMN fox_wamp.topic_access.pid IS 'process that asks';
+COMMENT ON COLUMN fox_wamp.topic_access.realm IS 'realm of the topic';
+COMMENT ON COLUMN fox_wamp.topic_access.topic IS 'topic that is published or subscribed to; null: a pattern is';
+COMMENT ON COLUMN fox_wamp.topic_access.pattern IS 'pattern that is subscribed to; null: a topic is';
+COMMENT ON COLUMN fox_wamp.topic_access.match IS 'exact, prefix, wildcard, or pattern (* and #)';
+
+CREATE FUNCTION fox_wamp.topic_access_before() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'fox_wamp_topic_access_before' LANGUAGE C;
+COMMENT ON FUNCTION fox_wamp.topic_access_before() IS 'internal: only the router may ask';
+CREATE TRIGGER topic_access_before BEFORE INSERT ON fox_wamp.topic_access
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.topic_access_before();
+COMMENT ON TRIGGER topic_access_before ON fox_wamp.topic_access IS 'only the router may ask';
+
+CREATE FUNCTION fox_wamp.topic_policies(session jsonb, uri text, action text, options jsonb, match text) RETURNS jsonb
+	AS 'MODULE_PATHNAME', 'fox_wamp_topic_policies' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION fox_wamp.topic_policies(jsonb, text, text, jsonb, text)
+	IS 'internal: the authorizer that asks the policies of fox_wamp.topic_access';
+
+CREATE FUNCTION fox_wamp.use_topic_policies(realm text DEFAULT 'realm1', pattern text DEFAULT '#') RETURNS void
+	LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+		INSERT INTO fox_wamp.permission (realm, pattern, role, allow_publish, allow_subscribe, authorizer_function)
+		VALUES ($1, $2, 'public', true, true, 'fox_wamp.topic_policies(jsonb,text,text,jsonb,text)')
+		ON CONFLICT ON CONSTRAINT permission_pkey DO UPDATE SET allow_publish = true, allow_subscribe = true,
+			authorizer = NULL, authorizer_function = EXCLUDED.authorizer_function, authorizer_role = NULL
+	$$;
+COMMENT ON FUNCTION fox_wamp.use_topic_policies(text, text)
+	IS 'policies of fox_wamp.topic_access decide who may publish to and subscribe to what matches the pattern';
+
+CREATE FUNCTION fox_wamp.forget_decisions() RETURNS void
+	AS 'MODULE_PATHNAME', 'fox_wamp_forget_decisions' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION fox_wamp.forget_decisions() IS 'authorizers are asked again, at commit: for triggers of what they look at';
+
+-- A statement may have changed what functions and policies say; which ones is not worth finding out.
+CREATE FUNCTION fox_wamp.decisions_outdated() RETURNS event_trigger
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+	BEGIN
+		IF EXISTS (SELECT FROM fox_wamp.permission WHERE authorizer_function IS NOT NULL) THEN
+			PERFORM fox_wamp.forget_decisions();
+		END IF;
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.decisions_outdated() IS 'internal: authorizers are asked again after a statement that may change what they say';
 
 CREATE FUNCTION fox_wamp.jwk_fits(alg text, jwk jsonb) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'fox_wamp_jwk_fits' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -446,11 +513,15 @@ COMMENT ON FUNCTION fox_wamp.functions_dropped() IS 'internal: functions that ar
 
 CREATE FUNCTION fox_wamp.functions_altering() RETURNS event_trigger
 	AS 'MODULE_PATHNAME', 'fox_wamp_functions_altering' LANGUAGE C;
-COMMENT ON FUNCTION fox_wamp.functions_altering() IS 'internal: which functions are exposed or handlers before a statement that may rename them';
+COMMENT ON FUNCTION fox_wamp.functions_altering() IS 'internal: which functions rows name before a statement that may rename them';
 
 CREATE FUNCTION fox_wamp.functions_altered() RETURNS event_trigger
 	AS 'MODULE_PATHNAME', 'fox_wamp_functions_altered' LANGUAGE C;
-COMMENT ON FUNCTION fox_wamp.functions_altered() IS 'internal: exposed functions and handlers have their new names and owners';
+COMMENT ON FUNCTION fox_wamp.functions_altered() IS 'internal: rows name functions by their new names, and handlers their owners';
+
+CREATE FUNCTION fox_wamp.authority_before() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'fox_wamp_authority_before' LANGUAGE C;
+COMMENT ON FUNCTION fox_wamp.authority_before() IS 'internal: checks an authorizer or authenticator, and writes its signature in full';
 
 -- Who may act as a role may let others do so.
 CREATE FUNCTION fox_wamp.auth_role_checked() RETURNS trigger
@@ -526,6 +597,12 @@ CREATE TRIGGER auth_role_checked BEFORE INSERT OR UPDATE OF pg_role ON fox_wamp.
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.auth_role_checked();
 CREATE TRIGGER auth_role_checked BEFORE INSERT OR UPDATE OF pg_role ON fox_wamp.auth_key
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.auth_role_checked();
+CREATE TRIGGER authority_before BEFORE INSERT OR UPDATE ON fox_wamp.auth_method
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.authority_before();
+CREATE TRIGGER authority_before BEFORE INSERT OR UPDATE ON fox_wamp.permission
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.authority_before();
+COMMENT ON TRIGGER authority_before ON fox_wamp.auth_method IS 'checks the authenticator''s function and writes its signature in full';
+COMMENT ON TRIGGER authority_before ON fox_wamp.permission IS 'checks the authorizer''s function and writes its signature in full';
 CREATE TRIGGER permission_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.permission
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER jwt_key_checked BEFORE INSERT OR UPDATE ON fox_wamp.jwt_key
@@ -565,9 +642,15 @@ CREATE EVENT TRIGGER fox_wamp_functions_altering ON ddl_command_start
 CREATE EVENT TRIGGER fox_wamp_functions_altered ON ddl_command_end
 	WHEN TAG IN ('ALTER FUNCTION', 'ALTER ROUTINE', 'ALTER SCHEMA', 'ALTER EXTENSION', 'ALTER TYPE', 'ALTER DOMAIN', 'ALTER TABLE', 'ALTER VIEW')
 	EXECUTE FUNCTION fox_wamp.functions_altered();
+CREATE EVENT TRIGGER fox_wamp_decisions_outdated ON ddl_command_end
+	WHEN TAG IN ('CREATE FUNCTION', 'ALTER FUNCTION', 'ALTER ROUTINE', 'DROP FUNCTION', 'DROP ROUTINE', 'GRANT', 'REVOKE',
+		'CREATE POLICY', 'ALTER POLICY', 'DROP POLICY', 'ALTER TABLE')
+	EXECUTE FUNCTION fox_wamp.decisions_outdated();
+COMMENT ON EVENT TRIGGER fox_wamp_decisions_outdated IS 'fox_wamp: authorizers are asked again after a statement that may change what they say';
 COMMENT ON EVENT TRIGGER fox_wamp_functions_dropped IS 'fox_wamp: functions that are no more are neither exposed nor handlers any more';
-COMMENT ON EVENT TRIGGER fox_wamp_functions_altering IS 'fox_wamp: which functions are exposed or handlers before a statement that may rename them';
-COMMENT ON EVENT TRIGGER fox_wamp_functions_altered IS 'fox_wamp: exposed functions and handlers have their new names and owners';
+COMMENT ON EVENT TRIGGER fox_wamp_functions_altering IS 'fox_wamp: which functions rows name before a statement that may rename them';
+COMMENT ON EVENT TRIGGER fox_wamp_functions_altered IS 'fox_wamp: rows name functions by their new names, and handlers their owners';
+ALTER EVENT TRIGGER fox_wamp_decisions_outdated ENABLE ALWAYS;
 ALTER EVENT TRIGGER fox_wamp_functions_dropped ENABLE ALWAYS;
 ALTER EVENT TRIGGER fox_wamp_functions_altering ENABLE ALWAYS;
 ALTER EVENT TRIGGER fox_wamp_functions_altered ENABLE ALWAYS;
@@ -1116,6 +1199,7 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.watch(regclass, text, text, text[], text[], boolean, text),
 	fox_wamp.unwatch(regclass, text, text),
 	fox_wamp.trigger_args(bytea),
+	fox_wamp.forget_decisions(),
 	fox_wamp.call(text, jsonb, jsonb, jsonb, text),
 	fox_wamp."cast"(text, jsonb, jsonb, jsonb, text),
 	fox_wamp.wait_for(text, interval, text),
@@ -1144,6 +1228,7 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.keep_history(text, text, integer, interval, text),
 	fox_wamp.forget_history(text, text, text),
 	fox_wamp.set_trust_level(text, integer, text, text, text),
+	fox_wamp.use_topic_policies(text, text),
 	fox_wamp.reset_trust_level(text, text, text, text),
 	fox_wamp.expose_root(text, text),
 	fox_wamp.expose_function(regprocedure, text, text, integer, interval),
@@ -1176,6 +1261,8 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.called_procedure(),
 	fox_wamp.called_realm()
 	TO PUBLIC;
+-- Of that its policies are left, and nobody but the router may insert.
+GRANT SELECT, INSERT ON fox_wamp.topic_access TO PUBLIC;
 GRANT SELECT ON fox_wamp.realm, fox_wamp.retained, fox_wamp.lock, fox_wamp.registration, fox_wamp.bridge,
 	fox_wamp.history, fox_wamp.event_history, fox_wamp.trust_level, fox_wamp.permission,
 	fox_wamp.root, fox_wamp.exposed_function, fox_wamp.exposed, fox_wamp.watched,

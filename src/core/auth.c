@@ -121,6 +121,33 @@ fox_auth_deny(FoxBuf *out)
 	fox_auth_refuse(out, FOX_AUTH_DENIED, "the log-in has failed");
 }
 
+/* Members of the principal's own, but those that the method has; each with its comma. */
+static void
+put_extra(FoxBuf *out, FoxSlice extra, FoxSlice authextra)
+{
+	FoxSlice	key;
+	FoxSlice	value;
+	size_t		pos = 0;
+
+	while (fox_json_kind(extra) == FOX_JSON_OBJECT && fox_json_member(extra, &pos, &key, &value))
+	{
+		FoxBuf		name = {0};
+
+		fox_json_unescape(key, &name);
+		fox_buf_char(&name, '\0');
+		if (!name.failed && (fox_absent(authextra) || fox_absent(fox_json_get(authextra, name.data))))
+		{
+			if (out->data[out->len - 1] != '{')
+				fox_buf_char(out, ',');
+			fox_buf_json_str(out, fox_slice(name.data, name.len - 1));
+			fox_buf_char(out, ':');
+			fox_buf_slice(out, value);
+		}
+		out->failed = out->failed || name.failed;
+		fox_buf_free(&name);
+	}
+}
+
 void
 fox_auth_welcome(FoxBuf *out, const FoxPrincipal *who, FoxSlice authextra)
 {
@@ -130,7 +157,10 @@ fox_auth_welcome(FoxBuf *out, const FoxPrincipal *who, FoxSlice authextra)
 	fox_auth_put(out, "authprovider", who->provider);
 	fox_buf_str(out, ",\"authextra\":");
 	fox_buf_slice(out, fox_absent(authextra) ? FOX_LIT("{}") : authextra);
-	fox_buf_str(out, "}}");
+	if (out->len > 0 && !out->failed)
+		out->len--;				/* the brace */
+	put_extra(out, who->extra, authextra);
+	fox_buf_str(out, "}}}");
 }
 
 void

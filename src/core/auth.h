@@ -67,6 +67,7 @@ typedef struct FoxPrincipal
 	FoxSlice	scram;			/* verifier.h */
 	FoxSlice	cra;
 	FoxSlice	keys;			/* JSON array of its public keys in hexadecimal */
+	FoxSlice	extra;			/* JSON object for its WELCOME; absent: none */
 	unsigned char seed[FOX_SHA256];	/* of what is made up, the same for the same name */
 } FoxPrincipal;
 
@@ -74,7 +75,7 @@ typedef struct FoxPrincipal
 extern void fox_auth_answer(const FoxAuthQuestion *q, const FoxPrincipal *who, FoxBuf *out);
 
 extern void fox_auth_refuse(FoxBuf *out, const char *uri, const char *text);
-/* authextra: a JSON object, or absent. */
+/* authextra: a JSON object, or absent; what the principal brings along is added. */
 extern void fox_auth_welcome(FoxBuf *out, const FoxPrincipal *who, FoxSlice authextra);
 
 /* --- methods: the challenge, and whether its answer holds; whoever it is, as much is computed --- */

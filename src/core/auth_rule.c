@@ -9,20 +9,32 @@
 
 #include "base/pure.h"
 
-static char *
+struct FoxAuthenticator
+{
+	FoxAuthority authority;		/* slices into block */
+	char		block[];
+};
+
+/* NULL: the row names none, or there is no memory. */
+static struct FoxAuthenticator *
 authenticator_of(FoxSlice args)
 {
-	FoxBuf		scratch = {0};
-	FoxSlice	row;
-	FoxSlice	text = FOX_ABSENT;
+	FoxAuthorityRow row;
+	struct FoxAuthenticator *a = NULL;
+	FoxSlice	first = FOX_ABSENT;
 	size_t		pos = 0;
-	char	   *copy;
+	char	   *at;
 
-	if (!fox_absent(args) && fox_json_element(args, &pos, &row))
-		text = fox_auth_text(row, "authenticator", &scratch);
-	copy = fox_absent(text) ? NULL : fox_strdup(text);
-	fox_buf_free(&scratch);
-	return copy;
+	if (!fox_absent(args))
+		(void) fox_json_element(args, &pos, &first);
+	fox_authority_read(first, "authenticator", &row);
+	if (fox_authority_set(&row.authority) && (a = malloc(sizeof(*a) + fox_authority_size(&row.authority) + 1)) != NULL)
+	{
+		at = a->block;
+		a->authority = fox_authority_keep(&at, &row.authority);
+	}
+	fox_authority_row_free(&row);
+	return a;
 }
 
 void
@@ -46,10 +58,10 @@ fox_auth_rule_allows(const FoxRealm *realm, FoxAuthMethod method)
 	return realm->auth_rules == 0 || (realm->auth_rules >> method & 1) != 0;
 }
 
-const char *
+const FoxAuthority *
 fox_authenticator(const FoxRealm *realm, FoxAuthMethod method)
 {
-	return (realm->auth_rules >> method & 1) != 0 ? realm->authenticators[method] : NULL;
+	return realm->authenticators[method] != NULL ? &realm->authenticators[method]->authority : NULL;
 }
 
 void

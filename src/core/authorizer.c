@@ -1,9 +1,9 @@
 /*
  * authorizer.c - requests on their way past the permissions (see authorizer.h).
  *
- * A row of fox_wamp.permission may name a procedure that has the last word.  It is called
- * like Crossbar's: (details of the session, URI, action, options), and answers with a
- * boolean or with {"allow": boolean, "disclose": boolean, "cache": boolean}.
+ * A row of fox_wamp.permission may name a procedure, or a function of the database, that has
+ * the last word.  It is called like Crossbar's: (details of the session, URI, action, options,
+ * match), and answers with a boolean or with {"allow": boolean, "disclose": boolean, "cache": boolean}.
  *
  *      request ──► its session's list ──question──► answered ──► at the head ──► goes on
  *
@@ -16,10 +16,12 @@
 #include <stdlib.h>
 
 #include "codec/json.h"
+#include "core/inquiry.h"
 
 #include "base/pure.h"
 
-#define ANSWER_US 5000000
+#define ANSWER_MS 5000
+#define ANSWER_US (ANSWER_MS * 1000)
 #define ANSWER_OPTIONS "{\"timeout\":5000}"
 #define ASKED_MAX 1000			/* requests of one session that wait, and their bytes */
 #define ASKED_BYTES_MAX ((size_t) 16 * 1024 * 1024)
@@ -38,7 +40,8 @@ typedef struct FoxAsked
 	FoxSession *session;
 	AskedState	state;
 	bool		stays;			/* it was resumed, and is to be asked */
-	uint64_t	question;		/* 0: none was put */
+	uint64_t	question;		/* to a procedure; 0: none was put */
+	FoxInquiry *inquiry;		/* to a function, as long as it is not answered */
 	FoxDisclosure disclosure;
 	FoxNode		in_session;
 	FoxTimer	timer;
@@ -74,6 +77,8 @@ asked_free(FoxAsked *a)
 	fox_timer_clear(&r->timers, &a->timer);
 	if (a->question != 0)
 		fox_idmap_del(&r->questions, a->question);
+	if (a->inquiry != NULL)
+		fox_inquiry_free(a->inquiry);
 	fox_list_del(&a->in_session);
 	s->asked_count--;
 	s->asked_bytes -= sizeof(*a) + a->wish.options.len + a->wish.uri.len + a->wish.args.len + a->wish.kwargs.len;
@@ -156,33 +161,27 @@ answered(FoxAsked *a, AskedState state)
 
 /* --- questions --- */
 
+/* What the authorizer has said, as JSON; nothing, or what makes no sense, is no answer. */
 static void
-put_result(FoxAsked *a, const FoxPayload *payload)
+take_answer(FoxAsked *a, FoxSlice value)
 {
-	FoxBuf		memory = {0};
-	FoxPayload	json;
-	FoxSlice	first = FOX_ABSENT;
 	FoxSlice	disclose = FOX_ABSENT;
 	FoxSlice	cache = FOX_ABSENT;
 	AskedState	state = ASKED_FAILED;
-	size_t		pos = 0;
 
-	if (fox_payload_as(payload, FOX_JSON, &memory, &json) && !fox_absent(json.args))
-		(void) fox_json_element(json.args, &pos, &first);
-	if (fox_json_kind(first) == FOX_JSON_OBJECT)
+	if (fox_json_kind(value) == FOX_JSON_OBJECT)
 	{
-		disclose = fox_json_get(first, "disclose");
-		cache = fox_json_get(first, "cache");
-		first = fox_json_get(first, "allow");
+		disclose = fox_json_get(value, "disclose");
+		cache = fox_json_get(value, "cache");
+		value = fox_json_get(value, "allow");
 	}
-	if (fox_json_kind(first) == FOX_JSON_TRUE || fox_json_kind(first) == FOX_JSON_FALSE)
-		state = fox_json_is_true(first) ? ASKED_YES : ASKED_NO;
+	if (fox_json_kind(value) == FOX_JSON_TRUE || fox_json_kind(value) == FOX_JSON_FALSE)
+		state = fox_json_is_true(value) ? ASKED_YES : ASKED_NO;
 	if (fox_json_kind(disclose) == FOX_JSON_TRUE || fox_json_kind(disclose) == FOX_JSON_FALSE)
 		a->disclosure = fox_json_is_true(disclose) ? FOX_DISCLOSE_ALWAYS : FOX_DISCLOSE_NEVER;
 	if (state != ASKED_FAILED && a->wish.kind == FOX_EXACT && fox_json_is_true(cache))
 		fox_permission_keep(a->session, a->wish.action, a->wish.uri,
-							(FoxDecision){state == ASKED_YES ? FOX_ALLOWED : FOX_FORBIDDEN, a->disclosure, FOX_ABSENT});
-	fox_buf_free(&memory);
+							(FoxDecision){state == ASKED_YES ? FOX_ALLOWED : FOX_FORBIDDEN, a->disclosure, NULL});
 	answered(a, state);
 }
 
@@ -191,9 +190,18 @@ question_result(FoxSession *s, uint64_t request, bool progress, const FoxPayload
 {
 	FoxAsked   *a = fox_idmap_get(&s->realm->router->questions, request);
 
+	FoxBuf		memory = {0};
+	FoxPayload	json;
+	FoxSlice	first = FOX_ABSENT;
+	size_t		pos = 0;
+
 	(void) ppt;
-	if (a != NULL && !progress && a->state == ASKED_OPEN)
-		put_result(a, payload);
+	if (a == NULL || progress || a->state != ASKED_OPEN)
+		return;
+	if (fox_payload_as(payload, FOX_JSON, &memory, &json) && !fox_absent(json.args))
+		(void) fox_json_element(json.args, &pos, &first);
+	take_answer(a, first);
+	fox_buf_free(&memory);
 }
 
 static void
@@ -252,23 +260,61 @@ put_question(FoxBuf *b, const FoxAsked *a)
 
 /* An answer that is there at once (there is no such procedure) is taken up in the next tick like any other. */
 static void
-ask(FoxAsked *a, FoxSlice authorizer)
+ask_procedure(FoxAsked *a, FoxSlice procedure, FoxSlice args)
 {
 	FoxRealm   *realm = a->session->realm;
 	FoxRouter  *r = realm->router;
-	FoxBuf		args = {0};
 	const char *reason;
 
-	a->state = ASKED_OPEN;
 	if (a->question == 0)
 		a->question = ++r->last_question;
-	put_question(&args, a);
 	if (realm->asking == NULL)
 		realm->asking = fox_session_join(r, realm->name, &asking_info, &asking_ops, NULL, &reason);
-	if (args.failed || realm->asking == NULL || !fox_idmap_put(&r->questions, a->question, a))
+	if (realm->asking == NULL || !fox_idmap_put(&r->questions, a->question, a))
 		answered(a, ASKED_FAILED);
 	else
-		fox_session_call(realm->asking, a->question, FOX_LIT(ANSWER_OPTIONS), authorizer, fox_buf_view(&args), FOX_ABSENT);
+		fox_session_call(realm->asking, a->question, FOX_LIT(ANSWER_OPTIONS), procedure, args, FOX_ABSENT);
+}
+
+/* A function's null is a no, as in a condition of SQL's. */
+static void
+function_said(void *ctx, FoxSlice value)
+{
+	FoxAsked   *a = ctx;
+
+	fox_inquiry_free(a->inquiry);
+	a->inquiry = NULL;
+	if (a->state == ASKED_OPEN)
+		take_answer(a, fox_json_kind(value) == FOX_JSON_NULL ? FOX_LIT("false") : value);
+}
+
+static void
+ask_function(FoxAsked *a, const FoxAuthority *authorizer, FoxSlice args)
+{
+	const FoxSession *s = a->session;
+	FoxFunctionCall c = {
+		.realm = s->realm->name, .function = authorizer->function, .role = authorizer->role,
+		.caller = s->id, .authid = s->authid, .authrole = s->authrole, .timeout_ms = ANSWER_MS, .args = args
+	};
+
+	a->inquiry = fox_inquiry_new(s->realm->router, &c, function_said, a);
+	if (a->inquiry == NULL)
+		answered(a, ASKED_FAILED);
+}
+
+static void
+ask(FoxAsked *a, const FoxAuthority *authorizer)
+{
+	FoxBuf		args = {0};
+
+	a->state = ASKED_OPEN;
+	put_question(&args, a);
+	if (args.failed)
+		answered(a, ASKED_FAILED);
+	else if (fox_absent(authorizer->function))
+		ask_procedure(a, authorizer->procedure, fox_buf_view(&args));
+	else
+		ask_function(a, authorizer, fox_buf_view(&args));
 	fox_buf_free(&args);
 }
 

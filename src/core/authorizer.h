@@ -1,5 +1,5 @@
 /*
- * authorizer.h - requests on their way past the permissions, and past the procedures that some of them name.
+ * authorizer.h - requests on their way past the permissions, and past the authorizers that some of them name.
  */
 #ifndef FOX_CORE_AUTHORIZER_H
 #define FOX_CORE_AUTHORIZER_H

@@ -68,12 +68,16 @@ struct FoxRouter
 	bool		permissions_stale;	/* sessions may have what they may have no longer (permission.c) */
 	FoxIdMap	questions;		/* to authorizers: request → FoxAsked of authorizer.c */
 	uint64_t	last_question;
+	FoxIdMap	inquiries;		/* FoxInquiry of inquiry.c */
+	uint64_t	last_inquiry;
+	uint64_t	inquiry_warned_us;	/* when the log last heard that one has failed */
 	uint64_t	past_position;	/* of the last event that history.c has kept */
 	uint64_t	past_sent;		/* rows of the event history for the table, and how many are there */
 	uint64_t	past_written;
 	FoxIdMap	backends;		/* pid → FoxSession of SQL sessions */
 	FoxIdMap	logins;			/* that wait for an executor, by token */
 	uint64_t	authenticator_warned_us;	/* when the log last heard that one could not be called */
+	FoxMap		role_counts;	/* of role_sessions.c */
 	FoxThrottle failed_addresses;
 	FoxThrottle failed_names;
 	FoxTimers	timers;
@@ -113,7 +117,7 @@ struct FoxRealm
 	FoxMap		queues;			/* topic → FoxQueue of waiters */
 	struct FoxHistory *history;	/* of history.c; NULL: no event is kept */
 	unsigned	auth_rules;		/* set of FoxAuthMethod that it takes; empty: all */
-	char	   *authenticators[FOX_AUTH_METHODS];	/* procedures that are asked who a peer is; NULL: tables are */
+	struct FoxAuthenticator *authenticators[FOX_AUTH_METHODS];	/* of auth_rule.c: who is asked who a peer is; NULL: tables are */
 	struct FoxTrusts *trusts;	/* of trust.c; NULL: no level is set */
 	struct FoxPermissions *permissions;	/* of permission.c; NULL: there never was a row */
 	bool		open;			/* everybody may do everything */
@@ -180,6 +184,7 @@ struct FoxSession
 	FoxNode		claims;			/* REGISTERs that wait for another session (takeover.c) */
 	FoxNode		claimed;		/* those that wait for this one */
 	uint32_t	claim_count;
+	struct FoxRoleCount *counted;	/* where it is counted (role_sessions.c); NULL: nowhere */
 	struct FoxKept *kept;		/* decisions, of permission.c */
 	FoxNode		asked;			/* requests that wait for an authorizer, in order (authorizer.c) */
 	uint32_t	asked_count;
@@ -584,6 +589,7 @@ extern void fox_asks_free(FoxRouter *r);
 #define FOX_ERR_TIMEOUT "wamp.error.timeout"
 #define FOX_ERR_FEATURE_NOT_SUPPORTED "wamp.error.feature_not_supported"
 #define FOX_ERR_NO_AVAILABLE_CALLEE "wamp.error.no_available_callee"
+#define FOX_ERR_TOO_MANY_SESSIONS "fox_wamp.error.too_many_sessions"
 #define FOX_ERR_CANCELED "wamp.error.canceled"
 #define FOX_CLOSE_KILLED "wamp.close.killed"
 #define FOX_CLOSE_SYSTEM "wamp.close.system_shutdown"

@@ -8,6 +8,7 @@
 #include "codec/json.h"
 #include "core/call.h"
 #include "core/handler.h"
+#include "core/inquiry.h"
 
 #include "base/pure.h"
 
@@ -278,7 +279,9 @@ fox_router_function_result(FoxRouter *r, uint64_t session, uint64_t invocation, 
 {
 	FoxSession *s = fox_idmap_get(&r->sessions, session);
 
-	if (s != NULL && fox_is_handler(s))
+	if (session == 0)
+		fox_inquiry_result(r, invocation, args, kwargs);
+	else if (s != NULL && fox_is_handler(s))
 		fox_handler_ran(s, invocation, args);
 	else if (s != NULL)
 		(void) fox_session_yield(s, invocation, progress ? FOX_LIT("{\"progress\":true}") : FOX_LIT("{}"), args, kwargs);
@@ -292,7 +295,9 @@ fox_router_function_failed(FoxRouter *r, uint64_t session, uint64_t invocation, 
 	FoxCall    *call = s != NULL ? fox_idmap_get(&s->invocations, invocation) : NULL;
 	FoxFailure	why = {.uri = uri, .text = FOX_ABSENT, .payload = {FOX_JSON, args, kwargs}};
 
-	if (s != NULL && fox_is_handler(s))
+	if (session == 0)
+		fox_inquiry_failed(r, invocation, uri, args);
+	else if (s != NULL && fox_is_handler(s))
 		fox_handler_failed(s, invocation, args);
 	if (call == NULL)
 		return;

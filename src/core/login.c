@@ -26,6 +26,7 @@
 #include "core/auth_rule.h"
 #include "core/core.h"
 #include "core/login_call.h"
+#include "core/role_sessions.h"
 #include "core/throttle.h"
 
 #include "base/pure.h"
@@ -220,9 +221,9 @@ authenticator_said(void *ctx, FoxSlice found)
 	}
 }
 
-/* [realm, authid, {"authmethod","session","authextra","peer","transport","certificate","ticket"}] */
+/* [realm, authid, {"authmethod","session","authextra","peer","transport","certificate","ticket"}]; for a function the method is the third of four */
 static void
-call(FoxLogin *l, const char *procedure)
+call(FoxLogin *l, const FoxAuthority *authenticator)
 {
 	FoxBuf		args = {0};
 
@@ -233,6 +234,11 @@ call(FoxLogin *l, const char *procedure)
 		fox_buf_str(&args, "null");
 	else
 		fox_buf_json_str(&args, l->authid);
+	if (!fox_absent(authenticator->function))
+	{
+		fox_buf_char(&args, ',');
+		fox_buf_json_str(&args, fox_cstr(fox_auth_name(l->method)));
+	}
 	fox_buf_str(&args, ",{");
 	fox_auth_put(&args, "authmethod", fox_cstr(fox_auth_name(l->method)));
 	fox_auth_put(&args, "peer", l->info.peer);
@@ -246,7 +252,7 @@ call(FoxLogin *l, const char *procedure)
 	fox_buf_str(&args, "}]");
 	l->state = CALLED;
 	if (!args.failed && !l->ticket.failed)
-		l->call = fox_login_call(l->router, l->realm, fox_cstr(procedure), fox_buf_view(&args), authenticator_said, l);
+		l->call = fox_login_call(l->router, l->realm, authenticator, fox_buf_view(&args), authenticator_said, l);
 	wipe(&args);
 	if (l->call == NULL)
 		refuse(l, FOX_AUTH_FAILED, "the authenticator could not be asked");
@@ -330,6 +336,12 @@ keep(FoxLogin *l, FoxSlice realm, FoxSlice details)
 	return at != NULL;
 }
 
+static FoxSlice
+role_of(const FoxLogin *l)
+{
+	return l->method == FOX_AUTH_ANONYMOUS ? fox_cstr(l->router->config.anonymous_role) : l->info.authrole;
+}
+
 /* The log-in is gone when the gate hears of it. */
 static void
 accept(FoxLogin *l, FoxSlice authextra)
@@ -340,6 +352,11 @@ accept(FoxLogin *l, FoxSlice authextra)
 	FoxSlice	realm = l->realm;
 	char	   *block = l->block;
 
+	if (fox_role_full(l->router, role_of(l)))
+	{
+		refuse(l, FOX_ERR_TOO_MANY_SESSIONS, "the role has as many sessions as it may");
+		return;
+	}
 	l->block = NULL;
 	fox_login_free(l);
 	ops->accepted(data, realm, &info, authextra);
@@ -389,7 +406,7 @@ bool
 fox_login_authenticate(FoxLogin *l, FoxSlice signature, FoxSlice extra)
 {
 	const FoxRealm *realm = fox_realm_find(l->router, l->realm);
-	const char *authenticator = realm != NULL && l->method == FOX_AUTH_TICKET ? fox_authenticator(realm, l->method) : NULL;
+	const FoxAuthority *authenticator = realm != NULL && l->method == FOX_AUTH_TICKET ? fox_authenticator(realm, l->method) : NULL;
 
 	if (l->state != CHALLENGED)
 		return false;

@@ -1,8 +1,8 @@
 /*
  * login_call.c - the call of an authenticator (see login_call.h).
  *
- * It has a session of its own, as a call() of SQL's has.  The core is in the middle of
- * something when the result comes: a timer that is due at once takes it up.
+ * A procedure is called by a session of its own, as a call() of SQL's is.  The core is in the
+ * middle of something when the result comes: a timer that is due at once takes it up.
  */
 #include "core/login_call.h"
 
@@ -11,6 +11,7 @@
 #include "base/digest.h"
 #include "codec/json.h"
 #include "core/ask.h"
+#include "core/inquiry.h"
 
 #include "base/pure.h"
 
@@ -19,7 +20,8 @@
 struct FoxLoginCall
 {
 	FoxRouter  *router;
-	FoxSession *session;
+	FoxSession *session;		/* that calls a procedure; NULL: none */
+	FoxInquiry *inquiry;		/* of a function; NULL: none, or it is answered */
 	FoxTimer	timer;
 	FoxBuf		found;
 	bool		failed;
@@ -42,7 +44,22 @@ over(FoxLoginCall *c)
 	(void) fox_timer_set(&c->router->timers, &c->timer, fox_router_now(c->router), take_up);
 }
 
-/* A text is the role. */
+/* A text is the role; what is no object either says that it knows nobody. */
+static void
+take(FoxLoginCall *c, FoxSlice value)
+{
+	if (fox_json_kind(value) == FOX_JSON_OBJECT)
+		fox_buf_slice(&c->found, value);
+	else if (fox_json_kind(value) == FOX_JSON_STRING)
+	{
+		fox_buf_str(&c->found, "{\"role\":");
+		fox_buf_slice(&c->found, value);
+		fox_buf_char(&c->found, '}');
+	}
+	else
+		fox_buf_str(&c->found, "{}");
+}
+
 static void
 call_result(FoxSession *s, uint64_t request, bool progress, const FoxPayload *payload, const FoxPpt *ppt)
 {
@@ -57,17 +74,27 @@ call_result(FoxSession *s, uint64_t request, bool progress, const FoxPayload *pa
 		return;
 	if (!fox_payload_as(payload, FOX_JSON, &memory, &json))
 		c->failed = true;
-	else if (!fox_absent(json.args) && fox_json_element(json.args, &pos, &first) && fox_json_kind(first) == FOX_JSON_OBJECT)
-		fox_buf_slice(&c->found, first);
-	else if (fox_json_kind(first) == FOX_JSON_STRING)
-	{
-		fox_buf_str(&c->found, "{\"role\":");
-		fox_buf_slice(&c->found, first);
-		fox_buf_char(&c->found, '}');
-	}
 	else
-		fox_buf_str(&c->found, "{}");
+	{
+		if (!fox_absent(json.args))
+			(void) fox_json_element(json.args, &pos, &first);
+		take(c, first);
+	}
 	fox_buf_free(&memory);
+	over(c);
+}
+
+static void
+function_said(void *ctx, FoxSlice value)
+{
+	FoxLoginCall *c = ctx;
+
+	fox_inquiry_free(c->inquiry);
+	c->inquiry = NULL;
+	if (fox_absent(value))
+		c->failed = true;
+	else
+		take(c, value);
 	over(c);
 }
 
@@ -111,26 +138,48 @@ call_ended(FoxSession *s, const char *reason, FoxSlice message)
 
 static const FoxSessionOps call_ops = {.result = call_result, .failed = call_failed, .ended = call_ended};
 
+static bool
+call_procedure(FoxLoginCall *c, FoxSlice realm, FoxSlice procedure, FoxSlice args)
+{
+	const char *reason;
+
+	c->session = fox_session_join(c->router, realm, &fox_sql_info, &call_ops, c, &reason);
+	if (c->session == NULL)
+		return false;
+	fox_session_call(c->session, 1, FOX_LIT("{}"), procedure, args, FOX_ABSENT);
+	return true;
+}
+
+static bool
+ask_function(FoxLoginCall *c, FoxSlice realm, const FoxAuthority *authenticator, FoxSlice args)
+{
+	FoxFunctionCall call = {
+		.realm = realm, .function = authenticator->function, .role = authenticator->role, .authid = FOX_ABSENT,
+		.timeout_ms = c->router->config.auth_timeout_ms, .args = args
+	};
+
+	c->inquiry = fox_inquiry_new(c->router, &call, function_said, c);
+	return c->inquiry != NULL;
+}
+
 FoxLoginCall *
-fox_login_call(FoxRouter *r, FoxSlice realm, FoxSlice procedure, FoxSlice args,
+fox_login_call(FoxRouter *r, FoxSlice realm, const FoxAuthority *authenticator, FoxSlice args,
 			   void (*done) (void *ctx, FoxSlice found), void *ctx)
 {
 	FoxLoginCall *c = calloc(1, sizeof(*c));
-	const char *reason;
+	bool		called;
 
 	if (c == NULL)
 		return NULL;
 	c->router = r;
 	c->done = done;
 	c->ctx = ctx;
-	c->session = fox_session_join(r, realm, &fox_sql_info, &call_ops, c, &reason);
-	if (c->session == NULL)
-	{
-		free(c);
-		return NULL;
-	}
-	fox_session_call(c->session, 1, FOX_LIT("{}"), procedure, args, FOX_ABSENT);
-	return c;
+	called = fox_absent(authenticator->function) ? call_procedure(c, realm, authenticator->procedure, args) :
+		ask_function(c, realm, authenticator, args);
+	if (called)
+		return c;
+	free(c);
+	return NULL;
 }
 
 void
@@ -139,6 +188,8 @@ fox_login_call_free(FoxLoginCall *c)
 	fox_timer_clear(&c->router->timers, &c->timer);
 	if (c->session != NULL)
 		fox_session_leave(c->session, FOX_END_GOODBYE);
+	if (c->inquiry != NULL)
+		fox_inquiry_free(c->inquiry);
 	if (c->found.cap > 0)
 		fox_wipe(c->found.data, c->found.cap);
 	fox_buf_free(&c->found);

@@ -22,7 +22,7 @@ allows_everybody_everything(const FoxPermission *p)
 		if (p->says[i] != FOX_SAYS_YES)
 			return false;
 	return fox_slice_is(p->role, FOX_EVERYBODY) && fox_pattern_covers(p->pattern, everything) &&
-		p->discloses == FOX_SAYS_NOTHING && fox_absent(p->authorizer);
+		p->discloses == FOX_SAYS_NOTHING && !fox_authority_set(&p->authorizer);
 }
 
 static void
@@ -100,9 +100,9 @@ say_of(FoxSlice value)
 }
 
 static FoxPermission *
-permission_new(FoxPattern pattern, FoxSlice role, FoxSlice authorizer, FoxSlice row)
+permission_new(FoxPattern pattern, FoxSlice role, const FoxAuthority *authorizer, FoxSlice row)
 {
-	FoxPermission *p = calloc(1, sizeof(*p) + pattern.uri.len + role.len + authorizer.len + 1);
+	FoxPermission *p = calloc(1, sizeof(*p) + pattern.uri.len + role.len + fox_authority_size(authorizer) + 1);
 	char	   *at;
 
 	if (p == NULL)
@@ -110,7 +110,7 @@ permission_new(FoxPattern pattern, FoxSlice role, FoxSlice authorizer, FoxSlice 
 	at = p->block;
 	p->pattern = (FoxPattern){fox_slice_keep(&at, pattern.uri), pattern.kind};
 	p->role = fox_slice_keep(&at, role);
-	p->authorizer = fox_slice_keep(&at, authorizer);
+	p->authorizer = fox_authority_keep(&at, authorizer);
 	for (int i = 0; i < FOX_ACTIONS; i++)
 		p->says[i] = say_of(fox_json_get(row, fox_action_name(i)));
 	p->discloses = say_of(fox_json_get(row, "disclose"));
@@ -129,7 +129,7 @@ make_list(FoxRealm *realm)
 }
 
 static bool
-set(FoxRealm *realm, FoxPattern pattern, FoxSlice role, FoxSlice authorizer, FoxSlice row)
+set(FoxRealm *realm, FoxPattern pattern, FoxSlice role, const FoxAuthority *authorizer, FoxSlice row)
 {
 	FoxPermission *p = make_list(realm) ? permission_new(pattern, role, authorizer, row) : NULL;
 	FoxPermission *former = p != NULL ? find(realm, pattern, role) : NULL;
@@ -153,7 +153,10 @@ unset(FoxRealm *realm, FoxPattern pattern, FoxSlice role)
 		drop(realm, p);
 }
 
-/* topic = pattern, args = [{"match":text,"role":text,"authorizer":text or null, action or "disclose": boolean or null}] */
+/*
+ * topic = pattern, args = [{"match":text,"role":text, action or "disclose": boolean or null,
+ * "authorizer", "function", "function_role": text or null (authority.h)}]
+ */
 void
 fox_permission_change(FoxRouter *r, const FoxChange *c)
 {
@@ -161,30 +164,29 @@ fox_permission_change(FoxRouter *r, const FoxChange *c)
 	FoxSlice	row = FOX_ABSENT;
 	FoxBuf		match_text = {0};
 	FoxBuf		role_text = {0};
-	FoxBuf		authorizer_text = {0};
+	FoxAuthorityRow authorizer;
 	FoxPattern	pattern = {.uri = c->topic};
 	FoxSlice	match;
 	FoxSlice	role;
-	FoxSlice	authorizer;
 	size_t		pos = 0;
 
 	if (realm == NULL || fox_absent(c->args) || !fox_json_element(c->args, &pos, &row))
 		return;
 	match = fox_json_text(fox_json_get(row, "match"), &match_text);
 	role = fox_json_text(fox_json_get(row, "role"), &role_text);
-	authorizer = fox_json_text(fox_json_get(row, "authorizer"), &authorizer_text);
+	fox_authority_read(row, "authorizer", &authorizer);
 	if (fox_match_named(match, &pattern.kind) && !fox_absent(role) && fox_uri_pattern_valid(c->topic, pattern.kind, false))
 	{
 		if (c->deleted)
 			unset(realm, pattern, role);
-		else if (!set(realm, pattern, role, authorizer, row))
+		else if (!set(realm, pattern, role, &authorizer.authority, row))
 			fox_router_log(r, FOX_LOG_ERROR, "out of memory: a permission is missing until the router restarts");
 		if (realm->permissions != NULL)
 			judge_open(realm);
 	}
 	fox_buf_free(&match_text);
 	fox_buf_free(&role_text);
-	fox_buf_free(&authorizer_text);
+	fox_authority_row_free(&authorizer);
 }
 
 void

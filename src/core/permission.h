@@ -15,6 +15,7 @@
 #ifndef FOX_CORE_PERMISSION_H
 #define FOX_CORE_PERMISSION_H
 
+#include "core/authority.h"
 #include "core/core.h"
 #include "core/cover.h"
 
@@ -30,7 +31,7 @@ typedef enum FoxAction
 typedef enum FoxVerdict
 {
 	FOX_FORBIDDEN,
-	FOX_TO_BE_ASKED,			/* if the procedure `authorizer` says so */
+	FOX_TO_BE_ASKED,			/* if the `authorizer` says so */
 	FOX_ALLOWED
 } FoxVerdict;
 
@@ -38,7 +39,7 @@ typedef struct FoxDecision
 {
 	FoxVerdict	verdict;
 	FoxDisclosure disclosure;	/* of who publishes or calls */
-	FoxSlice	authorizer;		/* of the row; valid until rows change */
+	const FoxAuthority *authorizer;	/* of the row, valid until rows change; NULL: none */
 } FoxDecision;
 
 extern const char *fox_action_name(FoxAction action);	/* publish, subscribe, call, register */
@@ -49,6 +50,8 @@ extern const char *fox_refusal_text(const FoxSession *s, FoxAction action, FoxSl
 extern void fox_permission_change(FoxRouter *r, const FoxChange *c);
 /* Rows, roles or the configuration have changed: decisions that were kept are void. */
 extern void fox_permissions_changed(FoxRouter *r);
+/* Authorizers may decide otherwise by now: the same for what they have decided. */
+extern void fox_decisions_outdated(FoxRouter *r);
 /* Takes away what sessions may have no longer, if anything has changed.  For the top of a call into the core. */
 extern void fox_permissions_settle(FoxRouter *r);
 extern void fox_permissions_free(FoxRealm *realm);
@@ -60,7 +63,7 @@ static inline FoxDecision
 fox_permission(FoxSession *s, FoxAction action, FoxSlice uri, FoxMatchKind kind)
 {
 	if (s->realm->open || s->exempt)
-		return (FoxDecision){FOX_ALLOWED, s->realm->disclosure, FOX_ABSENT};
+		return (FoxDecision){FOX_ALLOWED, s->realm->disclosure, NULL};
 	return fox_permission_decide(s, action, (FoxPattern){uri, kind});
 }
 

@@ -60,7 +60,7 @@ typedef struct Look
 	const FoxPermission *best;	/* some row of the pattern that decides; NULL: none yet */
 	FoxVerdict	verdict;
 	FoxSay			discloses;
-	FoxSlice	authorizer;
+	const FoxAuthority *authorizer;
 } Look;
 
 static bool
@@ -75,7 +75,7 @@ verdict_of(const FoxPermission *p, FoxAction action)
 {
 	if (p->says[action] != FOX_SAYS_YES)
 		return FOX_FORBIDDEN;
-	return fox_absent(p->authorizer) ? FOX_ALLOWED : FOX_TO_BE_ASKED;
+	return fox_authority_set(&p->authorizer) ? FOX_TO_BE_ASKED : FOX_ALLOWED;
 }
 
 static void
@@ -89,7 +89,7 @@ consider(Look *l, const FoxPermission *p)
 		l->best = p;
 		l->verdict = FOX_FORBIDDEN;
 		l->discloses = FOX_SAYS_NOTHING;
-		l->authorizer = FOX_ABSENT;
+		l->authorizer = NULL;
 	}
 	if (order < 0 || verdict == FOX_FORBIDDEN)
 		return;
@@ -98,7 +98,7 @@ consider(Look *l, const FoxPermission *p)
 	if (verdict > l->verdict)
 	{
 		l->verdict = verdict;
-		l->authorizer = p->authorizer;
+		l->authorizer = &p->authorizer;
 	}
 }
 
@@ -153,7 +153,7 @@ look_at_pattern(const FoxRealm *realm, Look *l, FoxPattern what)
 FoxDecision
 fox_permission_look(const FoxRealm *realm, FoxSlice role, FoxAction action, FoxPattern what)
 {
-	FoxDecision d = {FOX_FORBIDDEN, realm->disclosure, FOX_ABSENT};
+	FoxDecision d = {FOX_FORBIDDEN, realm->disclosure, NULL};
 	Look		l = {.router = realm->router, .role = role, .action = action, .reserved = fox_uri_reserved(what.uri)};
 
 	if (fox_roles_super(l.router, l.role))

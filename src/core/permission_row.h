@@ -25,7 +25,7 @@ struct FoxPermission
 	FoxSay		says[FOX_ACTIONS];
 	FoxSay		discloses;
 	FoxSlice	role;			/* these are owned, in block, like the pattern */
-	FoxSlice	authorizer;		/* absent: none */
+	FoxAuthority authorizer;
 	char		block[];
 };
 

@@ -12,6 +12,12 @@ fox_permissions_changed(FoxRouter *r)
 	r->permissions_stale = true;
 }
 
+void
+fox_decisions_outdated(FoxRouter *r)
+{
+	r->permissions_number++;
+}
+
 /* What was decided last, for the many who have one role. */
 typedef struct Memo
 {

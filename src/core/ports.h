@@ -74,6 +74,7 @@ typedef enum FoxChangeKind
 	FOX_CHANGE_HANDLER,			/* row of fox_wamp.handler: topic = pattern, args as in handler.c; deleted flag */
 	FOX_CHANGE_QUEUED,			/* fox_wamp.delivery has something to do for the handler whose id the topic is */
 	FOX_CHANGE_ROLES,			/* which roles have which, all of them: args as in roles.c; no realm */
+	FOX_CHANGE_DECISIONS,		/* what authorizers have decided is outdated; no realm */
 	FOX_CHANGE_GAP				/* the ring overflowed: entries are missing; state will be re-read */
 } FoxChangeKind;
 
@@ -138,12 +139,12 @@ typedef struct FoxFunctionCall
 	FoxRunKind	kind;
 	uint64_t	handler;		/* of FOX_RUN_QUEUE: its id */
 	uint8_t		hops;			/* of FOX_RUN_HANDLER: of the event */
-	uint64_t	session;		/* the router's own, that serves the functions of the realm */
+	uint64_t	session;		/* the router's own, that serves the functions of the realm; 0: the router asks for itself */
 	uint64_t	invocation;
 	FoxSlice	realm;
-	FoxSlice	procedure;
+	FoxSlice	procedure;		/* absent: no caller has named one, the router asks */
 	FoxSlice	function;		/* its signature; absent: there was no memory for the arguments */
-	FoxSlice	role;			/* database role that it runs as */
+	FoxSlice	role;			/* database role that it runs as; absent: its owner */
 	uint64_t	caller;			/* session */
 	FoxSlice	authid;
 	FoxSlice	authrole;

@@ -344,6 +344,9 @@ fox_router_change(FoxRouter *r, const FoxChange *c)
 		case FOX_CHANGE_ROLES:
 			fox_roles_change(r, c);
 			break;
+		case FOX_CHANGE_DECISIONS:
+			fox_decisions_outdated(r);
+			break;
 		case FOX_CHANGE_TRUNCATE:
 			sweep_all(r, true);
 			break;

@@ -1,7 +1,7 @@
 /*
  * roles.c - which database roles have which, by GRANT (see roles.h).
  *
- * One set of pairs, replaced as a whole: GRANTs are rare.
+ * One set of pairs, and the roles' limits, replaced as a whole: GRANTs are rare.
  */
 #include "core/roles.h"
 
@@ -17,6 +17,7 @@
 struct FoxRoles
 {
 	FoxMap		pairs;			/* role '\0' other → something; '\0' role: a superuser */
+	FoxMap		limits;			/* role → one more than the sessions that it may have */
 	char	   *keys;
 };
 
@@ -41,10 +42,22 @@ add(FoxMap *pairs, char **at, FoxSlice role, FoxSlice other)
 	return fox_map_put(pairs, key, pairs);
 }
 
-/* row = {"members":{role:[other, …], …},"superusers":[role, …]} */
+/* Writes the role at *at, which moves behind it. */
 static bool
-add_all(FoxMap *pairs, char *at, FoxSlice row)
+add_limit(FoxMap *limits, char **at, FoxSlice role, FoxSlice limit)
 {
+	FoxSlice	key = fox_slice_keep(at, role);
+	uint64_t	n;
+
+	return !fox_json_uint(limit, &n) || fox_map_put(limits, key, (void *) (uintptr_t) (n + 1));
+}
+
+/* row = {"members":{role:[other, …], …},"superusers":[role, …],"limits":{role:number, …}} */
+static bool
+add_all(struct FoxRoles *roles, char *at, FoxSlice row)
+{
+	FoxMap	   *pairs = &roles->pairs;
+	FoxSlice	limits = fox_json_get(row, "limits");
 	FoxSlice	members = fox_json_get(row, "members");
 	FoxSlice	superusers = fox_json_get(row, "superusers");
 	FoxBuf		role = {0};
@@ -70,6 +83,12 @@ add_all(FoxMap *pairs, char *at, FoxSlice row)
 	{
 		fox_buf_reset(&other);
 		done = add(pairs, &at, FOX_LIT(""), fox_json_text(item, &other));
+	}
+	for (i = 0; done && fox_json_kind(limits) == FOX_JSON_OBJECT && fox_json_member(limits, &i, &key, &item);)
+	{
+		fox_buf_reset(&role);
+		fox_json_unescape(key, &role);
+		done = !role.failed && add_limit(&roles->limits, &at, fox_buf_view(&role), item);
 	}
 	fox_buf_free(&role);
 	fox_buf_free(&other);
@@ -106,7 +125,7 @@ fox_roles_change(FoxRouter *r, const FoxChange *c)
 	if (roles != NULL)
 		roles->keys = malloc(size_of(row));
 	/* Without memory nobody has anything of another's. */
-	if (roles == NULL || roles->keys == NULL || !add_all(&roles->pairs, roles->keys, row))
+	if (roles == NULL || roles->keys == NULL || !add_all(roles, roles->keys, row))
 		fox_router_log(r, FOX_LOG_ERROR, "out of memory: grants of roles are missing until the next GRANT");
 	fox_roles_free(r);
 	r->roles = roles;
@@ -133,12 +152,22 @@ fox_roles_super(const FoxRouter *r, FoxSlice role)
 		fox_map_get(&r->roles->pairs, pair_of(key, FOX_LIT(""), role)) != NULL;
 }
 
+bool
+fox_roles_limit(const FoxRouter *r, FoxSlice role, uint32_t *limit)
+{
+	uintptr_t	n = r->roles != NULL ? (uintptr_t) fox_map_get(&r->roles->limits, role) : 0;
+
+	*limit = (uint32_t) (n - 1);
+	return n != 0;
+}
+
 void
 fox_roles_free(FoxRouter *r)
 {
 	if (r->roles != NULL)
 	{
 		fox_map_free(&r->roles->pairs);
+		fox_map_free(&r->roles->limits);
 		free(r->roles->keys);
 		free(r->roles);
 	}

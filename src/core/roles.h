@@ -12,6 +12,8 @@ extern void fox_roles_change(FoxRouter *r, const FoxChange *c);
 extern bool fox_roles_has(const FoxRouter *r, FoxSlice role, FoxSlice other);
 /* Is it a superuser's? */
 extern bool fox_roles_super(const FoxRouter *r, FoxSlice role);
+/* How many sessions the role may have by its CONNECTION LIMIT; false: any number. */
+extern bool fox_roles_limit(const FoxRouter *r, FoxSlice role, uint32_t *limit);
 extern void fox_roles_free(FoxRouter *r);
 
 #endif

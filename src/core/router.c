@@ -257,7 +257,9 @@ fox_router_free(FoxRouter *r)
 	fox_map_free(&r->backends);
 	fox_config_rows_free(r);
 	fox_map_free(&r->logins);
+	fox_map_free(&r->role_counts);
 	fox_map_free(&r->questions);
+	fox_map_free(&r->inquiries);
 	fox_roles_free(r);
 	fox_timers_free(&r->timers);
 	fox_after_free(r);

@@ -25,6 +25,7 @@ typedef struct FoxRouterConfig
 	bool		anonymous;		/* anonymous log-in on loopback */
 	uint64_t	auth_timeout_ms;	/* for a log-in; 0: any time */
 	bool		superuser_login;	/* roles that are superusers may log in */
+	uint32_t	sessions_per_role;	/* of clients; 0: any number */
 	uint32_t	auth_attempts;	/* that may fail in a minute, of one address and of one name; 0: any number */
 	char		anonymous_role[64];	/* database role that anonymous sessions stand for */
 } FoxRouterConfig;

@@ -5,6 +5,7 @@
 
 #include "codec/json.h"
 #include "core/authorizer.h"
+#include "core/role_sessions.h"
 
 #include "base/pure.h"
 
@@ -97,6 +98,8 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 		return NULL;
 	}
 	s->exempt = !fox_meta_is_client(s);
+	if (!s->exempt)
+		fox_role_enter(s);
 	fox_list_push(&realm->sessions, &s->in_realm);
 	fox_meta_session_joined(s);
 	return s;
@@ -140,6 +143,7 @@ fox_session_leave(FoxSession *s, FoxEnd how)
 	fox_map_free(&s->invocations);
 	fox_map_free(&s->callees_by_id);
 	fox_permissions_forget(s);
+	fox_role_leave(s);
 	fox_pool_free(s->pool);
 }
 

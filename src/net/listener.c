@@ -98,7 +98,7 @@ confirm_upgrade(FoxNet *net, struct lws *wsi, const char *to)
 	unsigned	status = HTTP_STATUS_BAD_REQUEST;
 	const char *text = "fox_wamp: ask for the WebSocket subprotocol wamp.2.json, wamp.2.msgpack or wamp.2.cbor\n";
 
-	(void) fox_peer_address(wsi, &info);
+	fox_peer_of_request(wsi, &info);
 	if (fox_listener_full(net))
 	{
 		status = HTTP_STATUS_SERVICE_UNAVAILABLE;

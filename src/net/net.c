@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #include "net/internal.h"
+#include "codec/proxies.h"
 
 #define LOG_PER_SECOND 5
 #define HANDSHAKES_MAX 256		/* sockets that are not a connection yet, beside max_connections */
@@ -188,6 +189,12 @@ fox_net_create(const FoxNetConfig *config, const FoxNetHandler *handler, char *e
 		return NULL;
 	}
 	return net;
+}
+
+bool
+fox_net_proxies_valid(const char *list)
+{
+	return fox_proxies_valid(list);
 }
 
 void

@@ -41,6 +41,7 @@ typedef struct FoxNetConfig
 	FoxTlsFile	tls_ca;			/* path "" or NULL: clients are asked for no certificate */
 	FoxTlsFile	tls_crl;		/* path "" or NULL: no certificate counts as revoked */
 	int			tls_min_version;	/* 2: TLS 1.2, 3: TLS 1.3 */
+	const char *trusted_proxies;	/* addresses and networks, as proxies.h has them; "": none */
 	const char *unix_socket;	/* path of a unix socket to listen on as well; "" or NULL: none */
 	size_t		max_message_size;	/* bytes of one message; larger: close 1009 */
 	size_t		out_hard_limit;		/* bytes queued on one connection before it is cut */
@@ -68,7 +69,7 @@ typedef enum FoxCloseCause
 
 typedef struct FoxConnInfo
 {
-	char		peer[64];		/* "127.0.0.1:54321", "unix:4711" with the peer's process id */
+	char		peer[64];		/* "127.0.0.1:54321", "unix:4711" with the peer's process id; port 0: told by a proxy */
 	char		subprotocol[32];	/* "wamp.2.json", "" if none was asked for */
 	const char *transport;		/* "websocket", "rawsocket", "rawsocket-unix" or "longpoll"; a constant */
 	bool		loopback;		/* peer address is loopback or a unix socket, and no X-Forwarded-For/Forwarded header */
@@ -90,6 +91,9 @@ typedef struct FoxNetHandler
 	void		(*close) (void *gate, FoxCloseCause cause);
 	void		(*log) (void *ctx, int level, const char *text);	/* level: 0 debug 1 info 2 warning 3 error */
 } FoxNetHandler;
+
+/* Is it a list of addresses and networks that trusted_proxies can be? */
+extern bool fox_net_proxies_valid(const char *list);
 
 /* NULL on failure with a text in err (e.g. "could not listen on 127.0.0.1:8080: Address already in use"). */
 extern FoxNet *fox_net_create(const FoxNetConfig *config, const FoxNetHandler *handler, char *err, size_t errlen);

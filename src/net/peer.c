@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "net/internal.h"
+#include "codec/proxies.h"
 
 static void
 unix_peer(int fd, FoxConnInfo *info)
@@ -62,16 +63,54 @@ fox_peer_address(struct lws *wsi, FoxConnInfo *info)
 	return false;
 }
 
+/* The address in "127.0.0.1:54321" or "[::1]:54321". */
+static void
+host_of(const char *peer, char *host, size_t size)
+{
+	const char *end = strrchr(peer, ':');
+
+	snprintf(host, size, "%s", peer);
+	if (end != NULL && (size_t) (end - peer) < size)
+		host[end - peer] = '\0';
+	if (host[0] == '[')
+	{
+		memmove(host, host + 1, strlen(host));
+		host[strcspn(host, "]")] = '\0';
+	}
+}
+
+/*
+ * A request that a proxy has passed on is not from the loopback address, wherever the proxy is.  Who it is from, and
+ * whether it came confidentially, is told by trusted proxies alone.
+ */
+static void
+see_through_proxy(struct lws *wsi, FoxConnInfo *info)
+{
+	const FoxNet *net = lws_context_user(lws_get_context(wsi));
+	bool		safe_link = info->confidential;
+	char		header[512];
+	char		address[sizeof(info->peer)];
+	char		proto[8];
+
+	info->loopback = false;
+	info->confidential = lws_get_ssl(wsi) != NULL;
+	host_of(info->peer, address, sizeof(address));
+	if (!fox_proxies_hold(net->config.trusted_proxies, address) ||
+		lws_hdr_copy(wsi, header, sizeof(header), WSI_TOKEN_X_FORWARDED_FOR) <= 0 ||
+		!fox_proxies_client(net->config.trusted_proxies, header, address, sizeof(address)))
+		return;
+	snprintf(info->peer, sizeof(info->peer), strchr(address, ':') != NULL ? "[%.40s]:0" : "%.40s:0", address);
+	if (lws_hdr_custom_copy(wsi, proto, sizeof(proto), "x-forwarded-proto:", 18) > 0)
+		info->confidential = safe_link && (strcmp(proto, "https") == 0 || strcmp(proto, "wss") == 0);
+}
+
 void
 fox_peer_of_request(struct lws *wsi, FoxConnInfo *info)
 {
 	(void) fox_peer_address(wsi, info);
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_X_FORWARDED_FOR) > 0 ||
 		lws_hdr_custom_length(wsi, "forwarded:", 10) > 0)
-	{
-		info->loopback = false;
-		info->confidential = lws_get_ssl(wsi) != NULL;
-	}
+		see_through_proxy(wsi, info);
 	if (lws_hdr_copy(wsi, info->origin, sizeof(info->origin), WSI_TOKEN_ORIGIN) < 0)
 		info->origin[0] = '\0';
 }

@@ -205,7 +205,7 @@ fox_boot_settings(const FoxBootSink *sink)
 	fox_store_commit();
 }
 
-/* Of roles that inherit by GRANT, and of superusers, who need none; pg_has_role() knows the rules. */
+/* Of roles that inherit by GRANT, and of superusers, who need none; pg_has_role() knows the rules.  And limits of roles. */
 static void
 load_roles(const FoxBootSink *sink)
 {
@@ -219,7 +219,8 @@ load_roles(const FoxBootSink *sink)
 				   " WHERE NOT m.rolsuper AND m.oid <> r.oid AND m.oid IN (SELECT member FROM pg_auth_members)"
 				   " AND r.oid IN (SELECT roleid FROM pg_auth_members) AND pg_has_role(m.oid, r.oid, 'USAGE')"
 				   " GROUP BY m.rolname) AS member),"
-				   " 'superusers', (SELECT json_agg(rolname) FROM pg_roles WHERE rolsuper)))::text", 0, NULL);
+				   " 'superusers', (SELECT json_agg(rolname) FROM pg_roles WHERE rolsuper),"
+				   " 'limits', (SELECT json_object_agg(rolname, rolconnlimit) FROM pg_roles WHERE rolconnlimit >= 0)))::text", 0, NULL);
 	change.args = fox_cstr(fox_spi_value(1));
 	sink->row(&change);
 }

@@ -51,7 +51,7 @@ typedef struct Call
 	uint64		timeout_ms;
 	bool		receive_progress;
 	FoxSlice	function;
-	FoxSlice	role;
+	FoxSlice	role;			/* absent: the function's owner */
 	FoxSlice	args;
 	FoxSlice	kwargs;
 	FoxCaller	caller;
@@ -195,9 +195,9 @@ run_procedure(const Call *c, StringInfo json, bool progressive)
 	fox_routine_stage = FOX_STAGE_FIND;
 	StartTransactionCommand();
 	MemoryContextSwitchTo(call_context);
-	role = fox_call_role(pnstrdup(c->role.ptr, c->role.len));
 	fox_routine_refresh();
 	f = fox_routine_find(c->function);
+	role = fox_absent(c->role) ? f->owner : fox_call_role(pnstrdup(c->role.ptr, c->role.len));
 	fox_routine_check(f, role);
 	if (!f->is_volatile)
 		XactReadOnly = true;
@@ -232,7 +232,10 @@ run(const Call *c, StringInfo json)
 	send_answer(FOX_CALL_RESULT, c->id, FOX_ABSENT, json->len > 0 ? list_of(json) : FOX_LIT("[]"), FOX_ABSENT);
 }
 
-/* The caller hears of it, and the server's log of what nobody has meant. */
+/*
+ * The caller hears of it, and the server's log of what nobody has meant, and of all that the router itself has asked.
+ * What handlers do wrong is the router's to say, and not each time.
+ */
 static void
 fail(const Call *c)
 {
@@ -243,8 +246,7 @@ fail(const Call *c)
 	MemoryContextSwitchTo(call_context);
 	e = CopyErrorData();
 	fox_call_error(e, canceled, &error);
-	/* What handlers do wrong is the router's to say, and not each time. */
-	if (!error.ours && c->kind != FOX_RUN_HANDLER)
+	if (c->kind != FOX_RUN_HANDLER && (!error.ours || fox_absent(c->caller.procedure)))
 		EmitErrorReport();
 	FlushErrorState();
 	disable_timeout(STATEMENT_TIMEOUT, false);
@@ -269,6 +271,7 @@ execute(const Call *c)
 {
 	StringInfoData json;
 	char		activity[256];
+	FoxSlice	name;
 
 	if (!take(c))
 		return;
@@ -276,7 +279,8 @@ execute(const Call *c)
 	pg_memory_barrier();
 	MemoryContextSwitchTo(call_context);
 	initStringInfo(&json);
-	snprintf(activity, sizeof(activity), "%.*s", (int) c->caller.procedure.len, c->caller.procedure.ptr);
+	name = fox_absent(c->caller.procedure) ? c->function : c->caller.procedure;
+	snprintf(activity, sizeof(activity), "%.*s", (int) name.len, name.ptr);
 	debug_query_string = activity;
 	pgstat_report_activity(STATE_RUNNING, activity);
 	fox_caller_set(c->kind == FOX_RUN_PROCEDURE ? &c->caller : NULL);
@@ -322,8 +326,7 @@ take_request(const void *data, Size len)
 	c.caller.authrole = fox_wire_slice(&w);
 	c.args = fox_wire_slice(&w);
 	c.kwargs = fox_wire_slice(&w);
-	if (w.bad || type != FOX_CALL_REQUEST || c.place >= FOX_CALL_PLACES || c.kind > FOX_RUN_QUEUE ||
-		fox_absent(c.function) || (c.kind == FOX_RUN_PROCEDURE && fox_absent(c.role)))
+	if (w.bad || type != FOX_CALL_REQUEST || c.place >= FOX_CALL_PLACES || c.kind > FOX_RUN_QUEUE || fox_absent(c.function))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROTOCOL_VIOLATION),
 				 errmsg("fox_wamp executor received a malformed request")));

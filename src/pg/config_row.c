@@ -179,7 +179,7 @@ fill_realm(HeapTuple row, TupleDesc desc, FoxChange *change)
 	return true;
 }
 
-/* auth_method: realm, method, authenticator */
+/* auth_method: realm, method, authenticator, authenticator_function, authenticator_role */
 static bool
 fill_auth_method(HeapTuple row, TupleDesc desc, FoxChange *change)
 {
@@ -187,6 +187,8 @@ fill_auth_method(HeapTuple row, TupleDesc desc, FoxChange *change)
 
 	initStringInfo(&args);
 	fox_append_member(&args, "authenticator", quoted_column(row, desc, 3));
+	fox_append_member(&args, "function", quoted_column(row, desc, 4));
+	fox_append_member(&args, "function_role", quoted_column(row, desc, 5));
 	change->realm = fox_text_column(row, desc, 1);
 	change->topic = fox_text_column(row, desc, 2);
 	change->args = args_of(&args);
@@ -245,7 +247,7 @@ fill_exposed_function(HeapTuple row, TupleDesc desc, FoxChange *change)
 
 /*
  * permission: realm, pattern, match, role, allow_publish, allow_subscribe, allow_call, allow_register,
- * disclose, authorizer
+ * disclose, authorizer, authorizer_function, authorizer_role
  */
 static bool
 fill_permission(HeapTuple row, TupleDesc desc, FoxChange *change)
@@ -261,6 +263,8 @@ fill_permission(HeapTuple row, TupleDesc desc, FoxChange *change)
 	fox_append_member(&args, "register", boolean_column(row, desc, 8));
 	fox_append_member(&args, "disclose", boolean_column(row, desc, 9));
 	fox_append_member(&args, "authorizer", quoted_column(row, desc, 10));
+	fox_append_member(&args, "function", quoted_column(row, desc, 11));
+	fox_append_member(&args, "function_role", quoted_column(row, desc, 12));
 	change->realm = fox_text_column(row, desc, 1);
 	change->topic = fox_text_column(row, desc, 2);
 	change->args = args_of(&args);
@@ -304,11 +308,11 @@ fill_bridge(HeapTuple row, TupleDesc desc, FoxChange *change)
 /* In the order of the load. */
 static ConfigTable tables[] = {
 	{"realm", FOX_CHANGE_REALM, 3, 1, NULL, fill_realm, NULL},
-	{"auth_method", FOX_CHANGE_AUTH, 3, 2, check_auth_method, fill_auth_method, NULL},
+	{"auth_method", FOX_CHANGE_AUTH, 5, 2, check_auth_method, fill_auth_method, NULL},
 	{"history", FOX_CHANGE_HISTORY, 5, 3, check_pattern, fill_history, NULL},
 	{"trust_level", FOX_CHANGE_TRUST, 5, 4, check_pattern, fill_trust_level, NULL},
 	{"exposed_function", FOX_CHANGE_EXPOSED, 6, 3, NULL, fill_exposed_function, NULL},
-	{"permission", FOX_CHANGE_PERMISSION, 10, 4, check_any_pattern, fill_permission, NULL},
+	{"permission", FOX_CHANGE_PERMISSION, 12, 4, check_any_pattern, fill_permission, NULL},
 	{"handler", FOX_CHANGE_HANDLER, 10, 4, check_any_pattern, fill_handler, NULL},
 	{"bridge", FOX_CHANGE_BRIDGE_OUT, 4, 4, check_bridge, fill_bridge, NULL},
 };

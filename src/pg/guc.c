@@ -39,6 +39,7 @@ static bool anonymous = true;
 static bool superuser_login = false;
 static int	auth_timeout = 10000;
 static int	auth_attempts = 10;
+static int	sessions_per_role = 0;
 static int	out_queue_limit = 65536;
 static int	out_soft_limit = 16384;
 static int	out_soft_time = 10000;
@@ -46,6 +47,7 @@ static int	slow_reader = FOX_SLOW_DISCONNECT;
 static int	max_memory = 1024 * 1024;
 static int	max_connections = 20000;
 static int	connections_per_address = 0;
+static char *trusted_proxies = NULL;
 static int	message_rate = 0;
 static int	byte_rate = 0;
 static bool websocket_compression = false;
@@ -108,6 +110,15 @@ define_string(const char *name, const char *text, char **variable, const char *b
 	DefineCustomStringVariable(name, text, NULL, variable, boot, PGC_SUSET, 0, NULL, NULL, NULL);
 }
 
+static bool
+check_proxies(char **value, void **extra pg_attribute_unused(), GucSource source pg_attribute_unused())
+{
+	if (fox_net_proxies_valid(*value))
+		return true;
+	GUC_check_errdetail("It is a list of IP addresses and networks such as \"127.0.0.1, 10.0.0.0/8\".");
+	return false;
+}
+
 void
 fox_guc_define(void)
 {
@@ -141,6 +152,8 @@ fox_guc_define(void)
 			   &auth_timeout, 10000, 100, INT_MAX / 2, GUC_UNIT_MS);
 	define_int("fox_wamp.auth_attempts", "Log-ins that may fail in a minute, from one address or of one name; 0 any number.",
 			   &auth_attempts, 10, 0, 1000000, 0);
+	define_int("fox_wamp.sessions_per_role", "Sessions that clients of one role may have; 0: as many as there may be.",
+			   &sessions_per_role, 0, 0, INT_MAX, 0);
 	define_int("fox_wamp.max_message_size", "Largest message, from a client or from SQL.",
 			   &fox_guc_max_message_size, 16384, 1, 1024 * 1024, GUC_UNIT_KB);
 	define_int("fox_wamp.out_queue_limit", "What may wait for a slow reader before it is disconnected.",
@@ -159,6 +172,8 @@ fox_guc_define(void)
 				&websocket_compression, false);
 	define_int("fox_wamp.connections_per_address", "Connections that one address may have; 0: as many as there may be.",
 			   &connections_per_address, 0, 0, INT_MAX, 0);
+	DefineCustomStringVariable("fox_wamp.trusted_proxies", "Proxies that are believed who their clients are: addresses and networks.",
+							   NULL, &trusted_proxies, "", PGC_SUSET, 0, check_proxies, NULL, NULL);
 	define_int("fox_wamp.message_rate", "Messages a second that one connection may send; 0: any number.",
 			   &message_rate, 0, 0, 1000000, 0);
 	define_int("fox_wamp.byte_rate", "What one connection may send in a second; 0: any amount.",
@@ -207,6 +222,7 @@ fox_guc_router_config(FoxRouterConfig *config)
 		.superuser_login = superuser_login,
 		.auth_timeout_ms = (uint64) auth_timeout,
 		.auth_attempts = (uint32) auth_attempts,
+		.sessions_per_role = (uint32) sessions_per_role,
 	};
 	strlcpy(config->anonymous_role, anonymous_role, sizeof(config->anonymous_role));
 }
@@ -232,6 +248,7 @@ fox_guc_net_config(FoxNetConfig *config)
 		.tls_ca = tls_file(tls_ca_file, "fox_wamp.tls_ca_file", ssl_ca_file, "ssl_ca_file"),
 		.tls_crl = tls_file(tls_crl_file, "fox_wamp.tls_crl_file", ssl_crl_file, "ssl_crl_file"),
 		.tls_min_version = tls_min_version,
+		.trusted_proxies = trusted_proxies,
 		.unix_socket = unix_socket,
 		.max_message_size = (size_t) fox_guc_max_message_size * 1024,
 		.out_hard_limit = (size_t) out_queue_limit * 1024,

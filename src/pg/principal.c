@@ -147,7 +147,8 @@ fox_principal_found(const FoxAuthQuestion *q, FoxPrincipal *who)
 {
 	FoxSlice	role = found_text(q->found, "role");
 	FoxSlice	authid = found_text(q->found, "authid");
-	FoxSlice	key = found_text(q->authextra, "pubkey");
+	FoxSlice	extra = fox_json_get(q->found, "extra");
+	FoxSlice	key = found_text(q->found, "public_key");
 
 	memset(who, 0, sizeof(*who));
 	if (fox_absent(authid) && !fox_absent(q->authid))
@@ -155,7 +156,11 @@ fox_principal_found(const FoxAuthQuestion *q, FoxPrincipal *who)
 	seed(fox_absent(q->authid) ? "" : pnstrdup(q->authid.ptr, q->authid.len), who->seed);
 	who->cra = found_cra(q->found);
 	who->scram = found_text(q->found, "verifier");
-	/* The authenticator has seen the key and has named a role for it. */
+	if (fox_json_kind(extra) == FOX_JSON_OBJECT)
+		who->extra = extra;
+	/* Unless it names one, the authenticator has seen the client's key and has named a role for it. */
+	if (fox_absent(key))
+		key = found_text(q->authextra, "pubkey");
 	if (!fox_absent(key) && strspn(key.ptr, "0123456789abcdefABCDEF") == key.len)
 		who->keys = fox_cstr(psprintf("[\"%s\"]", asc_tolower(key.ptr, key.len)));
 	if (fox_absent(role))

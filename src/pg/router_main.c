@@ -62,6 +62,7 @@ static bool roles_may_have_changed = false;
 static uint64 roles_wanted = 0;	/* changes of roles so far, those that a reading is under way for, those that were read */
 static uint64 roles_asked = 0;
 static uint64 roles_read = 0;
+static uint64 configurations_read = 0;
 static bool port_warned = false;
 static TimestampTz next_port_try = 0;
 static int	blocking_pid = 0;		/* whose unresolved entry the ring waits for */
@@ -180,6 +181,7 @@ put_stats(void *ctx, void (*put) (void *arg, const char *name, uint64_t value), 
 	put(arg, "function_calls_open", calls);
 	put(arg, "write_batches", batches);
 	put(arg, "rows_written", rows);
+	put(arg, "configurations_read", configurations_read);
 	put(arg, "ring_blocked_by_pid", (uint64) blocking_pid);
 }
 
@@ -310,6 +312,7 @@ reload(void)
 	FoxNetConfig net_config;
 
 	ConfigReloadPending = false;
+	configurations_read++;
 	ProcessConfigFile(PGC_SIGHUP);
 	fox_guc_router_config(&router_config);
 	fox_router_configure(router, &router_config);

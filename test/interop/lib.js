@@ -180,14 +180,22 @@ async function until(condition, ms = patience) {
   }
 }
 
+/** Runs statements, then has the router read its configuration again, and waits for that. */
+async function reconfigure(...statements) {
+  const reads = () => sql("SELECT value FROM fox_wamp.stat_router WHERE name = 'configurations_read'").then(Number);
+  const before = await reads();
+  await sql("LOAD 'fox_wamp'", ...statements, 'SELECT pg_reload_conf()');
+  await until(async () => await reads() > before);
+}
+
 /** Runs body with settings that a reload changes. */
 async function withSettings(settings, body) {
   const names = Object.keys(settings);
-  await sql("LOAD 'fox_wamp'", ...names.map((n) => `ALTER SYSTEM SET ${n} = '${settings[n]}'`), 'SELECT pg_reload_conf()');
+  await reconfigure(...names.map((n) => `ALTER SYSTEM SET ${n} = '${settings[n]}'`));
   try {
     await body();
   } finally {
-    await sql("LOAD 'fox_wamp'", ...names.map((n) => `ALTER SYSTEM RESET ${n}`), 'SELECT pg_reload_conf()');
+    await reconfigure(...names.map((n) => `ALTER SYSTEM RESET ${n}`));
   }
 }
 

@@ -444,3 +444,25 @@ test('a procedure of the realm says who logs in', () => guessing(async () => {
   await assert.rejects(sql("INSERT INTO fox_wamp.auth_method VALUES ('realm1', 'ticket', 'wamp.session.list')"), /invalid procedure/);
   await assert.rejects(sql("INSERT INTO fox_wamp.auth_method VALUES ('realm1', 'anonymous', 'auth.check')"), /check constraint/);
 }));
+
+// --- limits ---
+
+test('a role has as many sessions as it may', async () => {
+  const full = async (promise) => {
+    const error = await refusal(promise);
+    assert.equal(error.details.reason, 'fox_wamp.error.too_many_sessions');
+    assert.equal(error.details.message, 'the role has as many sessions as it may');
+  };
+  const sync = 'SELECT fox_wamp.sync()';
+  await withSettings({ 'fox_wamp.sessions_per_role': 1 }, async () => {
+    const first = await ticket(user, 'secret');
+    await full(ticket(role, "role's own"));
+    first.leaveNow();
+    await until(async () => (await sql(`SELECT count(*) FROM fox_wamp.session WHERE authrole = '${role}'`)) === '0');
+    (await ticket(role, "role's own")).leaveNow();
+  });
+  await sql(`ALTER ROLE ${role} CONNECTION LIMIT 0`, sync);
+  await full(ticket(user, 'secret'));
+  await sql(`ALTER ROLE ${role} CONNECTION LIMIT -1`, sync);
+  (await ticket(user, 'secret')).leaveNow();
+});

@@ -357,7 +357,8 @@ static void
 cancel(void *ctx, uint64_t session, uint64_t invocation)
 {
 	(void) ctx;
-	assert_true(session != 0 && invocation != 0);
+	(void) session;
+	assert_true(invocation != 0);
 	n_canceled++;
 }
 
