@@ -6,7 +6,8 @@
  *
  * Question:  {"method","realm","authid","session","certificate","superusers","authextra":{…}}, and
  *            after AUTHENTICATE also "signature", "extra":{…} and "state":{…}; "found":{…} if an authenticator
- *            was asked
+ *            was asked; "cookie" and "cookie_seconds" if the peer has one that is to stand for who logs in,
+ *            or for the method cookie stands for who it is
  * Answer:    {"challenge":{…},"state":{…}}
  *            {"welcome":{"authid","authrole","authprovider","authextra":{…}}}
  *            {"refused":"<URI>","text":"…"}
@@ -24,6 +25,7 @@ typedef enum FoxAuthMethod
 	FOX_AUTH_SCRAM,
 	FOX_AUTH_CRYPTOSIGN,
 	FOX_AUTH_TLS,
+	FOX_AUTH_COOKIE,
 	FOX_AUTH_METHODS
 } FoxAuthMethod;
 
@@ -51,7 +53,9 @@ typedef struct FoxAuthQuestion
 	FoxSlice	extra;			/* JSON object */
 	FoxSlice	state;			/* JSON object: what the challenge has left */
 	FoxSlice	found;			/* JSON object: what an authenticator says; absent: none was asked */
-	FoxBuf		texts[5];		/* what the slices point into */
+	FoxSlice	cookie;			/* absent: none */
+	uint64_t	cookie_seconds;
+	FoxBuf		texts[6];		/* what the slices point into */
 } FoxAuthQuestion;
 
 /* False: it is no such question. */
