@@ -271,7 +271,7 @@ COMMENT ON COLUMN fox_wamp.auth_user.id IS 'number of the user';
 COMMENT ON COLUMN fox_wamp.auth_user.logon_name IS 'authid that it logs in with';
 COMMENT ON COLUMN fox_wamp.auth_user.group_id IS 'its group, which says its role';
 COMMENT ON COLUMN fox_wamp.auth_user.realm IS 'the only realm that it may join; null: any';
-COMMENT ON COLUMN fox_wamp.auth_user.verifier IS 'of its password, for ticket and wamp-scram: as pg_authid.rolpassword';
+COMMENT ON COLUMN fox_wamp.auth_user.verifier IS 'of its password, for ticket and wamp-scram: as pg_authid.rolpassword, or derived by Argon2id (fox_wamp.password_kdf)';
 COMMENT ON COLUMN fox_wamp.auth_user.cra_verifier IS 'of its password, for wampcra';
 COMMENT ON SEQUENCE fox_wamp.auth_user_id_seq IS 'numbers of users';
 
@@ -898,7 +898,7 @@ COMMENT ON FUNCTION fox_wamp.notify_payload(bigint) IS 'the event that a NOTIFY 
 
 CREATE FUNCTION fox_wamp.scram_verifier(password text) RETURNS text
 	AS 'MODULE_PATHNAME', 'fox_wamp_scram_verifier' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION fox_wamp.scram_verifier(text) IS 'internal: what is kept of a password, as in pg_authid';
+COMMENT ON FUNCTION fox_wamp.scram_verifier(text) IS 'internal: what is kept of a password, by fox_wamp.password_kdf';
 
 CREATE FUNCTION fox_wamp.cra_verifier(password text) RETURNS text
 	AS 'MODULE_PATHNAME', 'fox_wamp_cra_verifier' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;

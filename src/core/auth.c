@@ -73,6 +73,7 @@ fox_auth_read(FoxSlice json, FoxAuthQuestion *q)
 	q->signature = fox_auth_text(json, "signature", &q->texts[4]);
 	q->cookie = fox_auth_text(json, "cookie", &q->texts[5]);
 	(void) fox_json_uint(fox_json_get(json, "cookie_seconds"), &q->cookie_seconds);
+	q->argon2 = fox_json_is_true(fox_json_get(json, "argon2"));
 	q->superusers = fox_json_is_true(fox_json_get(json, "superusers"));
 	q->answered = !fox_absent(q->signature);
 	q->extra = fox_json_get(json, "extra");
@@ -192,10 +193,10 @@ ticket_check(const FoxAuthQuestion *q, const FoxPrincipal *who, FoxBuf *out)
 	FoxScramVerifier v;
 	/* A role may choose the verifier of its own password: it is not to keep the executor busy. */
 	bool		known = !fox_absent(who->authid) && !fox_absent(who->scram) && fox_scram_parse(who->scram, &v) &&
-		v.iterations <= FOX_KDF_ITERATIONS_MAX;
+		fox_scram_affordable(&v);
 
 	if (!known)
-		fox_scram_make_up(who->seed, &v);
+		fox_scram_make_up(who->seed, q->argon2, &v);
 	if (fox_scram_password_fits(&v, q->signature) && known)
 		fox_auth_welcome(out, who, FOX_ABSENT);
 	else

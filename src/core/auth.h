@@ -4,7 +4,7 @@
  * An executor carries this out, a question at a time, and keeps nothing between two of
  * them: what a challenge leaves to be known comes back in the second question.
  *
- * Question:  {"method","realm","authid","session","certificate","superusers","authextra":{…}}, and
+ * Question:  {"method","realm","authid","session","certificate","superusers","argon2","authextra":{…}}, and
  *            after AUTHENTICATE also "signature", "extra":{…} and "state":{…}; "found":{…} if an authenticator
  *            was asked; "cookie" and "cookie_seconds" if the peer has one that is to stand for who logs in,
  *            or for the method cookie stands for who it is
@@ -47,6 +47,7 @@ typedef struct FoxAuthQuestion
 	FoxSlice	certificate;	/* common name of the client's certificate; absent: none */
 	FoxSlice	authextra;		/* JSON object */
 	bool		superusers;		/* may log in too */
+	bool		argon2;			/* names that nobody has look like those whose passwords are kept by Argon2id */
 	uint64_t	session;		/* id that the session will have */
 	bool		answered;		/* AUTHENTICATE has come, and the next three with it */
 	FoxSlice	signature;

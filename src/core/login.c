@@ -173,6 +173,8 @@ ask(FoxLogin *l, FoxSlice signature, FoxSlice extra)
 	fox_auth_put(&question, "signature", signature);
 	if (r->config.superuser_login)
 		fox_buf_str(&question, ",\"superusers\":true");
+	if (r->config.argon2)
+		fox_buf_str(&question, ",\"argon2\":true");
 	if (l->peer.cookie != NULL && r->config.cookie_seconds > 0)
 	{
 		fox_auth_put(&question, "cookie", fox_cstr(l->peer.cookie));
