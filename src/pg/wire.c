@@ -47,7 +47,7 @@ wire_open(void *ctx, FoxConn *conn, const FoxConnInfo *info)
 {
 	FoxTransport transport = {conn, wire_send, wire_send_event, wire_relieve, wire_probe, wire_close, wire_limit};
 	FoxPeer		peer = {info->peer, info->subprotocol, info->loopback, info->origin, info->transport,
-		info->confidential, info->certificate};
+		info->confidential, info->certificate, info->cookie, info->new_cookie};
 
 	return fox_wamp_gate_open(ctx, &transport, &peer);
 }
