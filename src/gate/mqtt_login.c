@@ -148,8 +148,8 @@ static const FoxLoginOps login_ops = {challenge, accepted, refused};
 bool
 mqtt_login_begin(MqttPeer *p)
 {
-	p->login = fox_login_new(p->broker->router, &(FoxLoginPeer){p->address, p->local, p->confidential, p->certificate},
-							 &login_ops, p);
+	p->login = fox_login_new(p->broker->router, &(FoxLoginPeer){.address = p->address, .local = p->local,
+							 .confidential = p->confidential, .certificate = p->certificate}, &login_ops, p);
 	p->transport.limit(p->transport.conn, CONNECT_MAX);
 	return p->login != NULL;
 }

@@ -29,6 +29,8 @@ typedef struct FoxPeer
 	const char *transport;		/* "websocket", "rawsocket", "rawsocket-unix", "tcp", "unix", "longpoll"; a constant */
 	bool		confidential;	/* by TLS, or because it leaves no machine */
 	const char *certificate;	/* common name of the client's certificate, which was checked; "" if none */
+	const char *cookie;			/* that it has brought along; "" if none */
+	const char *new_cookie;		/* that it has been given; "" if none */
 } FoxPeer;
 
 typedef enum FoxGateClose

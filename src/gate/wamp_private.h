@@ -31,7 +31,8 @@ typedef struct FoxWampPeer
 	bool		transport_gone;
 	bool		local;			/* may join without logging in */
 	bool		confidential;
-	char	   *certificate;	/* owned; NULL: none */
+	char	   *certificate;	/* owned, and the next one; NULL: none */
+	char	   *cookie;			/* that it has been given */
 	FoxEncoding encoding;		/* by the subprotocol */
 	uint64_t	last_request;	/* of the client's, for strict_request_ids */
 	const char *transport_name;

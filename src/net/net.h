@@ -54,6 +54,7 @@ typedef struct FoxNetConfig
 	int			connections_per_address;	/* 0: no limit */
 	int			message_rate;	/* messages a second from one connection; 0: no limit */
 	size_t		byte_rate;		/* bytes a second; 0: no limit */
+	uint64_t	cookie_seconds;	/* WebSockets are given a cookie for so long; 0: none */
 	bool		compression;	/* WebSockets that offer permessage-deflate get it */
 } FoxNetConfig;
 
@@ -75,6 +76,8 @@ typedef struct FoxConnInfo
 	bool		confidential;	/* TLS, or loopback as above */
 	char		certificate[256];	/* common name of the client's certificate, which TLS has checked; "" if none */
 	char		origin[256];	/* Origin header or "" */
+	char		cookie[65];		/* that a WebSocket has brought along, if its page may use it; "" if none */
+	char		new_cookie[65];	/* that it has been given; "" if none */
 } FoxConnInfo;
 
 typedef struct FoxNetHandler

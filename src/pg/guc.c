@@ -40,6 +40,8 @@ static bool superuser_login = false;
 static int	auth_timeout = 10000;
 static int	auth_attempts = 10;
 static int	sessions_per_role = 0;
+static int	cookie_lifetime = 0;
+int			fox_guc_password_kdf = FOX_KDF_PBKDF2;
 static int	out_queue_limit = 65536;
 static int	out_soft_limit = 16384;
 static int	out_soft_time = 10000;
@@ -72,6 +74,12 @@ static const struct config_enum_entry mqtt_string_options[] = {
 static const struct config_enum_entry ring_full_options[] = {
 	{"gap", 0, false},
 	{"error", 1, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry kdf_options[] = {
+	{"pbkdf2", FOX_KDF_PBKDF2, false},
+	{"argon2id13", FOX_KDF_ARGON2ID13, false},
 	{NULL, 0, false}
 };
 
@@ -165,6 +173,10 @@ fox_guc_define(void)
 			   &auth_attempts, 10, 0, 1000000, 0);
 	define_int("fox_wamp.sessions_per_role", "Sessions that clients of one role may have; 0: as many as there may be.",
 			   &sessions_per_role, 0, 0, INT_MAX, 0);
+	DefineCustomEnumVariable("fox_wamp.password_kdf", "What the verifiers of users' passwords are derived by.",
+							 NULL, &fox_guc_password_kdf, FOX_KDF_PBKDF2, kdf_options, PGC_SUSET, 0, NULL, NULL, NULL);
+	define_int("fox_wamp.cookie_lifetime", "Time that a cookie stands for who has logged in; 0: there are no cookies.",
+			   &cookie_lifetime, 0, 0, 400 * 24 * 3600, GUC_UNIT_S);
 	define_int("fox_wamp.max_message_size", "Largest message, from a client or from SQL.",
 			   &fox_guc_max_message_size, 16384, 1, 1024 * 1024, GUC_UNIT_KB);
 	define_int("fox_wamp.out_queue_limit", "What may wait for a slow reader before it is disconnected.",
@@ -241,9 +253,11 @@ fox_guc_router_config(FoxRouterConfig *config)
 		.waiter_limit = (uint32) waiter_limit,
 		.anonymous = anonymous,
 		.superuser_login = superuser_login,
+		.argon2 = fox_guc_password_kdf == FOX_KDF_ARGON2ID13,
 		.auth_timeout_ms = (uint64) auth_timeout,
 		.auth_attempts = (uint32) auth_attempts,
 		.sessions_per_role = (uint32) sessions_per_role,
+		.cookie_seconds = (uint64) cookie_lifetime,
 	};
 	strlcpy(config->anonymous_role, anonymous_role, sizeof(config->anonymous_role));
 }
@@ -283,6 +297,7 @@ fox_guc_net_config(FoxNetConfig *config)
 		.connections_per_address = connections_per_address,
 		.message_rate = message_rate,
 		.byte_rate = (size_t) byte_rate * 1024,
+		.cookie_seconds = (uint64) cookie_lifetime,
 		.compression = websocket_compression,
 	};
 }

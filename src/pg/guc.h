@@ -34,6 +34,14 @@ typedef enum FoxErrorVerbosity
 	FOX_ERRORS_VERBOSE
 } FoxErrorVerbosity;
 
+extern int	fox_guc_password_kdf;	/* FoxPasswordKdf */
+
+typedef enum FoxPasswordKdf
+{
+	FOX_KDF_PBKDF2,
+	FOX_KDF_ARGON2ID13
+} FoxPasswordKdf;
+
 /* Defines all of them; called by _PG_init. */
 extern void fox_guc_define(void);
 

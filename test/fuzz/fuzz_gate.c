@@ -215,7 +215,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		memcpy(copy, hello, sizeof(hello));
 		gates[i] = fox_wamp_gate_open(router, &(FoxTransport){NULL, send_message, send_event, relieve, probe_conn, close_conn, limit_conn, pause_conn},
-									  &(FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "", "websocket", true, ""});
+									  &(FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "", "websocket", true, "", "", ""});
 		fox_wamp_gate_message(gates[i], copy, sizeof(hello) - 1, false);
 	}
 	for (size_t at = 0; at < size && turn < 64; turn++)
