@@ -107,6 +107,12 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 	return s;
 }
 
+FoxSessionInfo
+fox_session_identity(const FoxSession *s)
+{
+	return (FoxSessionInfo){.authid = s->authid, .authrole = s->authrole, .authmethod = s->authmethod};
+}
+
 bool
 fox_session_is_of(const FoxSession *s, const FoxSessionInfo *info)
 {

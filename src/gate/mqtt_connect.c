@@ -234,6 +234,11 @@ mqtt_join(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice realm, const FoxSes
 	s->expiry = expiry_of(p, packet);
 	p->state = MQTT_JOINED;
 	mqtt_session_attach(s, p);
+	if (!mqtt_store_session(s))
+	{
+		mqtt_cut(p, FOX_MQTT_QUOTA, "too much waits for the database");
+		return;
+	}
 	mqtt_watch(p);
 	welcome(p, packet, present, packet->client_id.len == 0 ? client_id : FOX_ABSENT);
 	mqtt_resume(s);

@@ -29,6 +29,7 @@ fox_mqtt_broker_new(FoxRouter *router, const FoxMqttConfig *config)
 	b->router = router;
 	fox_mqtt_broker_configure(b, config);
 	fox_list_init(&b->all);
+	fox_list_init(&b->promises);
 	return b;
 }
 
@@ -42,6 +43,7 @@ fox_mqtt_broker_configure(FoxMqttBroker *b, const FoxMqttConfig *config)
 void
 fox_mqtt_broker_free(FoxMqttBroker *b)
 {
+	b->closing = true;
 	fox_list_each(n, &b->all)
 		mqtt_session_gone(fox_container(MqttSession, in_broker, n));
 	fox_map_free(&b->sessions);
@@ -62,8 +64,8 @@ mqtt_send_bytes(MqttPeer *p, FoxBytes *bytes)
 	fox_bytes_unref(bytes);
 }
 
-void
-mqtt_send(MqttPeer *p, const FoxMqttPacket *packet)
+FoxBytes *
+mqtt_encode(MqttPeer *p, const FoxMqttPacket *packet)
 {
 	FoxMqttPacket plain;
 
@@ -76,7 +78,13 @@ mqtt_send(MqttPeer *p, const FoxMqttPacket *packet)
 		fox_buf_reset(&out);
 		fox_mqtt_encode(p->version, &plain, &out);
 	}
-	mqtt_send_bytes(p, out.failed ? NULL : fox_bytes_new(out.data, out.len));
+	return out.failed ? NULL : fox_bytes_new(out.data, out.len);
+}
+
+void
+mqtt_send(MqttPeer *p, const FoxMqttPacket *packet)
+{
+	mqtt_send_bytes(p, mqtt_encode(p, packet));
 }
 
 static void
@@ -406,15 +414,18 @@ mqtt_ended(FoxSession *core, const char *reason, FoxSlice message)
 {
 	MqttSession *s = fox_session_data(core);
 	MqttPeer   *p = s->peer;
+	bool		shutdown = strcmp(reason, "wamp.close.system_shutdown") == 0;
 
 	(void) message;
+	s->broker->closing |= shutdown;
 	if (p != NULL)
 	{
 		s->peer = NULL;
 		p->session = NULL;
-		mqtt_cut(p, strcmp(reason, "wamp.close.system_shutdown") == 0 ? FOX_MQTT_SHUTTING_DOWN : FOX_MQTT_ADMINISTRATIVE, reason);
+		mqtt_cut(p, shutdown ? FOX_MQTT_SHUTTING_DOWN : FOX_MQTT_ADMINISTRATIVE, reason);
 	}
-	s->core = NULL;
+	if (!shutdown)
+		mqtt_will_publish(s);
 	mqtt_session_gone(s);
 }
 

@@ -26,6 +26,13 @@ extern void fox_mqtt_broker_configure(FoxMqttBroker *b, const FoxMqttConfig *con
 /* After the router has been shut down, and all gates are closed. */
 extern void fox_mqtt_broker_free(FoxMqttBroker *b);
 
+/* What was given to the port `mqtt` has been written. */
+extern void fox_mqtt_broker_written(FoxMqttBroker *b);
+/* A row that an earlier run has left: sessions before what belongs to them, messages in their order. */
+extern void fox_mqtt_broker_restore(FoxMqttBroker *b, const FoxMqttRow *row);
+/* That was all. */
+extern void fox_mqtt_broker_restored(FoxMqttBroker *b);
+
 /* Its messages are whole packets, or the beginning of one that is too long or malformed.  NULL: no memory. */
 extern void *fox_mqtt_gate_open(FoxMqttBroker *b, const FoxTransport *transport, const FoxPeer *peer);
 

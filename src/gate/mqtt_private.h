@@ -24,6 +24,9 @@ struct FoxMqttBroker
 	FoxMqttConfig config;
 	FoxMap		sessions;		/* by realm, a zero byte, client identifier */
 	FoxNode		all;			/* the same, and those that are ending */
+	FoxNode		promises;		/* of mqtt_store.c */
+	FoxIdMap	restored;		/* while rows are read: by session->row */
+	bool		closing;		/* the router ends: rows stay */
 };
 
 /*
@@ -102,10 +105,12 @@ typedef struct MqttOut
 {
 	FoxNode		node;			/* session->waiting or session->sent */
 	FoxBytes   *kept;			/* FOX_FORM_MQTT_KEPT */
+	uint64_t	number;			/* the order of the session's messages */
 	uint64_t	expires_us;		/* 0: never */
-	uint16_t	id;				/* once it is sent */
+	uint16_t	id;				/* follows from the number, so that it is the same after a restart */
 	uint8_t		qos;
 	bool		retain;
+	bool		again;			/* an earlier run of the router may have sent it */
 	MqttOutState state;
 	uint32_t	own_len;
 	char		own[];			/* its subscription identifiers, encoded */
@@ -120,6 +125,10 @@ struct MqttSession
 	FoxSlice	key;			/* in broker->sessions */
 	FoxSlice	client_id;		/* of the key */
 	bool		ending;			/* not in broker->sessions any more; waits for its writes */
+	uint64_t	row;			/* its name in rows */
+	bool		stored;			/* there are some */
+	bool		durable;		/* its subscriptions and messages are among them */
+	uint64_t	away_us;		/* restored: how long its client has been away */
 	uint32_t	generation;		/* counts peers, for answers that come late */
 	uint32_t	expiry;			/* seconds that it outlives its peer; UINT32_MAX: for ever */
 	FoxTimer	expiry_timer;
@@ -136,10 +145,11 @@ struct MqttSession
 	uint32_t	unsettled;		/* publishes that the core has not answered */
 	FoxNode		waiting;
 	FoxNode		sent;
-	FoxIdMap	sent_by_id;
+	FoxIdMap	outs_by_id;		/* of both */
 	uint32_t	waiting_count;
 	uint32_t	sent_count;
-	uint16_t	last_id;
+	uint64_t	last_number;
+	FoxNode		promises;		/* of mqtt_store.c */
 	FoxLater	later;			/* an event that several subscriptions may bring */
 	uint8_t		later_qos;
 	bool		later_retain;
@@ -155,6 +165,8 @@ extern const FoxSessionOps mqtt_ops;
 extern void mqtt_send(MqttPeer *p, const FoxMqttPacket *packet);
 /* Sends bytes that are a packet, and releases them; NULL is no memory. */
 extern void mqtt_send_bytes(MqttPeer *p, FoxBytes *bytes);
+/* The same, encoded for the peer; NULL: no memory. */
+extern FoxBytes *mqtt_encode(MqttPeer *p, const FoxMqttPacket *packet);
 /* From now on the keep alive is looked at. */
 extern void mqtt_watch(MqttPeer *p);
 /* Says why, to who understands it, and closes; the session is left as lost. */
@@ -194,12 +206,32 @@ extern void mqtt_session_attach(MqttSession *s, MqttPeer *p);
 /* The peer goes; the session stays as long as it is to, and its will is dealt with. */
 extern void mqtt_session_detach(MqttSession *s, bool lost);
 extern void mqtt_session_end(MqttSession *s);
+/* The client is away, since before the router started: its time runs. */
+extern void mqtt_session_away(MqttSession *s);
 /* A publish has been answered. */
 extern void mqtt_session_settled(MqttSession *s);
 /* The core has ended it. */
 extern void mqtt_session_gone(MqttSession *s);
 extern bool mqtt_will_keep(MqttSession *s, const FoxMqttWill *will, FoxSlice topic);
+/* The same with properties that are encoded already. */
+extern bool mqtt_will_set(MqttSession *s, const FoxMqttWill *will, FoxSlice topic, FoxSlice props, uint32_t delay);
+extern void mqtt_will_publish(MqttSession *s);
 extern void mqtt_will_forget(MqttSession *s);
+
+/* --- mqtt_store.c --- */
+
+/* The row of the session as it is now, if it is to have one; false: too much waits. */
+extern bool mqtt_store_session(MqttSession *s);
+extern void mqtt_store_end(MqttSession *s);
+extern void mqtt_store_sub(const MqttSession *s, const MqttSub *sub);
+extern void mqtt_store_unsub(const MqttSession *s, const MqttSub *sub);
+/* Of a durable session; its place, 0: too much waits. */
+extern uint64_t mqtt_store_message(const MqttSession *s, const MqttOut *o, const FoxMqttDelivery *d);
+/* What has become of a message, either way. */
+extern void mqtt_store_progress(const MqttSession *s, FoxMqttRowKind kind, uint64_t number);
+/* Sends a packet once all that has been stored is written. */
+extern void mqtt_send_written(MqttPeer *p, const FoxMqttPacket *packet);
+extern void mqtt_promises_free(MqttSession *s);
 
 /* --- mqtt_publish.c: from the client --- */
 
@@ -211,6 +243,7 @@ extern void mqtt_publish_as(MqttSession *s, uint64_t request, uint8_t qos, bool 
 extern void mqtt_published(FoxSession *core, uint64_t request, FoxMqttReason reason, FoxSlice text);
 /* What a client may not publish to; SUCCESS: it may. */
 extern FoxMqttReason mqtt_topic_refusal(FoxSlice topic);
+extern void mqtt_received_restore(MqttSession *s, uint64_t id);
 
 /* --- mqtt_subscribe.c --- */
 
@@ -223,6 +256,7 @@ extern void mqtt_asks_free(MqttSession *s);
 extern MqttSub *mqtt_sub_by_id(const MqttSession *s, uint64_t id);
 extern void mqtt_sub_free(MqttSession *s, MqttSub *sub);
 extern void mqtt_subs_free(MqttSession *s);
+extern void mqtt_sub_restore(MqttSession *s, const FoxMqttRow *row);
 
 /* --- mqtt_out.c: to the client --- */
 
@@ -233,5 +267,6 @@ extern void mqtt_acknowledged(MqttPeer *p, const FoxMqttPacket *packet);
 /* A new peer is sent what an earlier one has not acknowledged, then what waits. */
 extern void mqtt_resume(MqttSession *s);
 extern void mqtt_out_free(MqttSession *s);
+extern void mqtt_out_restore(MqttSession *s, const FoxMqttRow *row);
 
 #endif

@@ -56,6 +56,8 @@ mqtt_session_new(FoxMqttBroker *b, FoxSlice realm, FoxSlice client_id, const Fox
 	fox_list_init(&s->waiting);
 	fox_list_init(&s->sent);
 	fox_list_init(&s->asks);
+	fox_list_init(&s->promises);
+	s->row = (fox_router_random(b->router) >> 12) + 1;
 	fox_list_init(&s->in_broker);
 	s->core = fox_session_join(b->router, realm, info, &mqtt_ops, s, reason);
 	if (s->core == NULL)
@@ -79,7 +81,11 @@ static void
 hide(MqttSession *s)
 {
 	if (!s->ending)
+	{
 		fox_map_del(&s->broker->sessions, s->key);
+		if (s->durable)
+			fox_session_keeps(s->core, false);
+	}
 	s->ending = true;
 	fox_router_timer_clear(s->broker->router, &s->expiry_timer);
 	fox_router_timer_clear(s->broker->router, &s->will_timer);
@@ -89,7 +95,11 @@ void
 mqtt_session_gone(MqttSession *s)
 {
 	hide(s);
+	s->core = NULL;
 	fox_list_del(&s->in_broker);
+	if (!s->broker->closing)
+		mqtt_store_end(s);
+	mqtt_promises_free(s);
 	mqtt_will_forget(s);
 	mqtt_out_free(s);
 	mqtt_asks_free(s);
@@ -125,8 +135,8 @@ mqtt_session_settled(MqttSession *s)
 		fox_router_timer_set(s->broker->router, &s->expiry_timer, 0, leave_soon);
 }
 
-static void
-publish_will(MqttSession *s)
+void
+mqtt_will_publish(MqttSession *s)
 {
 	MqttWill   *w = &s->will;
 
@@ -139,7 +149,7 @@ void
 mqtt_session_end(MqttSession *s)
 {
 	hide(s);
-	publish_will(s);
+	mqtt_will_publish(s);
 	mqtt_out_free(s);
 	mqtt_subs_free(s);
 	if (s->unsettled == 0)
@@ -149,15 +159,20 @@ mqtt_session_end(MqttSession *s)
 static void
 expired(void *ctx, FoxTimer *timer)
 {
+	MqttSession *s = fox_container(MqttSession, expiry_timer, timer);
+
 	(void) ctx;
-	mqtt_session_end(fox_container(MqttSession, expiry_timer, timer));
+	mqtt_session_end(s);
 }
 
 static void
 will_due(void *ctx, FoxTimer *timer)
 {
+	MqttSession *s = fox_container(MqttSession, will_timer, timer);
+
 	(void) ctx;
-	publish_will(fox_container(MqttSession, will_timer, timer));
+	mqtt_will_publish(s);
+	(void) mqtt_store_session(s);
 }
 
 /* --- connections come and go --- */
@@ -178,9 +193,6 @@ mqtt_session_attach(MqttSession *s, MqttPeer *p)
 void
 mqtt_session_detach(MqttSession *s, bool lost)
 {
-	FoxRouter  *r = s->broker->router;
-	uint64_t	now = fox_router_now(r);
-
 	s->peer = NULL;
 	if (!lost)
 		mqtt_will_forget(s);
@@ -189,27 +201,59 @@ mqtt_session_detach(MqttSession *s, bool lost)
 		mqtt_session_end(s);
 		return;
 	}
-	if (s->expiry != UINT32_MAX)
-		fox_router_timer_set(r, &s->expiry_timer, now + (uint64_t) s->expiry * MQTT_SECOND, expired);
 	if (s->will.armed && s->will.delay == 0)
-		publish_will(s);
-	else if (s->will.armed)
-		fox_router_timer_set(r, &s->will_timer, now + (uint64_t) s->will.delay * MQTT_SECOND, will_due);
+		mqtt_will_publish(s);
+	s->away_us = 0;
+	mqtt_session_away(s);
+	(void) mqtt_store_session(s);
+}
+
+/* So many seconds after the client went. */
+static void
+set_timer(MqttSession *s, FoxTimer *timer, uint32_t seconds, FoxTimerFn fn)
+{
+	FoxRouter  *r = s->broker->router;
+	uint64_t	after = (uint64_t) seconds * MQTT_SECOND;
+
+	fox_router_timer_set(r, timer, fox_router_now(r) + (after > s->away_us ? after - s->away_us : 0), fn);
+}
+
+void
+mqtt_session_away(MqttSession *s)
+{
+	if (s->expiry != UINT32_MAX)
+		set_timer(s, &s->expiry_timer, s->expiry, expired);
+	if (s->will.armed)
+		set_timer(s, &s->will_timer, s->will.delay, will_due);
 }
 
 /* --- wills --- */
 
 bool
-mqtt_will_keep(MqttSession *s, const FoxMqttWill *will, FoxSlice topic)
+mqtt_will_set(MqttSession *s, const FoxMqttWill *will, FoxSlice topic, FoxSlice props, uint32_t delay)
 {
 	MqttWill   *w = &s->will;
+	char	   *at = malloc(topic.len + will->payload.len + props.len + 1);
+
+	if (at == NULL)
+		return false;
+	*w = (MqttWill){.armed = true, .block = at, .qos = will->qos, .retain = will->retain, .delay = delay};
+	w->topic = fox_slice_keep(&at, topic);
+	w->payload = fox_slice_keep(&at, will->payload);
+	w->props = fox_slice_keep(&at, props);
+	return true;
+}
+
+bool
+mqtt_will_keep(MqttSession *s, const FoxMqttWill *will, FoxSlice topic)
+{
 	FoxBuf		props = {0};
 	FoxMqttReader users = fox_mqtt_reader(fox_absent(will->props.raw) ? FOX_LIT("") : will->props.raw);
+	bool		done = false;
 	FoxMqttProps kept = will->props;
 	FoxSlice	name;
 	FoxSlice	value;
 	FoxBuf		user = {0};
-	char	   *at;
 
 	/* Of its properties the message takes along all but the delay. */
 	kept.present &= ~((uint64_t) 1 << FOX_PROP_WILL_DELAY);
@@ -217,26 +261,16 @@ mqtt_will_keep(MqttSession *s, const FoxMqttWill *will, FoxSlice topic)
 		fox_mqtt_user_put(&user, name, value);
 	kept.user = user.len > 0 ? fox_buf_view(&user) : FOX_ABSENT;
 	fox_mqtt_props_write(&kept, &props);
-	at = malloc(topic.len + will->payload.len + props.len + 1);
-	if (at != NULL && !props.failed && !user.failed)
+	if (!props.failed && !user.failed)
 	{
 		FoxMqttReader encoded = fox_mqtt_reader(fox_buf_view(&props));
 		uint32_t	len = fox_mqtt_varint(&encoded);
 
-		w->block = at;
-		w->armed = true;
-		w->qos = will->qos;
-		w->retain = will->retain;
-		w->delay = will->props.will_delay;
-		w->topic = fox_slice_keep(&at, topic);
-		w->payload = fox_slice_keep(&at, will->payload);
-		w->props = len > 0 ? fox_slice_keep(&at, fox_mqtt_take(&encoded, len)) : FOX_ABSENT;
+		done = mqtt_will_set(s, will, topic, len > 0 ? fox_mqtt_take(&encoded, len) : FOX_ABSENT, will->props.will_delay);
 	}
-	else
-		free(at);
 	fox_buf_free(&props);
 	fox_buf_free(&user);
-	return w->armed;
+	return done;
 }
 
 void

@@ -234,7 +234,7 @@ fox_guc_define(void)
 	define_int("fox_wamp.mqtt_max_inflight", "Messages of QoS 1 and 2 that one MQTT session may have under way in each direction.",
 			   &mqtt_max_inflight, 100, 20, 65535, 0);
 	define_int("fox_wamp.mqtt_max_queued", "Messages of QoS 1 and 2 that may wait for one MQTT session.",
-			   &mqtt_max_queued, 1000, 1, INT_MAX, 0);
+			   &mqtt_max_queued, 1000, 1, 60000, 0);
 	define_int("fox_wamp.mqtt_max_session_expiry", "Time that an MQTT session may outlive its connection.",
 			   &mqtt_max_session_expiry, 7 * 24 * 3600, 0, INT_MAX, GUC_UNIT_S);
 	define_int("fox_wamp.mqtt_max_keep_alive", "Longest keep alive of MQTT 5 clients; 0: as they like.",
