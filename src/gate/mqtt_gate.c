@@ -205,7 +205,10 @@ joined(MqttPeer *p, const FoxMqttPacket *packet)
 			mqtt_cut(p, FOX_MQTT_PROTOCOL_ERROR, "a second CONNECT");
 			break;
 		case FOX_MQTT_AUTH:
-			mqtt_cut(p, FOX_MQTT_PROTOCOL_ERROR, "AUTH without an authentication method");
+			if (p->scram_flag == 0)
+				mqtt_cut(p, FOX_MQTT_PROTOCOL_ERROR, "AUTH without an authentication method");
+			else
+				mqtt_cut(p, FOX_MQTT_NOT_AUTHORIZED, "a session keeps the user that it was begun by: connect anew");
 			break;
 		default:
 			mqtt_cut(p, FOX_MQTT_PROTOCOL_ERROR, "a packet that only a server may send");
@@ -278,6 +281,8 @@ gate_message(void *gate, char *data, size_t len, bool binary)
 		first_packet(p, bytes);
 	else if (p->state == MQTT_JOINED)
 		mqtt_packet(p, bytes);
+	else if (p->state == MQTT_CHALLENGED)
+		mqtt_authenticate(p, bytes);
 	else
 	{
 		fox_buf_slice(&p->early, bytes);

@@ -31,12 +31,15 @@ struct FoxMqttBroker
 
 /*
  *      NEW ──CONNECT──► LOGGING_IN ──► JOINED ──DISCONNECT, violation, takeover──► DEAD
+ *       │              AUTH ▲  │ AUTH                                                ▲
+ *       │               CHALLENGED                                                  │
  *       └────────────────┴── violation, refusal, no CONNECT in time ────────────────┘
  */
 typedef enum MqttState
 {
 	MQTT_NEW,
 	MQTT_LOGGING_IN,
+	MQTT_CHALLENGED,			/* AUTH is to come */
 	MQTT_JOINED,
 	MQTT_DEAD					/* nothing more is processed */
 } MqttState;
@@ -54,6 +57,8 @@ typedef struct MqttPeer
 	FoxLogin   *login;			/* until JOINED */
 	FoxBuf		connect;		/* CONNECT, while LOGGING_IN, and what has come behind it */
 	FoxBuf		early;
+	char		scram_flag;		/* of SCRAM-SHA-256; 0: this connection does not authenticate by it */
+	FoxBuf		server_final;	/* of it, for CONNACK */
 	MqttSession *session;		/* while JOINED */
 	FoxTransport transport;
 	FoxTimer	timer;			/* for the keep alive */
@@ -186,6 +191,9 @@ extern bool mqtt_login_begin(MqttPeer *p);
 extern void mqtt_login_end(MqttPeer *p);
 /* A CONNECT, whose bytes are those, is to say who that is; then it joins or is refused. */
 extern void mqtt_login(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice bytes);
+
+/* An AUTH that was waited for. */
+extern void mqtt_authenticate(MqttPeer *p, FoxSlice bytes);
 
 /* --- mqtt_connect.c --- */
 
