@@ -378,7 +378,7 @@ mqtt_done(FoxSession *core, FoxRequest what, uint64_t request, uint64_t id)
 
 	if (what == FOX_REQ_PUBLISH)
 		mqtt_published(core, request, FOX_MQTT_SUCCESS, FOX_ABSENT);
-	else if (what == FOX_REQ_SUBSCRIBE)
+	else if (what == FOX_REQ_SUBSCRIBE || what == FOX_REQ_REGISTER)
 		mqtt_subscribed(s, request, id);
 }
 
@@ -389,7 +389,9 @@ mqtt_failed(FoxSession *core, FoxRequest what, uint64_t request, const FoxFailur
 
 	if (what == FOX_REQ_PUBLISH)
 		mqtt_published(core, request, reason_of(why->uri), why->text);
-	else if (what == FOX_REQ_SUBSCRIBE)
+	else if (what == FOX_REQ_CALL)
+		mqtt_call_failed(s, request, why);
+	else if (what == FOX_REQ_SUBSCRIBE || what == FOX_REQ_REGISTER)
 	{
 		FoxMqttReason reason = reason_of(why->uri);
 
@@ -438,7 +440,10 @@ const FoxSessionOps mqtt_ops = {
 	.event = mqtt_event,
 	.done = mqtt_done,
 	.failed = mqtt_failed,
+	.result = mqtt_result,
+	.invoke = mqtt_invoke,
 	.unsubscribed = mqtt_unsubscribed,
+	.unregistered = mqtt_unsubscribed,
 	.reachable = mqtt_reachable,
 	.ended = mqtt_ended
 };

@@ -250,7 +250,7 @@ hello(MqttPeer *p, FoxSlice name, const char *methods, FoxSlice client_id, const
 {
 	static const char *const protocols[] = {[FOX_MQTT_31] = "mqtt.3.1", [FOX_MQTT_311] = "mqtt.3.1.1", [FOX_MQTT_50] = "mqtt.5.0"};
 	FoxSessionInfo info = {.peer = fox_cstr(p->address), .protocol = fox_cstr(protocols[p->version]),
-	.transport = p->transport_name, .encoding = FOX_MQTT};
+	.transport = p->transport_name, .encoding = FOX_MQTT, .registration_revocation = true};
 	FoxSlice	realm = realm_of(p->broker, &name);
 	FoxBuf		details = {0};
 

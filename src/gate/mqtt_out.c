@@ -430,6 +430,35 @@ mqtt_out_restore(MqttSession *s, const FoxMqttRow *row)
 	}
 }
 
+void
+mqtt_send_message(MqttSession *s, const MqttSub *sub, FoxSlice topic, FoxSlice props, FoxSlice payload)
+{
+	FoxMqttDelivery d = {.topic = topic, .props = props, .payload = payload, .own_props = FOX_LIT("")};
+	Kept		head = {(uint32_t) topic.len, (uint32_t) props.len};
+	FoxBytes   *kept;
+	MqttOut    *o;
+
+	fox_buf_reset(&out);
+	if (sub->qos == 0)
+	{
+		fox_mqtt_encode_delivery(s->peer->version, &d, &out);
+		if (out.len <= s->peer->max_packet)
+			mqtt_send_bytes(s->peer, bytes_of(s->peer, &out));
+		return;
+	}
+	fox_buf_put(&out, &head, sizeof(head));
+	fox_buf_slice(&out, topic);
+	fox_buf_slice(&out, props);
+	fox_buf_slice(&out, payload);
+	kept = bytes_of(s->peer, &out);
+	if (kept != NULL && (o = out_new(s, next_number(s), kept, FOX_LIT(""))) != NULL)
+	{
+		o->qos = sub->qos;
+		send_waiting(s);
+	}
+	fox_bytes_unref(kept);
+}
+
 /* --- events --- */
 
 static void

@@ -94,6 +94,7 @@ typedef struct MqttSub
 	bool		as_published;
 	bool		shared;
 	bool		pattern;
+	bool		callee;			/* id is a registration; 0 while the client is away */
 	FoxSlice	filter;
 	char		block[];
 } MqttSub;
@@ -143,6 +144,9 @@ struct MqttSession
 	FoxIdMap	subs_by_id;
 	MqttSub    *only;			/* if there is just one */
 	uint32_t	patterns;		/* how many of them */
+	FoxNode		calls;			/* of the client's (mqtt_call.c) */
+	uint64_t	last_call;
+	FoxIdMap	invocations;	/* that it has not answered */
 	FoxNode		asks;			/* SUBSCRIBEs that the core has not answered whole (mqtt_subscribe.c) */
 	uint64_t	last_request;	/* for a subscription */
 	FoxIdMap	received;		/* by packet id: QoS 2, from PUBLISH to PUBREL */
@@ -225,6 +229,8 @@ extern bool mqtt_will_keep(MqttSession *s, const FoxMqttWill *will, FoxSlice top
 extern bool mqtt_will_set(MqttSession *s, const FoxMqttWill *will, FoxSlice topic, FoxSlice props, uint32_t delay);
 extern void mqtt_will_publish(MqttSession *s);
 extern void mqtt_will_forget(MqttSession *s);
+/* Appends a set in its encoded form without its length, with its user properties and more of those (may be NULL). */
+extern void mqtt_put_props(const FoxMqttProps *props, const FoxBuf *more_users, FoxBuf *out);
 
 /* --- mqtt_store.c --- */
 
@@ -266,10 +272,29 @@ extern void mqtt_sub_free(MqttSession *s, MqttSub *sub);
 extern void mqtt_subs_free(MqttSession *s);
 extern void mqtt_sub_restore(MqttSession *s, const FoxMqttRow *row);
 
+/* Registers the client, which is back, for what it is called for; and the other way. */
+extern void mqtt_subs_back(MqttSession *s);
+extern void mqtt_subs_away(MqttSession *s);
+
+/* --- mqtt_call.c --- */
+
+/* What a filter registers; absent: it is a subscription. */
+extern FoxSlice mqtt_procedure(FoxSlice filter);
+/* A message that is a call or a reply, and what becomes of it; false: it is neither. */
+extern bool mqtt_publish_call(MqttSession *s, uint8_t qos, FoxSlice topic, FoxSlice payload, FoxSlice props, FoxMqttReason *reason);
+extern void mqtt_result(FoxSession *core, uint64_t request, bool progress, const FoxPayload *payload, const FoxPpt *ppt);
+extern void mqtt_call_failed(MqttSession *s, uint64_t request, const FoxFailure *why);
+extern void mqtt_invoke(FoxSession *core, const FoxInvocation *inv);
+/* What was asked of the client is not answered any more. */
+extern void mqtt_callee_away(MqttSession *s);
+extern void mqtt_calls_free(MqttSession *s);
+
 /* --- mqtt_out.c: to the client --- */
 
 extern void mqtt_event(FoxSession *core, const FoxSubscription *sub, FoxEvent *e);
 extern void mqtt_event_once(FoxLater *later, FoxEvent *e);
+/* A message for the client alone, by that subscription; it is not stored. */
+extern void mqtt_send_message(MqttSession *s, const MqttSub *sub, FoxSlice topic, FoxSlice props, FoxSlice payload);
 /* An acknowledgement of the client's. */
 extern void mqtt_acknowledged(MqttPeer *p, const FoxMqttPacket *packet);
 /* A new peer is sent what an earlier one has not acknowledged, then what waits. */

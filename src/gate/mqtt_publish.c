@@ -34,7 +34,7 @@ request_of(const MqttSession *s, uint8_t qos, uint16_t id)
 FoxMqttReason
 mqtt_topic_refusal(FoxSlice topic)
 {
-	static const char *const reserved[] = {"wamp.", "fox_wamp.", "$SYS."};
+	static const char *const reserved[] = {"wamp.", "fox_wamp.", "$SYS.", "$call.", "$reply."};
 
 	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
 		if (topic.len >= strlen(reserved[i]) && memcmp(topic.ptr, reserved[i], strlen(reserved[i])) == 0)
@@ -257,7 +257,14 @@ mqtt_publish(MqttPeer *p, const FoxMqttPacket *packet)
 	if (repeated(p, packet) || fox_absent(topic = topic_of(p, packet)) || !count_received(p, packet))
 		return;
 	reason = mqtt_topic_refusal(topic);
-	if (reason == FOX_MQTT_SUCCESS)
+	if (p->version == FOX_MQTT_50 && mqtt_publish_call(s, packet->qos, topic, packet->payload, message_props(packet, &scratch), &reason))
+	{
+		if (packet->qos == 2)
+			settle_received(s, packet->id, reason);
+		if (packet->qos > 0)
+			answer(p, packet->qos, packet->id, reason, FOX_ABSENT);
+	}
+	else if (reason == FOX_MQTT_SUCCESS)
 	{
 		uint64_t	place = fox_router_stored(p->broker->router);
 

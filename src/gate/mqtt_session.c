@@ -57,6 +57,7 @@ mqtt_session_new(FoxMqttBroker *b, FoxSlice realm, FoxSlice client_id, const Fox
 	fox_list_init(&s->sent);
 	fox_list_init(&s->asks);
 	fox_list_init(&s->promises);
+	fox_list_init(&s->calls);
 	s->row = (fox_router_random(b->router) >> 12) + 1;
 	fox_list_init(&s->in_broker);
 	s->core = fox_session_join(b->router, realm, info, &mqtt_ops, s, reason);
@@ -102,6 +103,7 @@ mqtt_session_gone(MqttSession *s)
 	mqtt_promises_free(s);
 	mqtt_will_forget(s);
 	mqtt_out_free(s);
+	mqtt_calls_free(s);
 	mqtt_asks_free(s);
 	mqtt_subs_free(s);
 	fox_map_free(&s->received);
@@ -188,12 +190,14 @@ mqtt_session_attach(MqttSession *s, MqttPeer *p)
 	s->generation++;
 	s->unanswered = (uint32_t) s->received.count;
 	p->session = s;
+	mqtt_subs_back(s);
 }
 
 void
 mqtt_session_detach(MqttSession *s, bool lost)
 {
 	s->peer = NULL;
+	mqtt_subs_away(s);
 	if (!lost)
 		mqtt_will_forget(s);
 	if (s->expiry == 0)
@@ -244,32 +248,46 @@ mqtt_will_set(MqttSession *s, const FoxMqttWill *will, FoxSlice topic, FoxSlice 
 	return true;
 }
 
+void
+mqtt_put_props(const FoxMqttProps *props, const FoxBuf *more_users, FoxBuf *out)
+{
+	FoxMqttProps kept = *props;
+	FoxMqttReader users = fox_mqtt_reader(fox_absent(props->raw) ? FOX_LIT("") : props->raw);
+	FoxBuf		user = {0};
+	FoxBuf		block = {0};
+	FoxSlice	name;
+	FoxSlice	value;
+
+	while (fox_mqtt_user_next(&users, &name, &value))
+		fox_mqtt_user_put(&user, name, value);
+	if (more_users != NULL)
+		fox_buf_slice(&user, fox_buf_view(more_users));
+	kept.user = user.len > 0 ? fox_buf_view(&user) : FOX_ABSENT;
+	fox_mqtt_props_write(&kept, &block);
+	out->failed |= user.failed || block.failed;
+	if (!out->failed)
+	{
+		FoxMqttReader encoded = fox_mqtt_reader(fox_buf_view(&block));
+		uint32_t	len = fox_mqtt_varint(&encoded);
+
+		fox_buf_slice(out, fox_mqtt_take(&encoded, len));
+	}
+	fox_buf_free(&user);
+	fox_buf_free(&block);
+}
+
+/* Of its properties the message takes along all but the delay. */
 bool
 mqtt_will_keep(MqttSession *s, const FoxMqttWill *will, FoxSlice topic)
 {
-	FoxBuf		props = {0};
-	FoxMqttReader users = fox_mqtt_reader(fox_absent(will->props.raw) ? FOX_LIT("") : will->props.raw);
-	bool		done = false;
 	FoxMqttProps kept = will->props;
-	FoxSlice	name;
-	FoxSlice	value;
-	FoxBuf		user = {0};
+	FoxBuf		props = {0};
+	bool		done;
 
-	/* Of its properties the message takes along all but the delay. */
 	kept.present &= ~((uint64_t) 1 << FOX_PROP_WILL_DELAY);
-	while (fox_mqtt_user_next(&users, &name, &value))
-		fox_mqtt_user_put(&user, name, value);
-	kept.user = user.len > 0 ? fox_buf_view(&user) : FOX_ABSENT;
-	fox_mqtt_props_write(&kept, &props);
-	if (!props.failed && !user.failed)
-	{
-		FoxMqttReader encoded = fox_mqtt_reader(fox_buf_view(&props));
-		uint32_t	len = fox_mqtt_varint(&encoded);
-
-		done = mqtt_will_set(s, will, topic, len > 0 ? fox_mqtt_take(&encoded, len) : FOX_ABSENT, will->props.will_delay);
-	}
+	mqtt_put_props(&kept, NULL, &props);
+	done = !props.failed && mqtt_will_set(s, will, topic, props.len > 0 ? fox_buf_view(&props) : FOX_ABSENT, will->props.will_delay);
 	fox_buf_free(&props);
-	fox_buf_free(&user);
 	return done;
 }
 

@@ -22,6 +22,16 @@ mqtt_sub_by_id(const MqttSession *s, uint64_t id)
 	return s->only != NULL ? s->only : fox_idmap_get(&s->subs_by_id, id);
 }
 
+/* The core is told that it is over. */
+static void
+leave(MqttSession *s, const MqttSub *sub)
+{
+	if (sub->callee && sub->id != 0)
+		fox_session_unregister(s->core, 0, sub->id);
+	else if (!sub->callee)
+		fox_session_unsubscribe(s->core, 0, sub->id);
+}
+
 static void
 find_only(MqttSession *s)
 {
@@ -36,7 +46,7 @@ sub_enter(MqttSession *s, MqttSub *sub)
 {
 	if (!fox_map_put(&s->subs, sub->filter, sub))
 		return false;
-	if (!fox_idmap_put(&s->subs_by_id, sub->id, sub))
+	if (sub->id != 0 && !fox_idmap_put(&s->subs_by_id, sub->id, sub))
 	{
 		fox_map_del(&s->subs, sub->filter);
 		return false;
@@ -68,7 +78,7 @@ mqtt_subs_free(MqttSession *s)
 		MqttSub    *sub = slot->value;
 
 		if (s->core != NULL && s->unsettled > 0)
-			fox_session_unsubscribe(s->core, 0, sub->id);
+			leave(s, sub);
 		free(sub);
 	}
 	fox_map_free(&s->subs);
@@ -87,6 +97,7 @@ typedef struct MqttWish
 	uint8_t		code;
 	bool		pattern;
 	bool		shared;
+	bool		callee;
 	FoxMqttFilter f;
 } MqttWish;
 
@@ -207,21 +218,27 @@ wish(MqttSession *s, MqttAsk *a, uint32_t place)
 {
 	MqttWish   *w = &a->wishes[place];
 	FoxSlice	filter = w->f.filter;
+	FoxSlice	procedure = mqtt_procedure(filter);
 	FoxSlice	group;
 	FoxMqttFilterKind kind;
 	bool		is_new = fox_map_get(&s->subs, filter) == NULL;
 
 	fox_buf_reset(&uri);
-	if (filter.len > FILTER_MAX || !fox_filter_share(&filter, &group) || (kind = fox_filter_from_mqtt(filter, &uri)) == FOX_MQTT_FILTER_INVALID)
+	w->callee = !fox_absent(procedure);
+	if (w->callee)
+		filter = procedure;
+	if ((w->callee && !a->restored && s->peer->version != FOX_MQTT_50) || filter.len > FILTER_MAX || !fox_filter_share(&filter, &group) || (kind = fox_filter_from_mqtt(filter, &uri)) == FOX_MQTT_FILTER_INVALID)
 	{
 		answer(s, a, w, FOX_MQTT_BAD_FILTER);
 		return;
 	}
-	w->pattern = kind == FOX_MQTT_FILTER_PATTERN;
+	w->pattern = kind == FOX_MQTT_FILTER_PATTERN && !w->callee;
 	w->shared = !fox_absent(group);
 	put_options(kind, group, fox_absent(group) && !a->restored && (w->f.retain_handling == 0 || (w->f.retain_handling == 1 && is_new)));
 	if (uri.failed || options.failed)
 		answer(s, a, w, FOX_MQTT_QUOTA);
+	else if (w->callee)
+		fox_session_register(s->core, a->first + place, kind == FOX_MQTT_FILTER_TOPIC ? FOX_LIT("{\"match\":\"exact\"}") : FOX_LIT("{}"), fox_buf_view(&uri));
 	else if (a->restored)
 		fox_session_resubscribe(s->core, a->first + place, fox_buf_view(&options), fox_buf_view(&uri));
 	else
@@ -260,12 +277,15 @@ settle(MqttSession *s, const MqttAsk *a, const MqttWish *w, uint64_t id)
 		sub->id = id;
 		sub->shared = w->shared;
 		sub->pattern = w->pattern;
+		sub->callee = w->callee;
 		if (!sub_enter(s, sub))
 		{
 			free(sub);
 			return NULL;
 		}
 	}
+	if (sub->id != id && fox_idmap_put(&s->subs_by_id, id, sub))
+		sub->id = id;
 	sub->qos = w->f.qos;
 	sub->no_local = w->f.no_local;
 	sub->as_published = w->f.retain_as_published;
@@ -330,14 +350,14 @@ mqtt_subscribe(MqttPeer *p, const FoxMqttPacket *packet)
 	count_down(s, a);
 }
 
-void
-mqtt_sub_restore(MqttSession *s, const FoxMqttRow *row)
+/* It is granted again, and nobody is told. */
+static void
+wish_again(MqttSession *s, const FoxMqttFilter *f, uint32_t identifier)
 {
 	FoxBuf		filter = {0};
 	MqttAsk    *a;
 
-	fox_mqtt_filter_put(FOX_MQTT_50, FOX_MQTT_SUBSCRIBE,
-						&(FoxMqttFilter){row->filter, row->qos, row->no_local, row->as_published, 2}, &filter);
+	fox_mqtt_filter_put(FOX_MQTT_50, FOX_MQTT_SUBSCRIBE, f, &filter);
 	a = filter.failed ? NULL : ask_new(s, fox_buf_view(&filter));
 	fox_buf_free(&filter);
 	if (a == NULL)
@@ -345,10 +365,70 @@ mqtt_sub_restore(MqttSession *s, const FoxMqttRow *row)
 		fox_router_warn(s->broker->router, "a subscription of MQTT is lost", "out of memory");
 		return;
 	}
-	a->identifier = row->identifier;
+	a->identifier = identifier;
 	a->restored = true;
 	wish(s, a, 0);
 	count_down(s, a);
+}
+
+void
+mqtt_sub_restore(MqttSession *s, const FoxMqttRow *row)
+{
+	FoxMqttFilter f = {row->filter, row->qos, row->no_local, row->as_published, 2};
+	MqttSub    *sub;
+	char	   *at;
+
+	if (fox_absent(mqtt_procedure(row->filter)))
+	{
+		wish_again(s, &f, row->identifier);
+		return;
+	}
+	if (fox_map_get(&s->subs, row->filter) != NULL || (sub = calloc(1, sizeof(*sub) + row->filter.len)) == NULL)
+		return;
+	at = sub->block;
+	sub->filter = fox_slice_keep(&at, row->filter);
+	sub->callee = true;
+	sub->qos = row->qos;
+	if (!sub_enter(s, sub))
+		free(sub);
+}
+
+/* The next of those that the client is called by. */
+static MqttSub *
+next_callee(const MqttSession *s, size_t *pos)
+{
+	FoxMapSlot *slot;
+
+	while ((slot = fox_map_next(&s->subs, pos)) != NULL)
+		if (((MqttSub *) slot->value)->callee)
+			return slot->value;
+	return NULL;
+}
+
+void
+mqtt_subs_back(MqttSession *s)
+{
+	size_t		pos = 0;
+	MqttSub    *sub;
+
+	while ((sub = next_callee(s, &pos)) != NULL)
+		if (sub->id == 0)
+			wish_again(s, &(FoxMqttFilter){.filter = sub->filter, .qos = sub->qos}, sub->identifier);
+}
+
+void
+mqtt_subs_away(MqttSession *s)
+{
+	size_t		pos = 0;
+	MqttSub    *sub;
+
+	mqtt_callee_away(s);
+	while ((sub = next_callee(s, &pos)) != NULL)
+	{
+		leave(s, sub);
+		fox_idmap_del(&s->subs_by_id, sub->id);
+		sub->id = 0;
+	}
 }
 
 /* --- UNSUBSCRIBE --- */
@@ -367,7 +447,7 @@ mqtt_unsubscribe(MqttPeer *p, const FoxMqttPacket *packet)
 
 		if (sub != NULL)
 		{
-			fox_session_unsubscribe(s->core, 0, sub->id);
+			leave(s, sub);
 			mqtt_sub_free(s, sub);
 		}
 		fox_buf_char(&codes, sub != NULL ? FOX_MQTT_SUCCESS : FOX_MQTT_NO_SUBSCRIPTION);
