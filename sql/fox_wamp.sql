@@ -729,10 +729,10 @@ COMMENT ON FUNCTION fox_wamp.publish_row()
 
 CREATE FUNCTION fox_wamp.watch(relation regclass, topic text DEFAULT NULL, condition text DEFAULT NULL, columns text[] DEFAULT NULL,
 							   operations text[] DEFAULT '{INSERT,UPDATE,DELETE}', retain boolean DEFAULT false,
-							   realm text DEFAULT NULL) RETURNS text
+							   realm text DEFAULT NULL, row_security boolean DEFAULT false) RETURNS text
 	AS 'MODULE_PATHNAME', 'fox_wamp_watch' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION fox_wamp.watch(regclass, text, text, text[], text[], boolean, text)
-	IS 'every change of a row is an event from now on, or with retain every row a retained value; returns the topic, with {column}s';
+COMMENT ON FUNCTION fox_wamp.watch(regclass, text, text, text[], text[], boolean, text, boolean)
+	IS 'every change of a row is an event from now on, or with retain every row a retained value, with row_security for those who may see it; returns the topic, with {column}s';
 
 CREATE FUNCTION fox_wamp.unwatch(relation regclass, topic text DEFAULT NULL, realm text DEFAULT NULL) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'fox_wamp_unwatch' LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -1178,9 +1178,10 @@ CREATE VIEW fox_wamp.watched AS
 			CASE WHEN bit_or(t.tgtype) & 16 <> 0 THEN 'UPDATE' END,
 			CASE WHEN bit_or(t.tgtype) & 8 <> 0 THEN 'DELETE' END], NULL) AS operations,
 		min(substring(pg_get_triggerdef(t.oid) FROM ' WHEN \((.*)\) EXECUTE FUNCTION '))
-			FILTER (WHERE a.args[3] <> 'forget') AS condition,
+			FILTER (WHERE a.args[3] NOT LIKE 'forget%') AS condition,
 		nullif(a.args[4:], '{}') AS columns,
-		bool_or(a.args[3] = 'retain') AS retain
+		bool_or(a.args[3] LIKE 'retain%') AS retain,
+		bool_or(a.args[3] LIKE '% row_security') AS row_security
 	FROM pg_trigger t, fox_wamp.trigger_args(t.tgargs) a(args)
 	WHERE t.tgfoid = 'fox_wamp.publish_row()'::regprocedure AND t.tgparentid = 0 AND t.tgnargs >= 3
 	GROUP BY t.tgrelid, a.args[1], a.args[2], a.args[4:];
@@ -1196,7 +1197,7 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.publish(text, jsonb, jsonb, jsonb, text),
 	fox_wamp.publish_now(text, jsonb, jsonb, jsonb, text),
 	fox_wamp.publish_row(),
-	fox_wamp.watch(regclass, text, text, text[], text[], boolean, text),
+	fox_wamp.watch(regclass, text, text, text[], text[], boolean, text, boolean),
 	fox_wamp.unwatch(regclass, text, text),
 	fox_wamp.trigger_args(bytea),
 	fox_wamp.forget_decisions(),

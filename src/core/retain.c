@@ -42,6 +42,7 @@ fox_retained_put(FoxRealm *realm, FoxSlice topic, FoxSlice args, FoxSlice kwargs
 	v->args = fox_slice_keep(&at, args);
 	v->kwargs = fox_slice_keep(&at, kwargs);
 	v->audience = fox_slice_keep(&at, audience);
+	v->row = fox_absent(audience) ? FOX_ABSENT : fox_json_get(v->audience, "fox_wamp.row");
 	if (!fox_trie_put(&realm->retained, topic, FOX_EXACT, v))
 	{
 		free(v);
