@@ -634,6 +634,8 @@ ALTER TABLE fox_wamp.exposed_function ENABLE ALWAYS TRIGGER exposed_function_bef
 ALTER TABLE fox_wamp.exposed_function ENABLE ALWAYS TRIGGER exposed_function_changed;
 ALTER TABLE fox_wamp.handler ENABLE ALWAYS TRIGGER handler_before;
 ALTER TABLE fox_wamp.handler ENABLE ALWAYS TRIGGER handler_changed;
+ALTER TABLE fox_wamp.auth_method ENABLE ALWAYS TRIGGER auth_method_changed;
+ALTER TABLE fox_wamp.permission ENABLE ALWAYS TRIGGER permission_changed;
 
 CREATE EVENT TRIGGER fox_wamp_functions_dropped ON sql_drop EXECUTE FUNCTION fox_wamp.functions_dropped();
 CREATE EVENT TRIGGER fox_wamp_functions_altering ON ddl_command_start
@@ -654,9 +656,6 @@ ALTER EVENT TRIGGER fox_wamp_decisions_outdated ENABLE ALWAYS;
 ALTER EVENT TRIGGER fox_wamp_functions_dropped ENABLE ALWAYS;
 ALTER EVENT TRIGGER fox_wamp_functions_altering ENABLE ALWAYS;
 ALTER EVENT TRIGGER fox_wamp_functions_altered ENABLE ALWAYS;
-ALTER TABLE fox_wamp.auth_method ENABLE ALWAYS TRIGGER auth_method_changed;
-
-ALTER TABLE fox_wamp.permission ENABLE ALWAYS TRIGGER permission_changed;
 
 -- What everybody may do in a new realm, and what takes a permission of its own.
 CREATE FUNCTION fox_wamp.open_realm(name text) RETURNS void
