@@ -27,7 +27,7 @@ each(ALL, 'a session begins, is pinged and ends', async (v) => {
 
 each(ALL, 'a user name of nothing but @realm chooses the realm', async (v) => {
   const realm = unique('realm').replaceAll('-', '_');
-  await sql(`SELECT fox_wamp.create_realm('${realm}')`);
+  await sql(`SELECT fox_wamp.create_realm('${realm}')`, 'SELECT fox_wamp.sync()');
   const topic = unique('t');
   const here = await MqttClient.join(v, { username: `@${realm}` });
   const there = await MqttClient.join(v);
