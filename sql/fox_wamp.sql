@@ -63,8 +63,8 @@ COMMENT ON COLUMN fox_wamp.retained.realm IS 'realm of the topic';
 COMMENT ON COLUMN fox_wamp.retained.topic IS 'components joined by dots';
 COMMENT ON COLUMN fox_wamp.retained.args IS 'positional arguments: a JSON array';
 COMMENT ON COLUMN fox_wamp.retained.kwargs IS 'keyword arguments: a JSON object';
-COMMENT ON COLUMN fox_wamp.retained.payload IS 'the message as it was sent, where jsonb does not carry it exactly';
-COMMENT ON COLUMN fox_wamp.retained.format IS 'how payload is written; json: the array [args, kwargs]';
+COMMENT ON COLUMN fox_wamp.retained.payload IS 'the message as it was sent, where jsonb does not carry it exactly, or if it came by MQTT';
+COMMENT ON COLUMN fox_wamp.retained.format IS 'how payload is written; json: the array [args, kwargs]; mqtt: QoS, length of the properties, properties, bytes';
 COMMENT ON COLUMN fox_wamp.retained.publication IS 'id of the publication that made this value; drawn by the trigger';
 COMMENT ON COLUMN fox_wamp.retained.owned IS 'a session owns the value: see fox_wamp.lock';
 COMMENT ON COLUMN fox_wamp.retained.updated IS 'when the value was written';
@@ -174,7 +174,7 @@ COMMENT ON COLUMN fox_wamp.event_history.topic IS 'components joined by dots';
 COMMENT ON COLUMN fox_wamp.event_history.args IS 'positional arguments: a JSON array';
 COMMENT ON COLUMN fox_wamp.event_history.kwargs IS 'keyword arguments: a JSON object';
 COMMENT ON COLUMN fox_wamp.event_history.payload IS 'the message as it was sent, where jsonb does not carry it exactly';
-COMMENT ON COLUMN fox_wamp.event_history.format IS 'how payload is written; json: the array [args, kwargs]';
+COMMENT ON COLUMN fox_wamp.event_history.format IS 'how payload is written; json: the array [args, kwargs]; mqtt: QoS, length of the properties, properties, bytes';
 COMMENT ON COLUMN fox_wamp.event_history.session IS 'session id of the publisher, if it was disclosed';
 COMMENT ON COLUMN fox_wamp.event_history.authid IS 'its authid';
 COMMENT ON COLUMN fox_wamp.event_history.authrole IS 'its authrole';
@@ -292,9 +292,9 @@ COMMENT ON SEQUENCE fox_wamp.delivery_id_seq IS 'numbers of deliveries';
 -- The trigger knows the columns by their position: upgrades append.
 CREATE TABLE fox_wamp.auth_method (
 	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
-	method text NOT NULL CHECK (method IN ('anonymous', 'ticket', 'wampcra', 'wamp-scram', 'cryptosign', 'tls')),
-	authenticator text COLLATE "C" CHECK (authenticator IS NULL OR method <> 'anonymous'),
-	authenticator_function text CHECK (authenticator_function IS NULL OR method <> 'anonymous'),
+	method text NOT NULL CHECK (method IN ('anonymous', 'ticket', 'wampcra', 'wamp-scram', 'cryptosign', 'tls', 'cookie')),
+	authenticator text COLLATE "C" CHECK (authenticator IS NULL OR method NOT IN ('anonymous', 'cookie')),
+	authenticator_function text CHECK (authenticator_function IS NULL OR method NOT IN ('anonymous', 'cookie')),
 	authenticator_role text COLLATE "C",
 	PRIMARY KEY (realm, method),
 	CONSTRAINT auth_method_one_authenticator CHECK (authenticator IS NULL OR authenticator_function IS NULL),
@@ -302,7 +302,7 @@ CREATE TABLE fox_wamp.auth_method (
 );
 COMMENT ON TABLE fox_wamp.auth_method IS 'how clients may log in; a realm without rows takes every method';
 COMMENT ON COLUMN fox_wamp.auth_method.realm IS 'realm that is logged in to';
-COMMENT ON COLUMN fox_wamp.auth_method.method IS 'anonymous, ticket, wampcra, wamp-scram, cryptosign or tls';
+COMMENT ON COLUMN fox_wamp.auth_method.method IS 'anonymous, ticket, wampcra, wamp-scram, cryptosign, tls or cookie';
 COMMENT ON COLUMN fox_wamp.auth_method.authenticator IS 'procedure of the realm that says who a client is; null: tables do';
 COMMENT ON COLUMN fox_wamp.auth_method.authenticator_function IS 'function that says it instead, by its full signature; follows ALTER, and once it is dropped nobody gets in';
 COMMENT ON COLUMN fox_wamp.auth_method.authenticator_role IS 'role that the function runs as; null: its owner';
@@ -332,7 +332,7 @@ COMMENT ON COLUMN fox_wamp.auth_user.id IS 'number of the user';
 COMMENT ON COLUMN fox_wamp.auth_user.logon_name IS 'authid that it logs in with';
 COMMENT ON COLUMN fox_wamp.auth_user.group_id IS 'its group, which says its role';
 COMMENT ON COLUMN fox_wamp.auth_user.realm IS 'the only realm that it may join; null: any';
-COMMENT ON COLUMN fox_wamp.auth_user.verifier IS 'of its password, for ticket and wamp-scram: as pg_authid.rolpassword';
+COMMENT ON COLUMN fox_wamp.auth_user.verifier IS 'of its password, for ticket and wamp-scram: as pg_authid.rolpassword, or derived by Argon2id (fox_wamp.password_kdf)';
 COMMENT ON COLUMN fox_wamp.auth_user.cra_verifier IS 'of its password, for wampcra';
 COMMENT ON SEQUENCE fox_wamp.auth_user_id_seq IS 'numbers of users';
 
@@ -461,6 +461,33 @@ COMMENT ON COLUMN fox_wamp.jwt_key.issuer IS 'what iss must be; null: anything';
 COMMENT ON COLUMN fox_wamp.jwt_key.role_claim IS 'claim that names the role of the server, a member of fox_wamp_connect';
 COMMENT ON COLUMN fox_wamp.jwt_key.authid_claim IS 'claim that is the authid';
 COMMENT ON COLUMN fox_wamp.jwt_key.roles IS 'the only roles that its tokens may name; null: any member of fox_wamp_connect';
+
+CREATE TABLE fox_wamp.auth_cookie (
+	hash text COLLATE "C" PRIMARY KEY,
+	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
+	authid text COLLATE "C" NOT NULL,
+	authrole text COLLATE "C" NOT NULL,
+	authprovider text NOT NULL,
+	authmethod text NOT NULL,
+	credential text NOT NULL,
+	since timestamptz NOT NULL DEFAULT now(),
+	expires timestamptz NOT NULL,
+	replaced timestamptz
+);
+CREATE INDEX auth_cookie_authid ON fox_wamp.auth_cookie (authid);
+CREATE INDEX auth_cookie_expires ON fox_wamp.auth_cookie (expires);
+CREATE INDEX auth_cookie_replaced ON fox_wamp.auth_cookie (replaced) WHERE replaced IS NOT NULL;
+COMMENT ON TABLE fox_wamp.auth_cookie IS 'cookies that stand for who has logged in; written by the router';
+COMMENT ON COLUMN fox_wamp.auth_cookie.hash IS 'SHA-256 of the cookie';
+COMMENT ON COLUMN fox_wamp.auth_cookie.realm IS 'the only realm that it is taken for';
+COMMENT ON COLUMN fox_wamp.auth_cookie.authid IS 'whom it stands for';
+COMMENT ON COLUMN fox_wamp.auth_cookie.authrole IS 'role of the server; with another one the cookie is void';
+COMMENT ON COLUMN fox_wamp.auth_cookie.authprovider IS 'who knows the client: fox_wamp, postgresql, or dynamic';
+COMMENT ON COLUMN fox_wamp.auth_cookie.authmethod IS 'how it has logged in';
+COMMENT ON COLUMN fox_wamp.auth_cookie.credential IS 'SHA-256 of its password''s verifier; with another one the cookie is void';
+COMMENT ON COLUMN fox_wamp.auth_cookie.since IS 'when the cookie was given';
+COMMENT ON COLUMN fox_wamp.auth_cookie.expires IS 'when the client has to log in again';
+COMMENT ON COLUMN fox_wamp.auth_cookie.replaced IS 'when a later connection was given another one instead; it counts for another hour';
 
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.realm', 'WHERE name <> ''realm1''');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.retained', 'WHERE NOT owned');
@@ -1004,7 +1031,7 @@ COMMENT ON FUNCTION fox_wamp.notify_payload(bigint) IS 'the event that a NOTIFY 
 
 CREATE FUNCTION fox_wamp.scram_verifier(password text) RETURNS text
 	AS 'MODULE_PATHNAME', 'fox_wamp_scram_verifier' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION fox_wamp.scram_verifier(text) IS 'internal: what is kept of a password, as in pg_authid';
+COMMENT ON FUNCTION fox_wamp.scram_verifier(text) IS 'internal: what is kept of a password, by fox_wamp.password_kdf';
 
 CREATE FUNCTION fox_wamp.cra_verifier(password text) RETURNS text
 	AS 'MODULE_PATHNAME', 'fox_wamp_cra_verifier' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
@@ -1110,6 +1137,14 @@ CREATE FUNCTION fox_wamp.remove_jwt_key(kid text) RETURNS boolean
 		SELECT EXISTS (SELECT FROM gone);
 	$$;
 COMMENT ON FUNCTION fox_wamp.remove_jwt_key(text) IS 'takes no more tokens that are signed with the key; false if there is none';
+
+CREATE FUNCTION fox_wamp.forget_cookies(authid text) RETURNS bigint
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		WITH gone AS (DELETE FROM fox_wamp.auth_cookie c WHERE c.authid = $1 RETURNING 1)
+		SELECT count(*) FROM gone;
+	$$;
+COMMENT ON FUNCTION fox_wamp.forget_cookies(text) IS 'the client has to log in again wherever it is; how many cookies it had';
 
 --
 -- Views of what the router knows
@@ -1249,7 +1284,8 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.jwk_fits(text, jsonb),
 	fox_wamp.add_jwt_secret(text, text, text[], text, text, text),
 	fox_wamp.import_jwks(jsonb, text[], text, text, text),
-	fox_wamp.remove_jwt_key(text)
+	fox_wamp.remove_jwt_key(text),
+	fox_wamp.forget_cookies(text)
 	TO fox_wamp_admin;
 -- What a function that a client calls, or a policy of row-level security, wants to know; whatever its role.
 GRANT USAGE ON SCHEMA fox_wamp TO PUBLIC;
@@ -1273,6 +1309,8 @@ GRANT INSERT, UPDATE, DELETE ON fox_wamp.realm, fox_wamp.retained, fox_wamp.brid
 	fox_wamp.trust_level, fox_wamp.permission, fox_wamp.root, fox_wamp.exposed_function, fox_wamp.handler, fox_wamp.auth_method,
 	fox_wamp.auth_group, fox_wamp.auth_user, fox_wamp.auth_key, fox_wamp.jwt_key TO fox_wamp_admin;
 GRANT UPDATE (attempts, next_try, dead), DELETE ON fox_wamp.delivery TO fox_wamp_admin;
+GRANT DELETE ON fox_wamp.auth_cookie TO fox_wamp_admin;
+GRANT SELECT (realm, authid, authrole, authprovider, authmethod, since, expires, replaced) ON fox_wamp.auth_cookie TO fox_wamp_admin;
 -- Verifiers are written and never read.
 GRANT SELECT ON fox_wamp.auth_method, fox_wamp.auth_group, fox_wamp.auth_key TO fox_wamp_admin;
 GRANT SELECT (id, logon_name, group_id, realm) ON fox_wamp.auth_user TO fox_wamp_admin;

@@ -300,7 +300,7 @@ seen_new(FoxRealm *realm, const FoxEvent *e, const FoxPublish *p, FoxSlice roles
 	at = seen->block;
 	seen->realm = realm;
 	seen->bytes = sizeof(*seen) + n;
-	seen->event = (FoxEvent){.publication = e->publication, .bridged = e->bridged, .queued = e->queued, .hops = e->hops,
+	seen->event = (FoxEvent){.publication = e->publication, .qos = e->qos, .kept = e->kept, .bridged = e->bridged, .queued = e->queued, .hops = e->hops,
 	.has_trustlevel = e->has_trustlevel, .trustlevel = e->trustlevel};
 	seen->event.topic = fox_slice_keep(&at, e->topic);
 	seen->event.payload.encoding = FOX_JSON;
