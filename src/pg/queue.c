@@ -136,6 +136,8 @@ know_handlers(void)
 {
 	forget();
 	table = get_relname_relid("handler", get_namespace_oid("fox_wamp", false));
+	if (!OidIsValid(table))
+		return;					/* the extension is of an earlier version than the library */
 	/* What changes while we read is to be read again. */
 	known = true;
 	PG_TRY();

@@ -340,6 +340,18 @@ check_mirror(const Watch *w, const FoxRowTopic *topic)
 
 	if (!w->insert || !w->update || !w->delete)
 		bad_argument("watch() with retain takes all operations", NULL);
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("watch() with retain takes a READ COMMITTED transaction"),
+				 errdetail("Another would not see all the rows that the table has when its triggers are made.")));
+	/* unwatch() and TRUNCATE delete whatever has such a topic. */
+	if (fox_row_topic_fixed(w->topic) == NULL)
+		bad_argument(psprintf("watch() with retain needs a component without columns at the beginning of the topic \"%s\"", w->topic),
+					 psprintf("Like %s.%s.", RelationGetRelationName(w->table), w->topic));
+	if (!fox_row_topic_separates(topic))
+		bad_argument(psprintf("watch() with retain needs a dot between two columns in the topic \"%s\"", w->topic),
+					 "Otherwise two rows could have the same topic.");
 	if (n == 0)
 		bad_argument(psprintf("watch() with retain needs a primary key, which table \"%s\" has not",
 							  RelationGetRelationName(w->table)), NULL);
