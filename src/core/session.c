@@ -15,9 +15,10 @@ keep_info(FoxSession *s, const FoxSessionInfo *info)
 	char	   *at = fox_pool_alloc(s->pool, info->authid.len + info->authrole.len + info->authmethod.len +
 								info->peer.len + info->protocol.len + info->authprovider.len + info->role.len + 1);
 
+	char	   *former = s->identity;
+
 	if (at == NULL)
 		return false;
-	fox_pool_give(s->pool, s->identity);
 	s->identity = at;
 	s->authid = fox_slice_keep(&at, info->authid);
 	s->authrole = fox_slice_keep(&at, info->authrole);
@@ -42,6 +43,7 @@ keep_info(FoxSession *s, const FoxSessionInfo *info)
 	s->ppt_publisher = info->ppt_publisher;
 	s->ppt_subscriber = info->ppt_subscriber;
 	s->ppt_callee = info->ppt_callee;
+	fox_pool_give(s->pool, former);	/* last, for info may speak of it */
 	return true;
 }
 

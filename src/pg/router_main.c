@@ -424,9 +424,9 @@ turn(void)
 	int			timers_wait;
 	uint64		calls;
 
+	(void) drain();				/* before clients, who may have waited for a commit */
 	if (net != NULL)
 		fox_net_turn(net);
-	(void) drain();
 	if (loaded)
 		fox_ask_poll(on_ask, NULL);	/* before that the answers would be wrong */
 	fox_listen_turn(on_change, NULL);

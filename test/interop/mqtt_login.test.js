@@ -17,7 +17,7 @@ before(async () => {
   start();
   await sql(`CREATE ROLE ${role} LOGIN PASSWORD 'role''s own'`, `GRANT fox_wamp_connect TO ${role}`,
     `SELECT fox_wamp.create_group('${group}', '${role}')`, `SELECT fox_wamp.create_user('${user}', '${group}', 'secret')`,
-    `SELECT fox_wamp.create_realm('${realm}')`);
+    `SELECT fox_wamp.create_realm('${realm}')`, 'SELECT fox_wamp.sync()');
 });
 after(async () => {
   await sql(`SELECT fox_wamp.drop_user('${user}')`, `DELETE FROM fox_wamp.auth_group WHERE ident = '${group}'`,
