@@ -220,6 +220,8 @@ extern FoxSlice fox_session_role(const FoxSession *s);
 /* What of the configuration a gate has to know. */
 extern bool fox_router_strict_request_ids(const FoxRouter *r);
 
+/* How many values are retained, in all realms. */
+extern uint64_t fox_router_retained(const FoxRouter *r);
 /* A line for the log. */
 extern void fox_router_warn(FoxRouter *r, const char *what, const char *why);
 

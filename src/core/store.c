@@ -54,3 +54,15 @@ fox_session_resubscribe(FoxSession *s, uint64_t request, FoxSlice options, FoxSl
 {
 	fox_broker_subscribe(s, request, options, topic);
 }
+
+uint64_t
+fox_router_retained(const FoxRouter *r)
+{
+	size_t		pos = 0;
+	FoxMapSlot *slot;
+	uint64_t	count = 0;
+
+	while ((slot = fox_map_next(&r->realms, &pos)) != NULL)
+		count += ((FoxRealm *) slot->value)->retained.count;
+	return count;
+}

@@ -265,7 +265,7 @@ mqtt_invoke(FoxSession *core, const FoxInvocation *inv)
 	{
 		put_props(&props, said.kwargs, fox_buf_view(&response), FOX_ABSENT, FOX_ABSENT);
 		if (!topic.failed && !props.failed && fox_idmap_put(&s->invocations, inv->id, s))
-			mqtt_send_message(s, sub, fox_buf_view(&topic), fox_buf_view(&props), said.args);
+			mqtt_send_message(s, sub, fox_buf_view(&topic), fox_buf_view(&props), said.args, false);
 	}
 	fox_buf_free(&topic);
 	fox_buf_free(&response);

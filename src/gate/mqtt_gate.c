@@ -30,13 +30,19 @@ fox_mqtt_broker_new(FoxRouter *router, const FoxMqttConfig *config)
 	fox_mqtt_broker_configure(b, config);
 	fox_list_init(&b->all);
 	fox_list_init(&b->promises);
+	b->started_us = fox_router_now(router);
+	mqtt_sys_start(b);
 	return b;
 }
 
 void
 fox_mqtt_broker_configure(FoxMqttBroker *b, const FoxMqttConfig *config)
 {
+	bool		other_interval = b->config.sys_interval != config->sys_interval;
+
 	b->config = *config;
+	if (other_interval)
+		mqtt_sys_start(b);
 	fox_mqtt_strings_raw(config->raw_strings);
 }
 
@@ -44,6 +50,7 @@ void
 fox_mqtt_broker_free(FoxMqttBroker *b)
 {
 	b->closing = true;
+	fox_router_timer_clear(b->router, &b->sys_timer);
 	fox_list_each(n, &b->all)
 		mqtt_session_gone(fox_container(MqttSession, in_broker, n));
 	fox_map_free(&b->sessions);
@@ -60,6 +67,8 @@ mqtt_send_bytes(MqttPeer *p, FoxBytes *bytes)
 		p->transport.close(p->transport.conn, 1013, "out of memory");
 		return;
 	}
+	p->broker->counters.sent++;
+	p->broker->counters.bytes_sent += bytes->len;
 	p->transport.send(p->transport.conn, bytes, true);
 	fox_bytes_unref(bytes);
 }
@@ -275,6 +284,8 @@ gate_message(void *gate, char *data, size_t len, bool binary)
 	if (p->state == MQTT_DEAD)
 		return;
 	p->heard_us = fox_router_now(p->broker->router);
+	p->broker->counters.received++;
+	p->broker->counters.bytes_received += len;
 	if (!binary)
 		mqtt_cut(p, FOX_MQTT_MALFORMED, "MQTT is binary messages of a WebSocket");
 	else if (p->state == MQTT_NEW)
@@ -428,6 +439,7 @@ mqtt_ended(FoxSession *core, const char *reason, FoxSlice message)
 	if (p != NULL)
 	{
 		s->peer = NULL;
+		s->broker->clients--;
 		p->session = NULL;
 		mqtt_cut(p, shutdown ? FOX_MQTT_SHUTTING_DOWN : FOX_MQTT_ADMINISTRATIVE, reason);
 	}

@@ -17,6 +17,7 @@ typedef struct FoxMqttConfig
 	uint32_t	max_queued;		/* messages that wait for one session */
 	uint32_t	max_session_expiry;	/* seconds that a session outlives its connection */
 	uint32_t	max_keep_alive;	/* seconds; 0: as the client likes */
+	uint32_t	sys_interval;	/* seconds between values of $SYS; 0: there are none */
 	bool		raw_strings;	/* a single string goes out as its text, not as JSON */
 } FoxMqttConfig;
 

@@ -202,8 +202,14 @@ shared_bytes(const MqttPeer *p, FoxEvent *e)
 static void
 send_event(MqttPeer *p, FoxEvent *e, const FoxSubscription *sub, FoxBytes *bytes, bool must_be_heard)
 {
+	MqttCounters *counters = &p->broker->counters;
+
 	if (bytes == NULL || bytes->len > p->max_packet)
 		return;
+	counters->sent++;
+	counters->publish_sent++;
+	counters->bytes_sent += bytes->len;
+	counters->payload_sent += e->payload.args.len;
 	if (must_be_heard)
 		p->transport.send(p->transport.conn, bytes, true);
 	else
@@ -288,6 +294,8 @@ send_message(MqttSession *s, MqttOut *o, bool again)
 	if (out.len > p->max_packet)
 		return false;
 	bytes = bytes_of(p, &out);
+	p->broker->counters.publish_sent++;
+	p->broker->counters.payload_sent += d.payload.len;
 	mqtt_send_bytes(p, bytes);
 	return true;
 }
@@ -367,7 +375,10 @@ deliver_surely(MqttSession *s, FoxEvent *e, uint8_t qos, bool retain, FoxSlice o
 	uint64_t	place;
 
 	if (s->waiting_count >= s->broker->config.max_queued)
+	{
+		s->broker->counters.dropped++;
 		return;
+	}
 	kept = keep(s->peer, e);
 	o = kept != NULL ? out_new(s, next_number(s), kept, own) : NULL;
 	if (o == NULL)
@@ -431,9 +442,9 @@ mqtt_out_restore(MqttSession *s, const FoxMqttRow *row)
 }
 
 void
-mqtt_send_message(MqttSession *s, const MqttSub *sub, FoxSlice topic, FoxSlice props, FoxSlice payload)
+mqtt_send_message(MqttSession *s, const MqttSub *sub, FoxSlice topic, FoxSlice props, FoxSlice payload, bool retain)
 {
-	FoxMqttDelivery d = {.topic = topic, .props = props, .payload = payload, .own_props = FOX_LIT("")};
+	FoxMqttDelivery d = {.retain = retain, .topic = topic, .props = props, .payload = payload, .own_props = FOX_LIT("")};
 	Kept		head = {(uint32_t) topic.len, (uint32_t) props.len};
 	FoxBytes   *kept;
 	MqttOut    *o;
@@ -454,6 +465,7 @@ mqtt_send_message(MqttSession *s, const MqttSub *sub, FoxSlice topic, FoxSlice p
 	if (kept != NULL && (o = out_new(s, next_number(s), kept, FOX_LIT(""))) != NULL)
 	{
 		o->qos = sub->qos;
+		o->retain = retain;
 		send_waiting(s);
 	}
 	fox_bytes_unref(kept);

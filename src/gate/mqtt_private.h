@@ -18,6 +18,27 @@
 
 typedef struct MqttSession MqttSession;
 
+/* Numbers since the start, for $SYS. */
+typedef struct MqttCounters
+{
+	uint64_t	received;		/* packets */
+	uint64_t	sent;
+	uint64_t	bytes_received;
+	uint64_t	bytes_sent;
+	uint64_t	publish_received;
+	uint64_t	publish_sent;
+	uint64_t	payload_received;
+	uint64_t	payload_sent;
+	uint64_t	dropped;		/* messages that found a full queue */
+	uint64_t	connections;
+	uint64_t	maximum;		/* clients at a time */
+	uint64_t	expired;		/* sessions */
+} MqttCounters;
+
+#define MQTT_RATES 8			/* of which there are averages */
+#define MQTT_SPANS 3
+#define MQTT_SYS_VALUES 64
+
 struct FoxMqttBroker
 {
 	FoxRouter  *router;
@@ -27,6 +48,13 @@ struct FoxMqttBroker
 	FoxNode		promises;		/* of mqtt_store.c */
 	FoxIdMap	restored;		/* while rows are read: by session->row */
 	bool		closing;		/* the router ends: rows stay */
+	uint64_t	clients;		/* that are connected */
+	MqttCounters counters;
+	uint64_t	started_us;
+	FoxTimer	sys_timer;		/* of mqtt_sys.c, and what it keeps */
+	double		averages[MQTT_RATES][MQTT_SPANS];
+	uint64_t	last_counts[MQTT_RATES];
+	uint64_t	last_values[MQTT_SYS_VALUES];	/* hashes */
 };
 
 /*
@@ -94,6 +122,7 @@ typedef struct MqttSub
 	bool		as_published;
 	bool		shared;
 	bool		pattern;
+	bool		sys;			/* of $SYS */
 	bool		callee;			/* id is a registration; 0 while the client is away */
 	FoxSlice	filter;
 	char		block[];
@@ -142,6 +171,7 @@ struct MqttSession
 	MqttWill	will;
 	FoxMap		subs;			/* MqttSub by filter */
 	FoxIdMap	subs_by_id;
+	uint32_t	sys_subs;		/* how many are of $SYS */
 	MqttSub    *only;			/* if there is just one */
 	uint32_t	patterns;		/* how many of them */
 	FoxNode		calls;			/* of the client's (mqtt_call.c) */
@@ -289,12 +319,20 @@ extern void mqtt_invoke(FoxSession *core, const FoxInvocation *inv);
 extern void mqtt_callee_away(MqttSession *s);
 extern void mqtt_calls_free(MqttSession *s);
 
+/* --- mqtt_sys.c --- */
+
+extern bool mqtt_is_sys(FoxSlice filter);
+/* The values of the moment, for a new subscription. */
+extern void mqtt_sys_subscribed(MqttSession *s, const MqttSub *sub);
+/* The interval begins, if there is one. */
+extern void mqtt_sys_start(FoxMqttBroker *b);
+
 /* --- mqtt_out.c: to the client --- */
 
 extern void mqtt_event(FoxSession *core, const FoxSubscription *sub, FoxEvent *e);
 extern void mqtt_event_once(FoxLater *later, FoxEvent *e);
 /* A message for the client alone, by that subscription; it is not stored. */
-extern void mqtt_send_message(MqttSession *s, const MqttSub *sub, FoxSlice topic, FoxSlice props, FoxSlice payload);
+extern void mqtt_send_message(MqttSession *s, const MqttSub *sub, FoxSlice topic, FoxSlice props, FoxSlice payload, bool retain);
 /* An acknowledgement of the client's. */
 extern void mqtt_acknowledged(MqttPeer *p, const FoxMqttPacket *packet);
 /* A new peer is sent what an earlier one has not acknowledged, then what waits. */

@@ -256,6 +256,8 @@ mqtt_publish(MqttPeer *p, const FoxMqttPacket *packet)
 
 	if (repeated(p, packet) || fox_absent(topic = topic_of(p, packet)) || !count_received(p, packet))
 		return;
+	p->broker->counters.publish_received++;
+	p->broker->counters.payload_received += packet->payload.len;
 	reason = mqtt_topic_refusal(topic);
 	if (p->version == FOX_MQTT_50 && mqtt_publish_call(s, packet->qos, topic, packet->payload, message_props(packet, &scratch), &reason))
 	{

@@ -164,6 +164,7 @@ expired(void *ctx, FoxTimer *timer)
 	MqttSession *s = fox_container(MqttSession, expiry_timer, timer);
 
 	(void) ctx;
+	s->broker->counters.expired++;
 	mqtt_session_end(s);
 }
 
@@ -187,6 +188,9 @@ mqtt_session_attach(MqttSession *s, MqttPeer *p)
 	fox_router_timer_clear(r, &s->expiry_timer);
 	fox_router_timer_clear(r, &s->will_timer);
 	s->peer = p;
+	s->broker->counters.connections++;
+	if (++s->broker->clients > s->broker->counters.maximum)
+		s->broker->counters.maximum = s->broker->clients;
 	s->generation++;
 	s->unanswered = (uint32_t) s->received.count;
 	p->session = s;
@@ -197,6 +201,7 @@ void
 mqtt_session_detach(MqttSession *s, bool lost)
 {
 	s->peer = NULL;
+	s->broker->clients--;
 	mqtt_subs_away(s);
 	if (!lost)
 		mqtt_will_forget(s);

@@ -52,6 +52,7 @@ sub_enter(MqttSession *s, MqttSub *sub)
 		return false;
 	}
 	s->patterns += sub->pattern;
+	s->sys_subs += sub->sys;
 	find_only(s);
 	return true;
 }
@@ -63,6 +64,7 @@ mqtt_sub_free(MqttSession *s, MqttSub *sub)
 	fox_map_del(&s->subs, sub->filter);
 	fox_idmap_del(&s->subs_by_id, sub->id);
 	s->patterns -= sub->pattern;
+	s->sys_subs -= sub->sys;
 	free(sub);
 	find_only(s);
 }
@@ -85,7 +87,7 @@ mqtt_subs_free(MqttSession *s)
 	fox_map_free(&s->subs_by_id);
 	s->subs = s->subs_by_id = (FoxMap){0};
 	s->only = NULL;
-	s->patterns = 0;
+	s->patterns = s->sys_subs = 0;
 }
 
 /* --- SUBSCRIBE --- */
@@ -98,6 +100,7 @@ typedef struct MqttWish
 	bool		pattern;
 	bool		shared;
 	bool		callee;
+	bool		retained;		/* initial values are wanted */
 	FoxMqttFilter f;
 } MqttWish;
 
@@ -234,7 +237,8 @@ wish(MqttSession *s, MqttAsk *a, uint32_t place)
 	}
 	w->pattern = kind == FOX_MQTT_FILTER_PATTERN && !w->callee;
 	w->shared = !fox_absent(group);
-	put_options(kind, group, fox_absent(group) && !a->restored && (w->f.retain_handling == 0 || (w->f.retain_handling == 1 && is_new)));
+	w->retained = fox_absent(group) && !a->restored && (w->f.retain_handling == 0 || (w->f.retain_handling == 1 && is_new));
+	put_options(kind, group, w->retained);
 	if (uri.failed || options.failed)
 		answer(s, a, w, FOX_MQTT_QUOTA);
 	else if (w->callee)
@@ -278,6 +282,7 @@ settle(MqttSession *s, const MqttAsk *a, const MqttWish *w, uint64_t id)
 		sub->shared = w->shared;
 		sub->pattern = w->pattern;
 		sub->callee = w->callee;
+		sub->sys = mqtt_is_sys(w->f.filter);
 		if (!sub_enter(s, sub))
 		{
 			free(sub);
@@ -292,6 +297,8 @@ settle(MqttSession *s, const MqttAsk *a, const MqttWish *w, uint64_t id)
 	sub->identifier = a->identifier;
 	if (!a->restored)
 		mqtt_store_sub(s, sub);
+	if (sub->sys && w->retained)
+		mqtt_sys_subscribed(s, sub);
 	return sub;
 }
 

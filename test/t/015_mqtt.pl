@@ -9,6 +9,7 @@ use MqttClient;
 my $router_pid = q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'fox_wamp router'};
 my $executor_pid = q{SELECT pid FROM pg_stat_activity WHERE application_name = 'fox_wamp executor'};
 my $fox_port = PostgreSQL::Test::Cluster::get_free_port();
+my $mqtt_port = PostgreSQL::Test::Cluster::get_free_port();
 my $node = PostgreSQL::Test::Cluster->new('mqtt');
 
 $SIG{ALRM} = sub { die 'no answer in time' };
@@ -42,12 +43,15 @@ shared_preload_libraries = 'fox_wamp'
 restart_after_crash = on
 log_statement = none
 fox_wamp.port = $fox_port
+fox_wamp.mqtt_port = $mqtt_port
 fox_wamp.mqtt_max_queued = 60000
 CONF
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION fox_wamp');
 $node->safe_psql('postgres', 'SELECT fox_wamp.start()');
 ok($node->poll_query_until('postgres', 'SELECT fox_wamp.wait_until_running()'), 'a router');
+
+is(MqttClient->join_again($mqtt_port, id => 'there', clean => 1)->{present}, 0, 'fox_wamp.mqtt_port');
 
 # --- one of each
 
