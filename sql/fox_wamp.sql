@@ -228,6 +228,66 @@ COMMENT ON COLUMN fox_wamp.exposed_function.function IS 'schema, name and argume
 COMMENT ON COLUMN fox_wamp.exposed_function.concurrency IS 'calls that may run at a time, the others wait; null: no limit';
 COMMENT ON COLUMN fox_wamp.exposed_function.timeout IS 'how long a call may run; null: as statement_timeout says';
 
+-- The triggers know the columns by their position: upgrades append.
+CREATE TABLE fox_wamp.handler (
+	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
+	pattern text COLLATE "C" NOT NULL,
+	match text NOT NULL CHECK (match IN ('exact', 'prefix', 'wildcard', 'pattern')),
+	function text NOT NULL,
+	id bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
+	owner text NOT NULL DEFAULT '',
+	durable boolean NOT NULL DEFAULT false,
+	concurrency integer NOT NULL DEFAULT 1 CHECK (concurrency BETWEEN 1 AND 64),
+	max_attempts integer NOT NULL DEFAULT 10 CHECK (max_attempts BETWEEN 1 AND 1000000),
+	retry_delay interval NOT NULL DEFAULT '1 s' CHECK (retry_delay BETWEEN interval '1 ms' AND interval '1 hour'),
+	PRIMARY KEY (realm, pattern, match, function)
+);
+COMMENT ON TABLE fox_wamp.handler IS 'functions that are called for events';
+COMMENT ON COLUMN fox_wamp.handler.realm IS 'realm of the topics';
+COMMENT ON COLUMN fox_wamp.handler.pattern IS 'topic or pattern';
+COMMENT ON COLUMN fox_wamp.handler.match IS 'exact, prefix, wildcard, or pattern (* and #)';
+COMMENT ON COLUMN fox_wamp.handler.function IS 'schema, name and argument types; follows ALTER, and the row goes with the function';
+COMMENT ON COLUMN fox_wamp.handler.id IS 'what fox_wamp.delivery names';
+COMMENT ON COLUMN fox_wamp.handler.owner IS 'the function''s, which it runs as; written by the trigger';
+COMMENT ON COLUMN fox_wamp.handler.durable IS 'events are queued in fox_wamp.delivery until the function has seen them to their end';
+COMMENT ON COLUMN fox_wamp.handler.concurrency IS 'events that may be handled at a time; those of one topic come one by one in any case';
+COMMENT ON COLUMN fox_wamp.handler.max_attempts IS 'of a durable one: how often an event is tried';
+COMMENT ON COLUMN fox_wamp.handler.retry_delay IS 'of a durable one: time between the first two attempts; it doubles, up to an hour';
+COMMENT ON SEQUENCE fox_wamp.handler_id_seq IS 'numbers of handlers';
+
+-- No foreign key: its checks would be locks on the handler's row, in every transaction that publishes.
+CREATE TABLE fox_wamp.delivery (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	handler bigint NOT NULL,
+	publication bigint NOT NULL,
+	topic text COLLATE "C" NOT NULL,
+	args jsonb,
+	kwargs jsonb,
+	details jsonb NOT NULL DEFAULT '{}',
+	hops smallint NOT NULL DEFAULT 0,
+	at timestamptz NOT NULL DEFAULT now(),
+	attempts integer NOT NULL DEFAULT 0,
+	last_error text,
+	next_try timestamptz NOT NULL DEFAULT now(),
+	dead boolean NOT NULL DEFAULT false
+);
+CREATE INDEX delivery_queue ON fox_wamp.delivery (handler, id) WHERE NOT dead;
+COMMENT ON TABLE fox_wamp.delivery IS 'events that durable handlers have yet to see to their end';
+COMMENT ON COLUMN fox_wamp.delivery.id IS 'their order';
+COMMENT ON COLUMN fox_wamp.delivery.handler IS 'id of the handler';
+COMMENT ON COLUMN fox_wamp.delivery.publication IS 'id of the publication';
+COMMENT ON COLUMN fox_wamp.delivery.topic IS 'components joined by dots';
+COMMENT ON COLUMN fox_wamp.delivery.args IS 'positional arguments: a JSON array';
+COMMENT ON COLUMN fox_wamp.delivery.kwargs IS 'keyword arguments: a JSON object';
+COMMENT ON COLUMN fox_wamp.delivery.details IS 'what else the function is told';
+COMMENT ON COLUMN fox_wamp.delivery.hops IS 'handlers that have set off the event, one after the other';
+COMMENT ON COLUMN fox_wamp.delivery.at IS 'when it was queued';
+COMMENT ON COLUMN fox_wamp.delivery.attempts IS 'how often the function has failed';
+COMMENT ON COLUMN fox_wamp.delivery.last_error IS 'SQLSTATE and message of the last failure';
+COMMENT ON COLUMN fox_wamp.delivery.next_try IS 'not before; until then later events of the topic wait';
+COMMENT ON COLUMN fox_wamp.delivery.dead IS 'it is not tried any more, and later events of the topic do not wait for it';
+COMMENT ON SEQUENCE fox_wamp.delivery_id_seq IS 'numbers of deliveries';
+
 -- The trigger knows the columns by their position: upgrades append.
 CREATE TABLE fox_wamp.auth_method (
 	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
@@ -436,6 +496,10 @@ SELECT pg_catalog.pg_extension_config_dump('fox_wamp.event_history', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.trust_level', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.root', 'WHERE name <> ''root''');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.exposed_function', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.handler', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.handler_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.delivery', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.delivery_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_method', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_group', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_group_id_seq', '');
@@ -465,9 +529,13 @@ CREATE FUNCTION fox_wamp.exposed_function_before() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'fox_wamp_exposed_before' LANGUAGE C;
 COMMENT ON FUNCTION fox_wamp.exposed_function_before() IS 'internal: checks the function and writes its signature in full';
 
+CREATE FUNCTION fox_wamp.handler_before() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'fox_wamp_handler_before' LANGUAGE C;
+COMMENT ON FUNCTION fox_wamp.handler_before() IS 'internal: checks the function, writes its signature in full, and its owner';
+
 CREATE FUNCTION fox_wamp.functions_dropped() RETURNS event_trigger
 	AS 'MODULE_PATHNAME', 'fox_wamp_functions_dropped' LANGUAGE C;
-COMMENT ON FUNCTION fox_wamp.functions_dropped() IS 'internal: functions that are no more are not exposed any more';
+COMMENT ON FUNCTION fox_wamp.functions_dropped() IS 'internal: functions that are no more are neither exposed nor handlers any more';
 
 CREATE FUNCTION fox_wamp.functions_altering() RETURNS event_trigger
 	AS 'MODULE_PATHNAME', 'fox_wamp_functions_altering' LANGUAGE C;
@@ -475,7 +543,7 @@ COMMENT ON FUNCTION fox_wamp.functions_altering() IS 'internal: which functions 
 
 CREATE FUNCTION fox_wamp.functions_altered() RETURNS event_trigger
 	AS 'MODULE_PATHNAME', 'fox_wamp_functions_altered' LANGUAGE C;
-COMMENT ON FUNCTION fox_wamp.functions_altered() IS 'internal: rows name functions by their new names';
+COMMENT ON FUNCTION fox_wamp.functions_altered() IS 'internal: rows name functions by their new names, and handlers their owners';
 
 CREATE FUNCTION fox_wamp.authority_before() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'fox_wamp_authority_before' LANGUAGE C;
@@ -545,6 +613,10 @@ CREATE TRIGGER exposed_function_before BEFORE INSERT OR UPDATE ON fox_wamp.expos
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.exposed_function_before();
 CREATE TRIGGER exposed_function_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.exposed_function
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
+CREATE TRIGGER handler_before BEFORE INSERT OR UPDATE OR DELETE ON fox_wamp.handler
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.handler_before();
+CREATE TRIGGER handler_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.handler
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER auth_method_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.auth_method
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER auth_role_checked BEFORE INSERT OR UPDATE OF pg_role ON fox_wamp.auth_group
@@ -571,6 +643,8 @@ COMMENT ON TRIGGER history_changed ON fox_wamp.history IS 'hands the change to t
 COMMENT ON TRIGGER trust_level_changed ON fox_wamp.trust_level IS 'hands the change to the router';
 COMMENT ON TRIGGER exposed_function_before ON fox_wamp.exposed_function IS 'checks the function and writes its signature in full';
 COMMENT ON TRIGGER exposed_function_changed ON fox_wamp.exposed_function IS 'hands the change to the router';
+COMMENT ON TRIGGER handler_before ON fox_wamp.handler IS 'checks the function, writes its signature in full, and its owner';
+COMMENT ON TRIGGER handler_changed ON fox_wamp.handler IS 'hands the change to the router';
 COMMENT ON TRIGGER auth_method_changed ON fox_wamp.auth_method IS 'hands the change to the router';
 COMMENT ON TRIGGER auth_role_checked ON fox_wamp.auth_group IS 'only a member of a role lets clients act as it';
 COMMENT ON TRIGGER auth_role_checked ON fox_wamp.auth_key IS 'only a member of a role lets clients act as it';
@@ -584,6 +658,8 @@ ALTER TABLE fox_wamp.history ENABLE ALWAYS TRIGGER history_changed;
 ALTER TABLE fox_wamp.trust_level ENABLE ALWAYS TRIGGER trust_level_changed;
 ALTER TABLE fox_wamp.exposed_function ENABLE ALWAYS TRIGGER exposed_function_before;
 ALTER TABLE fox_wamp.exposed_function ENABLE ALWAYS TRIGGER exposed_function_changed;
+ALTER TABLE fox_wamp.handler ENABLE ALWAYS TRIGGER handler_before;
+ALTER TABLE fox_wamp.handler ENABLE ALWAYS TRIGGER handler_changed;
 
 CREATE EVENT TRIGGER fox_wamp_functions_dropped ON sql_drop EXECUTE FUNCTION fox_wamp.functions_dropped();
 CREATE EVENT TRIGGER fox_wamp_functions_altering ON ddl_command_start
@@ -597,9 +673,9 @@ CREATE EVENT TRIGGER fox_wamp_decisions_outdated ON ddl_command_end
 		'CREATE POLICY', 'ALTER POLICY', 'DROP POLICY', 'ALTER TABLE')
 	EXECUTE FUNCTION fox_wamp.decisions_outdated();
 COMMENT ON EVENT TRIGGER fox_wamp_decisions_outdated IS 'fox_wamp: authorizers are asked again after a statement that may change what they say';
-COMMENT ON EVENT TRIGGER fox_wamp_functions_dropped IS 'fox_wamp: functions that are no more are not exposed any more';
+COMMENT ON EVENT TRIGGER fox_wamp_functions_dropped IS 'fox_wamp: functions that are no more are neither exposed nor handlers any more';
 COMMENT ON EVENT TRIGGER fox_wamp_functions_altering IS 'fox_wamp: which functions rows name before a statement that may rename them';
-COMMENT ON EVENT TRIGGER fox_wamp_functions_altered IS 'fox_wamp: rows name functions by their new names';
+COMMENT ON EVENT TRIGGER fox_wamp_functions_altered IS 'fox_wamp: rows name functions by their new names, and handlers their owners';
 ALTER EVENT TRIGGER fox_wamp_decisions_outdated ENABLE ALWAYS;
 ALTER EVENT TRIGGER fox_wamp_functions_dropped ENABLE ALWAYS;
 ALTER EVENT TRIGGER fox_wamp_functions_altering ENABLE ALWAYS;
@@ -887,6 +963,63 @@ CREATE VIEW fox_wamp.exposed AS
 	FROM fox_wamp.exposed_function e JOIN pg_catalog.pg_proc p ON p.oid = pg_catalog.to_regprocedure(e.function);
 COMMENT ON VIEW fox_wamp.exposed IS 'what the database offers to callers';
 
+--
+-- SQL functions as subscribers
+--
+
+CREATE FUNCTION fox_wamp.attach(pattern text, handler regprocedure, match text DEFAULT NULL, durable boolean DEFAULT false,
+							   concurrency integer DEFAULT 1, max_attempts integer DEFAULT 10,
+							   retry_delay interval DEFAULT '1s', realm text DEFAULT NULL) RETURNS bigint
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		INSERT INTO fox_wamp.handler (realm, pattern, match, function, durable, concurrency, max_attempts, retry_delay)
+		SELECT fox_wamp.default_realm($8), $1, fox_wamp.stored_match($1, $3), $2::text, $4, $5, $6, $7
+		ON CONFLICT ON CONSTRAINT handler_pkey DO UPDATE SET durable = EXCLUDED.durable, concurrency = EXCLUDED.concurrency,
+			max_attempts = EXCLUDED.max_attempts, retry_delay = EXCLUDED.retry_delay
+		RETURNING handler.id
+	$$;
+COMMENT ON FUNCTION fox_wamp.attach(text, regprocedure, text, boolean, integer, integer, interval, text)
+	IS 'a function (topic text, args jsonb, kwargs jsonb, details jsonb), or with the first of these, is called for each event, as its owner; returns the handler''s id';
+
+CREATE FUNCTION fox_wamp.detach(pattern text, handler regprocedure DEFAULT NULL, match text DEFAULT NULL,
+							   realm text DEFAULT NULL) RETURNS boolean
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		WITH gone AS (DELETE FROM fox_wamp.handler h WHERE h.realm = fox_wamp.default_realm($4) AND h.pattern = $1
+					  AND h.match = fox_wamp.stored_match($1, $3)
+					  AND ($2 IS NULL OR to_regprocedure(h.function) = $2) RETURNING 1)
+		SELECT EXISTS (SELECT FROM gone);
+	$$;
+COMMENT ON FUNCTION fox_wamp.detach(text, regprocedure, text, text)
+	IS 'ends what attach() began, of one function or all, and drops the events in its queue; false if there was nothing';
+
+CREATE FUNCTION fox_wamp.handler_queued(id bigint) RETURNS void
+	AS 'MODULE_PATHNAME', 'fox_wamp_handler_queued' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION fox_wamp.handler_queued(bigint) IS 'internal: the queue of a handler has something to do';
+
+CREATE FUNCTION fox_wamp.retry_delivery(id bigint) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+	DECLARE
+		the_handler bigint;
+	BEGIN
+		UPDATE fox_wamp.delivery d SET dead = false, attempts = 0, next_try = now() WHERE d.id = $1
+			RETURNING d.handler INTO the_handler;
+		PERFORM fox_wamp.handler_queued(the_handler);
+		RETURN the_handler IS NOT NULL;
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.retry_delivery(bigint) IS 'tries an event that has failed at once, and as often as a new one; false if there is none of that id';
+
+CREATE FUNCTION fox_wamp.drop_delivery(id bigint) RETURNS boolean
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		WITH gone AS (DELETE FROM fox_wamp.delivery d WHERE d.id = $1 RETURNING d.handler),
+			rung AS (SELECT fox_wamp.handler_queued(g.handler) FROM gone g)
+		SELECT count(*) > 0 FROM rung
+	$$;
+COMMENT ON FUNCTION fox_wamp.drop_delivery(bigint) IS 'drops an event from the queue of a handler; false if there is none of that id';
+
 CREATE FUNCTION fox_wamp.notify_payload(id bigint) RETURNS text
 	LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$ SELECT p.payload FROM fox_wamp.notify_payload p WHERE p.id = $1 $$;
@@ -1025,7 +1158,7 @@ CREATE FUNCTION fox_wamp.ask_view(what text) RETURNS SETOF jsonb
 	LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 		SELECT fox_wamp.ask(jsonb_build_object('ask', $1))
-		WHERE $1 IN ('sessions', 'subscriptions', 'waiters', 'stats')
+		WHERE $1 IN ('sessions', 'subscriptions', 'waiters', 'stats', 'handlers')
 	$$;
 COMMENT ON FUNCTION fox_wamp.ask_view(text) IS 'internal: the rows behind the views';
 
@@ -1055,6 +1188,21 @@ CREATE VIEW fox_wamp.stat_router AS
 	SELECT r.* FROM fox_wamp.ask_view('stats') AS a(a),
 		jsonb_to_record(a) AS r(name text, value bigint);
 COMMENT ON VIEW fox_wamp.stat_router IS 'numbers of the router, one a row';
+
+CREATE VIEW fox_wamp.attached AS
+	SELECT h.id, h.realm, h.pattern, h.match, h.function, h.owner, h.durable, h.concurrency,
+		CASE WHEN h.durable THEN q.open ELSE r.waiting END AS waiting, q.failing, q.dead,
+		r.running, r.runs, r.failures, r.dropped, r.last_error
+	FROM fox_wamp.handler h
+		LEFT JOIN LATERAL (
+			SELECT count(*) FILTER (WHERE NOT d.dead) AS open, count(*) FILTER (WHERE NOT d.dead AND d.attempts > 0) AS failing,
+				count(*) FILTER (WHERE d.dead) AS dead
+			FROM fox_wamp.delivery d WHERE d.handler = h.id) AS q ON true
+		LEFT JOIN (
+			SELECT x.* FROM fox_wamp.ask_view('handlers') AS a(a),
+				jsonb_to_record(a) AS x(id bigint, runs bigint, failures bigint, dropped bigint, waiting bigint, running bigint,
+										last_error text)) AS r ON r.id = h.id;
+COMMENT ON VIEW fox_wamp.attached IS 'handlers, what waits for them, and what the router has counted since its start';
 
 -- The triggers of watch(), which are the only place where it is kept.
 CREATE VIEW fox_wamp.watched AS
@@ -1119,6 +1267,11 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.expose_root(text, text),
 	fox_wamp.expose_function(regprocedure, text, text, integer, interval),
 	fox_wamp.unexpose(text, text),
+	fox_wamp.attach(text, regprocedure, text, boolean, integer, integer, interval, text),
+	fox_wamp.detach(text, regprocedure, text, text),
+	fox_wamp.handler_queued(bigint),
+	fox_wamp.retry_delivery(bigint),
+	fox_wamp.drop_delivery(bigint),
 	fox_wamp.scram_verifier(text),
 	fox_wamp.cra_verifier(text),
 	fox_wamp.create_group(text, text),
@@ -1148,13 +1301,15 @@ GRANT SELECT, INSERT ON fox_wamp.topic_access TO PUBLIC;
 GRANT SELECT ON fox_wamp.realm, fox_wamp.retained, fox_wamp.lock, fox_wamp.registration, fox_wamp.bridge,
 	fox_wamp.history, fox_wamp.event_history, fox_wamp.trust_level, fox_wamp.permission,
 	fox_wamp.root, fox_wamp.exposed_function, fox_wamp.exposed, fox_wamp.watched,
+	fox_wamp.handler, fox_wamp.delivery, fox_wamp.attached,
 	fox_wamp.session, fox_wamp.subscription, fox_wamp.lock_waiter, fox_wamp.stat_router
 	TO fox_wamp_user;
 GRANT INSERT, UPDATE, DELETE ON fox_wamp.realm, fox_wamp.retained, fox_wamp.bridge, fox_wamp.history,
-	fox_wamp.trust_level, fox_wamp.permission, fox_wamp.root, fox_wamp.exposed_function, fox_wamp.auth_method,
+	fox_wamp.trust_level, fox_wamp.permission, fox_wamp.root, fox_wamp.exposed_function, fox_wamp.handler, fox_wamp.auth_method,
 	fox_wamp.auth_group, fox_wamp.auth_user, fox_wamp.auth_key, fox_wamp.jwt_key TO fox_wamp_admin;
 GRANT DELETE ON fox_wamp.auth_cookie TO fox_wamp_admin;
 GRANT SELECT (realm, authid, authrole, authprovider, authmethod, since, expires, replaced) ON fox_wamp.auth_cookie TO fox_wamp_admin;
+GRANT UPDATE (attempts, next_try, dead), DELETE ON fox_wamp.delivery TO fox_wamp_admin;
 -- Verifiers are written and never read.
 GRANT SELECT ON fox_wamp.auth_method, fox_wamp.auth_group, fox_wamp.auth_key TO fox_wamp_admin;
 GRANT SELECT (id, logon_name, group_id, realm) ON fox_wamp.auth_user TO fox_wamp_admin;

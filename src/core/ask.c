@@ -9,6 +9,7 @@
 
 #include "codec/json.h"
 #include "core/ask.h"
+#include "core/handler.h"
 #include "core/permission.h"
 
 #include "base/pure.h"
@@ -205,6 +206,9 @@ ask_stats(FoxRouter *r, uint64_t ask)
 		{"gaps", r->stats.gaps},
 		{"casts_failed", r->stats.casts_failed},
 		{"logins_failed", r->stats.logins_failed},
+		{"handler_runs", r->stats.handler_runs},
+		{"handler_failures", r->stats.handler_failures},
+		{"handler_events_dropped", r->stats.handler_events_dropped},
 	};
 	StatRows	rows = {r, ask, {0}};
 
@@ -553,6 +557,7 @@ ask_sync(FoxRouter *r, uint64_t ask)
 	a->is_sync = true;
 	a->ticket = r->next_ticket;
 	a->past = r->past_sent;
+	a->deliveries = r->deliveries_sent;
 	a->roles = r->roles_wanted;
 	fox_permissions_settle(r);
 	fox_ask_progress(r);
@@ -572,7 +577,8 @@ fox_ask_progress(FoxRouter *r)
 	{
 		FoxAsker   *a = fox_container(FoxAsker, node, n);
 
-		if (a->is_sync && settled(r, a->ticket) && r->past_written >= a->past && r->roles_read >= a->roles)
+		if (a->is_sync && settled(r, a->ticket) && r->past_written >= a->past &&
+			r->deliveries_written >= a->deliveries && r->roles_read >= a->roles)
 		{
 			answer_text(r, a->ask, "{\"ok\":true}");
 			fox_asker_free(a);
@@ -652,6 +658,8 @@ fox_router_ask(FoxRouter *r, uint64_t ask, FoxSlice q, int pid)
 		ask_subscriptions(r, ask);
 	else if (fox_slice_is(name, "waiters"))
 		ask_waiters(r, ask);
+	else if (fox_slice_is(name, "handlers"))
+		fox_handlers_answer(r, ask);
 	else if (fox_slice_is(name, "stats"))
 		ask_stats(r, ask);
 	else if (fox_slice_is(name, "sync"))

@@ -37,6 +37,9 @@ typedef struct FoxRouterStats
 	uint64_t	gaps;
 	uint64_t	casts_failed;
 	uint64_t	logins_failed;
+	uint64_t	handler_runs;	/* of SQL functions, for events */
+	uint64_t	handler_failures;
+	uint64_t	handler_events_dropped;
 } FoxRouterStats;
 
 struct FoxRouter
@@ -51,6 +54,10 @@ struct FoxRouter
 	FoxNode		retries;		/* wills that wait for the database */
 	FoxNode		snapshots;		/* that have more to send */
 	FoxNode		bridges;		/* FoxBridge of ask/bridge.c */
+	FoxNode		handlers;		/* FoxHandler of handler.c */
+	uint64_t	deliveries_sent;	/* events for durable handlers, and how many are in their queue */
+	uint64_t	deliveries_written;
+	FoxNode		unwritten;		/* receipts for them, in order (receipt.c) */
 	FoxNode		asks;			/* FoxAsker of ask.c */
 	FoxIdMap	awaited;		/* publications that subscriptions wait for (after.c) */
 	struct FoxSeen *seen;		/* of after.c */
@@ -119,6 +126,7 @@ struct FoxRealm
 	FoxMap		casters;		/* of ask_call.c: role → FoxSession; keys are the session's */
 	uint64_t	casts;			/* the last request of any */
 	FoxSession *functions;		/* of exposed.c, or NULL */
+	uint32_t	durable_handlers;
 	FoxMap		reflect[FOX_REFLECT_KINDS];	/* by URI; keys and values are reflect.c's */
 	uint32_t	reflect_count;
 	size_t		reflect_bytes;
@@ -242,6 +250,8 @@ extern const char *fox_publish_options(FoxPublish *p);
 extern void fox_audience_json(FoxSlice options, FoxBuf *out);
 /* May the session hear an event published with these options? */
 extern bool fox_audience_allows(FoxSlice options, const FoxSession *s);
+/* The same of one that is known by these; id 0: by none. */
+extern bool fox_audience_has(FoxSlice options, uint64_t id, FoxSlice authid, FoxSlice authrole);
 
 /* --- broker.c --- */
 
@@ -441,6 +451,12 @@ extern FoxReceipt *fox_receipt_open(FoxSession *publisher, const FoxPublish *p, 
 extern void fox_receipt_expect(FoxReceipt *r, FoxMember *m);
 /* The event of an acknowledged publish is on its way to everybody: the answer, or what it waits for. */
 extern void fox_publish_delivered(FoxSession *s, const FoxPublish *p, FoxReceipt *r, uint64_t publication);
+/* So many events for durable handlers have to be in their queue before the publish is answered. */
+extern void fox_receipt_expect_written(FoxReceipt *r, uint64_t deliveries);
+/* Somebody can not be waited for: the publish will be answered with an error. */
+extern void fox_receipt_fail(FoxReceipt *r);
+/* router->deliveries_written has grown. */
+extern void fox_receipts_written(FoxRouter *r);
 extern void fox_receipts_member_end(FoxMember *m);
 extern void fox_receipts_session_end(FoxSession *s);
 

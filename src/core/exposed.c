@@ -7,6 +7,7 @@
 
 #include "codec/json.h"
 #include "core/call.h"
+#include "core/handler.h"
 #include "core/inquiry.h"
 
 #include "base/pure.h"
@@ -280,6 +281,8 @@ fox_router_function_result(FoxRouter *r, uint64_t session, uint64_t invocation, 
 
 	if (session == 0)
 		fox_inquiry_result(r, invocation, args, kwargs);
+	else if (s != NULL && fox_is_handler(s))
+		fox_handler_ran(s, invocation, args);
 	else if (s != NULL)
 		(void) fox_session_yield(s, invocation, progress ? FOX_LIT("{\"progress\":true}") : FOX_LIT("{}"), args, kwargs);
 }
@@ -294,6 +297,8 @@ fox_router_function_failed(FoxRouter *r, uint64_t session, uint64_t invocation, 
 
 	if (session == 0)
 		fox_inquiry_failed(r, invocation, uri, args);
+	else if (s != NULL && fox_is_handler(s))
+		fox_handler_failed(s, invocation, args);
 	if (call == NULL)
 		return;
 	if (call->caller != NULL)

@@ -192,21 +192,27 @@ fox_audience_json(FoxSlice options, FoxBuf *out)
 }
 
 bool
-fox_audience_allows(FoxSlice options, const FoxSession *s)
+fox_audience_has(FoxSlice options, uint64_t id, FoxSlice authid, FoxSlice authrole)
 {
 	FoxSlice	list;
 
-	if (!fox_absent(list = fox_json_get(options, "exclude")) && list_has_id(list, s->id))
+	if (!fox_absent(list = fox_json_get(options, "exclude")) && list_has_id(list, id))
 		return false;
-	if (!fox_absent(list = fox_json_get(options, "exclude_authid")) && list_has_text(list, s->authid))
+	if (!fox_absent(list = fox_json_get(options, "exclude_authid")) && list_has_text(list, authid))
 		return false;
-	if (!fox_absent(list = fox_json_get(options, "exclude_authrole")) && list_has_text(list, s->authrole))
+	if (!fox_absent(list = fox_json_get(options, "exclude_authrole")) && list_has_text(list, authrole))
 		return false;
-	if (!fox_absent(list = fox_json_get(options, "eligible")) && !list_has_id(list, s->id))
+	if (!fox_absent(list = fox_json_get(options, "eligible")) && !list_has_id(list, id))
 		return false;
-	if (!fox_absent(list = fox_json_get(options, "eligible_authid")) && !list_has_text(list, s->authid))
+	if (!fox_absent(list = fox_json_get(options, "eligible_authid")) && !list_has_text(list, authid))
 		return false;
-	if (!fox_absent(list = fox_json_get(options, "eligible_authrole")) && !list_has_text(list, s->authrole))
+	if (!fox_absent(list = fox_json_get(options, "eligible_authrole")) && !list_has_text(list, authrole))
 		return false;
 	return true;
+}
+
+bool
+fox_audience_allows(FoxSlice options, const FoxSession *s)
+{
+	return fox_audience_has(options, s->id, s->authid, s->authrole);
 }

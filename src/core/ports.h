@@ -71,6 +71,8 @@ typedef enum FoxChangeKind
 	FOX_CHANGE_EXPOSED,			/* row of fox_wamp.exposed_function: topic = URI, args as in exposed.c; deleted flag */
 	FOX_CHANGE_AUTH,			/* row of fox_wamp.auth_method: topic = method, args as in auth_rule.h; deleted flag */
 	FOX_CHANGE_PERMISSION,		/* row of fox_wamp.permission: topic = pattern, args as in permission.c; deleted flag */
+	FOX_CHANGE_HANDLER,			/* row of fox_wamp.handler: topic = pattern, args as in handler.c; deleted flag */
+	FOX_CHANGE_QUEUED,			/* fox_wamp.delivery has something to do for the handler whose id the topic is */
 	FOX_CHANGE_ROLES,			/* which roles have which, all of them: args as in roles.c; no realm */
 	FOX_CHANGE_DECISIONS,		/* what authorizers have decided is outdated; no realm */
 	FOX_CHANGE_GAP				/* the ring overflowed: entries are missing; state will be re-read */
@@ -82,6 +84,8 @@ typedef struct FoxChange
 	bool		deleted;		/* of what is a row of configuration */
 	bool		silent;			/* PUT at start-up or re-read: into the copy, no event unless different */
 	bool		bridged;		/* came in by a bridge: never leaves by one */
+	bool		queued;			/* its transaction has written it to fox_wamp.delivery, for durable handlers */
+	uint8_t		hops;			/* handlers that have set it off, one after the other */
 	uint64_t	token;			/* of the FoxWrite it answers; 0: none */
 	uint64_t	publication;
 	uint64_t	session;		/* origin session of a client's publish; 0: SQL */
@@ -110,9 +114,31 @@ typedef struct FoxPastRow
 	FoxSlice	authrole;
 } FoxPastRow;
 
+/* An event for the queue of a durable handler: a row of fox_wamp.delivery. */
+typedef struct FoxDelivery
+{
+	uint64_t	handler;
+	uint64_t	publication;
+	uint8_t		hops;
+	FoxSlice	topic;
+	FoxSlice	args;			/* JSON or absent */
+	FoxSlice	kwargs;
+	FoxSlice	details;		/* a JSON object */
+} FoxDelivery;
+
+typedef enum FoxRunKind
+{
+	FOX_RUN_PROCEDURE,			/* for a caller, as its role */
+	FOX_RUN_HANDLER,			/* for an event, as the function's owner; args are the function's arguments */
+	FOX_RUN_QUEUE				/* all that is due of fox_wamp.delivery for a handler; answered as handler.c says */
+} FoxRunKind;
+
 /* A call of a SQL function; session and invocation name it in what comes back. */
 typedef struct FoxFunctionCall
 {
+	FoxRunKind	kind;
+	uint64_t	handler;		/* of FOX_RUN_QUEUE: its id */
+	uint8_t		hops;			/* of FOX_RUN_HANDLER: of the event */
 	uint64_t	session;		/* the router's own, that serves the functions of the realm; 0: the router asks for itself */
 	uint64_t	invocation;
 	FoxSlice	realm;
@@ -168,6 +194,9 @@ typedef struct FoxPorts
 
 	/* A row of the event history came or went; written behind, see fox_router_past_written(). */
 	void		(*past) (void *ctx, const FoxPastRow *row);
+
+	/* Queues an event for a durable handler, see fox_router_deliveries_written(); false: too much waits. */
+	bool		(*deliver) (void *ctx, const FoxDelivery *d);
 
 	/* Runs a SQL function; answered later by fox_router_function_result() or _failed(). */
 	void		(*call) (void *ctx, const FoxFunctionCall *call);

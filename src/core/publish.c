@@ -4,6 +4,7 @@
 #include "codec/match.h"
 #include "core/ask.h"
 #include "core/exposed.h"
+#include "core/handler.h"
 #include "core/auth_rule.h"
 #include "core/authorizer.h"
 #include "core/config_rows.h"
@@ -35,9 +36,10 @@ fox_publish_now(FoxSession *s, const FoxPublish *p)
 	e.publication = fox_router_publication_id(realm->router);
 	disclose(&e, s, p);
 	e.has_trustlevel = fox_trust_level(realm, e.topic, s->authrole, &e.trustlevel);
-	e.receipt = fox_receipt_open(s, p, e.publication);
+	e.accepted = fox_receipt_open(s, p, e.publication);
+	e.receipt = p->acknowledged_delivery ? e.accepted : NULL;
 	fox_broker_deliver(realm, &e, s, p);
-	fox_publish_delivered(s, p, e.receipt, e.publication);
+	fox_publish_delivered(s, p, e.accepted, e.publication);
 }
 
 void
@@ -188,7 +190,8 @@ change_topic(FoxRouter *r, FoxRealm *realm, const FoxChange *c)
 	FoxPublish	sql = {.options = c->options, .exclude_me = true};
 	FoxPublish *p = w != NULL ? &w->p : &sql;
 	FoxEvent	e = {.publication = c->publication, .topic = c->topic,
-	.payload = {FOX_JSON, c->args, c->kwargs}, .bridged = c->bridged, .retained = c->silent && !r->loaded};
+	.payload = {FOX_JSON, c->args, c->kwargs}, .bridged = c->bridged,
+	.queued = c->queued || c->silent, .hops = c->hops, .retained = c->silent && !r->loaded};
 	bool		changed = true;
 
 	if (w == NULL && !fox_absent(c->options))
@@ -204,7 +207,10 @@ change_topic(FoxRouter *r, FoxRealm *realm, const FoxChange *c)
 	e.has_trustlevel = fox_trust_level(realm, e.topic, publisher != NULL ? publisher->authrole :
 									   c->pid != 0 ? fox_sql_info.authrole : FOX_ABSENT, &e.trustlevel);
 	if (w != NULL && publisher != NULL)
-		e.receipt = w->receipt = fox_receipt_open(publisher, p, c->publication);
+	{
+		e.accepted = w->receipt = fox_receipt_open(publisher, p, c->publication);
+		e.receipt = p->acknowledged_delivery ? e.accepted : NULL;
+	}
 	if (publisher == NULL && c->pid != 0)
 		publisher = fox_idmap_get(&r->backends, (uint64_t) c->pid);
 	if (changed || !c->silent)
@@ -326,6 +332,12 @@ fox_router_change(FoxRouter *r, const FoxChange *c)
 		case FOX_CHANGE_EXPOSED:
 			fox_exposed_change(r, c);
 			break;
+		case FOX_CHANGE_HANDLER:
+			fox_handler_change(r, c);
+			break;
+		case FOX_CHANGE_QUEUED:
+			fox_handler_queued(r, c);
+			break;
 		case FOX_CHANGE_PERMISSION:
 			fox_permission_change(r, c);
 			break;
@@ -340,6 +352,7 @@ fox_router_change(FoxRouter *r, const FoxChange *c)
 			break;
 		case FOX_CHANGE_GAP:
 			r->stats.gaps++;
+			fox_handlers_queued(r);
 			break;
 		default:
 			if ((realm = fox_realm_find(r, c->realm)) != NULL)

@@ -5,6 +5,9 @@
  * acknowledged the event that hears it and has announced x_acknowledged_event_delivery.
  * Who leaves or unsubscribes is not waited for any longer.
  *
+ * An acknowledged PUBLISH waits as well until the event is in the queue of every durable
+ * handler that hears it, whose word for that is a number: so many events have been written.
+ *
  * EVENT_RECEIVED names a publication and nothing else, so a session owes one however many
  * of its subscriptions match.  One that nobody waits for does no harm: a client with
  * several handlers sends several, and some come too late.
@@ -31,8 +34,9 @@ struct FoxReceipt
 typedef struct FoxOwed
 {
 	FoxReceipt *receipt;
-	const FoxSubscription *subscription;	/* the first by which it hears the event */
-	FoxNode		in_session;		/* in the order of delivery */
+	const FoxSubscription *subscription;	/* the first by which it hears the event; NULL: a queue owes it */
+	uint64_t	deliveries;		/* that have to be written, then */
+	FoxNode		in_session;		/* in the order of delivery; of the router's unwritten ones, if a queue owes it */
 	FoxNode		in_receipt;
 } FoxOwed;
 
@@ -70,7 +74,7 @@ answer_if_complete(FoxReceipt *r)
 		return;
 	if (r->failed)
 		fail(s, r->request, FOX_ERR_UNAVAILABLE,
-			 "out of memory: the event is out, but not all who hear it were asked to acknowledge it");
+			 "the event is out, but not all who hear it could be asked to acknowledge it");
 	else
 		s->ops->done(s, FOX_REQ_PUBLISH, r->request, r->publication);
 	receipt_free(r);
@@ -100,11 +104,12 @@ FoxReceipt *
 fox_receipt_open(FoxSession *publisher, const FoxPublish *p, uint64_t publication)
 {
 	FoxRouter  *router = publisher->realm->router;
+	bool		queues = p->acknowledge && publisher->realm->durable_handlers > 0;
 	FoxReceipt *r;
 
-	if (!p->acknowledged_delivery || (r = fox_pool_alloc(publisher->pool, sizeof(*r))) == NULL)
+	if ((!p->acknowledged_delivery && !queues) || (r = fox_pool_alloc(publisher->pool, sizeof(*r))) == NULL)
 		return NULL;
-	if (p->timeout_ms > 0 &&
+	if (p->acknowledged_delivery && p->timeout_ms > 0 &&
 		!fox_timer_set(&router->timers, &r->timer, fox_router_now(router) + p->timeout_ms * 1000, too_late))
 	{
 		fox_pool_give(publisher->pool, r);
@@ -138,6 +143,41 @@ fox_receipt_expect(FoxReceipt *r, FoxMember *m)
 	o->subscription = m->subscription;
 	fox_list_push(&s->owed_receipts, &o->in_session);
 	fox_list_push(&r->owed, &o->in_receipt);
+}
+
+void
+fox_receipt_expect_written(FoxReceipt *r, uint64_t deliveries)
+{
+	FoxOwed    *o = fox_pool_alloc(r->publisher->pool, sizeof(*o));
+
+	if (o == NULL)
+	{
+		r->failed = true;
+		return;
+	}
+	o->receipt = r;
+	o->deliveries = deliveries;
+	fox_list_push(&r->publisher->realm->router->unwritten, &o->in_session);
+	fox_list_push(&r->owed, &o->in_receipt);
+}
+
+void
+fox_receipt_fail(FoxReceipt *r)
+{
+	r->failed = true;
+}
+
+void
+fox_receipts_written(FoxRouter *r)
+{
+	while (!fox_list_empty(&r->unwritten))
+	{
+		FoxOwed    *o = fox_container(FoxOwed, in_session, r->unwritten.next);
+
+		if (o->deliveries > r->deliveries_written)
+			break;
+		settle(o);
+	}
 }
 
 void

@@ -28,6 +28,8 @@ fox_router_new(const FoxPorts *ports, const FoxRouterConfig *config)
 	fox_list_init(&r->retries);
 	fox_list_init(&r->snapshots);
 	fox_list_init(&r->bridges);
+	fox_list_init(&r->handlers);
+	fox_list_init(&r->unwritten);
 	fox_list_init(&r->asks);
 	fox_list_init(&r->config_rows);
 	r->random[0] = ports->random64(ports->ctx) | 1;
@@ -216,6 +218,12 @@ fox_router_tick(FoxRouter *r)
 	if (fox_snapshots_run(r))
 		return 0;
 	return fox_timers_wait(&r->timers, now);
+}
+
+int
+fox_router_wait(FoxRouter *r)
+{
+	return fox_timers_wait(&r->timers, fox_router_now(r));
 }
 
 void

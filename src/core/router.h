@@ -50,6 +50,8 @@ extern void fox_router_login_answer(FoxRouter *r, uint64_t token, FoxSlice answe
 extern bool fox_router_authenticates(const FoxRouter *r);
 /* Of the rows given to the port `past` since the start so many are done with. */
 extern void fox_router_past_written(FoxRouter *r, uint64_t rows);
+/* Of the events given to the port `deliver` since the start so many are in the queue. */
+extern void fox_router_deliveries_written(FoxRouter *r, uint64_t deliveries);
 /* What has become of a call of a SQL function: a part of its result, its result, or an error; args and kwargs are JSON. */
 extern void fox_router_function_result(FoxRouter *r, uint64_t session, uint64_t invocation, bool progress,
 									   FoxSlice args, FoxSlice kwargs);
@@ -70,5 +72,7 @@ extern void fox_router_reread_end(FoxRouter *r);
 
 /* Timers and sliced work (snapshots).  Returns milliseconds until the next call is due; 0: more work waits; -1: none. */
 extern int	fox_router_tick(FoxRouter *r);
+/* The same of timers alone, which what has come since the tick may have set. */
+extern int	fox_router_wait(FoxRouter *r);
 
 #endif

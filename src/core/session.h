@@ -52,6 +52,9 @@ typedef struct FoxEvent
 	bool		has_trustlevel;
 	uint32_t	trustlevel;
 	bool		bridged;
+	FoxReceipt *accepted;		/* waits until durable handlers have it in their queue; NULL: nobody waits */
+	bool		queued;			/* they have */
+	uint8_t		hops;			/* handlers that have set it off, one after the other */
 	FoxReceipt *receipt;		/* collects acknowledgements; NULL: none are wanted */
 	bool		wants_receipt;	/* of those whom it goes to just now */
 	FoxBytes   *encoded[FOX_ENCODINGS];

@@ -24,6 +24,7 @@
 #include "pg/boot_sql.h"
 #include "pg/bounced.h"
 #include "pg/config_row.h"
+#include "pg/delivery_sql.h"
 #include "pg/guc.h"
 #include "pg/history_sql.h"
 #include "pg/sqlarg.h"
@@ -169,6 +170,7 @@ fox_boot_clear(uint64 boot_id)
 	while (apply_wills(boot_id, WILL_PATIENCE))
 		CHECK_FOR_INTERRUPTS();
 	drop_orphans(boot_id);
+	fox_delivery_clear();
 	while (fox_upkeep_expire())
 		CHECK_FOR_INTERRUPTS();
 }

@@ -1,5 +1,5 @@
 /*
- * call_executor.c - the process that runs SQL functions for callers.
+ * call_executor.c - the process that runs SQL functions for callers, and for events (handler_exec.h).
  *
  * A dynamic background worker with two queues, as executor.c, but apart from it: user
  * code runs here, in the caller's role (call_role.h), one call a transaction.  A call's
@@ -30,6 +30,7 @@
 #include "pg/call_error.h"
 #include "pg/call_role.h"
 #include "pg/caller.h"
+#include "pg/handler_exec.h"
 #include "pg/lane_seg.h"
 #include "pg/pool.h"
 #include "pg/routine.h"
@@ -44,6 +45,9 @@ typedef struct Call
 {
 	uint64		id;
 	uint64		place;
+	FoxRunKind	kind;
+	uint64		handler;
+	uint8		hops;
 	uint64		timeout_ms;
 	bool		receive_progress;
 	FoxSlice	function;
@@ -181,7 +185,7 @@ arm_timeout(uint64 ms)
 }
 
 static void
-run(const Call *c, StringInfo json, bool progressive)
+run_procedure(const Call *c, StringInfo json, bool progressive)
 {
 	FoxRoutineValues values;
 	FoxRoutine *f;
@@ -212,7 +216,26 @@ run(const Call *c, StringInfo json, bool progressive)
 	send_result(c, f, json, f->set && progressive);
 }
 
-/* The caller hears of it, and the server's log of what nobody has meant, and of all that the router itself has asked. */
+static void
+run(const Call *c, StringInfo json)
+{
+	if (c->kind == FOX_RUN_PROCEDURE)
+	{
+		run_procedure(c, json, c->receive_progress);
+		return;
+	}
+	if (c->kind == FOX_RUN_QUEUE)
+		fox_handler_attend(c->handler, call_context, json);
+	else
+		fox_handler_call(c->function, c->args, c->hops);
+	MemoryContextSwitchTo(call_context);
+	send_answer(FOX_CALL_RESULT, c->id, FOX_ABSENT, json->len > 0 ? list_of(json) : FOX_LIT("[]"), FOX_ABSENT);
+}
+
+/*
+ * The caller hears of it, and the server's log of what nobody has meant, and of all that the router itself has asked.
+ * What handlers do wrong is the router's to say, and not each time.
+ */
 static void
 fail(const Call *c)
 {
@@ -223,7 +246,7 @@ fail(const Call *c)
 	MemoryContextSwitchTo(call_context);
 	e = CopyErrorData();
 	fox_call_error(e, canceled, &error);
-	if (!error.ours || fox_absent(c->caller.procedure))
+	if (c->kind != FOX_RUN_HANDLER && (!error.ours || fox_absent(c->caller.procedure)))
 		EmitErrorReport();
 	FlushErrorState();
 	disable_timeout(STATEMENT_TIMEOUT, false);
@@ -260,10 +283,10 @@ execute(const Call *c)
 	snprintf(activity, sizeof(activity), "%.*s", (int) name.len, name.ptr);
 	debug_query_string = activity;
 	pgstat_report_activity(STATE_RUNNING, activity);
-	fox_caller_set(&c->caller);
+	fox_caller_set(c->kind == FOX_RUN_PROCEDURE ? &c->caller : NULL);
 	PG_TRY();
 	{
-		run(c, &json, c->receive_progress);
+		run(c, &json);
 	}
 	PG_CATCH();
 	{
@@ -289,6 +312,9 @@ take_request(const void *data, Size len)
 
 	c.id = fox_wire_u64(&w);
 	c.place = fox_wire_u64(&w);
+	c.kind = fox_wire_u8(&w);
+	c.handler = fox_wire_u64(&w);
+	c.hops = fox_wire_u8(&w);
 	c.caller.session = fox_wire_u64(&w);
 	c.timeout_ms = fox_wire_u64(&w);
 	c.receive_progress = fox_wire_u8(&w) != 0;
@@ -300,7 +326,7 @@ take_request(const void *data, Size len)
 	c.caller.authrole = fox_wire_slice(&w);
 	c.args = fox_wire_slice(&w);
 	c.kwargs = fox_wire_slice(&w);
-	if (w.bad || type != FOX_CALL_REQUEST || c.place >= FOX_CALL_PLACES || fox_absent(c.function))
+	if (w.bad || type != FOX_CALL_REQUEST || c.place >= FOX_CALL_PLACES || c.kind > FOX_RUN_QUEUE || fox_absent(c.function))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROTOCOL_VIOLATION),
 				 errmsg("fox_wamp executor received a malformed request")));

@@ -272,6 +272,26 @@ fill_permission(HeapTuple row, TupleDesc desc, FoxChange *change)
 	return true;
 }
 
+/* handler: realm, pattern, match, function, id, owner, durable, concurrency, … */
+static bool
+fill_handler(HeapTuple row, TupleDesc desc, FoxChange *change)
+{
+	StringInfoData args;
+
+	initStringInfo(&args);
+	fox_append_member(&args, "id", fox_cstr(psprintf(UINT64_FORMAT, fox_id_column(row, desc, 5))));
+	fox_append_member(&args, "match", quoted_column(row, desc, 3));
+	fox_append_member(&args, "function", quoted_column(row, desc, 4));
+	fox_append_member(&args, "owner", quoted_column(row, desc, 6));
+	fox_append_member(&args, "durable", boolean_column(row, desc, 7));
+	fox_append_member(&args, "concurrency", integer_column(row, desc, 8));
+	change->realm = fox_text_column(row, desc, 1);
+	change->topic = fox_text_column(row, desc, 2);
+	change->args = args_of(&args);
+	change->kwargs = fox_cstr(psprintf("[%s,%s]", quoted_column(row, desc, 3).ptr, quoted_column(row, desc, 4).ptr));
+	return true;
+}
+
 /* bridge: direction, realm, channel, pattern */
 static bool
 fill_bridge(HeapTuple row, TupleDesc desc, FoxChange *change)
@@ -293,6 +313,7 @@ static ConfigTable tables[] = {
 	{"trust_level", FOX_CHANGE_TRUST, 5, 4, check_pattern, fill_trust_level, NULL},
 	{"exposed_function", FOX_CHANGE_EXPOSED, 6, 3, NULL, fill_exposed_function, NULL},
 	{"permission", FOX_CHANGE_PERMISSION, 12, 4, check_any_pattern, fill_permission, NULL},
+	{"handler", FOX_CHANGE_HANDLER, 10, 4, check_any_pattern, fill_handler, NULL},
 	{"bridge", FOX_CHANGE_BRIDGE_OUT, 4, 4, check_bridge, fill_bridge, NULL},
 };
 

@@ -35,6 +35,7 @@
 
 #include "pg/boot_sql.h"
 #include "pg/bounced.h"
+#include "pg/delivery_sql.h"
 #include "pg/history_sql.h"
 #include "pg/lane_seg.h"
 #include "pg/login.h"
@@ -311,6 +312,18 @@ past(void *rows)
 	fox_history_write(&w, careful);
 }
 
+static bool delivery_failed;	/* the first attempt at a message has */
+
+static void
+deliveries(void *rows)
+{
+	FoxWire		w = *(FoxWire *) rows;
+	bool		careful = delivery_failed;
+
+	delivery_failed = true;
+	fox_delivery_write(&w, careful);
+}
+
 static void
 expire(void *arg)
 {
@@ -323,15 +336,17 @@ sweep(void *arg pg_attribute_unused())
 	fox_boot_sweep(lane->boot_id);
 }
 
-/* A lock that somebody holds for a moment is waited out; then the rows are given up. */
-static void
+/* A lock that somebody holds for a moment is waited out; then the rows are given up: false. */
+static bool
 run_rows(void (*fn) (void *), FoxWire *rows, const char *what)
 {
+	bool		done = false;
+
 	pgstat_report_activity(STATE_RUNNING, "fox_wamp: write-behind");
-	for (int i = 0; i < 5; i++)
-		if (guarded(fn, rows, what, i == 4))
-			break;
+	for (int i = 0; i < 5 && !done; i++)
+		done = guarded(fn, rows, what, i == 4);
 	pgstat_report_activity(STATE_IDLE, NULL);
+	return done;
 }
 
 static void
@@ -408,19 +423,24 @@ take_request(const char *data, Size len)
 			break;
 		case FOX_WIRE_REGISTRATION:
 			id = fox_wire_u64(&message);
-			run_rows(registration, &message, "write fox_wamp.registration");
+			(void) run_rows(registration, &message, "write fox_wamp.registration");
 			send_id(FOX_WIRE_DONE, id);
 			break;
 		case FOX_WIRE_NOTIFY:
 			id = fox_wire_u64(&message);
-			run_rows(notify, &message, "send notifications");
+			(void) run_rows(notify, &message, "send notifications");
 			send_id(FOX_WIRE_DONE, id);
 			break;
 		case FOX_WIRE_PAST:
 			id = fox_wire_u64(&message);
 			past_failed = false;
-			run_rows(past, &message, "write fox_wamp.event_history");
+			(void) run_rows(past, &message, "write fox_wamp.event_history");
 			send_id(FOX_WIRE_DONE, id);
+			break;
+		case FOX_WIRE_DELIVERIES:
+			id = fox_wire_u64(&message);
+			delivery_failed = false;
+			send_id(run_rows(deliveries, &message, "write fox_wamp.delivery; it tries again") ? FOX_WIRE_DONE : FOX_WIRE_FAILED, id);
 			break;
 		case FOX_WIRE_LOGIN:
 			id = fox_wire_u64(&message);

@@ -8,7 +8,7 @@
  * signatures are noted before and looked at afterwards.  CREATE OR REPLACE needs nothing:
  * executors notice by themselves.
  *
- * A function that is dropped takes its row of fox_wamp.exposed_function along.  The rows
+ * A function that is dropped takes its rows of fox_wamp.exposed_function and .handler along.  The rows
  * that name it as an authorizer or authenticator stay, and let nobody in: without them
  * others would decide, which may allow more.
  */
@@ -30,6 +30,11 @@ PG_FUNCTION_INFO_V1(fox_wamp_functions_dropped);
 PG_FUNCTION_INFO_V1(fox_wamp_functions_altering);
 PG_FUNCTION_INFO_V1(fox_wamp_functions_altered);
 
+/* A row that is nothing without its function goes with it. */
+#define DELETE_DROPPED(table) \
+	"DELETE FROM " table " e USING pg_catalog.pg_event_trigger_dropped_objects() d" \
+	" WHERE d.object_type OPERATOR(pg_catalog.=) 'function' AND e.function OPERATOR(pg_catalog.=) d.object_identity"
+
 /* The functions that rows name, noted before a statement. */
 typedef struct Noted
 {
@@ -45,6 +50,7 @@ static struct Column
 	void	   *plan;
 }			columns[] = {
 	{"UPDATE fox_wamp.exposed_function SET function = $2 WHERE function OPERATOR(pg_catalog.=) $1", NULL},
+	{"UPDATE fox_wamp.handler SET function = $2 WHERE function OPERATOR(pg_catalog.=) $1", NULL},
 	{"UPDATE fox_wamp.permission SET authorizer_function = $2 WHERE authorizer_function OPERATOR(pg_catalog.=) $1", NULL},
 	{"UPDATE fox_wamp.auth_method SET authenticator_function = $2 WHERE authenticator_function OPERATOR(pg_catalog.=) $1", NULL},
 };
@@ -72,15 +78,15 @@ event_only(FunctionCallInfo fcinfo)
 Datum
 fox_wamp_functions_dropped(PG_FUNCTION_ARGS)
 {
-	static void *plan = NULL;
+	static void *exposed = NULL;
+	static void *handlers = NULL;
 	FoxAsOwner	saved;
 
 	event_only(fcinfo);
 	saved = fox_as_owner();
 	SPI_connect();
-	fox_spi(&plan, "DELETE FROM fox_wamp.exposed_function e USING pg_catalog.pg_event_trigger_dropped_objects() d"
-			" WHERE d.object_type OPERATOR(pg_catalog.=) 'function' AND e.function OPERATOR(pg_catalog.=) d.object_identity",
-			0, NULL);
+	fox_spi(&exposed, DELETE_DROPPED("fox_wamp.exposed_function"), 0, NULL);
+	fox_spi(&handlers, DELETE_DROPPED("fox_wamp.handler"), 0, NULL);
 	SPI_finish();
 	fox_as_caller(saved);
 	PG_RETURN_NULL();
@@ -102,7 +108,7 @@ fox_wamp_functions_altering(PG_FUNCTION_ARGS)
 	saved = fox_as_owner();
 	SPI_connect();
 	fox_spi(&plan, "SELECT f.function, pg_catalog.to_regprocedure(f.function)::pg_catalog.oid::pg_catalog.text FROM ("
-			"SELECT function FROM fox_wamp.exposed_function"
+			"SELECT function FROM fox_wamp.exposed_function UNION SELECT function FROM fox_wamp.handler"
 			" UNION SELECT authorizer_function FROM fox_wamp.permission WHERE authorizer_function IS NOT NULL"
 			" UNION SELECT authenticator_function FROM fox_wamp.auth_method WHERE authenticator_function IS NOT NULL) f",
 			0, NULL);
@@ -122,6 +128,17 @@ fox_wamp_functions_altering(PG_FUNCTION_ARGS)
 	SPI_finish();
 	fox_as_caller(saved);
 	PG_RETURN_NULL();
+}
+
+/* The table's trigger writes the owner that there is. */
+static void
+follow_owners(void)
+{
+	static void *plan = NULL;
+
+	fox_spi(&plan, "UPDATE fox_wamp.handler h SET owner = '' FROM pg_catalog.pg_proc p"
+			" WHERE p.oid OPERATOR(pg_catalog.=) pg_catalog.to_regprocedure(h.function)"
+			" AND pg_catalog.pg_get_userbyid(p.proowner) OPERATOR(pg_catalog.<>) h.owner", 0, NULL);
 }
 
 /* What was called `former` may have another name by now, or have gone. */
@@ -150,6 +167,7 @@ fox_wamp_functions_altered(PG_FUNCTION_ARGS)
 		renaming = true;
 		for (int i = 0; i < noted.n; i++)
 			follow(noted.functions[i], noted.oids[i]);
+		follow_owners();
 	}
 	PG_FINALLY();
 	{

@@ -7,16 +7,12 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "executor/spi.h"
-#include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
-#include "utils/jsonb.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 
 #include "pg/history_sql.h"
 #include "pg/sqlarg.h"
@@ -86,36 +82,6 @@ text_of(FoxSlice s)
 	return fox_absent(s) ? NULL : pnstrdup(s.ptr, s.len);
 }
 
-/* Numbers and depths have limits in jsonb. */
-static bool
-jsonb_takes(const char *text)
-{
-	MemoryContext memory = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool takes = false;
-
-	if (text == NULL)
-		return true;
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(memory);
-	PG_TRY();
-	{
-		(void) DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
-		ReleaseCurrentSubTransaction();
-		takes = true;
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(memory);
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(memory);
-	CurrentResourceOwner = owner;
-	return takes;
-}
-
 /* The array [args, kwargs] in hexadecimal, as bytea reads it. */
 static char *
 payload_hex(FoxSlice args, FoxSlice kwargs)
@@ -162,7 +128,7 @@ write_event(const FoxPastRow *row, bool careful)
 	values[3] = text_of(row->topic);
 	values[4] = fox_jsonb_text(row->args, &changed);
 	values[5] = fox_jsonb_text(row->kwargs, &changed);
-	if (careful && !(jsonb_takes(values[4]) && jsonb_takes(values[5])))
+	if (careful && !(fox_jsonb_takes(values[4]) && fox_jsonb_takes(values[5])))
 	{
 		changed = true;
 		values[4] = values[5] = NULL;

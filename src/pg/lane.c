@@ -66,6 +66,9 @@ static uint64 writes_sent = 0;	/* to the system executor, ever */
 static uint64 writes_answered = 0;	/* of those; answers keep the order */
 static int	registrations_under_way = 0;
 static int	past_under_way = 0;
+static int	deliveries_under_way = 0;
+static FoxRequest *put_off = NULL;	/* deliveries that could not be written, and since when */
+static TimestampTz put_off_since;
 static int	logins_under_way = 0;
 static FoxNode logins;			/* that wait until others are answered */
 static uint64 batches = 0;
@@ -89,6 +92,8 @@ forget(FoxRequest *r)
 		registrations_under_way--;
 	else if (r->type == FOX_WIRE_PAST)
 		past_under_way--;
+	else if (r->type == FOX_WIRE_DELIVERIES)
+		deliveries_under_way--;
 	else if (r->type == FOX_WIRE_LOGIN)
 		logins_under_way--;
 	free(r);
@@ -121,6 +126,8 @@ enqueue(FoxRequest *r)
 		registrations_under_way++;
 	else if (r->type == FOX_WIRE_PAST)
 		past_under_way++;
+	else if (r->type == FOX_WIRE_DELIVERIES)
+		deliveries_under_way++;
 	else if (r->type == FOX_WIRE_LOGIN)
 		logins_under_way++;
 	fox_list_push(&queue, &r->node);
@@ -408,12 +415,22 @@ answer(Lane *lane, const void *data, Size len)
 			r = fox_idmap_get(&by_id, fox_wire_u64(&w));
 			if (r != NULL && r->type == FOX_WIRE_PAST && handler != NULL)
 				handler->past_written(handler->ctx, r->token);
+			if (r != NULL && r->type == FOX_WIRE_DELIVERIES && handler != NULL)
+				handler->deliveries_written(handler->ctx, r->token);
 			if (r != NULL && r->type == FOX_WIRE_ROLES && handler != NULL)
 				handler->roles_read(handler->ctx);
 			if (r != NULL)
 				forget(r);
 			if (type == FOX_WIRE_LOADED && handler != NULL)
 				handler->loaded(handler->ctx);
+			break;
+		case FOX_WIRE_FAILED:
+			r = fox_idmap_get(&by_id, fox_wire_u64(&w));
+			if (r == NULL || r->type != FOX_WIRE_DELIVERIES)
+				break;
+			fox_list_del(&r->node);
+			put_off = r;
+			put_off_since = turn_time;
 			break;
 		case FOX_WIRE_LOGIN_ANSWER:
 			login_answer(&w);
@@ -475,15 +492,22 @@ turn(void)
 	turn_time = GetCurrentTimestamp();
 	more = pump_answers(&system_lane);
 	more |= pump_answers(&slow_lane);
-	while ((behind = fox_behind_take(next_id, registrations_under_way == 0, past_under_way == 0)) != NULL)
+	while ((behind = fox_behind_take(next_id, registrations_under_way == 0, past_under_way == 0,
+									 deliveries_under_way == 0)) != NULL)
 	{
 		next_id++;
 		(void) enqueue(behind);
 	}
+	/* One message of them is under way at a time, so that they keep their order. */
+	if (put_off != NULL && turn_time - put_off_since >= INT64CONST(1000) * WAKE_MS)
+	{
+		fox_list_push(&queue, &put_off->node);
+		put_off = NULL;
+	}
 	take_up_logins();
 	pump_system();
 	pump_slow();
-	if (!system_lane.link.up || fox_slow_topics() > 0 || slow_lane.link.up)
+	if (!system_lane.link.up || put_off != NULL || fox_slow_topics() > 0 || slow_lane.link.up)
 		enable_timeout_after(wake_timeout, WAKE_MS);
 	return more;
 }
@@ -583,6 +607,12 @@ void
 fox_lane_past(const FoxPastRow *row)
 {
 	fox_behind_past(row);
+}
+
+bool
+fox_lane_deliver(const FoxDelivery *d)
+{
+	return fox_behind_deliver(d);
 }
 
 void

@@ -22,6 +22,7 @@ typedef struct FoxLaneHandler
 	void		(*loaded) (void *ctx);
 	void		(*roles_read) (void *ctx);	/* those that were asked for have come by load_row() */
 	void		(*past_written) (void *ctx, uint64 rows);	/* of those given to fox_lane_past() so many are done with */
+	void		(*deliveries_written) (void *ctx, uint64 deliveries);	/* of those given to fox_lane_deliver() so many are in the queue */
 	void		(*login_answer) (void *ctx, uint64_t token, FoxSlice answer);
 	/* A channel that the router must LISTEN on (bridge rows of direction in), sent with each load. */
 	void		(*settings) (void *ctx, const char *name, const char *value);	/* pg_db_role_setting of fox_wamp.* */
@@ -41,6 +42,8 @@ extern void fox_lane_roles(void);
 extern void fox_lane_registration(FoxSlice realm, uint64 id, FoxSlice uri, FoxSlice match, FoxSlice invoke, uint64 callees);
 /* Write-behind of the event history. */
 extern void fox_lane_past(const FoxPastRow *row);
+/* An event for the queue of a durable handler; false: too much waits. */
+extern bool fox_lane_deliver(const FoxDelivery *d);
 /* A question of auth.h; false: no memory. */
 extern bool fox_lane_login(uint64_t token, FoxSlice question);
 /* NOTIFY channel, payload (bridge_out), batched. */

@@ -12,6 +12,7 @@
 #include "pg/lane_queue.h"
 
 #define PAST_BYTES ((Size) 64 * 1024 * 1024)
+#define DELIVERY_BYTES ((Size) 64 * 1024 * 1024)
 #define NOTIFY_BYTES ((Size) 16 * 1024 * 1024)	/* more than that is dropped */
 
 typedef struct Registration
@@ -27,6 +28,8 @@ static bool notifications_dropped = false;
 static FoxBuf past = {0};
 static uint64 past_rows = 0;	/* since the start, dropped ones too */
 static bool past_dropped = false;
+static FoxBuf deliveries = {0};
+static uint64 deliveries_taken = 0;	/* since the start */
 
 FoxRequest *
 fox_request_new(FoxWireType type, uint64 id, FoxSlice message, FoxSlice realm, FoxSlice topic)
@@ -206,9 +209,51 @@ take_past(uint64 id)
 	return request;
 }
 
-FoxRequest *
-fox_behind_take(uint64 id, bool registrations_too, bool past_too)
+/* What does not fit is refused at once: nothing that was taken is dropped. */
+bool
+fox_behind_deliver(const FoxDelivery *d)
 {
+	Size		before = deliveries.len;
+
+	if (before + d->args.len + d->kwargs.len > DELIVERY_BYTES)
+		return false;
+	fox_wire_put_delivery(&deliveries, d);
+	if (deliveries.failed)
+	{
+		deliveries.failed = false;
+		deliveries.len = before;
+		return false;
+	}
+	deliveries_taken++;
+	return true;
+}
+
+/* NULL: there is no memory now; they are taken in a later turn. */
+static FoxRequest *
+take_deliveries(uint64 id)
+{
+	FoxBuf		message = {0};
+	FoxRequest *request = NULL;
+
+	fox_wire_put_u8(&message, FOX_WIRE_DELIVERIES);
+	fox_wire_put_u64(&message, id);
+	fox_buf_slice(&message, fox_buf_view(&deliveries));
+	if (!message.failed)
+		request = fox_request_new(FOX_WIRE_DELIVERIES, id, fox_buf_view(&message), FOX_LIT(""), FOX_LIT(""));
+	fox_buf_free(&message);
+	if (request == NULL)
+		return NULL;
+	request->token = deliveries_taken;
+	fox_buf_free(&deliveries);
+	deliveries = (FoxBuf) {0};
+	return request;
+}
+
+FoxRequest *
+fox_behind_take(uint64 id, bool registrations_too, bool past_too, bool deliveries_too)
+{
+	if (deliveries_too && deliveries.len > 0)
+		return take_deliveries(id);
 	if (notifications.len > 0)
 		return take_notifications(id);
 	if (registrations_too && registrations.count > 0)

@@ -16,7 +16,7 @@ typedef struct FoxRequest
 	FoxNode		node;
 	FoxWireType type;
 	uint64		id;				/* 0: never answered */
-	uint64		token;			/* of a write or a log-in; of the event history: rows up to the end of this message */
+	uint64		token;			/* of a write or a log-in; of the event history, or of deliveries: rows up to the end of this message */
 	uint64		session;		/* whose writes keep their order; 0: none */
 	uint64		fence;			/* writes that must be answered before it may leave its line (lane_slow.c) */
 	TimestampTz since;
@@ -36,7 +36,8 @@ extern FoxRequest *fox_request_new(FoxWireType type, uint64 id, FoxSlice message
 extern void fox_behind_registration(FoxSlice realm, uint64 id, FoxSlice uri, FoxSlice match, FoxSlice invoke, uint64 callees);
 extern void fox_behind_notify(FoxSlice channel, FoxSlice payload);
 extern void fox_behind_past(const FoxPastRow *row);
+extern bool fox_behind_deliver(const FoxDelivery *d);	/* false: too many wait */
 /* The next message, under the id given; NULL: none. */
-extern FoxRequest *fox_behind_take(uint64 id, bool registrations_too, bool past_too);
+extern FoxRequest *fox_behind_take(uint64 id, bool registrations_too, bool past_too, bool deliveries_too);
 
 #endif

@@ -62,6 +62,9 @@ put_call(FoxBuf *b, uint64 id, const FoxFunctionCall *c)
 	fox_wire_put_u8(b, FOX_CALL_REQUEST);
 	fox_wire_put_u64(b, id);
 	fox_wire_put_u64(b, 0);		/* the place, see FOX_JOB_PLACE_AT */
+	fox_wire_put_u8(b, c->kind);
+	fox_wire_put_u64(b, c->handler);
+	fox_wire_put_u8(b, c->hops);
 	fox_wire_put_u64(b, c->caller);
 	fox_wire_put_u64(b, c->timeout_ms);
 	fox_wire_put_u8(b, c->receive_progress);

@@ -9,6 +9,9 @@
  *
  * The router's side is ring_drain.c.
  *
+ * What durable handlers hear is written to their queue at PRE_COMMIT as well (queue.h), for
+ * the same reason: so the queue has the order of conflicting transactions.
+ *
  * Values that would crowd the ring travel in a segment of their own.  Its pin
  * passes with the entry: the reader drops it after reading, the writer if the
  * transaction aborts, and whoever comes second if the ring was withdrawn between.
@@ -24,6 +27,7 @@
 
 #include "pg/errcodes.h"
 #include "pg/guc.h"
+#include "pg/queue.h"
 #include "pg/ring.h"
 #include "pg/ring_seg.h"
 
@@ -284,12 +288,25 @@ forget_all(void)
 }
 
 static void
+queue(const Collected *c)
+{
+	FoxChange	change;
+
+	fox_entry_read(&c->entry, COLLECTED_BYTES(c), &change);
+	fox_queue_write(&change);
+}
+
+static void
 pre_commit(void)
 {
 	FoxRingHeader *r;
 	bool		overflow = lost;
 
 	placing = true;
+	/* Before the places are taken, for the router waits at them. */
+	for (int i = 0; i < n_collected; i++)
+		if (collected[i]->entry.queued)
+			queue(collected[i]);
 	if (n_collected == 0 && !overflow)
 		return;
 	r = fox_ring_attach();
@@ -419,6 +436,7 @@ collect(const FoxChange *change, MemoryContext context)
 	c->entry.deleted = change->deleted;
 	c->entry.silent = change->silent;
 	c->entry.bridged = change->bridged;
+	c->entry.hops = fox_queue_hops(change);
 	c->entry.pid = change->pid;
 	c->entry.token = change->token;
 	c->entry.publication = change->publication;
@@ -442,6 +460,7 @@ fox_ring_add(const FoxChange *change)
 	static bool registered = false;
 	FoxRingHeader *r;
 	Collected  *c;
+	bool		queued;
 
 	if (IsParallelWorker())
 		ereport(ERROR,
@@ -454,8 +473,9 @@ fox_ring_add(const FoxChange *change)
 		registered = true;
 	}
 
+	queued = fox_queue_takes(change);
 	r = fox_ring_attach();
-	if (r == NULL && placed_in == NULL && !noticed && !creating_extension)
+	if (r == NULL && placed_in == NULL && !noticed && !creating_extension && !queued)
 	{
 		noticed = true;
 		ereport(NOTICE,
@@ -471,6 +491,8 @@ fox_ring_add(const FoxChange *change)
 	}
 	if (collected_bytes > COLLECT_LIMIT)
 	{
+		if (queued)
+			fox_queue_write(change);
 		if (r != NULL && !lost)
 			report_lost();
 		return;
@@ -481,10 +503,13 @@ fox_ring_add(const FoxChange *change)
 		collected = repalloc_huge(collected, max_collected * sizeof(Collected *));
 	}
 	c = collect(change, TopTransactionContext);
+	c->entry.queued = queued;
 	collected[n_collected++] = c;
 	collected_bytes += c->bytes + sizeof(Collected);
 
 	/* A callback that came after ours in PRE_COMMIT still changes rows. */
+	if (placing && queued)
+		queue(c);
 	if (placing && (placed_in != NULL || r != NULL))
 	{
 		if (placed_in == NULL)

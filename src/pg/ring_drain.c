@@ -119,10 +119,25 @@ next_slice(const char **p, uint32 length)
 	return s;
 }
 
+void
+fox_entry_read(const FoxEntry *e, const char *bytes, FoxChange *out)
+{
+	*out = (FoxChange) {
+		.kind = e->kind, .deleted = e->deleted, .silent = e->silent, .bridged = e->bridged, .queued = e->queued,
+		.hops = e->hops, .pid = e->pid, .token = e->token, .publication = e->publication, .session = e->session,
+		.owner = e->owner
+	};
+	out->realm = next_slice(&bytes, e->lengths[0]);
+	out->topic = next_slice(&bytes, e->lengths[1]);
+	out->args = next_slice(&bytes, e->lengths[2]);
+	out->kwargs = next_slice(&bytes, e->lengths[3]);
+	out->options = next_slice(&bytes, e->lengths[4]);
+}
+
 static void
 deliver(const FoxEntry *e, void (*fn) (void *ctx, const FoxChange *change), void *ctx)
 {
-	FoxChange	change = {0};
+	FoxChange	change;
 	dsm_segment *side = NULL;
 	const char *p = FOX_ENTRY_BYTES(e);
 
@@ -139,20 +154,7 @@ deliver(const FoxEntry *e, void (*fn) (void *ctx, const FoxChange *change), void
 		dsm_unpin_segment(e->side);
 		p = dsm_segment_address(side);
 	}
-	change.kind = e->kind;
-	change.deleted = e->deleted;
-	change.silent = e->silent;
-	change.bridged = e->bridged;
-	change.pid = e->pid;
-	change.token = e->token;
-	change.publication = e->publication;
-	change.session = e->session;
-	change.owner = e->owner;
-	change.realm = next_slice(&p, e->lengths[0]);
-	change.topic = next_slice(&p, e->lengths[1]);
-	change.args = next_slice(&p, e->lengths[2]);
-	change.kwargs = next_slice(&p, e->lengths[3]);
-	change.options = next_slice(&p, e->lengths[4]);
+	fox_entry_read(e, p, &change);
 	fn(ctx, &change);
 	if (side != NULL)
 		dsm_detach(side);

@@ -13,9 +13,10 @@
 #include "storage/dsm.h"
 #include "storage/lwlock.h"
 
+#include "core/ports.h"
 #include "pg/shmem.h"
 
-#define FOX_RING_MAGIC UINT64CONST(0x666f7872696e6731)
+#define FOX_RING_MAGIC UINT64CONST(0x666f7872696e6732)
 #define FOX_ASK_SLOTS 64
 
 typedef enum FoxMailState
@@ -66,6 +67,8 @@ typedef struct FoxEntry
 	bool		deleted;
 	bool		silent;
 	bool		bridged;
+	bool		queued;
+	uint8		hops;
 	int32		pid;
 	uint64		token;
 	uint64		publication;
@@ -91,6 +94,9 @@ extern FoxRingHeader *fox_ring_mapped(void);
 /* Makes the segment that this process created its mapped ring, or lets go of it. */
 extern void fox_ring_adopt(dsm_segment *segment, FoxSlot *slot);
 extern void fox_ring_unmap(void);
+
+/* What the entry says; its slices point to bytes, which are behind its header or in its side segment. */
+extern void fox_entry_read(const FoxEntry *e, const char *bytes, FoxChange *out);
 
 /* Raises ERROR WF004 with its hint. */
 extern void fox_ring_no_router(void) pg_attribute_noreturn();

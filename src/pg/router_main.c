@@ -117,6 +117,12 @@ on_past_written(void *ctx, uint64 rows)
 }
 
 static void
+on_deliveries_written(void *ctx, uint64 deliveries)
+{
+	fox_router_deliveries_written(router, deliveries);
+}
+
+static void
 on_function_result(void *ctx, uint64 session, uint64 invocation, bool progress, FoxSlice args, FoxSlice kwargs)
 {
 	fox_router_function_result(router, session, invocation, progress, args, kwargs);
@@ -371,7 +377,8 @@ start_up(void)
 {
 	static FoxLaneHandler lane_handler = {
 		.refused = on_refused, .load_begin = on_load_begin, .load_row = on_change,
-		.loaded = on_loaded, .roles_read = on_roles_read, .past_written = on_past_written, .login_answer = on_login_answer,
+		.loaded = on_loaded, .roles_read = on_roles_read, .past_written = on_past_written,
+		.deliveries_written = on_deliveries_written, .login_answer = on_login_answer,
 		.settings = on_setting
 	};
 	static const FoxPoolHandler pool_handler = {.result = on_function_result, .failed = on_function_failed};
@@ -405,6 +412,7 @@ turn(void)
 	bool		more;
 	long		wait;
 	int			net_wait;
+	int			timers_wait;
 	uint64		calls;
 
 	if (net != NULL)
@@ -418,6 +426,9 @@ turn(void)
 	if (drain() > 0)
 		more = true;			/* that may have woken a waiter, whose write is still to be sent */
 	fox_pool_turn(&wait);
+	timers_wait = fox_router_wait(router);
+	if (timers_wait >= 0 && (wait < 0 || timers_wait < wait))
+		wait = timers_wait;
 	fox_ask_pump();				/* behind everything that answers */
 	if (loaded && net == NULL)
 	{

@@ -65,7 +65,7 @@ fox_routine_problem(HeapTuple proc)
 	int			n = get_func_arg_info(proc, &types, &names, &modes);
 
 	if (form->prokind != PROKIND_FUNCTION)
-		return "It is not a function: procedures, aggregates and window functions can not be exposed.";
+		return "It is not a function: procedures, aggregates and window functions can not be called.";
 	if (isTempNamespace(form->pronamespace))
 		return "It is a temporary function of this session.";
 	for (int i = 0; i < n; i++)

@@ -83,6 +83,12 @@ past(void *ctx, const FoxPastRow *row)
 	fox_lane_past(row);
 }
 
+static bool
+deliver(void *ctx, const FoxDelivery *d)
+{
+	return fox_lane_deliver(d);
+}
+
 static void
 call(void *ctx, const FoxFunctionCall *c)
 {
@@ -108,6 +114,7 @@ fox_server_ports(void)
 		.notify = notify,
 		.registration = registration,
 		.past = past,
+		.deliver = deliver,
 		.call = call,
 		.cancel = cancel,
 	};

@@ -42,6 +42,8 @@ extern FoxSlice fox_kwargs_check(FoxSlice kwargs);
  * absent one.  *changed, if asked for, is set when it is not the same text.
  */
 extern char *fox_jsonb_text(FoxSlice json, bool *changed);
+/* Does jsonb take the text?  Numbers and depths have limits there.  NULL is taken; in a subtransaction. */
+extern bool fox_jsonb_takes(const char *text);
 /* Appends ,"name":json; nothing for an absent one. */
 extern void fox_append_member(StringInfo out, const char *name, FoxSlice json);
 

@@ -94,6 +94,18 @@ fox_wire_put_past(FoxBuf *b, const FoxPastRow *p)
 	fox_wire_put_slice(b, p->authrole);
 }
 
+void
+fox_wire_put_delivery(FoxBuf *b, const FoxDelivery *d)
+{
+	fox_wire_put_u64(b, d->handler);
+	fox_wire_put_u64(b, d->publication);
+	fox_wire_put_u8(b, d->hops);
+	fox_wire_put_slice(b, d->topic);
+	fox_wire_put_slice(b, d->args);
+	fox_wire_put_slice(b, d->kwargs);
+	fox_wire_put_slice(b, d->details);
+}
+
 static void
 take(FoxWire *w, void *into, Size n)
 {
@@ -190,6 +202,20 @@ fox_wire_row(FoxWire *w, FoxChange *out)
 	out->args = fox_wire_slice(w);
 	out->kwargs = fox_wire_slice(w);
 	out->options = fox_wire_slice(w);
+}
+
+void
+fox_wire_delivery(FoxWire *w, FoxDelivery *out)
+{
+	out->handler = fox_wire_u64(w);
+	out->publication = fox_wire_u64(w);
+	out->hops = fox_wire_u8(w);
+	out->topic = fox_wire_slice(w);
+	out->args = fox_wire_slice(w);
+	out->kwargs = fox_wire_slice(w);
+	out->details = fox_wire_slice(w);
+	if (fox_absent(out->topic) || fox_absent(out->details))
+		w->bad = true;
 }
 
 void

@@ -25,6 +25,7 @@ typedef enum FoxWireType
 	FOX_WIRE_PAST,				/* id, FoxPastRows to the end */
 	FOX_WIRE_LOGIN,				/* id, question of auth.h */
 	FOX_WIRE_ROLES,				/* id; ROWS come before the answer */
+	FOX_WIRE_DELIVERIES,		/* id, FoxDeliveries to the end */
 
 	/* answers */
 	FOX_WIRE_OUTCOMES = 64,		/* rows written, then {id, outcome, refusal, text} to the end */
@@ -33,6 +34,7 @@ typedef enum FoxWireType
 	FOX_WIRE_SETTING,			/* name, value */
 	FOX_WIRE_LOADED,			/* id */
 	FOX_WIRE_DONE,				/* id */
+	FOX_WIRE_FAILED,			/* id: it has not been done, and is to be sent again */
 	FOX_WIRE_LOGIN_ANSWER		/* id, answer of auth.h */
 } FoxWireType;
 
@@ -56,6 +58,7 @@ extern void fox_wire_put_u64(FoxBuf *b, uint64 v);
 extern void fox_wire_put_slice(FoxBuf *b, FoxSlice s);
 extern void fox_wire_put_write(FoxBuf *b, uint64 id, const FoxWrite *w);
 extern void fox_wire_put_row(FoxBuf *b, const FoxChange *c);
+extern void fox_wire_put_delivery(FoxBuf *b, const FoxDelivery *d);
 extern void fox_wire_put_past(FoxBuf *b, const FoxPastRow *p);
 
 static inline FoxWire
@@ -75,6 +78,7 @@ extern uint8 fox_wire_u8(FoxWire *w);
 extern uint64 fox_wire_u64(FoxWire *w);
 extern FoxSlice fox_wire_slice(FoxWire *w);
 extern void fox_wire_write(FoxWire *w, FoxWrite *out);	/* behind type and id */
+extern void fox_wire_delivery(FoxWire *w, FoxDelivery *out);
 extern void fox_wire_past(FoxWire *w, FoxPastRow *out);
 extern void fox_wire_row(FoxWire *w, FoxChange *out);
 

@@ -294,6 +294,43 @@ static uint64_t called_session;
 static uint64_t called_invocation;
 static char called[500];
 static int	n_canceled;
+static int	n_called;
+static char delivered[500];
+static bool deliveries_full;
+
+static bool
+deliver(void *ctx, const FoxDelivery *d)
+{
+	FoxSlice	args = fox_absent(d->args) ? FOX_LIT("-") : d->args;
+
+	(void) ctx;
+	if (!deliveries_full)
+		snprintf(delivered, sizeof(delivered), "%llu %.*s %.*s", (unsigned long long) d->handler,
+				 (int) d->topic.len, d->topic.ptr, (int) args.len, args.ptr);
+	return !deliveries_full;
+}
+
+const char *
+world_delivered(void)
+{
+	static char taken[sizeof(delivered)];
+
+	memcpy(taken, delivered, sizeof(taken));
+	delivered[0] = '\0';
+	return taken;
+}
+
+void
+world_deliveries_full(bool full)
+{
+	deliveries_full = full;
+}
+
+int
+world_calls(void)
+{
+	return n_called;
+}
 
 static void
 call(void *ctx, const FoxFunctionCall *c)
@@ -304,7 +341,14 @@ call(void *ctx, const FoxFunctionCall *c)
 	(void) ctx;
 	called_session = c->session;
 	called_invocation = c->invocation;
-	snprintf(called, sizeof(called), "%.*s %.*s %d %.*s %.*s %d %llu", (int) c->function.len, c->function.ptr,
+	n_called++;
+	if (c->kind == FOX_RUN_QUEUE)
+		snprintf(called, sizeof(called), "queue %llu", (unsigned long long) c->handler);
+	else if (c->kind == FOX_RUN_HANDLER)
+		snprintf(called, sizeof(called), "handler %.*s %.*s %u", (int) c->function.len, c->function.ptr,
+				 (int) args.len, args.ptr, c->hops);
+	else
+		snprintf(called, sizeof(called), "%.*s %.*s %d %.*s %.*s %d %llu", (int) c->function.len, c->function.ptr,
 			 (int) c->role.len, c->role.ptr, c->caller_pid, (int) args.len, args.ptr, (int) kwargs.len, kwargs.ptr,
 			 c->receive_progress, (unsigned long long) c->timeout_ms);
 }
@@ -358,7 +402,7 @@ world_open(void)
 {
 	FoxPorts	ports = {.now_us = now_us, .random64 = random64, .log = log_text, .write = store_write, .login = login,
 	.answer = answer, .notify = notify, .registration = registration, .past = past, .stats = stats,
-	.call = call, .cancel = cancel};
+	.call = call, .cancel = cancel, .deliver = deliver};
 	facts = (FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "", "websocket", true, "", "", ""};
 	config = (FoxRouterConfig){.call_queue_limit = 3, .waiter_limit = 100, .anonymous = true, .anonymous_role = "guest"};
 
@@ -367,6 +411,9 @@ world_open(void)
 	n_past = 0;
 	n_notified = 0;
 	n_canceled = 0;
+	n_called = 0;
+	delivered[0] = '\0';
+	deliveries_full = false;
 	called[0] = '\0';
 	router = fox_router_new(&ports, &config);
 	realm1(false);

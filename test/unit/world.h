@@ -46,6 +46,10 @@ extern FoxPeer *world_peer(void);	/* what later peers' transports say of them */
 
 /* SQL functions: the last call as "function role caller's pid (args) {kwargs} progress timeout", once; "" when there is none. */
 extern const char *world_called(void);
+extern int	world_calls(void);	/* since the start */
+/* The last event that went to the queue of a durable handler: "id topic args", once; "" when there is none. */
+extern const char *world_delivered(void);
+extern void world_deliveries_full(bool full);	/* no queue takes any */
 extern int	world_canceled(void);	/* cancels since the start */
 /* What becomes of the last call; NULL: absent. */
 extern void world_returns(bool progress, const char *args, const char *kwargs);

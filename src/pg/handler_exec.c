@@ -1,0 +1,434 @@
+/*
+ * handler_exec.c - event handlers as an executor runs them (see handler_exec.h).
+ *
+ * A delivery leaves the queue in the transaction of the function that it is for: what the
+ * function has done is there exactly if the event counts as handled, whatever dies when.
+ * What fails is back in the queue when its transaction has ended, and is noted there.
+ *
+ * Several executors may attend to one queue.  Each goes through it in order, and from the
+ * first delivery of a topic on that it can not have now - it is locked, or not due - leaves
+ * that topic alone.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/proc.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/json.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timeout.h"
+#include "utils/timestamp.h"
+
+#include "base/hash.h"
+#include "codec/json.h"
+#include "pg/call_role.h"
+#include "pg/handler_exec.h"
+#include "pg/queue.h"
+#include "pg/routine.h"
+#include "pg/sqlarg.h"
+
+#define PAGE 100				/* deliveries that are looked at together */
+#define PAGE_TEXT CppAsString2(PAGE)
+#define SLICE 500				/* that one call attends to, and for so long */
+#define SLICE_MS 50
+#define LOCKED_MS 500			/* until what somebody has locked is looked at again */
+
+typedef struct Delivery
+{
+	char	   *id;
+	char	   *topic;
+	int64		due_ms;			/* until then; not more than 0: it is due */
+} Delivery;
+
+typedef enum Outcome
+{
+	OUTCOME_DONE,
+	OUTCOME_FAILED,				/* to be tried again */
+	OUTCOME_DEAD,				/* not any more */
+	OUTCOME_NOT_NOW,
+	OUTCOME_GONE
+} Outcome;
+
+typedef struct Round
+{
+	const char *handler;
+	uint64		done;
+	uint64		failed;
+	char	   *error;			/* of the last failure; in memory */
+	int64		next_ms;		/* until something is due; -1: nothing will be */
+	MemoryContext memory;		/* of the round */
+	MemoryContext portion;		/* of one delivery */
+} Round;
+
+/* --- the function --- */
+
+/* The first n of the list: a topic, and JSON as jsonb takes it. */
+static FoxSlice
+first_args(FoxSlice args, int n)
+{
+	StringInfoData list;
+	FoxSlice	value;
+	size_t		pos = 0;
+
+	initStringInfo(&list);
+	for (int i = 0; i < n && fox_json_element(args, &pos, &value); i++)
+		appendStringInfo(&list, "%c%s", i == 0 ? '[' : ',', i == 0 ? pnstrdup(value.ptr, value.len) : fox_jsonb_text(value, NULL));
+	appendStringInfoString(&list, n == 0 ? "[]" : "]");
+	return fox_slice(list.data, list.len);
+}
+
+/* Nobody wants to know. */
+static void
+drop_row(void *ctx, const char *json, int len)
+{
+}
+
+/* In the transaction that has begun, which it ends. */
+static void
+call_function(FoxSlice function, FoxSlice args, uint8 hops, MemoryContext memory)
+{
+	FoxRoutine *f;
+	FoxRoutineValues values;
+	StringInfoData result;
+
+	fox_routine_refresh();
+	f = fox_routine_find(function);
+	fox_routine_check(f, f->owner);
+	if (!f->is_volatile)
+		XactReadOnly = true;
+	fox_call_role_enter(f->owner);
+	if (StatementTimeout > 0)
+		enable_timeout_after(STATEMENT_TIMEOUT, StatementTimeout);
+	initStringInfo(&result);
+	fox_routine_bind(f, first_args(args, f->nargs), FOX_ABSENT, &values);
+	fox_queue_handling(hops);
+	SPI_connect();
+	fox_routine_run(f, f->owner, &values, &result, drop_row, NULL);
+	SPI_finish();
+	fox_call_role_commit();
+	fox_queue_handling_end();
+	disable_timeout(STATEMENT_TIMEOUT, false);
+	MemoryContextSwitchTo(memory);
+}
+
+static void
+abort_call(MemoryContext memory)
+{
+	disable_timeout(STATEMENT_TIMEOUT, false);
+	fox_queue_handling_end();
+	fox_call_role_abort();
+	QueryCancelPending = false;
+	MemoryContextSwitchTo(memory);
+}
+
+void
+fox_handler_call(FoxSlice function, FoxSlice args, uint8 hops)
+{
+	MemoryContext memory = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		SetCurrentStatementStartTimestamp();
+		StartTransactionCommand();
+		MemoryContextSwitchTo(memory);
+		call_function(function, args, hops, memory);
+	}
+	PG_CATCH();
+	{
+		/* Whoever hears of the error ends the transaction. */
+		fox_queue_handling_end();
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+}
+
+/* --- the queue --- */
+
+static int	nest;				/* of settings */
+
+/* The database's search_path is anybody's. */
+static void
+begin(void)
+{
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	nest = NewGUCNestLevel();
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	SPI_connect();
+	PushActiveSnapshot(GetTransactionSnapshot());
+}
+
+static void
+end_statements(void)
+{
+	SPI_finish();
+	PopActiveSnapshot();
+	AtEOXact_GUC(true, nest);
+}
+
+static void
+end(MemoryContext memory)
+{
+	end_statements();
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(memory);
+}
+
+static int64
+number(int column)
+{
+	char	   *text = fox_spi_value(column);
+
+	return text != NULL ? (int64) strtoll(text, NULL, 10) : 0;
+}
+
+static char *
+text_in(MemoryContext memory, int column)
+{
+	char	   *text = fox_spi_value(column);
+
+	return text != NULL ? MemoryContextStrdup(memory, text) : NULL;
+}
+
+/* What comes behind the delivery last in the queue; 0: nothing. */
+static int
+read_page(const Round *r, const char *last, Delivery items[PAGE])
+{
+	static void *plan = NULL;
+	const char *values[2] = {r->handler, last};
+	int			n;
+
+	begin();
+	n = (int) fox_spi(&plan,
+					  "SELECT d.id, d.topic, ceil(extract(epoch FROM d.next_try - clock_timestamp()) * 1000)::int8"
+					  " FROM fox_wamp.delivery d WHERE d.handler = $1::int8 AND NOT d.dead AND d.id > $2::int8"
+					  " ORDER BY d.id LIMIT " PAGE_TEXT, 2, values);
+	for (int i = 0; i < n; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+
+		items[i].id = MemoryContextStrdup(r->memory, SPI_getvalue(row, desc, 1));
+		items[i].topic = MemoryContextStrdup(r->memory, SPI_getvalue(row, desc, 2));
+		items[i].due_ms = strtoll(SPI_getvalue(row, desc, 3), NULL, 10);
+	}
+	end(r->memory);
+	return n;
+}
+
+/* Takes it out of the queue, in a transaction that has yet to end; false: it is locked, not due, or gone. */
+static bool
+take(const char *id, MemoryContext memory, char **function, FoxSlice *args, uint8 *hops)
+{
+	static void *plan = NULL;
+	bool		taken;
+
+	begin();
+	taken = fox_spi(&plan,
+					"DELETE FROM fox_wamp.delivery d USING fox_wamp.handler h"
+					" WHERE d.id = (SELECT e.id FROM fox_wamp.delivery e WHERE e.id = $1::int8 AND NOT e.dead"
+					" AND e.next_try <= clock_timestamp() FOR UPDATE SKIP LOCKED) AND h.id = d.handler"
+					" RETURNING h.function, d.hops, jsonb_build_array(d.topic, coalesce(d.args, '[]'), coalesce(d.kwargs, '{}'),"
+					" d.details || jsonb_build_object('publication', d.publication, 'attempt', d.attempts + 1))::text",
+					1, &id) > 0;
+	if (taken)
+	{
+		*function = text_in(memory, 1);
+		*hops = (uint8) number(2);
+		*args = fox_cstr(text_in(memory, 3));
+	}
+	end_statements();
+	if (!taken)
+		CommitTransactionCommand();
+	MemoryContextSwitchTo(memory);
+	return taken;
+}
+
+/* Why it could not be taken. */
+static Outcome
+look_at(Round *r, const char *id, int64 *due_ms)
+{
+	static void *plan = NULL;
+	bool		there;
+
+	begin();
+	there = fox_spi(&plan,
+					"SELECT ceil(extract(epoch FROM d.next_try - clock_timestamp()) * 1000)::int8 FROM fox_wamp.delivery d"
+					" WHERE d.id = $1::int8 AND NOT d.dead", 1, &id) > 0;
+	*due_ms = there ? number(1) : 0;
+	if (*due_ms <= 0)
+		*due_ms = LOCKED_MS;
+	end(r->portion);
+	return there ? OUTCOME_NOT_NOW : OUTCOME_GONE;
+}
+
+/* The delays double, up to an hour. */
+static Outcome
+note_failure(Round *r, const char *id, int64 *due_ms)
+{
+	static void *plan = NULL;
+	const char *values[2] = {id, r->error};
+	Outcome		outcome = OUTCOME_GONE;
+	char	   *topic = NULL;
+	char	   *function = NULL;
+
+	begin();
+	if (fox_spi(&plan,
+				"UPDATE fox_wamp.delivery d SET attempts = d.attempts + 1, last_error = $2,"
+				" dead = d.attempts + 1 >= h.max_attempts,"
+				" next_try = clock_timestamp() + least(h.retry_delay * power(2, least(d.attempts, 30)), interval '1 hour')"
+				" FROM fox_wamp.handler h WHERE h.id = d.handler AND d.id = $1::int8 RETURNING d.dead,"
+				" ceil(extract(epoch FROM d.next_try - clock_timestamp()) * 1000)::int8, d.topic, h.function", 2, values) > 0)
+	{
+		outcome = strcmp(fox_spi_value(1), "t") == 0 ? OUTCOME_DEAD : OUTCOME_FAILED;
+		*due_ms = number(2);
+		topic = text_in(r->portion, 3);
+		function = text_in(r->portion, 4);
+	}
+	end(r->portion);
+	if (outcome == OUTCOME_DEAD)
+		ereport(WARNING,
+				(errmsg("fox_wamp: the handler %s has failed too often for an event of \"%s\": %s", function, topic, r->error),
+				 errhint("SELECT fox_wamp.retry_delivery(%s);", id)));
+	return outcome;
+}
+
+/* Of a handler that is no more. */
+static void
+clear(const Round *r)
+{
+	static void *plan = NULL;
+
+	begin();
+	fox_spi(&plan, "DELETE FROM fox_wamp.delivery d WHERE d.handler = $1::int8"
+			" AND NOT EXISTS (SELECT FROM fox_wamp.handler h WHERE h.id = d.handler)", 1, &r->handler);
+	end(r->memory);
+}
+
+/* --- attending --- */
+
+static void
+note_error(Round *r)
+{
+	ErrorData  *e;
+
+	MemoryContextSwitchTo(r->portion);
+	e = CopyErrorData();
+	FlushErrorState();
+	r->error = MemoryContextStrdup(r->memory, psprintf("%s: %s", unpack_sql_state(e->sqlerrcode), e->message ? e->message : ""));
+	abort_call(r->portion);
+}
+
+static Outcome
+deliver(Round *r, const char *id, int64 *due_ms)
+{
+	volatile bool taken = false;
+	volatile bool failed = false;
+
+	MemoryContextSwitchTo(r->portion);
+	fox_routine_stage = FOX_STAGE_FIND;
+	PG_TRY();
+	{
+		char	   *function = NULL;
+		FoxSlice	args = FOX_ABSENT;
+		uint8		hops = 0;
+
+		taken = take(id, r->portion, &function, &args, &hops);
+		if (taken)
+			call_function(fox_cstr(function), args, hops, r->portion);
+	}
+	PG_CATCH();
+	{
+		failed = true;
+		note_error(r);
+	}
+	PG_END_TRY();
+	if (failed)
+		return note_failure(r, id, due_ms);
+	return taken ? OUTCOME_DONE : look_at(r, id, due_ms);
+}
+
+static void
+due_in(Round *r, int64 ms)
+{
+	ms = Max(ms, 1);
+	if (r->next_ms < 0 || ms < r->next_ms)
+		r->next_ms = ms;
+}
+
+/* True: the topic is to be left alone. */
+static bool
+attend_to(Round *r, const Delivery *item)
+{
+	int64		due_ms = item->due_ms;
+	Outcome		outcome = due_ms > 0 ? OUTCOME_NOT_NOW : deliver(r, item->id, &due_ms);
+
+	MemoryContextSwitchTo(r->memory);
+	MemoryContextReset(r->portion);
+	r->done += outcome == OUTCOME_DONE;
+	r->failed += outcome == OUTCOME_FAILED || outcome == OUTCOME_DEAD;
+	if (outcome != OUTCOME_FAILED && outcome != OUTCOME_NOT_NOW)
+		return false;
+	due_in(r, due_ms);
+	return true;
+}
+
+/* True: there is more. */
+static bool
+go_through(Round *r, FoxMap *left_alone)
+{
+	TimestampTz begin_at = GetCurrentTimestamp();
+	Delivery		items[PAGE];
+	const char *last = "0";
+	int			n;
+
+	while ((n = read_page(r, last, items)) > 0)
+	{
+		for (int i = 0; i < n; i++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			last = items[i].id;
+			if (fox_map_get(left_alone, fox_cstr(items[i].topic)) != NULL)
+				continue;
+			if (attend_to(r, &items[i]) && !fox_map_put(left_alone, fox_cstr(items[i].topic), left_alone))
+				return true;
+			if (r->done + r->failed >= SLICE || TimestampDifferenceExceeds(begin_at, GetCurrentTimestamp(), SLICE_MS))
+				return true;
+		}
+	}
+	return false;
+}
+
+void
+fox_handler_attend(uint64 handler, MemoryContext memory, StringInfo report)
+{
+	static FoxMap left_alone = {0};	/* an error may have left one */
+	Round		r = {.next_ms = -1, .memory = memory};
+	bool		more;
+
+	fox_map_free(&left_alone);
+	left_alone = (FoxMap) {0};
+	MemoryContextSwitchTo(memory);
+	r.handler = psprintf(UINT64_FORMAT, handler);
+	r.portion = AllocSetContextCreate(memory, "fox_wamp delivery", ALLOCSET_DEFAULT_SIZES);
+	clear(&r);
+	more = go_through(&r, &left_alone);
+	fox_map_free(&left_alone);
+	left_alone = (FoxMap) {0};
+	appendStringInfo(report, "{\"done\":" UINT64_FORMAT ",\"failed\":" UINT64_FORMAT ",\"more\":%s,\"next_ms\":", r.done, r.failed,
+					 more ? "true" : "false");
+	if (r.next_ms < 0)
+		appendStringInfoString(report, "null");
+	else
+		appendStringInfo(report, INT64_FORMAT, r.next_ms);
+	appendStringInfoString(report, ",\"error\":");
+	if (r.error == NULL)
+		appendStringInfoString(report, "null");
+	else
+		escape_json(report, r.error);
+	appendStringInfoChar(report, '}');
+}
