@@ -73,8 +73,7 @@ FROM (VALUES ('a.a', 'subscribe', 'exact'), ('b', 'subscribe', 'exact'), ('a.a',
 SELECT fox_wamp.topic_policies('{"realm":"autho","role":"autho_nobody"}', 'a', 'publish', '{}', 'exact');
 SELECT fox_wamp.topic_policies('{}', 'a', 'publish', '{}', 'exact');
 SELECT current_user = session_user AS myself, count(*) FROM fox_wamp.topic_access;
-DROP POLICY autho_read ON fox_wamp.topic_access;
-DROP POLICY autho_write ON fox_wamp.topic_access;
+DROP TABLE fox_wamp.topic_access;
 
 SELECT fox_wamp.drop_realm('autho');
 DROP SCHEMA autho2 CASCADE;
