@@ -436,6 +436,10 @@ CREATE FUNCTION fox_wamp.forget_decisions() RETURNS void
 	AS 'MODULE_PATHNAME', 'fox_wamp_forget_decisions' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION fox_wamp.forget_decisions() IS 'authorizers are asked again, at commit: for triggers of what they look at';
 
+CREATE FUNCTION fox_wamp.transaction_ended(transaction text) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'fox_wamp_transaction_ended' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION fox_wamp.transaction_ended(text) IS 'internal: waits until a transaction has quite ended, caches included';
+
 -- A statement may have changed what functions and policies say; which ones is not worth finding out.
 CREATE FUNCTION fox_wamp.decisions_outdated() RETURNS event_trigger
 	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -65,6 +65,9 @@ struct FoxRouter
 	uint64_t	roles_wanted;	/* how often they may have changed, and up to which time they are read */
 	uint64_t	roles_read;
 	uint64_t	permissions_number;	/* of the last change of permissions or roles */
+	struct FoxReview *review;	/* of review.c; NULL: there was none yet */
+	uint64_t	reviews_wanted;	/* how often, and how many of these wishes are fulfilled */
+	uint64_t	reviews_done;
 	bool		permissions_stale;	/* sessions may have what they may have no longer (permission.c) */
 	FoxIdMap	questions;		/* to authorizers: request → FoxAsked of authorizer.c */
 	uint64_t	last_question;

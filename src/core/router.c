@@ -9,6 +9,7 @@
 #include "core/auth_rule.h"
 #include "core/config_rows.h"
 #include "core/permission.h"
+#include "core/review.h"
 #include "core/roles.h"
 #include "core/trust.h"
 
@@ -240,6 +241,7 @@ void
 fox_router_free(FoxRouter *r)
 {
 	fox_bridges_free(r);
+	fox_review_free(r);
 	fox_router_shutdown(r);
 	fox_asks_free(r);
 	for (;;)
