@@ -63,8 +63,8 @@ COMMENT ON COLUMN fox_wamp.retained.realm IS 'realm of the topic';
 COMMENT ON COLUMN fox_wamp.retained.topic IS 'components joined by dots';
 COMMENT ON COLUMN fox_wamp.retained.args IS 'positional arguments: a JSON array';
 COMMENT ON COLUMN fox_wamp.retained.kwargs IS 'keyword arguments: a JSON object';
-COMMENT ON COLUMN fox_wamp.retained.payload IS 'the message as it was sent, where jsonb does not carry it exactly';
-COMMENT ON COLUMN fox_wamp.retained.format IS 'how payload is written; json: the array [args, kwargs]';
+COMMENT ON COLUMN fox_wamp.retained.payload IS 'the message as it was sent, where jsonb does not carry it exactly, or if it came by MQTT';
+COMMENT ON COLUMN fox_wamp.retained.format IS 'how payload is written; json: the array [args, kwargs]; mqtt: QoS, length of the properties, properties, bytes';
 COMMENT ON COLUMN fox_wamp.retained.publication IS 'id of the publication that made this value; drawn by the trigger';
 COMMENT ON COLUMN fox_wamp.retained.owned IS 'a session owns the value: see fox_wamp.lock';
 COMMENT ON COLUMN fox_wamp.retained.updated IS 'when the value was written';
@@ -174,7 +174,7 @@ COMMENT ON COLUMN fox_wamp.event_history.topic IS 'components joined by dots';
 COMMENT ON COLUMN fox_wamp.event_history.args IS 'positional arguments: a JSON array';
 COMMENT ON COLUMN fox_wamp.event_history.kwargs IS 'keyword arguments: a JSON object';
 COMMENT ON COLUMN fox_wamp.event_history.payload IS 'the message as it was sent, where jsonb does not carry it exactly';
-COMMENT ON COLUMN fox_wamp.event_history.format IS 'how payload is written; json: the array [args, kwargs]';
+COMMENT ON COLUMN fox_wamp.event_history.format IS 'how payload is written; json: the array [args, kwargs]; mqtt: QoS, length of the properties, properties, bytes';
 COMMENT ON COLUMN fox_wamp.event_history.session IS 'session id of the publisher, if it was disclosed';
 COMMENT ON COLUMN fox_wamp.event_history.authid IS 'its authid';
 COMMENT ON COLUMN fox_wamp.event_history.authrole IS 'its authrole';
@@ -272,6 +272,7 @@ CREATE TABLE fox_wamp.delivery (
 	dead boolean NOT NULL DEFAULT false
 );
 CREATE INDEX delivery_queue ON fox_wamp.delivery (handler, id) WHERE NOT dead;
+CREATE INDEX delivery_failing ON fox_wamp.delivery (handler, topic, next_try) WHERE NOT dead AND attempts > 0;
 COMMENT ON TABLE fox_wamp.delivery IS 'events that durable handlers have yet to see to their end';
 COMMENT ON COLUMN fox_wamp.delivery.id IS 'their order';
 COMMENT ON COLUMN fox_wamp.delivery.handler IS 'id of the handler';
@@ -1322,9 +1323,9 @@ GRANT SELECT ON fox_wamp.realm, fox_wamp.retained, fox_wamp.lock, fox_wamp.regis
 GRANT INSERT, UPDATE, DELETE ON fox_wamp.realm, fox_wamp.retained, fox_wamp.bridge, fox_wamp.history,
 	fox_wamp.trust_level, fox_wamp.permission, fox_wamp.root, fox_wamp.exposed_function, fox_wamp.handler, fox_wamp.auth_method,
 	fox_wamp.auth_group, fox_wamp.auth_user, fox_wamp.auth_key, fox_wamp.jwt_key TO fox_wamp_admin;
+GRANT UPDATE (attempts, next_try, dead), DELETE ON fox_wamp.delivery TO fox_wamp_admin;
 GRANT DELETE ON fox_wamp.auth_cookie TO fox_wamp_admin;
 GRANT SELECT (realm, authid, authrole, authprovider, authmethod, since, expires, replaced) ON fox_wamp.auth_cookie TO fox_wamp_admin;
-GRANT UPDATE (attempts, next_try, dead), DELETE ON fox_wamp.delivery TO fox_wamp_admin;
 -- Verifiers are written and never read.
 GRANT SELECT ON fox_wamp.auth_method, fox_wamp.auth_group, fox_wamp.auth_key TO fox_wamp_admin;
 GRANT SELECT (id, logon_name, group_id, realm) ON fox_wamp.auth_user TO fox_wamp_admin;

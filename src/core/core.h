@@ -159,7 +159,8 @@ struct FoxSession
 	bool		ppt_callee;
 	bool		leaving;		/* it hears nothing any more */
 	bool		exempt;			/* no permission is asked for: the router's own, or SQL's, which has GRANT */
-	FoxSlice	authid;			/* these seven are owned */
+	char	   *identity;		/* what the next seven are slices into */
+	FoxSlice	authid;
 	FoxSlice	authrole;
 	FoxSlice	authmethod;
 	FoxSlice	peer;
@@ -208,7 +209,6 @@ struct FoxSession
 extern FoxRealm *fox_realm_find(FoxRouter *r, FoxSlice name);
 extern uint64_t fox_router_publication_id(FoxRouter *r);
 extern uint64_t fox_router_session_id(FoxRouter *r);	/* that no session has */
-extern uint64_t fox_router_now(FoxRouter *r);
 extern void fox_router_log(FoxRouter *r, FoxLogLevel level, const char *format, ...)
 			__attribute__((format(printf, 3, 4)));
 
@@ -229,6 +229,8 @@ typedef struct FoxPublish
 	FoxSlice	options;
 	FoxSlice	topic;
 	FoxPayload	payload;		/* JSON if it is to be stored */
+	FoxSlice	original;		/* that payload as it came, if it came by MQTT (mqtt_payload.h); absent otherwise */
+	int			qos;			/* -1: not given */
 	bool		acknowledge;
 	bool		acknowledged_delivery;	/* and only when the event was acknowledged */
 	bool		exclude_me;
@@ -256,11 +258,14 @@ extern bool fox_audience_allows(FoxSlice options, const FoxSession *s);
 /* The same of one that is known by these; id 0: by none. */
 extern bool fox_audience_has(FoxSlice options, uint64_t id, FoxSlice authid, FoxSlice authrole);
 
+/* payload as it came by MQTT, if original is not absent. */
+extern void fox_payload_original(FoxSlice original, FoxPayload *payload);
+
 /* --- broker.c --- */
 
 struct FoxSubscription
 {
-	FoxSubscription *next_filter;	/* same topic and kind, another filter or node key */
+	FoxSubscription *next_filter;	/* same topic and kind, another filter, node key or group */
 	FoxRealm   *realm;
 	uint64_t	id;
 	FoxMatchKind kind;
@@ -269,9 +274,11 @@ struct FoxSubscription
 	uint32_t	count;
 	uint32_t	cap;
 	uint64_t	created_us;
-	FoxSlice	topic;			/* these three are owned, in the same block */
+	FoxSlice	topic;			/* these four are owned, in the same block */
 	FoxSlice	filter;			/* absent: none */
 	FoxSlice	nkey;			/* absent: hears events of every resource key */
+	FoxSlice	share;			/* absent: every member hears an event; else one of them */
+	uint32_t	next_share;		/* the member whose turn it is */
 	char		block[];
 };
 
@@ -343,20 +350,22 @@ extern bool fox_snapshots_run(FoxRouter *r);	/* one slice; true: more is left */
 struct FoxValue
 {
 	uint32_t	refs;
-	uint64_t	publication;
 	uint64_t	reread;			/* generation that has seen it */
 	FoxOwned   *owned;			/* will of a live session, or NULL */
+	uint64_t	publication;
 	FoxSlice	topic;
 	FoxSlice	args;
 	FoxSlice	kwargs;
 	FoxSlice	audience;		/* exclude and eligible lists; absent: none */
+	FoxSlice	original;		/* as it came by MQTT; absent: it did not */
+	uint8_t		qos;
+	uint64_t	expires_us;		/* 0: not known to go */
 	char		block[];
 };
 
 extern FoxValue *fox_retained_get(FoxRealm *realm, FoxSlice topic);
-/* Replaces the value; NULL without memory. */
-extern FoxValue *fox_retained_put(FoxRealm *realm, FoxSlice topic, FoxSlice args, FoxSlice kwargs, FoxSlice audience,
-								  uint64_t publication);
+/* Replaces the value of its topic by a copy of what value has from publication on; NULL without memory. */
+extern FoxValue *fox_retained_put(FoxRealm *realm, const FoxValue *value);
 extern void fox_retained_del(FoxRealm *realm, FoxSlice topic);
 extern void fox_retained_free(FoxRealm *realm);
 /* Topics that were deleted during a re-read, which may still bring their old rows. */

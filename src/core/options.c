@@ -18,6 +18,7 @@ typedef enum OptionType
 	OPT_STRING,
 	OPT_SECONDS,
 	OPT_MILLISECONDS,
+	OPT_QOS,
 	OPT_WILL_ON
 } OptionType;
 
@@ -40,6 +41,7 @@ static const struct
 	{"will", OPT_ANY, offsetof(FoxPublish, will), NULL},
 	{"rkey", OPT_STRING, offsetof(FoxPublish, rkey), "option rkey must be a string"},
 	{"will_on", OPT_WILL_ON, 0, "option will_on must be \"lost\" or \"end\""},
+	{"qos", OPT_QOS, offsetof(FoxPublish, qos), "option qos must be 0, 1 or 2"},
 	{"ttl", OPT_SECONDS, offsetof(FoxPublish, ttl), "option ttl must be a positive number of seconds"},
 	{"timeout", OPT_MILLISECONDS, offsetof(FoxPublish, timeout_ms), "option timeout must be a number of milliseconds"},
 	{"ppt_scheme", OPT_TEXT, offsetof(FoxPublish, ppt.scheme), "option ppt_scheme must be a string"},
@@ -62,6 +64,7 @@ read_option(FoxPublish *p, size_t i, FoxSlice value, bool *will_on_given)
 	void	   *field = (char *) p + publish_options[i].offset;
 	FoxKind		kind = fox_json_kind(value);
 	double		seconds;
+	uint64_t	number;
 
 	switch (publish_options[i].type)
 	{
@@ -89,6 +92,11 @@ read_option(FoxPublish *p, size_t i, FoxSlice value, bool *will_on_given)
 			return true;
 		case OPT_MILLISECONDS:
 			return fox_json_uint(value, field);
+		case OPT_QOS:
+			if (!fox_json_uint(value, &number) || number > 2)
+				return false;
+			*(int *) field = (int) number;
+			return true;
 		case OPT_WILL_ON:
 			*will_on_given = true;
 			p->will_on_end = fox_slice_is(value, "\"end\"");
@@ -111,6 +119,7 @@ fox_publish_options(FoxPublish *p)
 	p->when = p->will = p->rkey = FOX_ABSENT;
 	p->ttl = 0;
 	p->timeout_ms = 0;
+	p->qos = -1;
 
 	while (fox_json_member(p->options, &pos, &key, &value))
 		for (size_t i = 0; i < N_OPTIONS; i++)

@@ -41,6 +41,7 @@ typedef struct FoxWrite
 	FoxSlice	when;			/* condition as JSON ("null": no value may exist); absent: unconditional */
 	FoxSlice	will;			/* JSON; absent: no will, owner is cleared */
 	FoxSlice	audience;		/* object of exclude and eligible lists; absent: everybody may hear the value */
+	FoxSlice	original;		/* the message as it came by MQTT; absent: it did not */
 	bool		will_on_end;	/* will_on = "end" */
 	bool		only_owner;		/* write only if `session` is still the owner, else refuse FOX_REFUSED_CONDITION */
 	bool		merge;
@@ -95,6 +96,7 @@ typedef struct FoxChange
 	FoxSlice	args;
 	FoxSlice	kwargs;			/* of a row of configuration: which of the topic's it is, if there may be many */
 	FoxSlice	options;		/* JSON object of publish options that matter for delivery; absent: none */
+	FoxSlice	original;		/* PUT: as in FoxWrite */
 	uint64_t	owner;			/* PUT: session that owns the value (has a will); 0: none */
 } FoxChange;
 

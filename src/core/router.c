@@ -86,6 +86,24 @@ fox_router_publication_id(FoxRouter *r)
 	return FOX_PUBLICATION_OF_ROUTER(r->random[1] + b);
 }
 
+uint64_t
+fox_router_random(FoxRouter *r)
+{
+	return r->ports.random64(r->ports.ctx);
+}
+
+bool
+fox_router_timer_set(FoxRouter *r, FoxTimer *timer, uint64_t due_us, FoxTimerFn fn)
+{
+	return fox_timer_set(&r->timers, timer, due_us, fn);
+}
+
+void
+fox_router_timer_clear(FoxRouter *r, FoxTimer *timer)
+{
+	fox_timer_clear(&r->timers, timer);
+}
+
 /* --- realms --- */
 
 FoxRealm *

@@ -15,8 +15,11 @@ keep_info(FoxSession *s, const FoxSessionInfo *info)
 	char	   *at = fox_pool_alloc(s->pool, info->authid.len + info->authrole.len + info->authmethod.len +
 								info->peer.len + info->protocol.len + info->authprovider.len + info->role.len + 1);
 
+	char	   *former = s->identity;
+
 	if (at == NULL)
 		return false;
+	s->identity = at;
 	s->authid = fox_slice_keep(&at, info->authid);
 	s->authrole = fox_slice_keep(&at, info->authrole);
 	s->authmethod = fox_slice_keep(&at, info->authmethod);
@@ -40,6 +43,7 @@ keep_info(FoxSession *s, const FoxSessionInfo *info)
 	s->ppt_publisher = info->ppt_publisher;
 	s->ppt_subscriber = info->ppt_subscriber;
 	s->ppt_callee = info->ppt_callee;
+	fox_pool_give(s->pool, former);	/* last, for info may speak of it */
 	return true;
 }
 
@@ -103,6 +107,34 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 	fox_list_push(&realm->sessions, &s->in_realm);
 	fox_meta_session_joined(s);
 	return s;
+}
+
+bool
+fox_session_is_of(const FoxSession *s, const FoxSessionInfo *info)
+{
+	return fox_slice_eq(s->authid, info->authid);
+}
+
+bool
+fox_session_renew(FoxSession *s, const FoxSessionInfo *info)
+{
+	bool		same_role = fox_slice_eq(s->authrole, info->authrole);
+
+	if (!keep_info(s, info))
+		return false;
+	if (!same_role)
+	{
+		fox_permissions_forget(s);
+		fox_permissions_changed(s->realm->router);
+	}
+	return true;
+}
+
+bool
+fox_session_may_publish(FoxSession *s, FoxSlice topic)
+{
+	return fox_uri_valid(topic, s->realm->strict) && !fox_uri_reserved(topic) &&
+		fox_permission(s, FOX_MAY_PUBLISH, topic, FOX_EXACT).verdict != FOX_FORBIDDEN;
 }
 
 void

@@ -48,7 +48,7 @@ collect(void *ctx, void *value)
 	FoxSnapshot *snap = ctx;
 	FoxValue   *v = value;
 
-	if (snap->failed || (!fox_absent(v->audience) && !fox_audience_allows(v->audience, snap->member->session)) ||
+	if (snap->failed || (fox_uri_hidden(v->topic) && !fox_uri_hidden(snap->member->subscription->topic)) || (!fox_absent(v->audience) && !fox_audience_allows(v->audience, snap->member->session)) ||
 		!fox_filter_passes(snap->member->subscription->filter, v->args, v->kwargs))
 		return;
 	if (snap->count == snap->cap)
@@ -218,6 +218,7 @@ fox_snapshot_hold(FoxSnapshot *snap, const FoxEvent *e)
 	memset(h->event.encoded, 0, sizeof(h->event.encoded));
 	h->event.encoded_for = NULL;
 	h->event.receipt = NULL;	/* it may be gone by then */
+	h->event.later = NULL;
 	h->event.json_memory = (FoxBuf){0};
 	h->event.topic = fox_slice_keep(&at, e->topic);
 	h->event.payload.args = fox_slice_keep(&at, e->payload.args);
@@ -292,8 +293,10 @@ fox_snapshots_run(FoxRouter *r)
 		for (int i = 0; i < 64 && snap->unordered == 0 && snap->count > 0; i++)
 		{
 			FoxValue   *v = take_first(snap);
-			FoxEvent	e = {.publication = v->publication, .topic = v->topic,
+			FoxEvent	e = {.publication = v->publication, .topic = v->topic, .qos = v->qos, .expires_us = v->expires_us,
 			.payload = {FOX_JSON, v->args, v->kwargs}, .retained = true};
+
+			fox_payload_original(v->original, &e.payload);
 
 			send_event(snap->member, &e);
 			fox_value_unref(v);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "core/cookie.h"
+#include "gate/origin.h"
 #include "gate/wamp_private.h"
 
 #include "base/pure.h"
@@ -50,34 +51,10 @@ static const char welcome[] = "\"agent\":\"fox_wamp\",\"roles\":{\"broker\":{\"f
 "\"testament_meta_api\":true"
 "},\"reflection\":true}}";
 
+static const FoxGateOps gate_ops = {fox_wamp_gate_message, fox_wamp_gate_alive, fox_wamp_gate_close};
+
 static FoxMsg msg;				/* of the message in hand; the loop is single-threaded */
 static FoxBuf dict;				/* what msg borrows besides the message */
-
-/*
- * A page of any web site can reach the loopback address through the browser of who
- * looks at it; only pages that came from the loopback address themselves may join
- * without logging in (consistency.md section 6).
- */
-static bool
-origin_is_local(const char *origin)
-{
-	static const char *const hosts[] = {"localhost", "127.0.0.1", "[::1]"};
-	const char *host = strstr(origin, "://");
-
-	if (*origin == '\0')
-		return true;			/* not a browser */
-	if (host == NULL)
-		return false;
-	host += 3;
-	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++)
-	{
-		size_t		n = strlen(hosts[i]);
-
-		if (strncmp(host, hosts[i], n) == 0 && (host[n] == '\0' || host[n] == ':' || host[n] == '/'))
-			return true;
-	}
-	return false;
-}
 
 /* JSON is what everything else is. */
 static FoxEncoding
@@ -271,9 +248,10 @@ fox_wamp_gate_open(FoxRouter *router, const FoxTransport *transport, const FoxPe
 
 	if (p == NULL)
 		return NULL;
+	p->gate.ops = &gate_ops;
 	p->router = router;
 	p->transport = *transport;
-	p->local = peer->loopback && origin_is_local(peer->origin);
+	p->local = peer->loopback && fox_origin_is_local(peer->origin);
 	p->confidential = peer->confidential;
 	p->transport_name = peer->transport;
 	p->encoding = encoding_of(peer->subprotocol);

@@ -6,7 +6,7 @@
 
 #include "codec/wamp_msg.h"
 #include "core/login.h"
-#include "gate/transport.h"
+#include "gate/gate.h"
 
 /*
  *      NEW ──log-in accepted──► JOINED ──GOODBYE──► NEW (a session may be opened again)
@@ -22,6 +22,7 @@ typedef enum FoxWampState
 
 typedef struct FoxWampPeer
 {
+	FoxGate		gate;
 	FoxWampState state;
 	FoxRouter  *router;
 	FoxLogin   *login;			/* while NEW */

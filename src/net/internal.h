@@ -9,6 +9,7 @@
 
 #include "base/dlist.h"
 #include "base/hash.h"
+#include "codec/mqtt_stream.h"
 #include "codec/rawsocket.h"
 #include "net/frame.h"
 #include "net/net.h"
@@ -114,6 +115,7 @@ struct FoxConn
 	size_t		join_len;
 	size_t		join_cap;		/* long-poll: bytes that its requests have in memory */
 	FoxRawReader raw;			/* RawSocket */
+	FoxMqttStream stream;		/* MQTT */
 	bool		binary;			/* RawSocket and long-poll: its messages are */
 	uint64_t	last_in_ms;
 	uint64_t	since_ms;		/* when it entered a state other than OPEN */

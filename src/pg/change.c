@@ -22,6 +22,7 @@
 #include "pg/change.h"
 #include "pg/column.h"
 #include "pg/errcodes.h"
+#include "pg/mqtt_row.h"
 #include "pg/ring.h"
 #include "pg/sqlarg.h"
 
@@ -193,6 +194,11 @@ row_value(HeapTuple row, TupleDesc desc, FoxChange *change)
 		FoxSlice	args;
 		FoxSlice	kwargs;
 
+		if (fox_mqtt_row_value(pair, format.ptr, &change->args, &change->kwargs))
+		{
+			change->original = pair;
+			return;
+		}
 		if (fox_slice_is(format, "json") && fox_json_scan(pair.ptr, pair.ptr + pair.len, &pair, &kind) != NULL &&
 			kind == FOX_JSON_ARRAY && fox_json_element(pair, &pos, &args))
 		{

@@ -5,6 +5,7 @@
 #define FOX_PG_GUC_H
 
 #include "core/router.h"
+#include "gate/mqtt_gate.h"
 #include "net/net.h"
 
 extern int	fox_guc_port;
@@ -47,5 +48,6 @@ extern void fox_guc_define(void);
 /* The configurations of the layers below, from the settings of this moment. */
 extern void fox_guc_router_config(FoxRouterConfig *config);
 extern void fox_guc_net_config(FoxNetConfig *config);
+extern void fox_guc_mqtt_config(FoxMqttConfig *config);
 
 #endif
