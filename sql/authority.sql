@@ -50,7 +50,9 @@ ALTER SCHEMA autho RENAME TO autho2;
 ALTER FUNCTION autho2.who RENAME TO whoever;
 SELECT authorizer_function FROM fox_wamp.permission WHERE realm = 'autho' AND authorizer_function IS NOT NULL
 UNION ALL SELECT authenticator_function FROM fox_wamp.auth_method WHERE realm = 'autho';
+SELECT ok, detail FROM fox_wamp.doctor() WHERE check_name = 'authorizers';
 DROP FUNCTION autho2.may, autho2.whoever;
+SELECT ok, detail FROM fox_wamp.doctor() WHERE check_name = 'authorizers';
 SELECT authorizer_function FROM fox_wamp.permission WHERE realm = 'autho' AND authorizer_function IS NOT NULL
 UNION ALL SELECT authenticator_function FROM fox_wamp.auth_method WHERE realm = 'autho';
 

@@ -80,6 +80,7 @@ struct FoxRouter
 	FoxIdMap	backends;		/* pid → FoxSession of SQL sessions */
 	FoxIdMap	logins;			/* that wait for an executor, by token */
 	uint64_t	authenticator_warned_us;	/* when the log last heard that one could not be called */
+	FoxIdMap	cookie_tasks;	/* of cookie.c, by token */
 	FoxMap		role_counts;	/* of role_sessions.c */
 	FoxThrottle failed_addresses;
 	FoxThrottle failed_names;

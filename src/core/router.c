@@ -277,6 +277,7 @@ fox_router_free(FoxRouter *r)
 	fox_map_free(&r->backends);
 	fox_config_rows_free(r);
 	fox_map_free(&r->logins);
+	fox_map_free(&r->cookie_tasks);
 	fox_map_free(&r->role_counts);
 	fox_map_free(&r->questions);
 	fox_map_free(&r->inquiries);
