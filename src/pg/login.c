@@ -80,26 +80,38 @@ answer_of_found(FoxAuthQuestion *q, FoxBuf *out)
 		fox_auth_welcome(out, &who, FOX_ABSENT);
 }
 
+static void
+answer(FoxAuthQuestion *q, FoxBuf *out)
+{
+	char	   *realm;
+
+	fox_store_begin();
+	realm = c_string(q->realm);
+	if (!fox_absent(q->found))
+		answer_of_found(q, out);
+	else if (q->method == FOX_AUTH_TICKET && q->answered && fox_jwt_looks(q->signature))
+		fox_jwt_answer(q, realm ? realm : "", out);
+	else
+		answer_of_principal(q, realm ? realm : "", out);
+	fox_store_commit();
+}
+
 void
 fox_login_answer(FoxSlice question, FoxBuf *out)
 {
 	FoxAuthQuestion q;
-	char	   *realm;
+	bool		is_question = fox_auth_read(question, &q);
 
-	if (!fox_auth_read(question, &q))
+	PG_TRY();
+	{
+		if (is_question)
+			answer(&q, out);
+		else
+			fox_auth_refuse(out, FOX_AUTH_FAILED, "the log-in could not be carried out");
+	}
+	PG_FINALLY();
 	{
 		fox_auth_free(&q);
-		fox_auth_refuse(out, FOX_AUTH_FAILED, "the log-in could not be carried out");
-		return;
 	}
-	fox_store_begin();
-	realm = c_string(q.realm);
-	if (!fox_absent(q.found))
-		answer_of_found(&q, out);
-	else if (q.method == FOX_AUTH_TICKET && q.answered && fox_jwt_looks(q.signature))
-		fox_jwt_answer(&q, realm ? realm : "", out);
-	else
-		answer_of_principal(&q, realm ? realm : "", out);
-	fox_store_commit();
-	fox_auth_free(&q);
+	PG_END_TRY();
 }
