@@ -679,13 +679,15 @@ ALTER TABLE fox_wamp.exposed_function ENABLE ALWAYS TRIGGER exposed_function_bef
 ALTER TABLE fox_wamp.exposed_function ENABLE ALWAYS TRIGGER exposed_function_changed;
 ALTER TABLE fox_wamp.handler ENABLE ALWAYS TRIGGER handler_before;
 ALTER TABLE fox_wamp.handler ENABLE ALWAYS TRIGGER handler_changed;
+ALTER TABLE fox_wamp.auth_method ENABLE ALWAYS TRIGGER auth_method_changed;
+ALTER TABLE fox_wamp.permission ENABLE ALWAYS TRIGGER permission_changed;
 
 CREATE EVENT TRIGGER fox_wamp_functions_dropped ON sql_drop EXECUTE FUNCTION fox_wamp.functions_dropped();
 CREATE EVENT TRIGGER fox_wamp_functions_altering ON ddl_command_start
-	WHEN TAG IN ('ALTER FUNCTION', 'ALTER ROUTINE', 'ALTER SCHEMA', 'ALTER EXTENSION', 'ALTER TYPE', 'ALTER DOMAIN', 'ALTER TABLE', 'ALTER VIEW')
+	WHEN TAG IN ('ALTER FUNCTION', 'ALTER ROUTINE', 'ALTER SCHEMA', 'ALTER EXTENSION', 'ALTER TYPE', 'ALTER DOMAIN', 'ALTER TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER FOREIGN TABLE')
 	EXECUTE FUNCTION fox_wamp.functions_altering();
 CREATE EVENT TRIGGER fox_wamp_functions_altered ON ddl_command_end
-	WHEN TAG IN ('ALTER FUNCTION', 'ALTER ROUTINE', 'ALTER SCHEMA', 'ALTER EXTENSION', 'ALTER TYPE', 'ALTER DOMAIN', 'ALTER TABLE', 'ALTER VIEW')
+	WHEN TAG IN ('ALTER FUNCTION', 'ALTER ROUTINE', 'ALTER SCHEMA', 'ALTER EXTENSION', 'ALTER TYPE', 'ALTER DOMAIN', 'ALTER TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER FOREIGN TABLE')
 	EXECUTE FUNCTION fox_wamp.functions_altered();
 CREATE EVENT TRIGGER fox_wamp_decisions_outdated ON ddl_command_end
 	WHEN TAG IN ('CREATE FUNCTION', 'ALTER FUNCTION', 'ALTER ROUTINE', 'DROP FUNCTION', 'DROP ROUTINE', 'GRANT', 'REVOKE',
@@ -699,9 +701,6 @@ ALTER EVENT TRIGGER fox_wamp_decisions_outdated ENABLE ALWAYS;
 ALTER EVENT TRIGGER fox_wamp_functions_dropped ENABLE ALWAYS;
 ALTER EVENT TRIGGER fox_wamp_functions_altering ENABLE ALWAYS;
 ALTER EVENT TRIGGER fox_wamp_functions_altered ENABLE ALWAYS;
-ALTER TABLE fox_wamp.auth_method ENABLE ALWAYS TRIGGER auth_method_changed;
-
-ALTER TABLE fox_wamp.permission ENABLE ALWAYS TRIGGER permission_changed;
 
 -- What everybody may do in a new realm, and what takes a permission of its own.
 CREATE FUNCTION fox_wamp.open_realm(name text) RETURNS void
@@ -774,10 +773,10 @@ COMMENT ON FUNCTION fox_wamp.publish_row()
 
 CREATE FUNCTION fox_wamp.watch(relation regclass, topic text DEFAULT NULL, condition text DEFAULT NULL, columns text[] DEFAULT NULL,
 							   operations text[] DEFAULT '{INSERT,UPDATE,DELETE}', retain boolean DEFAULT false,
-							   realm text DEFAULT NULL) RETURNS text
+							   realm text DEFAULT NULL, row_security boolean DEFAULT false) RETURNS text
 	AS 'MODULE_PATHNAME', 'fox_wamp_watch' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION fox_wamp.watch(regclass, text, text, text[], text[], boolean, text)
-	IS 'every change of a row is an event from now on, or with retain every row a retained value; returns the topic, with {column}s';
+COMMENT ON FUNCTION fox_wamp.watch(regclass, text, text, text[], text[], boolean, text, boolean)
+	IS 'every change of a row is an event from now on, or with retain every row a retained value, with row_security for those who may see it; returns the topic, with {column}s';
 
 CREATE FUNCTION fox_wamp.unwatch(relation regclass, topic text DEFAULT NULL, realm text DEFAULT NULL) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'fox_wamp_unwatch' LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -1231,9 +1230,10 @@ CREATE VIEW fox_wamp.watched AS
 			CASE WHEN bit_or(t.tgtype) & 16 <> 0 THEN 'UPDATE' END,
 			CASE WHEN bit_or(t.tgtype) & 8 <> 0 THEN 'DELETE' END], NULL) AS operations,
 		min(substring(pg_get_triggerdef(t.oid) FROM ' WHEN \((.*)\) EXECUTE FUNCTION '))
-			FILTER (WHERE a.args[3] <> 'forget') AS condition,
+			FILTER (WHERE a.args[3] NOT LIKE 'forget%') AS condition,
 		nullif(a.args[4:], '{}') AS columns,
-		bool_or(a.args[3] = 'retain') AS retain
+		bool_or(a.args[3] LIKE 'retain%') AS retain,
+		bool_or(a.args[3] LIKE '% row_security') AS row_security
 	FROM pg_trigger t, fox_wamp.trigger_args(t.tgargs) a(args)
 	WHERE t.tgfoid = 'fox_wamp.publish_row()'::regprocedure AND t.tgparentid = 0 AND t.tgnargs >= 3
 	GROUP BY t.tgrelid, a.args[1], a.args[2], a.args[4:];
@@ -1249,7 +1249,7 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.publish(text, jsonb, jsonb, jsonb, text),
 	fox_wamp.publish_now(text, jsonb, jsonb, jsonb, text),
 	fox_wamp.publish_row(),
-	fox_wamp.watch(regclass, text, text, text[], text[], boolean, text),
+	fox_wamp.watch(regclass, text, text, text[], text[], boolean, text, boolean),
 	fox_wamp.unwatch(regclass, text, text),
 	fox_wamp.trigger_args(bytea),
 	fox_wamp.forget_decisions(),

@@ -161,6 +161,7 @@ member_new(FoxSession *s, FoxSubscription *sub)
 	m->session = s;
 	m->subscription = sub;
 	m->place = sub->count;
+	m->born = s->realm->router->sights_taken;
 	sub->members[sub->count++] = m;
 	fox_list_push(&s->members, &m->in_session);
 	return m;
@@ -515,7 +516,7 @@ typedef struct Delivery
 	bool		sharded;		/* it has a resource key */
 	uint64_t	rkey_hash;
 	const FoxSession *publisher;	/* NULL: nobody is to be left out as publisher */
-	const FoxPublish *audience; /* NULL: no lists */
+	const FoxPublish *audience; /* NULL: no lists, and no row */
 	bool		passthru;		/* only for who has announced payload_passthru_mode */
 	uint64_t	delivered;
 } Delivery;
@@ -569,6 +570,9 @@ deliver_to_members(Delivery *d, FoxSubscription *sub, const FoxMember *only)
 		FoxMember  *m = sub->members[i];
 
 		if (only != NULL ? m != only : !may_hear(d, m))
+			continue;
+		if (d->audience != NULL && d->audience->seers != NULL &&
+			(m->born >= d->audience->sight || fox_map_get(d->audience->seers, fox_session_role(m->session)) == NULL))
 			continue;
 		if (e->receipt != NULL && m->session->acknowledges_events != e->wants_receipt)
 			continue;

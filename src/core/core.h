@@ -40,6 +40,7 @@ typedef struct FoxRouterStats
 	uint64_t	handler_runs;	/* of SQL functions, for events */
 	uint64_t	handler_failures;
 	uint64_t	handler_events_dropped;
+	uint64_t	row_events_dropped;
 } FoxRouterStats;
 
 struct FoxRouter
@@ -58,6 +59,10 @@ struct FoxRouter
 	uint64_t	deliveries_sent;	/* events for durable handlers, and how many are in their queue */
 	uint64_t	deliveries_written;
 	FoxNode		unwritten;		/* receipts for them, in order (receipt.c) */
+	FoxNode		sights;			/* events that wait until it is known who may see their rows (sight.c), in order */
+	size_t		sight_bytes;	/* of these */
+	uint64_t	sights_taken;	/* how many there were, and how many are out */
+	uint64_t	sights_done;
 	FoxNode		asks;			/* FoxAsker of ask.c */
 	FoxIdMap	awaited;		/* publications that subscriptions wait for (after.c) */
 	struct FoxSeen *seen;		/* of after.c */
@@ -131,6 +136,7 @@ struct FoxRealm
 	uint64_t	casts;			/* the last request of any */
 	FoxSession *functions;		/* of exposed.c, or NULL */
 	uint32_t	durable_handlers;
+	FoxSession *sight;			/* of sight.c, or NULL */
 	FoxMap		reflect[FOX_REFLECT_KINDS];	/* by URI; keys and values are reflect.c's */
 	uint32_t	reflect_count;
 	size_t		reflect_bytes;
@@ -246,6 +252,9 @@ typedef struct FoxPublish
 	FoxSlice	when;			/* absent: none */
 	FoxSlice	will;
 	FoxSlice	rkey;			/* a JSON string; absent: none */
+	FoxSlice	row;			/* of a table, which a hearer has to be able to see; absent: none (sight.h) */
+	const FoxMap *seers;		/* roles that can; NULL: not known, or everybody */
+	uint64_t	sight;			/* number of that event among those with a row */
 	double		ttl;
 	uint64_t	timeout_ms;
 } FoxPublish;
@@ -289,6 +298,7 @@ struct FoxMember
 	FoxSubscription *subscription;
 	FoxNode		in_session;
 	uint32_t	place;			/* in subscription->members */
+	uint64_t	born;			/* behind so many events with a row (sight.c), which it does not hear */
 	FoxSnapshot *snapshot;		/* while initial values are on their way */
 };
 
@@ -344,6 +354,8 @@ extern bool fox_snapshot_replay(FoxMember *m, FoxPast **events, size_t count);
 /* A live event waits its turn; what is too much for that ends the subscription after its snapshot. */
 extern void fox_snapshot_hold(FoxSnapshot *snap, const FoxEvent *e);
 extern void fox_snapshot_free(FoxSnapshot *snap);
+/* The values have been looked at by an executor: those that the session may not see are gone. */
+extern void fox_snapshot_seen(FoxSnapshot *snap, FoxSlice answer);
 extern bool fox_snapshots_run(FoxRouter *r);	/* one slice; true: more is left */
 
 /* --- retain.c: the copy --- */
@@ -357,7 +369,8 @@ struct FoxValue
 	FoxSlice	topic;
 	FoxSlice	args;
 	FoxSlice	kwargs;
-	FoxSlice	audience;		/* exclude and eligible lists; absent: none */
+	FoxSlice	audience;		/* exclude and eligible lists, and the row; absent: none */
+	FoxSlice	row;			/* of it: who can not see it is not to hear the value; absent: none */
 	FoxSlice	original;		/* as it came by MQTT; absent: it did not */
 	uint8_t		qos;
 	uint64_t	expires_us;		/* 0: not known to go */

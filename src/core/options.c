@@ -19,7 +19,8 @@ typedef enum OptionType
 	OPT_SECONDS,
 	OPT_MILLISECONDS,
 	OPT_QOS,
-	OPT_WILL_ON
+	OPT_WILL_ON,
+	OPT_ROW
 } OptionType;
 
 static const struct
@@ -48,6 +49,7 @@ static const struct
 	{"ppt_serializer", OPT_TEXT, offsetof(FoxPublish, ppt.serializer), "option ppt_serializer must be a string"},
 	{"ppt_cipher", OPT_TEXT, offsetof(FoxPublish, ppt.cipher), "option ppt_cipher must be a string"},
 	{"ppt_keyid", OPT_TEXT, offsetof(FoxPublish, ppt.keyid), "option ppt_keyid must be a string"},
+	{"fox_wamp.row", OPT_ROW, 0, "option fox_wamp.row is the database's own"},
 	{"exclude", OPT_LIST, 0, "option exclude must be a list"},
 	{"exclude_authid", OPT_LIST, 0, "option exclude_authid must be a list"},
 	{"exclude_authrole", OPT_LIST, 0, "option exclude_authrole must be a list"},
@@ -101,6 +103,10 @@ read_option(FoxPublish *p, size_t i, FoxSlice value, bool *will_on_given)
 			*will_on_given = true;
 			p->will_on_end = fox_slice_is(value, "\"end\"");
 			return p->will_on_end || fox_slice_is(value, "\"lost\"");
+		case OPT_ROW:
+			p->row = value;
+			p->has_audience = true;
+			return kind == FOX_JSON_OBJECT;
 	}
 	return false;
 }
@@ -116,7 +122,7 @@ fox_publish_options(FoxPublish *p)
 	p->acknowledge = p->acknowledged_delivery = p->disclose_me = p->retain = p->watch = p->merge = false;
 	p->will_on_end = p->has_audience = false;
 	p->exclude_me = true;
-	p->when = p->will = p->rkey = FOX_ABSENT;
+	p->when = p->will = p->rkey = p->row = FOX_ABSENT;
 	p->ttl = 0;
 	p->timeout_ms = 0;
 	p->qos = -1;
@@ -185,7 +191,7 @@ fox_audience_json(FoxSlice options, FoxBuf *out)
 
 	for (size_t i = 0; i < N_OPTIONS; i++)
 	{
-		FoxSlice	list = publish_options[i].type == OPT_LIST ? fox_json_get(options, publish_options[i].name) : FOX_ABSENT;
+		FoxSlice	list = publish_options[i].type == OPT_LIST || publish_options[i].type == OPT_ROW ? fox_json_get(options, publish_options[i].name) : FOX_ABSENT;
 
 		if (fox_absent(list))
 			continue;

@@ -132,6 +132,7 @@ typedef enum FoxRunKind
 {
 	FOX_RUN_PROCEDURE,			/* for a caller, as its role */
 	FOX_RUN_HANDLER,			/* for an event, as the function's owner; args are the function's arguments */
+	FOX_RUN_SIGHT,				/* which roles may see which rows; args and answer as sight.c says */
 	FOX_RUN_QUEUE				/* all that is due of fox_wamp.delivery for a handler; answered as handler.c says */
 } FoxRunKind;
 

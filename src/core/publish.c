@@ -10,6 +10,7 @@
 #include "core/authorizer.h"
 #include "core/config_rows.h"
 #include "core/roles.h"
+#include "core/sight.h"
 #include "core/trust.h"
 
 #include "base/pure.h"
@@ -73,6 +74,8 @@ fox_session_publish(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice 
 	const char *error = fox_publish_options(&p);
 	const char *uri = FOX_ERR_INVALID_ARGUMENT;
 
+	if (error == NULL && !fox_absent(p.row))
+		error = "option fox_wamp.row is the database's own";
 	fox_permissions_settle(s->realm->router);
 	if (error == NULL && (!fox_uri_valid(topic, s->realm->strict) || fox_uri_reserved(topic)))
 	{
@@ -222,6 +225,7 @@ change_topic(FoxRouter *r, FoxRealm *realm, const FoxChange *c)
 	FoxEvent	e = {.publication = c->publication, .topic = c->topic, .origin = c->session, .kept = c->kind != FOX_CHANGE_EVENT,
 	.payload = {FOX_JSON, c->args, c->kwargs}, .bridged = c->bridged,
 	.queued = c->queued || c->silent, .hops = c->hops, .retained = c->silent && !r->loaded};
+	FoxValue   *former = NULL;	/* that the topic had */
 	bool		changed = true;
 
 	if (w == NULL && !fox_absent(c->options))
@@ -229,7 +233,11 @@ change_topic(FoxRouter *r, FoxRealm *realm, const FoxChange *c)
 	e.qos = qos_of(p, w == NULL || p->acknowledge);
 	fox_payload_original(w != NULL ? w->p.original : c->original, &e.payload);
 	if (c->kind != FOX_CHANGE_EVENT)
+	{
+		if ((former = fox_retained_get(realm, c->topic)) != NULL)
+			former->refs++;
 		changed = copy_change(realm, c, p, e.qos);
+	}
 	if (w != NULL && c->kind == FOX_CHANGE_PUT && !fox_absent(w->p.will))
 		take_ownership(realm, w, c);
 	if (w == NULL && changed && c->kind == FOX_CHANGE_PUT && c->owner != 0 && c->pid != 0 && !fox_absent(sql.will))
@@ -245,8 +253,12 @@ change_topic(FoxRouter *r, FoxRealm *realm, const FoxChange *c)
 	}
 	if (publisher == NULL && c->pid != 0)
 		publisher = fox_idmap_get(&r->backends, (uint64_t) c->pid);
-	if (changed || !c->silent)
+	if ((changed || !c->silent) && fox_absent(p->row))
 		fox_broker_deliver(realm, &e, publisher, p);
+	else if (changed || !c->silent)
+		fox_sight_deliver(realm, &e, publisher, p, former);
+	if (former != NULL)
+		fox_value_unref(former);
 	if (w != NULL)
 		fox_sync_finish(w, c->publication, NULL, NULL);
 	if (c->kind != FOX_CHANGE_EVENT)

@@ -43,6 +43,7 @@ fox_retained_put(FoxRealm *realm, const FoxValue *value)
 	v->args = fox_slice_keep(&at, value->args);
 	v->kwargs = fox_slice_keep(&at, value->kwargs);
 	v->audience = fox_slice_keep(&at, value->audience);
+	v->row = fox_absent(v->audience) ? FOX_ABSENT : fox_json_get(v->audience, "fox_wamp.row");
 	v->original = fox_slice_keep(&at, value->original);
 	if (!fox_trie_put(&realm->retained, value->topic, FOX_EXACT, v))
 	{

@@ -30,6 +30,7 @@ fox_router_new(const FoxPorts *ports, const FoxRouterConfig *config)
 	fox_list_init(&r->snapshots);
 	fox_list_init(&r->bridges);
 	fox_list_init(&r->handlers);
+	fox_list_init(&r->sights);
 	fox_list_init(&r->unwritten);
 	fox_list_init(&r->asks);
 	fox_list_init(&r->config_rows);
@@ -242,7 +243,7 @@ fox_router_tick(FoxRouter *r)
 int
 fox_router_wait(FoxRouter *r)
 {
-	return fox_timers_wait(&r->timers, fox_router_now(r));
+	return fox_list_empty(&r->snapshots) ? fox_timers_wait(&r->timers, fox_router_now(r)) : 0;
 }
 
 void

@@ -72,7 +72,7 @@ extern void fox_router_reread_end(FoxRouter *r);
 
 /* Timers and sliced work (snapshots).  Returns milliseconds until the next call is due; 0: more work waits; -1: none. */
 extern int	fox_router_tick(FoxRouter *r);
-/* The same of timers alone, which what has come since the tick may have set. */
+/* When the next is due, for what has come since the tick. */
 extern int	fox_router_wait(FoxRouter *r);
 
 #endif

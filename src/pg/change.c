@@ -104,6 +104,8 @@ check_audience(FoxSlice audience)
 		for (int i = 0; i < (int) lengthof(lists); i++)
 			good = good || fox_json_key_is(key, lists[i]);
 		good = good && fox_json_kind(value) == FOX_JSON_ARRAY;
+		if (fox_json_key_is(key, "fox_wamp.row"))
+			good = fox_json_kind(value) == FOX_JSON_OBJECT;
 	}
 	if (!good)
 		ereport(ERROR,
@@ -238,7 +240,7 @@ add_row(HeapTuple row, TupleDesc desc, FoxChangeKind kind)
 			change.publication = context.publication;
 	}
 	/* Whom the value is for, where the publish does not say it. */
-	if (fox_absent(change.options) && (kind == FOX_CHANGE_PUT || !context_set))
+	if (fox_absent(change.options) && (kind == FOX_CHANGE_PUT || !context_set || context.own_audience))
 		change.options = fox_json_column(row, desc, COL_AUDIENCE);
 	if (change.publication == 0)
 		change.publication = fox_draw_id();

@@ -17,6 +17,7 @@
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
 
+#include "codec/json.h"
 #include "core/core.h"
 #include "pg/queue.h"
 #include "pg/sqlarg.h"
@@ -135,6 +136,8 @@ know_handlers(void)
 {
 	forget();
 	table = get_relname_relid("handler", get_namespace_oid("fox_wamp", false));
+	if (!OidIsValid(table))
+		return;					/* the extension is of an earlier version than the library */
 	/* What changes while we read is to be read again. */
 	known = true;
 	PG_TRY();
@@ -185,7 +188,8 @@ visit_handlers(const FoxChange *c, void (*fn) (const FoxChange *change, const Du
 	Visit		v = {c, false, fn};
 	FoxIndex   *index;
 
-	if (!is_event(c))
+	/* Who may see a row is not for the publisher to find out: the router queues it, when it knows. */
+	if (!is_event(c) || (!fox_absent(c->options) && !fox_absent(fox_json_get(c->options, "fox_wamp.row"))))
 		return false;
 	if (!known)
 		know_handlers();

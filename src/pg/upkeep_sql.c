@@ -110,7 +110,7 @@ fox_upkeep_notify(FoxWire *rows)
 		{
 			ereport(WARNING,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("fox_wamp.bridge names channel \"%.100s\", whose length no NOTIFY allows", channel)));
+					 errmsg("fox_wamp.bridge names channel \"%s\", whose length no NOTIFY allows", fox_clip(channel))));
 			continue;
 		}
 		Async_Notify(channel, notify_payload(payload));

@@ -328,6 +328,12 @@ world_deliveries_full(bool full)
 	deliveries_full = full;
 }
 
+uint64_t
+world_last_session(void)
+{
+	return called_session;
+}
+
 int
 world_calls(void)
 {
@@ -346,6 +352,8 @@ call(void *ctx, const FoxFunctionCall *c)
 	n_called++;
 	if (c->kind == FOX_RUN_QUEUE)
 		snprintf(called, sizeof(called), "queue %llu", (unsigned long long) c->handler);
+	else if (c->kind == FOX_RUN_SIGHT)
+		snprintf(called, sizeof(called), "sight %.*s", (int) args.len, args.ptr);
 	else if (c->kind == FOX_RUN_HANDLER)
 		snprintf(called, sizeof(called), "handler %.*s %.*s %u", (int) c->function.len, c->function.ptr,
 				 (int) args.len, args.ptr, c->hops);
