@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
@@ -12,6 +13,7 @@
 #include "pg/compat.h"
 #include "pg/guc.h"
 #include "pg/launcher.h"
+#include "pg/sqlarg.h"
 
 PG_FUNCTION_INFO_V1(fox_wamp_doctor);
 
@@ -24,6 +26,23 @@ put_row(ReturnSetInfo *result, const char *name, bool ok, const char *detail, co
 	if (!nulls[3])
 		values[3] = CStringGetTextDatum(hint);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+static void
+put_handlers(ReturnSetInfo *result)
+{
+	static void *plan = NULL;
+	FoxAsOwner	saved = fox_as_owner();
+	uint64		dead;
+
+	SPI_connect();
+	fox_spi(&plan, "SELECT pg_catalog.count(*) FROM fox_wamp.delivery WHERE dead", 0, NULL);
+	dead = strtoull(fox_spi_value(1), NULL, 10);
+	SPI_finish();
+	fox_as_caller(saved);
+	put_row(result, "handlers", dead == 0, dead == 0 ? "no event has failed for good" :
+			psprintf(UINT64_FORMAT " events have failed for good", dead),
+			"SELECT id, topic, last_error FROM fox_wamp.delivery WHERE dead; then fox_wamp.retry_delivery(id) or fox_wamp.drop_delivery(id).");
 }
 
 Datum
@@ -51,6 +70,7 @@ fox_wamp_doctor(PG_FUNCTION_ARGS)
 			psprintf("%d of up to %d%s", slot ? slot->call_executors : 0, fox_guc_executors,
 					 slot != NULL && slot->call_executors_missing != 0 ? ", no worker slot is free for another" : ""),
 			"Raise max_worker_processes, or lower fox_wamp.executors.");
+	put_handlers(result);
 	put_row(result, "preload", preloaded,
 			preloaded ? "the router comes back after a server restart" : "the router does not come back after a server restart",
 			"ALTER SYSTEM SET shared_preload_libraries = 'fox_wamp'; (takes a restart), or "

@@ -112,6 +112,7 @@ test('what a durable handler fails is tried again, blocks its topic alone, and i
   assert.equal(await of('retry.b'), 'after1', 'the one before is given up');
   assert.equal(await sql("SELECT topic, attempts, last_error, dead FROM fox_wamp.delivery WHERE topic LIKE 'retry.%'"), 'retry.b|4|P0001: no bad|t');
   assert.equal(await attached(pattern, "concat_ws(' ', waiting, failing, dead)"), '0 0 1');
+  assert.equal(await sql("SELECT ok, detail FROM fox_wamp.doctor() WHERE check_name = 'handlers'"), 'f|1 events have failed for good');
   await sql(`CREATE OR REPLACE FUNCTION ${schema}.retry(topic text, args jsonb, kwargs jsonb, details jsonb) RETURNS void LANGUAGE sql AS
     $fn$ INSERT INTO ${schema}.seen (pattern, args) VALUES ('mended', args) $fn$`);
   assert.equal(await sql("SELECT fox_wamp.retry_delivery(id) FROM fox_wamp.delivery WHERE topic = 'retry.b'"), 't');
