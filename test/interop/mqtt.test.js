@@ -395,6 +395,32 @@ each([4, 5], 'a session that is kept: its subscriptions, what came meanwhile, an
   p.kill();
 });
 
+test('a full queue: the new message goes, or the oldest one', async () => {
+  for (const [policy, left] of [['drop_new', [0, 1, 2]], ['drop_old', [3, 4, 5]]]) {
+    await withSettings({ 'fox_wamp.mqtt_max_queued': 3, 'fox_wamp.mqtt_queue_full': policy }, async () => {
+      await sql('SELECT fox_wamp.sync()');
+      const kept = { clean: false, clientId: unique(), properties: { sessionExpiryInterval: 600 } };
+      const topic = unique('full');
+      const s = await MqttClient.join(5, kept);
+      await s.subscribe(topic, { qos: 1 });
+      s.kill();
+      const c = await MqttClient.join(5);
+      while (await sql(`SELECT count(*) FROM fox_wamp.mqtt_session WHERE client_id = '${kept.clientId}' AND disconnected IS NOT NULL`) === '0');
+      for (let i = 0; i < 6; i++) assert.equal((await c.publish(topic, `${i}`, { qos: 1 })).reasonCode ?? 0, 0);
+      const again = await MqttClient.join(5, kept);
+      for (const n of left) {
+        const p = await again.take('publish');
+        assert.equal(p.payload.toString(), `${n}`);
+        await again.acknowledge(p);
+      }
+      await again.nothing();
+      again.kill();
+      await (await MqttClient.join(5, { ...kept, clean: true, properties: {} })).leave();
+      c.kill();
+    });
+  }
+});
+
 test('a session expires, and a DISCONNECT can change when', async () => {
   const clientId = unique('expires');
   let c = await MqttClient.join(5, { clientId, properties: { sessionExpiryInterval: 100 } });
