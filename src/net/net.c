@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "base/digest.h"
 #include "net/internal.h"
 #include "codec/proxies.h"
 
@@ -147,6 +148,7 @@ fox_net_create(const FoxNetConfig *config, const FoxNetHandler *handler, char *e
 	}
 	net->config = *config;
 	net->handler = *handler;
+	net->cookie_secret[0] = fox_random(net->cookie_secret + 1, sizeof(net->cookie_secret) - 1);
 	net->max_sockets = set_descriptor_limit(config->max_connections);
 	fox_list_init(&net->conns);
 	fox_list_init(&net->dirty);
