@@ -322,7 +322,7 @@ COMMENT ON SEQUENCE fox_wamp.auth_group_id_seq IS 'numbers of groups';
 CREATE TABLE fox_wamp.auth_user (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	logon_name text COLLATE "C" NOT NULL UNIQUE
-		CHECK (octet_length(logon_name) BETWEEN 1 AND 255 AND logon_name NOT IN ('anonymous', 'sql')),
+		CHECK (octet_length(logon_name) BETWEEN 1 AND 255 AND logon_name NOT IN ('anonymous', 'sql', 'router')),
 	group_id bigint NOT NULL REFERENCES fox_wamp.auth_group,
 	realm text COLLATE "C" REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
 	verifier text,
@@ -1067,7 +1067,7 @@ CREATE FUNCTION fox_wamp.create_user(name text, ident text, password text DEFAUL
 	DECLARE
 		the_group bigint;
 	BEGIN
-		IF octet_length($1) NOT BETWEEN 1 AND 255 OR $1 IN ('anonymous', 'sql') THEN
+		IF octet_length($1) NOT BETWEEN 1 AND 255 OR $1 IN ('anonymous', 'sql', 'router') THEN
 			RAISE EXCEPTION 'no user can be named "%"', $1 USING ERRCODE = 'invalid_name';
 		END IF;
 		SELECT g.id INTO the_group FROM fox_wamp.auth_group g WHERE g.ident = $2;

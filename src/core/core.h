@@ -84,6 +84,7 @@ struct FoxRouter
 	uint64_t	past_written;
 	FoxIdMap	backends;		/* pid → FoxSession of SQL sessions */
 	FoxIdMap	logins;			/* that wait for an executor, by token */
+	uint32_t	login_calls;	/* authenticators that are being asked */
 	uint64_t	authenticator_warned_us;	/* when the log last heard that one could not be called */
 	FoxIdMap	cookie_tasks;	/* of cookie.c, by token */
 	FoxMap		role_counts;	/* of role_sessions.c */
