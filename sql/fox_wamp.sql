@@ -382,41 +382,54 @@ COMMENT ON COLUMN fox_wamp.permission.authorizer IS 'procedure of a client''s th
 COMMENT ON COLUMN fox_wamp.permission.authorizer_function IS 'function that is asked instead, by its full signature; follows ALTER, and once it is dropped nothing is allowed';
 COMMENT ON COLUMN fox_wamp.permission.authorizer_role IS 'role that the function runs as; null: its owner';
 
--- A question of the router's and never a row that stays: unlogged, and of each process its own.
-CREATE UNLOGGED TABLE fox_wamp.topic_access (
-	pid integer PRIMARY KEY DEFAULT pg_catalog.pg_backend_pid(),
-	realm text COLLATE "C" NOT NULL,
-	topic text COLLATE "C",
-	pattern text COLLATE "C",
-	match text NOT NULL
-);
-ALTER TABLE fox_wamp.topic_access ENABLE ROW LEVEL SECURITY;
-COMMENT ON TABLE fox_wamp.topic_access IS 'always empty: its policies decide who may subscribe (SELECT) and publish (INSERT), see use_topic_policies()';
-COMMENT ON COLUMN fox_wamp.topic_access.pid IS 'process that asks';
-COMMENT ON COLUMN fox_wamp.topic_access.realm IS 'realm of the topic';
-COMMENT ON COLUMN fox_wamp.topic_access.topic IS 'topic that is published or subscribed to; null: a pattern is';
-COMMENT ON COLUMN fox_wamp.topic_access.pattern IS 'pattern that is subscribed to; null: a topic is';
-COMMENT ON COLUMN fox_wamp.topic_access.match IS 'exact, prefix, wildcard, or pattern (* and #)';
-
 CREATE FUNCTION fox_wamp.topic_access_before() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'fox_wamp_topic_access_before' LANGUAGE C;
 COMMENT ON FUNCTION fox_wamp.topic_access_before() IS 'internal: only the router may ask';
-CREATE TRIGGER topic_access_before BEFORE INSERT ON fox_wamp.topic_access
-	FOR EACH ROW EXECUTE FUNCTION fox_wamp.topic_access_before();
-COMMENT ON TRIGGER topic_access_before ON fox_wamp.topic_access IS 'only the router may ask';
-
 CREATE FUNCTION fox_wamp.topic_policies(session jsonb, uri text, action text, options jsonb, match text) RETURNS jsonb
 	AS 'MODULE_PATHNAME', 'fox_wamp_topic_policies' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION fox_wamp.topic_policies(jsonb, text, text, jsonb, text)
 	IS 'internal: the authorizer that asks the policies of fox_wamp.topic_access';
 
+-- The table is none of the extension's: pg_dump leaves out policies of those.  Its rows are questions of the
+-- router's that are rolled back: unlogged, and of each process its own.
+CREATE FUNCTION fox_wamp.create_topic_access() RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+	BEGIN
+		IF to_regclass('fox_wamp.topic_access') IS NOT NULL THEN
+			RETURN;
+		END IF;
+		CREATE UNLOGGED TABLE fox_wamp.topic_access (
+			pid integer PRIMARY KEY DEFAULT pg_backend_pid(),
+			realm text COLLATE "C" NOT NULL,
+			topic text COLLATE "C",
+			pattern text COLLATE "C",
+			match text NOT NULL
+		);
+		ALTER TABLE fox_wamp.topic_access ENABLE ROW LEVEL SECURITY;
+		CREATE TRIGGER topic_access_before BEFORE INSERT ON fox_wamp.topic_access
+			FOR EACH ROW EXECUTE FUNCTION fox_wamp.topic_access_before();
+		-- Nobody but the router may insert: that is the trigger's; its policies decide the rest.
+		GRANT SELECT, INSERT ON fox_wamp.topic_access TO PUBLIC;
+		COMMENT ON TABLE fox_wamp.topic_access IS 'always empty: its policies decide who may subscribe (SELECT) and publish (INSERT), see use_topic_policies()';
+		COMMENT ON COLUMN fox_wamp.topic_access.pid IS 'process that asks';
+		COMMENT ON COLUMN fox_wamp.topic_access.realm IS 'realm of the topic';
+		COMMENT ON COLUMN fox_wamp.topic_access.topic IS 'topic that is published or subscribed to; null: a pattern is';
+		COMMENT ON COLUMN fox_wamp.topic_access.pattern IS 'pattern that is subscribed to; null: a topic is';
+		COMMENT ON COLUMN fox_wamp.topic_access.match IS 'exact, prefix, wildcard, or pattern (* and #)';
+		COMMENT ON TRIGGER topic_access_before ON fox_wamp.topic_access IS 'only the router may ask';
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.create_topic_access() IS 'internal: makes the table fox_wamp.topic_access, which is no part of the extension';
+
 CREATE FUNCTION fox_wamp.use_topic_policies(realm text DEFAULT 'realm1', pattern text DEFAULT '#') RETURNS void
 	LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
+		SELECT fox_wamp.create_topic_access();
 		INSERT INTO fox_wamp.permission (realm, pattern, role, allow_publish, allow_subscribe, authorizer_function)
 		VALUES ($1, $2, 'public', true, true, 'fox_wamp.topic_policies(jsonb,text,text,jsonb,text)')
 		ON CONFLICT ON CONSTRAINT permission_pkey DO UPDATE SET allow_publish = true, allow_subscribe = true,
-			authorizer = NULL, authorizer_function = EXCLUDED.authorizer_function, authorizer_role = NULL
+			authorizer = NULL, authorizer_function = EXCLUDED.authorizer_function, authorizer_role = NULL;
 	$$;
 COMMENT ON FUNCTION fox_wamp.use_topic_policies(text, text)
 	IS 'policies of fox_wamp.topic_access decide who may publish to and subscribe to what matches the pattern';
@@ -424,6 +437,10 @@ COMMENT ON FUNCTION fox_wamp.use_topic_policies(text, text)
 CREATE FUNCTION fox_wamp.forget_decisions() RETURNS void
 	AS 'MODULE_PATHNAME', 'fox_wamp_forget_decisions' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION fox_wamp.forget_decisions() IS 'authorizers are asked again, at commit: for triggers of what they look at';
+
+CREATE FUNCTION fox_wamp.transaction_ended(transaction text) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'fox_wamp_transaction_ended' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION fox_wamp.transaction_ended(text) IS 'internal: waits until a transaction has quite ended, caches included';
 
 -- A statement may have changed what functions and policies say; which ones is not worth finding out.
 CREATE FUNCTION fox_wamp.decisions_outdated() RETURNS event_trigger
@@ -1297,8 +1314,6 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.called_procedure(),
 	fox_wamp.called_realm()
 	TO PUBLIC;
--- Of that its policies are left, and nobody but the router may insert.
-GRANT SELECT, INSERT ON fox_wamp.topic_access TO PUBLIC;
 GRANT SELECT ON fox_wamp.realm, fox_wamp.retained, fox_wamp.lock, fox_wamp.registration, fox_wamp.bridge,
 	fox_wamp.history, fox_wamp.event_history, fox_wamp.trust_level, fox_wamp.permission,
 	fox_wamp.root, fox_wamp.exposed_function, fox_wamp.exposed, fox_wamp.watched,

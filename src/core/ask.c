@@ -556,6 +556,7 @@ ask_sync(FoxRouter *r, uint64_t ask)
 	if (a == NULL)
 		return;
 	a->is_sync = true;
+	a->reviews = r->reviews_wanted;
 	a->ticket = r->next_ticket;
 	a->past = r->past_sent;
 	a->deliveries = r->deliveries_sent;
@@ -580,7 +581,8 @@ fox_ask_progress(FoxRouter *r)
 		FoxAsker   *a = fox_container(FoxAsker, node, n);
 
 		if (a->is_sync && settled(r, a->ticket) && r->past_written >= a->past &&
-			r->deliveries_written >= a->deliveries && r->sights_done >= a->sights && r->roles_read >= a->roles)
+			r->deliveries_written >= a->deliveries && r->sights_done >= a->sights && r->roles_read >= a->roles &&
+			r->reviews_done >= a->reviews)
 		{
 			answer_text(r, a->ask, "{\"ok\":true}");
 			fox_asker_free(a);

@@ -13,5 +13,7 @@
 extern void fox_cookie_carry(FoxRouter *r, const char *from, const char *to);
 /* It stands for nobody any more. */
 extern void fox_cookie_forget(FoxRouter *r, const char *cookie);
+/* An answer of the port `login` has come; false: it was not to one of these. */
+extern bool fox_cookie_task_done(FoxRouter *r, uint64_t token);
 
 #endif

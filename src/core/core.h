@@ -70,6 +70,9 @@ struct FoxRouter
 	uint64_t	roles_wanted;	/* how often they may have changed, and up to which time they are read */
 	uint64_t	roles_read;
 	uint64_t	permissions_number;	/* of the last change of permissions or roles */
+	struct FoxReview *review;	/* of review.c; NULL: there was none yet */
+	uint64_t	reviews_wanted;	/* how often, and how many of these wishes are fulfilled */
+	uint64_t	reviews_done;
 	bool		permissions_stale;	/* sessions may have what they may have no longer (permission.c) */
 	FoxIdMap	questions;		/* to authorizers: request → FoxAsked of authorizer.c */
 	uint64_t	last_question;
@@ -82,6 +85,7 @@ struct FoxRouter
 	FoxIdMap	backends;		/* pid → FoxSession of SQL sessions */
 	FoxIdMap	logins;			/* that wait for an executor, by token */
 	uint64_t	authenticator_warned_us;	/* when the log last heard that one could not be called */
+	FoxIdMap	cookie_tasks;	/* of cookie.c, by token */
 	FoxMap		role_counts;	/* of role_sessions.c */
 	FoxThrottle failed_addresses;
 	FoxThrottle failed_names;

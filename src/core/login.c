@@ -25,9 +25,9 @@
 
 #include "codec/json.h"
 #include "core/auth_rule.h"
+#include "core/cookie.h"
 #include "core/core.h"
 #include "core/login_call.h"
-#include "core/role_sessions.h"
 #include "core/throttle.h"
 
 #include "base/pure.h"
@@ -352,12 +352,6 @@ keep(FoxLogin *l, FoxSlice realm, FoxSlice details)
 	return at != NULL;
 }
 
-static FoxSlice
-role_of(const FoxLogin *l)
-{
-	return l->method == FOX_AUTH_ANONYMOUS ? fox_cstr(l->router->config.anonymous_role) : l->info.authrole;
-}
-
 /* The log-in is gone when the gate hears of it. */
 static void
 accept(FoxLogin *l, FoxSlice authextra)
@@ -368,11 +362,6 @@ accept(FoxLogin *l, FoxSlice authextra)
 	FoxSlice	realm = l->realm;
 	char	   *block = l->block;
 
-	if (fox_role_full(l->router, role_of(l)))
-	{
-		refuse(l, FOX_ERR_TOO_MANY_SESSIONS, "the role has as many sessions as it may");
-		return;
-	}
 	l->block = NULL;
 	fox_login_free(l);
 	ops->accepted(data, realm, &info, authextra);
@@ -510,7 +499,10 @@ fox_router_login_answer(FoxRouter *r, uint64_t token, FoxSlice answer)
 	FoxSlice	part;
 
 	if (l == NULL)
-		return;					/* the peer has gone meanwhile */
+	{
+		(void) fox_cookie_task_done(r, token);
+		return;					/* or the peer has gone meanwhile */
+	}
 	l->token = 0;
 	if (fox_absent(answer) || !fox_json_valid(answer, NULL) || fox_json_kind(answer) != FOX_JSON_OBJECT)
 		refuse(l, FOX_AUTH_FAILED, "the log-in could not be carried out");

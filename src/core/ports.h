@@ -75,7 +75,7 @@ typedef enum FoxChangeKind
 	FOX_CHANGE_HANDLER,			/* row of fox_wamp.handler: topic = pattern, args as in handler.c; deleted flag */
 	FOX_CHANGE_QUEUED,			/* fox_wamp.delivery has something to do for the handler whose id the topic is */
 	FOX_CHANGE_ROLES,			/* which roles have which, all of them: args as in roles.c; no realm */
-	FOX_CHANGE_DECISIONS,		/* what authorizers have decided is outdated; no realm */
+	FOX_CHANGE_DECISIONS,		/* what authorizers have decided is outdated, once a transaction has ended: args = its virtual id; no realm */
 	FOX_CHANGE_GAP				/* the ring overflowed: entries are missing; state will be re-read */
 } FoxChangeKind;
 

@@ -389,7 +389,7 @@ fox_router_change(FoxRouter *r, const FoxChange *c)
 			fox_roles_change(r, c);
 			break;
 		case FOX_CHANGE_DECISIONS:
-			fox_decisions_outdated(r);
+			fox_decisions_outdated(r, c);
 			break;
 		case FOX_CHANGE_TRUNCATE:
 			sweep_all(r, true);

@@ -58,6 +58,24 @@ fox_router_session_id(FoxRouter *r)
 	return id;
 }
 
+/* Of the sessions of its role, which are counted if they are clients'. */
+static bool
+is_too_many(FoxSession *s, const char **reason)
+{
+	s->exempt = !fox_meta_is_client(s);
+	if (s->exempt || !fox_role_full(s->realm->router, fox_session_role(s)))
+		return false;
+	*reason = FOX_ERR_TOO_MANY_SESSIONS;
+	return true;
+}
+
+const char *
+fox_session_join_text(const char *reason)
+{
+	return strcmp(reason, FOX_ERR_TOO_MANY_SESSIONS) == 0 ? "the role has as many sessions as it may" :
+		"the session could not join the realm";
+}
+
 FoxSession *
 fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 				 const FoxSessionOps *ops, void *data, const char **reason)
@@ -96,12 +114,11 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 	fox_list_init(&s->claimed);
 	fox_list_init(&s->testaments);
 	fox_list_init(&s->asked);
-	if (!keep_info(s, info) || !fox_idmap_put(&r->sessions, s->id, s))
+	if (!keep_info(s, info) || is_too_many(s, reason) || !fox_idmap_put(&r->sessions, s->id, s))
 	{
 		fox_pool_free(pool);
 		return NULL;
 	}
-	s->exempt = !fox_meta_is_client(s);
 	if (!s->exempt)
 		fox_role_enter(s);
 	fox_list_push(&realm->sessions, &s->in_realm);

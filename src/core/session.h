@@ -197,9 +197,11 @@ typedef enum FoxEnd
 
 /* --- joining and leaving --- */
 
-/* NULL: *reason is a WAMP URI (no_such_realm, invalid_uri, unavailable).  data is the gate's. */
+/* NULL: *reason is a URI (no_such_realm, invalid_uri, unavailable, too_many_sessions).  data is the gate's. */
 extern FoxSession *fox_session_join(FoxRouter *r, FoxSlice realm, const FoxSessionInfo *info,
 									const FoxSessionOps *ops, void *data, const char **reason);
+/* Such a reason in words; a constant. */
+extern const char *fox_session_join_text(const char *reason);
 /* Ends the session: registrations, subscriptions, calls, waiters go; then its wills are applied. Frees it. */
 extern void fox_session_leave(FoxSession *s, FoxEnd how);
 /* The session's peer has shown that it lives, after a probe().  Nothing is said to any session at once. */

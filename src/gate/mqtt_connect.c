@@ -147,6 +147,14 @@ take_over(MqttSession *s)
 		mqtt_cut(old, FOX_MQTT_TAKEN_OVER, "another connection has this client identifier");
 }
 
+static FoxMqttReason
+reason_not_to_join(const char *uri)
+{
+	if (strcmp(uri, "fox_wamp.error.too_many_sessions") == 0)
+		return FOX_MQTT_QUOTA;
+	return strcmp(uri, "wamp.error.unavailable") == 0 ? FOX_MQTT_UNAVAILABLE : FOX_MQTT_NOT_AUTHORIZED;
+}
+
 /* The session to join; NULL: the client has been refused. */
 static MqttSession *
 session_for(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice realm, FoxSlice client_id, const FoxSessionInfo *info,
@@ -173,7 +181,7 @@ session_for(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice realm, FoxSlice c
 	}
 	*present = s != NULL;
 	if (s == NULL && (s = mqtt_session_new(p->broker, realm, client_id, info, &uri)) == NULL)
-		mqtt_refuse(p, strcmp(uri, "wamp.error.unavailable") == 0 ? FOX_MQTT_UNAVAILABLE : FOX_MQTT_NOT_AUTHORIZED, uri);
+		mqtt_refuse(p, reason_not_to_join(uri), uri);
 	return s;
 }
 

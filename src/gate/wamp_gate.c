@@ -220,7 +220,7 @@ login_accepted(void *data, FoxSlice realm, const FoxSessionInfo *info, FoxSlice 
 	p->session = fox_session_join(p->router, realm, info, &fox_wamp_ops, p, &reason);
 	if (p->session == NULL)
 	{
-		fox_wamp_abort(p, reason, "the session could not join the realm");
+		fox_wamp_abort(p, reason, fox_session_join_text(reason));
 		return;
 	}
 	p->state = WAMP_JOINED;

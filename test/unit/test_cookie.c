@@ -182,6 +182,21 @@ without_one(void **state)
 	expect(p, "wamp.error.no_matching_auth_method");
 }
 
+/* Whoever brings cookies without end gets no more of the database than others. */
+static void
+too_many_cookies(void **state)
+{
+	(void) state;
+	world_peer()->cookie = OLD;
+	for (int i = 0; i < 1000; i++)
+		peer_lose(peer_open());
+	world_login_answer("{}");
+	peer_open();
+	world_peer()->cookie = A16 A16 A16 A16;
+	peer_open();
+	assert_true(asked("\"carry_cookie\":\"" OLD "\""));
+}
+
 static void
 logging_out(void **state)
 {
@@ -207,6 +222,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(what_a_cookie_stands_for, set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(one_that_stands_for_nobody, set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(without_one, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(too_many_cookies, set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(logging_out, set_up, world_tear_down),
 	};
 
