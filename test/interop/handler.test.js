@@ -72,8 +72,12 @@ for (const durable of [false, true]) {
     await session.publish(pattern, [2], {}, acknowledged);
     await until(async () => /cannot set parameter "role"/.test(await attached(pattern, 'last_error')));
     assert.equal(await seen('escaped'), '');
+    await sql(`ALTER ROLE ${role} RENAME TO ${role}_too`);
+    await until(async () => (await attached(pattern, 'owner')) === `${role}_too`);
+    await sql(`REASSIGN OWNED BY ${role}_too TO postgres`);
+    await until(async () => (await attached(pattern, 'owner')) === 'postgres');
     await detach(pattern);
-    await sql(`DROP OWNED BY ${role}`, `DROP ROLE ${role}`);
+    await sql(`DROP OWNED BY ${role}_too`, `DROP ROLE ${role}_too`);
   });
 
   test(`a ${kind} handler follows CREATE OR REPLACE and RENAME, and goes with DROP`, async () => {
