@@ -443,8 +443,9 @@ CREATE FUNCTION fox_wamp.transaction_ended(transaction text) RETURNS boolean
 COMMENT ON FUNCTION fox_wamp.transaction_ended(text) IS 'internal: waits until a transaction has quite ended, caches included';
 
 -- A statement may have changed what functions and policies say; which ones is not worth finding out.
+-- Without a router there are no decisions: that is nothing to tell of every statement.
 CREATE FUNCTION fox_wamp.decisions_outdated() RETURNS event_trigger
-	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
 	AS $$
 	BEGIN
 		IF EXISTS (SELECT FROM fox_wamp.permission WHERE authorizer_function IS NOT NULL) THEN

@@ -25,7 +25,7 @@ fox_caller_set(const FoxCaller *caller)
 Datum
 fox_wamp_session_id(PG_FUNCTION_ARGS)
 {
-	if (current == NULL)
+	if (current == NULL || current->session == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_INT64((int64) current->session);
 }

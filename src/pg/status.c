@@ -29,23 +29,6 @@ put_row(ReturnSetInfo *result, const char *name, bool ok, const char *detail, co
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
-static void
-put_handlers(ReturnSetInfo *result)
-{
-	static void *plan = NULL;
-	FoxAsOwner	saved = fox_as_owner();
-	uint64		dead;
-
-	SPI_connect();
-	fox_spi(&plan, "SELECT pg_catalog.count(*) FROM fox_wamp.delivery WHERE dead", 0, NULL);
-	dead = strtoull(fox_spi_value(1), NULL, 10);
-	SPI_finish();
-	fox_as_caller(saved);
-	put_row(result, "handlers", dead == 0, dead == 0 ? "no event has failed for good" :
-			psprintf(UINT64_FORMAT " events have failed for good", dead),
-			"SELECT id, topic, last_error FROM fox_wamp.delivery WHERE dead; then fox_wamp.retry_delivery(id) or fox_wamp.drop_delivery(id).");
-}
-
 /* Functions that rows name as authorizers and authenticators and that are no more; NULL: none. */
 static char *
 missing_functions(void)
@@ -65,6 +48,23 @@ missing_functions(void)
 	SPI_finish();
 	fox_as_caller(saved);
 	return missing;
+}
+
+static void
+put_handlers(ReturnSetInfo *result)
+{
+	static void *plan = NULL;
+	FoxAsOwner	saved = fox_as_owner();
+	uint64		dead;
+
+	SPI_connect();
+	fox_spi(&plan, "SELECT pg_catalog.count(*) FROM fox_wamp.delivery WHERE dead", 0, NULL);
+	dead = strtoull(fox_spi_value(1), NULL, 10);
+	SPI_finish();
+	fox_as_caller(saved);
+	put_row(result, "handlers", dead == 0, dead == 0 ? "no event has failed for good" :
+			psprintf(UINT64_FORMAT " events have failed for good", dead),
+			"SELECT id, topic, last_error FROM fox_wamp.delivery WHERE dead; then fox_wamp.retry_delivery(id) or fox_wamp.drop_delivery(id).");
 }
 
 Datum
