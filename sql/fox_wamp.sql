@@ -290,6 +290,92 @@ COMMENT ON COLUMN fox_wamp.delivery.next_try IS 'not before; until then later ev
 COMMENT ON COLUMN fox_wamp.delivery.dead IS 'it is not tried any more, and later events of the topic do not wait for it';
 COMMENT ON SEQUENCE fox_wamp.delivery_id_seq IS 'numbers of deliveries';
 
+-- Written by the router alone, and read when it starts.
+CREATE TABLE fox_wamp.mqtt_session (
+	id bigint PRIMARY KEY,
+	realm text COLLATE "C" NOT NULL,
+	client_id text COLLATE "C" NOT NULL,
+	authid text NOT NULL,
+	authrole text NOT NULL,
+	authmethod text NOT NULL,
+	since timestamptz NOT NULL DEFAULT now(),
+	expiry bigint,
+	disconnected timestamptz,
+	will_topic text COLLATE "C",
+	will_payload bytea,
+	will_properties bytea,
+	will_qos smallint,
+	will_retain boolean,
+	will_delay bigint
+);
+COMMENT ON TABLE fox_wamp.mqtt_session IS 'sessions of MQTT clients that outlive their connections, or have a will';
+COMMENT ON COLUMN fox_wamp.mqtt_session.id IS 'what the other tables name';
+COMMENT ON COLUMN fox_wamp.mqtt_session.realm IS 'realm that the client has joined';
+COMMENT ON COLUMN fox_wamp.mqtt_session.client_id IS 'the client''s name for itself';
+COMMENT ON COLUMN fox_wamp.mqtt_session.authid IS 'user';
+COMMENT ON COLUMN fox_wamp.mqtt_session.authrole IS 'role of the last log-in';
+COMMENT ON COLUMN fox_wamp.mqtt_session.authmethod IS 'method of the last log-in';
+COMMENT ON COLUMN fox_wamp.mqtt_session.since IS 'when it began';
+COMMENT ON COLUMN fox_wamp.mqtt_session.expiry IS 'seconds that it outlives its connection; null: for ever';
+COMMENT ON COLUMN fox_wamp.mqtt_session.disconnected IS 'when the connection ended; null: there is one';
+COMMENT ON COLUMN fox_wamp.mqtt_session.will_topic IS 'topic of the will; null: none is open';
+COMMENT ON COLUMN fox_wamp.mqtt_session.will_payload IS 'bytes of the will';
+COMMENT ON COLUMN fox_wamp.mqtt_session.will_properties IS 'its properties, as MQTT encodes them';
+COMMENT ON COLUMN fox_wamp.mqtt_session.will_qos IS 'its QoS';
+COMMENT ON COLUMN fox_wamp.mqtt_session.will_retain IS 'it is to be retained';
+COMMENT ON COLUMN fox_wamp.mqtt_session.will_delay IS 'seconds after the end of the connection';
+
+CREATE TABLE fox_wamp.mqtt_subscription (
+	session bigint,
+	filter text COLLATE "C",
+	qos smallint NOT NULL,
+	no_local boolean NOT NULL,
+	retain_as_published boolean NOT NULL,
+	identifier bigint,
+	PRIMARY KEY (session, filter)
+);
+COMMENT ON TABLE fox_wamp.mqtt_subscription IS 'subscriptions of such sessions';
+COMMENT ON COLUMN fox_wamp.mqtt_subscription.session IS 'id of the session';
+COMMENT ON COLUMN fox_wamp.mqtt_subscription.filter IS 'as the client has sent it';
+COMMENT ON COLUMN fox_wamp.mqtt_subscription.qos IS 'highest QoS of what is sent';
+COMMENT ON COLUMN fox_wamp.mqtt_subscription.no_local IS 'without the client''s own messages';
+COMMENT ON COLUMN fox_wamp.mqtt_subscription.retain_as_published IS 'the retain flag stays';
+COMMENT ON COLUMN fox_wamp.mqtt_subscription.identifier IS 'subscription identifier; null: none';
+
+CREATE TABLE fox_wamp.mqtt_message (
+	session bigint,
+	number bigint,
+	topic text COLLATE "C" NOT NULL,
+	payload bytea NOT NULL,
+	properties bytea NOT NULL,
+	own_properties bytea NOT NULL,
+	qos smallint NOT NULL,
+	retain boolean NOT NULL,
+	released boolean NOT NULL DEFAULT false,
+	expires timestamptz,
+	PRIMARY KEY (session, number)
+);
+COMMENT ON TABLE fox_wamp.mqtt_message IS 'messages that such sessions have yet to acknowledge';
+COMMENT ON COLUMN fox_wamp.mqtt_message.session IS 'id of the session';
+COMMENT ON COLUMN fox_wamp.mqtt_message.number IS 'their order; the packet identifier follows from it';
+COMMENT ON COLUMN fox_wamp.mqtt_message.topic IS 'in MQTT''s notation';
+COMMENT ON COLUMN fox_wamp.mqtt_message.payload IS 'bytes of the message';
+COMMENT ON COLUMN fox_wamp.mqtt_message.properties IS 'its properties, as MQTT encodes them';
+COMMENT ON COLUMN fox_wamp.mqtt_message.own_properties IS 'subscription identifiers, as MQTT encodes them';
+COMMENT ON COLUMN fox_wamp.mqtt_message.qos IS '1 or 2';
+COMMENT ON COLUMN fox_wamp.mqtt_message.retain IS 'it is sent with the retain flag';
+COMMENT ON COLUMN fox_wamp.mqtt_message.released IS 'QoS 2: the client has it, and PUBREL is due';
+COMMENT ON COLUMN fox_wamp.mqtt_message.expires IS 'after which it is not sent; null: it stays';
+
+CREATE TABLE fox_wamp.mqtt_received (
+	session bigint,
+	packet bigint,
+	PRIMARY KEY (session, packet)
+);
+COMMENT ON TABLE fox_wamp.mqtt_received IS 'messages of QoS 2 that such sessions have sent, and have yet to release';
+COMMENT ON COLUMN fox_wamp.mqtt_received.session IS 'id of the session';
+COMMENT ON COLUMN fox_wamp.mqtt_received.packet IS 'packet identifier';
+
 -- The trigger knows the columns by their position: upgrades append.
 CREATE TABLE fox_wamp.auth_method (
 	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
@@ -1328,6 +1414,7 @@ GRANT UPDATE (attempts, next_try, dead), DELETE ON fox_wamp.delivery TO fox_wamp
 GRANT DELETE ON fox_wamp.auth_cookie TO fox_wamp_admin;
 GRANT SELECT (realm, authid, authrole, authprovider, authmethod, since, expires, replaced) ON fox_wamp.auth_cookie TO fox_wamp_admin;
 -- Verifiers are written and never read.
+GRANT SELECT ON fox_wamp.mqtt_session, fox_wamp.mqtt_subscription, fox_wamp.mqtt_message, fox_wamp.mqtt_received TO fox_wamp_admin;
 GRANT SELECT ON fox_wamp.auth_method, fox_wamp.auth_group, fox_wamp.auth_key TO fox_wamp_admin;
 GRANT SELECT (id, logon_name, group_id, realm) ON fox_wamp.auth_user TO fox_wamp_admin;
 GRANT SELECT (kid, alg, realm, audience, issuer, role_claim, authid_claim, roles) ON fox_wamp.jwt_key TO fox_wamp_admin;
