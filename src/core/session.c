@@ -97,11 +97,13 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 		fox_pool_free(pool);
 		return NULL;
 	}
-	s->exempt = !fox_meta_is_client(s);
-	if (!s->exempt)
+	s->passing = info->passing;
+	s->exempt = !s->passing && !fox_meta_is_client(s);
+	if (fox_meta_is_client(s))
 		fox_role_enter(s);
 	fox_list_push(&realm->sessions, &s->in_realm);
-	fox_meta_session_joined(s);
+	if (!s->passing)
+		fox_meta_session_joined(s);
 	return s;
 }
 
@@ -138,7 +140,8 @@ fox_session_leave(FoxSession *s, FoxEnd how)
 	fox_list_del(&s->in_realm);
 	if (s->pid != 0)
 		fox_idmap_del(&r->backends, (uint64_t) s->pid);
-	fox_meta_session_left(s);
+	if (!s->passing)
+		fox_meta_session_left(s);
 	fox_map_free(&s->calls);
 	fox_map_free(&s->invocations);
 	fox_map_free(&s->callees_by_id);

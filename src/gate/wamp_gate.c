@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "gate/origin.h"
 #include "gate/wamp_private.h"
 
 #include "base/pure.h"
@@ -51,32 +52,6 @@ static const char welcome[] = "\"agent\":\"fox_wamp\",\"roles\":{\"broker\":{\"f
 
 static FoxMsg msg;				/* of the message in hand; the loop is single-threaded */
 static FoxBuf dict;				/* what msg borrows besides the message */
-
-/*
- * A page of any web site can reach the loopback address through the browser of who
- * looks at it; only pages that came from the loopback address themselves may join
- * without logging in (consistency.md section 6).
- */
-static bool
-origin_is_local(const char *origin)
-{
-	static const char *const hosts[] = {"localhost", "127.0.0.1", "[::1]"};
-	const char *host = strstr(origin, "://");
-
-	if (*origin == '\0')
-		return true;			/* not a browser */
-	if (host == NULL)
-		return false;
-	host += 3;
-	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++)
-	{
-		size_t		n = strlen(hosts[i]);
-
-		if (strncmp(host, hosts[i], n) == 0 && (host[n] == '\0' || host[n] == ':' || host[n] == '/'))
-			return true;
-	}
-	return false;
-}
 
 /* JSON is what everything else is. */
 static FoxEncoding
@@ -265,7 +240,7 @@ fox_wamp_gate_open(FoxRouter *router, const FoxTransport *transport, const FoxPe
 		return NULL;
 	p->router = router;
 	p->transport = *transport;
-	p->local = peer->loopback && origin_is_local(peer->origin);
+	p->local = peer->loopback && fox_origin_is_local(fox_cstr(peer->origin));
 	p->confidential = peer->confidential;
 	p->transport_name = peer->transport;
 	p->encoding = encoding_of(peer->subprotocol);

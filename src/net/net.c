@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#include "net/internal.h"
+#include "net/http.h"
 #include "codec/proxies.h"
 
 #define LOG_PER_SECOND 5
@@ -77,6 +77,7 @@ sweep(uv_timer_t *timer)
 
 	fox_list_each(n, &net->conns)
 		fox_conn_sweep(fox_container(FoxConn, in_net, n), now);
+	fox_http_sweep(net, now);
 }
 
 /*
@@ -183,6 +184,12 @@ fox_net_create(const FoxNetConfig *config, const FoxNetHandler *handler, char *e
 	uv_timer_init(&net->loop, &net->rate_timer);
 	net->rate_timer.data = net;
 	fox_longpoll_init(net);
+	if (!fox_http_init(net))
+	{
+		snprintf(err, errlen, "could not make an epoll");
+		fox_net_destroy(net);
+		return NULL;
+	}
 	if (!fox_listen(net, err, errlen))
 	{
 		fox_net_destroy(net);
@@ -227,7 +234,9 @@ fox_net_destroy(FoxNet *net)
 	fox_unlisten(net);
 	uv_close((uv_handle_t *) &net->sweep, NULL);
 	uv_close((uv_handle_t *) &net->rate_timer, NULL);
+	fox_http_attend(net);
 	lws_context_destroy(net->context);
+	fox_http_end(net);
 	for (int i = 0; i < 100 && uv_run(&net->loop, UV_RUN_NOWAIT) != 0; i++)
 		;
 	lws_context_destroy(net->context);	/* with a foreign loop the second call frees */
@@ -252,7 +261,7 @@ has_unarmed(const FoxNet *net)
 int
 fox_net_timeout_ms(const FoxNet *net)
 {
-	if (has_unarmed(net) || !fox_list_empty(&net->dirty))
+	if (has_unarmed(net) || !fox_list_empty(&net->dirty) || !fox_list_empty(&net->busy_https))
 		return 0;
 	return fox_limits_timeout_ms(net, uv_backend_timeout(&net->loop));
 }
@@ -308,6 +317,7 @@ fox_net_flush(FoxNet *net)
 		fox_list_del(&conn->in_dirty);
 		fox_conn_flush(conn);
 	}
+	fox_http_attend(net);
 }
 
 void
