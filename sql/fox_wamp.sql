@@ -63,8 +63,8 @@ COMMENT ON COLUMN fox_wamp.retained.realm IS 'realm of the topic';
 COMMENT ON COLUMN fox_wamp.retained.topic IS 'components joined by dots';
 COMMENT ON COLUMN fox_wamp.retained.args IS 'positional arguments: a JSON array';
 COMMENT ON COLUMN fox_wamp.retained.kwargs IS 'keyword arguments: a JSON object';
-COMMENT ON COLUMN fox_wamp.retained.payload IS 'the message as it was sent, where jsonb does not carry it exactly';
-COMMENT ON COLUMN fox_wamp.retained.format IS 'how payload is written; json: the array [args, kwargs]';
+COMMENT ON COLUMN fox_wamp.retained.payload IS 'the message as it was sent, where jsonb does not carry it exactly, or if it came by MQTT';
+COMMENT ON COLUMN fox_wamp.retained.format IS 'how payload is written; json: the array [args, kwargs]; mqtt: QoS, length of the properties, properties, bytes';
 COMMENT ON COLUMN fox_wamp.retained.publication IS 'id of the publication that made this value; drawn by the trigger';
 COMMENT ON COLUMN fox_wamp.retained.owned IS 'a session owns the value: see fox_wamp.lock';
 COMMENT ON COLUMN fox_wamp.retained.updated IS 'when the value was written';
@@ -174,7 +174,7 @@ COMMENT ON COLUMN fox_wamp.event_history.topic IS 'components joined by dots';
 COMMENT ON COLUMN fox_wamp.event_history.args IS 'positional arguments: a JSON array';
 COMMENT ON COLUMN fox_wamp.event_history.kwargs IS 'keyword arguments: a JSON object';
 COMMENT ON COLUMN fox_wamp.event_history.payload IS 'the message as it was sent, where jsonb does not carry it exactly';
-COMMENT ON COLUMN fox_wamp.event_history.format IS 'how payload is written; json: the array [args, kwargs]';
+COMMENT ON COLUMN fox_wamp.event_history.format IS 'how payload is written; json: the array [args, kwargs]; mqtt: QoS, length of the properties, properties, bytes';
 COMMENT ON COLUMN fox_wamp.event_history.session IS 'session id of the publisher, if it was disclosed';
 COMMENT ON COLUMN fox_wamp.event_history.authid IS 'its authid';
 COMMENT ON COLUMN fox_wamp.event_history.authrole IS 'its authrole';
@@ -285,6 +285,7 @@ CREATE TABLE fox_wamp.delivery (
 	dead boolean NOT NULL DEFAULT false
 );
 CREATE INDEX delivery_queue ON fox_wamp.delivery (handler, id) WHERE NOT dead;
+CREATE INDEX delivery_failing ON fox_wamp.delivery (handler, topic, next_try) WHERE NOT dead AND attempts > 0;
 COMMENT ON TABLE fox_wamp.delivery IS 'events that durable handlers have yet to see to their end';
 COMMENT ON COLUMN fox_wamp.delivery.id IS 'their order';
 COMMENT ON COLUMN fox_wamp.delivery.handler IS 'id of the handler';
@@ -304,9 +305,9 @@ COMMENT ON SEQUENCE fox_wamp.delivery_id_seq IS 'numbers of deliveries';
 -- The trigger knows the columns by their position: upgrades append.
 CREATE TABLE fox_wamp.auth_method (
 	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
-	method text NOT NULL CHECK (method IN ('anonymous', 'ticket', 'wampcra', 'wamp-scram', 'cryptosign', 'tls')),
-	authenticator text COLLATE "C" CHECK (authenticator IS NULL OR method <> 'anonymous'),
-	authenticator_function text CHECK (authenticator_function IS NULL OR method <> 'anonymous'),
+	method text NOT NULL CHECK (method IN ('anonymous', 'ticket', 'wampcra', 'wamp-scram', 'cryptosign', 'tls', 'cookie')),
+	authenticator text COLLATE "C" CHECK (authenticator IS NULL OR method NOT IN ('anonymous', 'cookie')),
+	authenticator_function text CHECK (authenticator_function IS NULL OR method NOT IN ('anonymous', 'cookie')),
 	authenticator_role text COLLATE "C",
 	PRIMARY KEY (realm, method),
 	CONSTRAINT auth_method_one_authenticator CHECK (authenticator IS NULL OR authenticator_function IS NULL),
@@ -314,7 +315,7 @@ CREATE TABLE fox_wamp.auth_method (
 );
 COMMENT ON TABLE fox_wamp.auth_method IS 'how clients may log in; a realm without rows takes every method';
 COMMENT ON COLUMN fox_wamp.auth_method.realm IS 'realm that is logged in to';
-COMMENT ON COLUMN fox_wamp.auth_method.method IS 'anonymous, ticket, wampcra, wamp-scram, cryptosign or tls';
+COMMENT ON COLUMN fox_wamp.auth_method.method IS 'anonymous, ticket, wampcra, wamp-scram, cryptosign, tls or cookie';
 COMMENT ON COLUMN fox_wamp.auth_method.authenticator IS 'procedure of the realm that says who a client is; null: tables do';
 COMMENT ON COLUMN fox_wamp.auth_method.authenticator_function IS 'function that says it instead, by its full signature; follows ALTER, and once it is dropped nobody gets in';
 COMMENT ON COLUMN fox_wamp.auth_method.authenticator_role IS 'role that the function runs as; null: its owner';
@@ -344,7 +345,7 @@ COMMENT ON COLUMN fox_wamp.auth_user.id IS 'number of the user';
 COMMENT ON COLUMN fox_wamp.auth_user.logon_name IS 'authid that it logs in with';
 COMMENT ON COLUMN fox_wamp.auth_user.group_id IS 'its group, which says its role';
 COMMENT ON COLUMN fox_wamp.auth_user.realm IS 'the only realm that it may join; null: any';
-COMMENT ON COLUMN fox_wamp.auth_user.verifier IS 'of its password, for ticket and wamp-scram: as pg_authid.rolpassword';
+COMMENT ON COLUMN fox_wamp.auth_user.verifier IS 'of its password, for ticket and wamp-scram: as pg_authid.rolpassword, or derived by Argon2id (fox_wamp.password_kdf)';
 COMMENT ON COLUMN fox_wamp.auth_user.cra_verifier IS 'of its password, for wampcra';
 COMMENT ON SEQUENCE fox_wamp.auth_user_id_seq IS 'numbers of users';
 
@@ -393,41 +394,54 @@ COMMENT ON COLUMN fox_wamp.permission.authorizer IS 'procedure of a client''s th
 COMMENT ON COLUMN fox_wamp.permission.authorizer_function IS 'function that is asked instead, by its full signature; follows ALTER, and once it is dropped nothing is allowed';
 COMMENT ON COLUMN fox_wamp.permission.authorizer_role IS 'role that the function runs as; null: its owner';
 
--- A question of the router's and never a row that stays: unlogged, and of each process its own.
-CREATE UNLOGGED TABLE fox_wamp.topic_access (
-	pid integer PRIMARY KEY DEFAULT pg_catalog.pg_backend_pid(),
-	realm text COLLATE "C" NOT NULL,
-	topic text COLLATE "C",
-	pattern text COLLATE "C",
-	match text NOT NULL
-);
-ALTER TABLE fox_wamp.topic_access ENABLE ROW LEVEL SECURITY;
-COMMENT ON TABLE fox_wamp.topic_access IS 'always empty: its policies decide who may subscribe (SELECT) and publish (INSERT), see use_topic_policies()';
-COMMENT ON COLUMN fox_wamp.topic_access.pid IS 'process that asks';
-COMMENT ON COLUMN fox_wamp.topic_access.realm IS 'realm of the topic';
-COMMENT ON COLUMN fox_wamp.topic_access.topic IS 'topic that is published or subscribed to; null: a pattern is';
-COMMENT ON COLUMN fox_wamp.topic_access.pattern IS 'pattern that is subscribed to; null: a topic is';
-COMMENT ON COLUMN fox_wamp.topic_access.match IS 'exact, prefix, wildcard, or pattern (* and #)';
-
 CREATE FUNCTION fox_wamp.topic_access_before() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'fox_wamp_topic_access_before' LANGUAGE C;
 COMMENT ON FUNCTION fox_wamp.topic_access_before() IS 'internal: only the router may ask';
-CREATE TRIGGER topic_access_before BEFORE INSERT ON fox_wamp.topic_access
-	FOR EACH ROW EXECUTE FUNCTION fox_wamp.topic_access_before();
-COMMENT ON TRIGGER topic_access_before ON fox_wamp.topic_access IS 'only the router may ask';
-
 CREATE FUNCTION fox_wamp.topic_policies(session jsonb, uri text, action text, options jsonb, match text) RETURNS jsonb
 	AS 'MODULE_PATHNAME', 'fox_wamp_topic_policies' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION fox_wamp.topic_policies(jsonb, text, text, jsonb, text)
 	IS 'internal: the authorizer that asks the policies of fox_wamp.topic_access';
 
+-- The table is none of the extension's: pg_dump leaves out policies of those.  Its rows are questions of the
+-- router's that are rolled back: unlogged, and of each process its own.
+CREATE FUNCTION fox_wamp.create_topic_access() RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+	BEGIN
+		IF to_regclass('fox_wamp.topic_access') IS NOT NULL THEN
+			RETURN;
+		END IF;
+		CREATE UNLOGGED TABLE fox_wamp.topic_access (
+			pid integer PRIMARY KEY DEFAULT pg_backend_pid(),
+			realm text COLLATE "C" NOT NULL,
+			topic text COLLATE "C",
+			pattern text COLLATE "C",
+			match text NOT NULL
+		);
+		ALTER TABLE fox_wamp.topic_access ENABLE ROW LEVEL SECURITY;
+		CREATE TRIGGER topic_access_before BEFORE INSERT ON fox_wamp.topic_access
+			FOR EACH ROW EXECUTE FUNCTION fox_wamp.topic_access_before();
+		-- Nobody but the router may insert: that is the trigger's; its policies decide the rest.
+		GRANT SELECT, INSERT ON fox_wamp.topic_access TO PUBLIC;
+		COMMENT ON TABLE fox_wamp.topic_access IS 'always empty: its policies decide who may subscribe (SELECT) and publish (INSERT), see use_topic_policies()';
+		COMMENT ON COLUMN fox_wamp.topic_access.pid IS 'process that asks';
+		COMMENT ON COLUMN fox_wamp.topic_access.realm IS 'realm of the topic';
+		COMMENT ON COLUMN fox_wamp.topic_access.topic IS 'topic that is published or subscribed to; null: a pattern is';
+		COMMENT ON COLUMN fox_wamp.topic_access.pattern IS 'pattern that is subscribed to; null: a topic is';
+		COMMENT ON COLUMN fox_wamp.topic_access.match IS 'exact, prefix, wildcard, or pattern (* and #)';
+		COMMENT ON TRIGGER topic_access_before ON fox_wamp.topic_access IS 'only the router may ask';
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.create_topic_access() IS 'internal: makes the table fox_wamp.topic_access, which is no part of the extension';
+
 CREATE FUNCTION fox_wamp.use_topic_policies(realm text DEFAULT 'realm1', pattern text DEFAULT '#') RETURNS void
 	LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
+		SELECT fox_wamp.create_topic_access();
 		INSERT INTO fox_wamp.permission (realm, pattern, role, allow_publish, allow_subscribe, authorizer_function)
 		VALUES ($1, $2, 'public', true, true, 'fox_wamp.topic_policies(jsonb,text,text,jsonb,text)')
 		ON CONFLICT ON CONSTRAINT permission_pkey DO UPDATE SET allow_publish = true, allow_subscribe = true,
-			authorizer = NULL, authorizer_function = EXCLUDED.authorizer_function, authorizer_role = NULL
+			authorizer = NULL, authorizer_function = EXCLUDED.authorizer_function, authorizer_role = NULL;
 	$$;
 COMMENT ON FUNCTION fox_wamp.use_topic_policies(text, text)
 	IS 'policies of fox_wamp.topic_access decide who may publish to and subscribe to what matches the pattern';
@@ -435,6 +449,10 @@ COMMENT ON FUNCTION fox_wamp.use_topic_policies(text, text)
 CREATE FUNCTION fox_wamp.forget_decisions() RETURNS void
 	AS 'MODULE_PATHNAME', 'fox_wamp_forget_decisions' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION fox_wamp.forget_decisions() IS 'authorizers are asked again, at commit: for triggers of what they look at';
+
+CREATE FUNCTION fox_wamp.transaction_ended(transaction text) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'fox_wamp_transaction_ended' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION fox_wamp.transaction_ended(text) IS 'internal: waits until a transaction has quite ended, caches included';
 
 -- A statement may have changed what functions and policies say; which ones is not worth finding out.
 CREATE FUNCTION fox_wamp.decisions_outdated() RETURNS event_trigger
@@ -473,6 +491,33 @@ COMMENT ON COLUMN fox_wamp.jwt_key.issuer IS 'what iss must be; null: anything';
 COMMENT ON COLUMN fox_wamp.jwt_key.role_claim IS 'claim that names the role of the server, a member of fox_wamp_connect';
 COMMENT ON COLUMN fox_wamp.jwt_key.authid_claim IS 'claim that is the authid';
 COMMENT ON COLUMN fox_wamp.jwt_key.roles IS 'the only roles that its tokens may name; null: any member of fox_wamp_connect';
+
+CREATE TABLE fox_wamp.auth_cookie (
+	hash text COLLATE "C" PRIMARY KEY,
+	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
+	authid text COLLATE "C" NOT NULL,
+	authrole text COLLATE "C" NOT NULL,
+	authprovider text NOT NULL,
+	authmethod text NOT NULL,
+	credential text NOT NULL,
+	since timestamptz NOT NULL DEFAULT now(),
+	expires timestamptz NOT NULL,
+	replaced timestamptz
+);
+CREATE INDEX auth_cookie_authid ON fox_wamp.auth_cookie (authid);
+CREATE INDEX auth_cookie_expires ON fox_wamp.auth_cookie (expires);
+CREATE INDEX auth_cookie_replaced ON fox_wamp.auth_cookie (replaced) WHERE replaced IS NOT NULL;
+COMMENT ON TABLE fox_wamp.auth_cookie IS 'cookies that stand for who has logged in; written by the router';
+COMMENT ON COLUMN fox_wamp.auth_cookie.hash IS 'SHA-256 of the cookie';
+COMMENT ON COLUMN fox_wamp.auth_cookie.realm IS 'the only realm that it is taken for';
+COMMENT ON COLUMN fox_wamp.auth_cookie.authid IS 'whom it stands for';
+COMMENT ON COLUMN fox_wamp.auth_cookie.authrole IS 'role of the server; with another one the cookie is void';
+COMMENT ON COLUMN fox_wamp.auth_cookie.authprovider IS 'who knows the client: fox_wamp, postgresql, or dynamic';
+COMMENT ON COLUMN fox_wamp.auth_cookie.authmethod IS 'how it has logged in';
+COMMENT ON COLUMN fox_wamp.auth_cookie.credential IS 'SHA-256 of its password''s verifier; with another one the cookie is void';
+COMMENT ON COLUMN fox_wamp.auth_cookie.since IS 'when the cookie was given';
+COMMENT ON COLUMN fox_wamp.auth_cookie.expires IS 'when the client has to log in again';
+COMMENT ON COLUMN fox_wamp.auth_cookie.replaced IS 'when a later connection was given another one instead; it counts for another hour';
 
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.realm', 'WHERE name <> ''realm1''');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.retained', 'WHERE NOT owned');
@@ -650,13 +695,15 @@ ALTER TABLE fox_wamp.exposed_function ENABLE ALWAYS TRIGGER exposed_function_bef
 ALTER TABLE fox_wamp.exposed_function ENABLE ALWAYS TRIGGER exposed_function_changed;
 ALTER TABLE fox_wamp.handler ENABLE ALWAYS TRIGGER handler_before;
 ALTER TABLE fox_wamp.handler ENABLE ALWAYS TRIGGER handler_changed;
+ALTER TABLE fox_wamp.auth_method ENABLE ALWAYS TRIGGER auth_method_changed;
+ALTER TABLE fox_wamp.permission ENABLE ALWAYS TRIGGER permission_changed;
 
 CREATE EVENT TRIGGER fox_wamp_functions_dropped ON sql_drop EXECUTE FUNCTION fox_wamp.functions_dropped();
 CREATE EVENT TRIGGER fox_wamp_functions_altering ON ddl_command_start
-	WHEN TAG IN ('ALTER FUNCTION', 'ALTER ROUTINE', 'ALTER SCHEMA', 'ALTER EXTENSION', 'ALTER TYPE', 'ALTER DOMAIN', 'ALTER TABLE', 'ALTER VIEW')
+	WHEN TAG IN ('ALTER FUNCTION', 'ALTER ROUTINE', 'ALTER SCHEMA', 'ALTER EXTENSION', 'ALTER TYPE', 'ALTER DOMAIN', 'ALTER TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER FOREIGN TABLE')
 	EXECUTE FUNCTION fox_wamp.functions_altering();
 CREATE EVENT TRIGGER fox_wamp_functions_altered ON ddl_command_end
-	WHEN TAG IN ('ALTER FUNCTION', 'ALTER ROUTINE', 'ALTER SCHEMA', 'ALTER EXTENSION', 'ALTER TYPE', 'ALTER DOMAIN', 'ALTER TABLE', 'ALTER VIEW')
+	WHEN TAG IN ('ALTER FUNCTION', 'ALTER ROUTINE', 'ALTER SCHEMA', 'ALTER EXTENSION', 'ALTER TYPE', 'ALTER DOMAIN', 'ALTER TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER FOREIGN TABLE')
 	EXECUTE FUNCTION fox_wamp.functions_altered();
 CREATE EVENT TRIGGER fox_wamp_decisions_outdated ON ddl_command_end
 	WHEN TAG IN ('CREATE FUNCTION', 'ALTER FUNCTION', 'ALTER ROUTINE', 'DROP FUNCTION', 'DROP ROUTINE', 'GRANT', 'REVOKE',
@@ -670,9 +717,6 @@ ALTER EVENT TRIGGER fox_wamp_decisions_outdated ENABLE ALWAYS;
 ALTER EVENT TRIGGER fox_wamp_functions_dropped ENABLE ALWAYS;
 ALTER EVENT TRIGGER fox_wamp_functions_altering ENABLE ALWAYS;
 ALTER EVENT TRIGGER fox_wamp_functions_altered ENABLE ALWAYS;
-ALTER TABLE fox_wamp.auth_method ENABLE ALWAYS TRIGGER auth_method_changed;
-
-ALTER TABLE fox_wamp.permission ENABLE ALWAYS TRIGGER permission_changed;
 
 -- What everybody may do in a new realm, and what takes a permission of its own.
 CREATE FUNCTION fox_wamp.open_realm(name text) RETURNS void
@@ -745,10 +789,10 @@ COMMENT ON FUNCTION fox_wamp.publish_row()
 
 CREATE FUNCTION fox_wamp.watch(relation regclass, topic text DEFAULT NULL, condition text DEFAULT NULL, columns text[] DEFAULT NULL,
 							   operations text[] DEFAULT '{INSERT,UPDATE,DELETE}', retain boolean DEFAULT false,
-							   realm text DEFAULT NULL) RETURNS text
+							   realm text DEFAULT NULL, row_security boolean DEFAULT false) RETURNS text
 	AS 'MODULE_PATHNAME', 'fox_wamp_watch' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION fox_wamp.watch(regclass, text, text, text[], text[], boolean, text)
-	IS 'every change of a row is an event from now on, or with retain every row a retained value; returns the topic, with {column}s';
+COMMENT ON FUNCTION fox_wamp.watch(regclass, text, text, text[], text[], boolean, text, boolean)
+	IS 'every change of a row is an event from now on, or with retain every row a retained value, with row_security for those who may see it; returns the topic, with {column}s';
 
 CREATE FUNCTION fox_wamp.unwatch(relation regclass, topic text DEFAULT NULL, realm text DEFAULT NULL) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'fox_wamp_unwatch' LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -1071,7 +1115,7 @@ COMMENT ON FUNCTION fox_wamp.notify_payload(bigint) IS 'the event that a NOTIFY 
 
 CREATE FUNCTION fox_wamp.scram_verifier(password text) RETURNS text
 	AS 'MODULE_PATHNAME', 'fox_wamp_scram_verifier' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION fox_wamp.scram_verifier(text) IS 'internal: what is kept of a password, as in pg_authid';
+COMMENT ON FUNCTION fox_wamp.scram_verifier(text) IS 'internal: what is kept of a password, by fox_wamp.password_kdf';
 
 CREATE FUNCTION fox_wamp.cra_verifier(password text) RETURNS text
 	AS 'MODULE_PATHNAME', 'fox_wamp_cra_verifier' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
@@ -1178,6 +1222,14 @@ CREATE FUNCTION fox_wamp.remove_jwt_key(kid text) RETURNS boolean
 	$$;
 COMMENT ON FUNCTION fox_wamp.remove_jwt_key(text) IS 'takes no more tokens that are signed with the key; false if there is none';
 
+CREATE FUNCTION fox_wamp.forget_cookies(authid text) RETURNS bigint
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		WITH gone AS (DELETE FROM fox_wamp.auth_cookie c WHERE c.authid = $1 RETURNING 1)
+		SELECT count(*) FROM gone;
+	$$;
+COMMENT ON FUNCTION fox_wamp.forget_cookies(text) IS 'the client has to log in again wherever it is; how many cookies it had';
+
 --
 -- Views of what the router knows
 --
@@ -1244,9 +1296,10 @@ CREATE VIEW fox_wamp.watched AS
 			CASE WHEN bit_or(t.tgtype) & 16 <> 0 THEN 'UPDATE' END,
 			CASE WHEN bit_or(t.tgtype) & 8 <> 0 THEN 'DELETE' END], NULL) AS operations,
 		min(substring(pg_get_triggerdef(t.oid) FROM ' WHEN \((.*)\) EXECUTE FUNCTION '))
-			FILTER (WHERE a.args[3] <> 'forget') AS condition,
+			FILTER (WHERE a.args[3] NOT LIKE 'forget%') AS condition,
 		nullif(a.args[4:], '{}') AS columns,
-		bool_or(a.args[3] = 'retain') AS retain
+		bool_or(a.args[3] LIKE 'retain%') AS retain,
+		bool_or(a.args[3] LIKE '% row_security') AS row_security
 	FROM pg_trigger t, fox_wamp.trigger_args(t.tgargs) a(args)
 	WHERE t.tgfoid = 'fox_wamp.publish_row()'::regprocedure AND t.tgparentid = 0 AND t.tgnargs >= 3
 	GROUP BY t.tgrelid, a.args[1], a.args[2], a.args[4:];
@@ -1262,7 +1315,7 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.publish(text, jsonb, jsonb, jsonb, text),
 	fox_wamp.publish_now(text, jsonb, jsonb, jsonb, text),
 	fox_wamp.publish_row(),
-	fox_wamp.watch(regclass, text, text, text[], text[], boolean, text),
+	fox_wamp.watch(regclass, text, text, text[], text[], boolean, text, boolean),
 	fox_wamp.unwatch(regclass, text, text),
 	fox_wamp.trigger_args(bytea),
 	fox_wamp.forget_decisions(),
@@ -1315,7 +1368,8 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.jwk_fits(text, jsonb),
 	fox_wamp.add_jwt_secret(text, text, text[], text, text, text),
 	fox_wamp.import_jwks(jsonb, text[], text, text, text),
-	fox_wamp.remove_jwt_key(text)
+	fox_wamp.remove_jwt_key(text),
+	fox_wamp.forget_cookies(text)
 	TO fox_wamp_admin;
 -- What a function that a client calls, or a policy of row-level security, wants to know; whatever its role.
 GRANT USAGE ON SCHEMA fox_wamp TO PUBLIC;
@@ -1337,8 +1391,6 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.returns(text, integer, text, jsonb, boolean),
 	fox_wamp.returns(bytea, integer, text, jsonb, boolean)
 	TO PUBLIC;
--- Of that its policies are left, and nobody but the router may insert.
-GRANT SELECT, INSERT ON fox_wamp.topic_access TO PUBLIC;
 GRANT SELECT ON fox_wamp.realm, fox_wamp.retained, fox_wamp.lock, fox_wamp.registration, fox_wamp.bridge,
 	fox_wamp.history, fox_wamp.event_history, fox_wamp.trust_level, fox_wamp.permission,
 	fox_wamp.root, fox_wamp.exposed_function, fox_wamp.exposed, fox_wamp.watched,
@@ -1349,6 +1401,8 @@ GRANT INSERT, UPDATE, DELETE ON fox_wamp.realm, fox_wamp.retained, fox_wamp.brid
 	fox_wamp.trust_level, fox_wamp.permission, fox_wamp.root, fox_wamp.exposed_function, fox_wamp.handler, fox_wamp.auth_method,
 	fox_wamp.auth_group, fox_wamp.auth_user, fox_wamp.auth_key, fox_wamp.jwt_key TO fox_wamp_admin;
 GRANT UPDATE (attempts, next_try, dead), DELETE ON fox_wamp.delivery TO fox_wamp_admin;
+GRANT DELETE ON fox_wamp.auth_cookie TO fox_wamp_admin;
+GRANT SELECT (realm, authid, authrole, authprovider, authmethod, since, expires, replaced) ON fox_wamp.auth_cookie TO fox_wamp_admin;
 -- Verifiers are written and never read.
 GRANT SELECT ON fox_wamp.auth_method, fox_wamp.auth_group, fox_wamp.auth_key TO fox_wamp_admin;
 GRANT SELECT (id, logon_name, group_id, realm) ON fox_wamp.auth_user TO fox_wamp_admin;

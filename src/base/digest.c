@@ -3,6 +3,7 @@
  */
 #include "base/digest.h"
 
+#include <argon2.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -38,6 +39,13 @@ fox_pbkdf2_sha256(FoxSlice password, FoxSlice salt, uint32_t iterations, unsigne
 	return password.len <= INT32_MAX && salt.len <= INT32_MAX && iterations > 0 && iterations <= INT32_MAX &&
 		PKCS5_PBKDF2_HMAC((const char *) bytes(password), (int) password.len, bytes(salt), (int) salt.len,
 						  (int) iterations, EVP_sha256(), (int) len, out) == 1;
+}
+
+bool
+fox_argon2id(FoxSlice password, FoxSlice salt, uint32_t iterations, uint32_t memory, unsigned char *out, size_t len)
+{
+	memset(out, 0, len);
+	return argon2id_hash_raw(iterations, memory, 1, password.ptr, password.len, salt.ptr, salt.len, out, len) == ARGON2_OK;
 }
 
 bool

@@ -3,7 +3,8 @@
  *
  * In JSON each message is followed by a record separator; 0x1e is the one of the
  * specification, and 0x18 what it also says and others send.  Binary messages have
- * their length before them, 32 bits, big-endian.
+ * their length before them, 32 bits, big-endian.  A stream has nothing between its messages; what comes in
+ * is taken apart by mqtt_stream.h.
  */
 #ifndef FOX_CODEC_BATCH_H
 #define FOX_CODEC_BATCH_H
@@ -14,7 +15,8 @@ typedef enum FoxBatch
 {
 	FOX_BATCH_NONE,
 	FOX_BATCH_TEXT,
-	FOX_BATCH_BINARY
+	FOX_BATCH_BINARY,
+	FOX_BATCH_STREAM			/* MQTT: packets follow each other, and may go on in the next message */
 } FoxBatch;
 
 /* What a message takes in a batch beside its own bytes. */

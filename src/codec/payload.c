@@ -4,6 +4,7 @@
 #include "codec/payload.h"
 
 #include "codec/cbor.h"
+#include "codec/mqtt_payload.h"
 #include "codec/msgpack.h"
 #include "base/pure.h"
 
@@ -38,19 +39,15 @@ rewrite(const FoxBinary *from, const FoxBinary *to, FoxSlice value, FoxBuf *out)
 	return done;
 }
 
-bool
-fox_payload_as(const FoxPayload *in, FoxEncoding encoding, FoxBuf *scratch, FoxPayload *out)
+/* Both halves of a payload, one behind the other in scratch. */
+static bool
+rewrite_both(const FoxPayload *in, FoxEncoding encoding, FoxBuf *scratch, FoxPayload *out)
 {
 	const FoxBinary *from = fox_binary_of(in->encoding);
 	const FoxBinary *to = fox_binary_of(encoding);
 	size_t		start = scratch->len;
 	size_t		middle;
 
-	if (in->encoding == encoding)
-	{
-		*out = *in;
-		return true;
-	}
 	if (!fox_absent(in->args) && !rewrite(from, to, in->args, scratch))
 		return false;
 	middle = scratch->len;
@@ -65,4 +62,42 @@ fox_payload_as(const FoxPayload *in, FoxEncoding encoding, FoxBuf *scratch, FoxP
 		.kwargs = fox_absent(in->kwargs) ? FOX_ABSENT : fox_slice(scratch->data + middle, scratch->len - middle),
 	};
 	return true;
+}
+
+/* An application message of MQTT and args and kwargs meet in JSON. */
+static bool
+by_way_of_json(const FoxPayload *in, FoxEncoding encoding, FoxBuf *scratch, FoxPayload *out)
+{
+	FoxBuf		memory = {0};
+	FoxPayload	json;
+	bool		done = fox_payload_as(in, FOX_JSON, &memory, &json) && fox_payload_as(&json, encoding, scratch, out);
+
+	scratch->failed |= memory.failed;
+	fox_buf_free(&memory);
+	return done;
+}
+
+bool
+fox_payload_as(const FoxPayload *in, FoxEncoding encoding, FoxBuf *scratch, FoxPayload *out)
+{
+	FoxEncoding from = in->encoding;
+	FoxPayload	made = {.encoding = encoding};	/* out may be in */
+	bool		done;
+
+	if (from == encoding)
+	{
+		*out = *in;
+		return true;
+	}
+	if (from == FOX_MQTT && encoding == FOX_JSON)
+		done = fox_mqtt_to_json(in->args, scratch, &made.args, &made.kwargs);
+	else if (from == FOX_JSON && encoding == FOX_MQTT)
+		done = fox_mqtt_from_json(in->args, in->kwargs, scratch, &made.args, &made.kwargs);
+	else if (from == FOX_MQTT || encoding == FOX_MQTT)
+		done = by_way_of_json(in, encoding, scratch, &made);
+	else
+		done = rewrite_both(in, encoding, scratch, &made);
+	if (done)
+		*out = made;
+	return done;
 }

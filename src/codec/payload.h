@@ -13,16 +13,17 @@ typedef enum FoxEncoding
 {
 	FOX_JSON,
 	FOX_MSGPACK,
-	FOX_CBOR
+	FOX_CBOR,
+	FOX_MQTT					/* the bytes of an application message, and its properties (mqtt_payload.h) */
 } FoxEncoding;
 
-#define FOX_ENCODINGS 3
+#define FOX_ENCODINGS 3			/* those of WAMP's messages */
 
 typedef struct FoxPayload
 {
 	FoxEncoding encoding;
-	FoxSlice	args;			/* an array or absent, in that encoding */
-	FoxSlice	kwargs;			/* a map or absent, in that encoding */
+	FoxSlice	args;			/* an array or absent, in that encoding; of MQTT the bytes */
+	FoxSlice	kwargs;			/* a map or absent, in that encoding; of MQTT the properties */
 } FoxPayload;
 
 /*
@@ -32,7 +33,7 @@ typedef struct FoxPayload
  */
 extern bool fox_payload_as(const FoxPayload *in, FoxEncoding encoding, FoxBuf *scratch, FoxPayload *out);
 
-/* What describes a binary encoding; NULL for JSON. */
+/* What describes a binary encoding; NULL for JSON and MQTT. */
 extern const FoxBinary *fox_binary_of(FoxEncoding encoding);
 
 #endif

@@ -208,6 +208,7 @@ ask_stats(FoxRouter *r, uint64_t ask)
 		{"gaps", r->stats.gaps},
 		{"casts_failed", r->stats.casts_failed},
 		{"logins_failed", r->stats.logins_failed},
+		{"row_events_dropped", r->stats.row_events_dropped},
 		{"handler_runs", r->stats.handler_runs},
 		{"handler_failures", r->stats.handler_failures},
 		{"handler_events_dropped", r->stats.handler_events_dropped},
@@ -557,9 +558,11 @@ ask_sync(FoxRouter *r, uint64_t ask)
 	if (a == NULL)
 		return;
 	a->is_sync = true;
+	a->reviews = r->reviews_wanted;
 	a->ticket = r->next_ticket;
 	a->past = r->past_sent;
 	a->deliveries = r->deliveries_sent;
+	a->sights = r->sights_taken;
 	a->roles = r->roles_wanted;
 	fox_permissions_settle(r);
 	fox_ask_progress(r);
@@ -580,7 +583,8 @@ fox_ask_progress(FoxRouter *r)
 		FoxAsker   *a = fox_container(FoxAsker, node, n);
 
 		if (a->is_sync && settled(r, a->ticket) && r->past_written >= a->past &&
-			r->deliveries_written >= a->deliveries && r->roles_read >= a->roles)
+			r->deliveries_written >= a->deliveries && r->sights_done >= a->sights && r->roles_read >= a->roles &&
+			r->reviews_done >= a->reviews)
 		{
 			answer_text(r, a->ask, "{\"ok\":true}");
 			fox_asker_free(a);

@@ -15,9 +15,11 @@ typedef struct FoxAsker
 	bool		is_sync;
 	bool		done;			/* answered: it is taken down by the next turn */
 	uint64_t	ticket;			/* sync: all publishes up to this one */
+	uint64_t	sights;			/* so many events with a row are out */
 	uint64_t	deliveries;		/* so many events are in the queues of handlers */
 	uint64_t	past;			/* and so many rows of the event history */
 	uint64_t	roles;			/* and so many changes of roles */
+	uint64_t	reviews;		/* and so many reviews */
 	FoxSession *session;		/* wait_for, call: a session for this one question */
 	FoxTimer	timer;
 } FoxAsker;

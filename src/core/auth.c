@@ -18,6 +18,7 @@ static const char *const names[] = {
 	[FOX_AUTH_SCRAM] = "wamp-scram",
 	[FOX_AUTH_CRYPTOSIGN] = "cryptosign",
 	[FOX_AUTH_TLS] = "tls",
+	[FOX_AUTH_COOKIE] = "cookie",
 };
 
 const char *
@@ -70,6 +71,9 @@ fox_auth_read(FoxSlice json, FoxAuthQuestion *q)
 	q->certificate = fox_auth_text(json, "certificate", &q->texts[3]);
 	q->authextra = fox_json_get(json, "authextra");
 	q->signature = fox_auth_text(json, "signature", &q->texts[4]);
+	q->cookie = fox_auth_text(json, "cookie", &q->texts[5]);
+	(void) fox_json_uint(fox_json_get(json, "cookie_seconds"), &q->cookie_seconds);
+	q->argon2 = fox_json_is_true(fox_json_get(json, "argon2"));
 	q->superusers = fox_json_is_true(fox_json_get(json, "superusers"));
 	q->answered = !fox_absent(q->signature);
 	q->extra = fox_json_get(json, "extra");
@@ -174,7 +178,7 @@ fox_auth_nonce(FoxBuf *out)
 		out->failed = true;
 }
 
-/* --- a ticket is a password; a certificate has been checked by TLS --- */
+/* --- a ticket is a password; a certificate has been checked by TLS, and a cookie by who has looked for the principal --- */
 
 static void
 ticket_challenge(const FoxAuthQuestion *q, const FoxPrincipal *who, FoxBuf *out)
@@ -189,10 +193,10 @@ ticket_check(const FoxAuthQuestion *q, const FoxPrincipal *who, FoxBuf *out)
 	FoxScramVerifier v;
 	/* A role may choose the verifier of its own password: it is not to keep the executor busy. */
 	bool		known = !fox_absent(who->authid) && !fox_absent(who->scram) && fox_scram_parse(who->scram, &v) &&
-		v.iterations <= FOX_KDF_ITERATIONS_MAX;
+		fox_scram_affordable(&v);
 
 	if (!known)
-		fox_scram_make_up(who->seed, &v);
+		fox_scram_make_up(who->seed, q->argon2, &v);
 	if (fox_scram_password_fits(&v, q->signature) && known)
 		fox_auth_welcome(out, who, FOX_ABSENT);
 	else
@@ -206,6 +210,16 @@ tls_challenge(const FoxAuthQuestion *q, const FoxPrincipal *who, FoxBuf *out)
 	(void) q;
 	if (fox_absent(who->authid))
 		fox_auth_refuse(out, FOX_AUTH_NO_PRINCIPAL, "the certificate is nobody's who may log in");
+	else
+		fox_auth_welcome(out, who, FOX_ABSENT);
+}
+
+static void
+cookie_challenge(const FoxAuthQuestion *q, const FoxPrincipal *who, FoxBuf *out)
+{
+	(void) q;
+	if (fox_absent(who->authid))
+		fox_auth_deny(out);
 	else
 		fox_auth_welcome(out, who, FOX_ABSENT);
 }
@@ -230,6 +244,7 @@ static const struct
 	[FOX_AUTH_SCRAM] = {fox_scram_challenge, fox_scram_check},
 	[FOX_AUTH_CRYPTOSIGN] = {fox_sign_challenge, fox_sign_check},
 	[FOX_AUTH_TLS] = {tls_challenge, never},
+	[FOX_AUTH_COOKIE] = {cookie_challenge, never},
 };
 
 void

@@ -4,9 +4,10 @@
  * An executor carries this out, a question at a time, and keeps nothing between two of
  * them: what a challenge leaves to be known comes back in the second question.
  *
- * Question:  {"method","realm","authid","session","certificate","superusers","authextra":{…}}, and
+ * Question:  {"method","realm","authid","session","certificate","superusers","argon2","authextra":{…}}, and
  *            after AUTHENTICATE also "signature", "extra":{…} and "state":{…}; "found":{…} if an authenticator
- *            was asked
+ *            was asked; "cookie" and "cookie_seconds" if the peer has one that is to stand for who logs in,
+ *            or for the method cookie stands for who it is
  * Answer:    {"challenge":{…},"state":{…}}
  *            {"welcome":{"authid","authrole","authprovider","authextra":{…}}}
  *            {"refused":"<URI>","text":"…"}
@@ -24,6 +25,7 @@ typedef enum FoxAuthMethod
 	FOX_AUTH_SCRAM,
 	FOX_AUTH_CRYPTOSIGN,
 	FOX_AUTH_TLS,
+	FOX_AUTH_COOKIE,
 	FOX_AUTH_METHODS
 } FoxAuthMethod;
 
@@ -45,13 +47,16 @@ typedef struct FoxAuthQuestion
 	FoxSlice	certificate;	/* common name of the client's certificate; absent: none */
 	FoxSlice	authextra;		/* JSON object */
 	bool		superusers;		/* may log in too */
+	bool		argon2;			/* names that nobody has look like those whose passwords are kept by Argon2id */
 	uint64_t	session;		/* id that the session will have */
 	bool		answered;		/* AUTHENTICATE has come, and the next three with it */
 	FoxSlice	signature;
 	FoxSlice	extra;			/* JSON object */
 	FoxSlice	state;			/* JSON object: what the challenge has left */
 	FoxSlice	found;			/* JSON object: what an authenticator says; absent: none was asked */
-	FoxBuf		texts[5];		/* what the slices point into */
+	FoxSlice	cookie;			/* absent: none */
+	uint64_t	cookie_seconds;
+	FoxBuf		texts[6];		/* what the slices point into */
 } FoxAuthQuestion;
 
 /* False: it is no such question. */

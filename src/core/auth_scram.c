@@ -1,5 +1,5 @@
 /*
- * auth_scram.c - WAMP-SCRAM with PBKDF2: RFC 5802 and 7677 in WAMP's messages.
+ * auth_scram.c - WAMP-SCRAM: RFC 5802 and 7677 in WAMP's messages, with PBKDF2 or Argon2id.
  *
  * Server and client prove to each other that they know what is derived from the password;
  * a verifier of pg_authid is one, so that a database role logs in with its own password.
@@ -14,11 +14,11 @@
 #define NONCE_MAX 128
 
 static bool
-verifier_of(const FoxPrincipal *who, FoxScramVerifier *v)
+verifier_of(const FoxAuthQuestion *q, const FoxPrincipal *who, FoxScramVerifier *v)
 {
 	if (!fox_absent(who->scram) && fox_scram_parse(who->scram, v))
 		return !fox_absent(who->authid);
-	fox_scram_make_up(who->seed, v);
+	fox_scram_make_up(who->seed, q->argon2, v);
 	return false;
 }
 
@@ -68,16 +68,21 @@ fox_scram_challenge(const FoxAuthQuestion *q, const FoxPrincipal *who, FoxBuf *o
 		fox_auth_refuse(out, FOX_AUTH_FAILED, "channel binding is not supported");
 	else
 	{
-		(void) verifier_of(who, &v);
+		(void) verifier_of(q, who, &v);
 		fox_buf_slice(&nonce, client);
 		fox_auth_nonce(&nonce);
 		first_messages(q->authid, client, fox_buf_view(&nonce), &v, &first);
 		fox_buf_str(out, "{\"challenge\":{");
 		fox_auth_put(out, "nonce", fox_buf_view(&nonce));
 		fox_auth_put(out, "salt", v.salt_text);
-		fox_auth_put(out, "kdf", FOX_LIT("pbkdf2"));
+		fox_auth_put(out, "kdf", fox_cstr(v.memory > 0 ? "argon2id13" : "pbkdf2"));
 		fox_buf_str(out, ",\"iterations\":");
 		fox_buf_u64(out, v.iterations);
+		if (v.memory > 0)
+		{
+			fox_buf_str(out, ",\"memory\":");
+			fox_buf_u64(out, v.memory);
+		}
 		fox_buf_str(out, "},\"state\":{");
 		fox_auth_put(out, "nonce", fox_buf_view(&nonce));
 		fox_auth_put(out, "first", fox_buf_view(&first));
@@ -146,7 +151,7 @@ fox_scram_check(const FoxAuthQuestion *q, const FoxPrincipal *who, FoxBuf *out)
 	FoxSlice	first = fox_auth_text(q->state, "first", &scratch[0]);
 	FoxSlice	nonce = fox_auth_text(q->state, "nonce", &scratch[1]);
 	FoxSlice	said = fox_auth_text(q->extra, "nonce", &scratch[2]);
-	bool		known = verifier_of(who, &v);
+	bool		known = verifier_of(q, who, &v);
 	bool		fits = q->signature.len == 44 && fox_base64_decode(q->signature, proof, &len) && len == FOX_SHA256 &&
 		!fox_absent(first) && !fox_absent(nonce) && !fox_auth_set(q->extra, "channel_binding") && !fox_auth_set(q->extra, "cbind_data") &&
 		(fox_absent(said) || fox_slice_eq(said, nonce));

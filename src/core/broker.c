@@ -33,6 +33,27 @@ fox_filter_passes(FoxSlice filter, FoxSlice args, FoxSlice kwargs)
 
 /* --- finding and making --- */
 
+typedef struct SubscribeOptions
+{
+	FoxSlice	match;
+	FoxSlice	filter;
+	uint64_t	after;			/* 0: none */
+	FoxSlice	nkey;
+	FoxSlice	share;			/* the group of which one member hears an event */
+	FoxBuf		nkey_memory;	/* owned, as the next is */
+	FoxBuf		share_memory;
+	bool		retained;
+	bool		snapshot;
+	bool		replay;			/* after: the events that were kept behind it */
+} SubscribeOptions;
+
+static void
+forget_options(SubscribeOptions *o)
+{
+	fox_buf_free(&o->nkey_memory);
+	fox_buf_free(&o->share_memory);
+}
+
 static bool
 same(FoxSlice a, FoxSlice b)
 {
@@ -40,19 +61,19 @@ same(FoxSlice a, FoxSlice b)
 }
 
 static FoxSubscription *
-subscription_find(FoxRealm *realm, FoxSlice topic, FoxMatchKind kind, FoxSlice filter, FoxSlice nkey)
+subscription_find(FoxRealm *realm, FoxSlice topic, FoxMatchKind kind, const SubscribeOptions *o)
 {
 	FoxSubscription *sub = fox_index_get(&realm->subscriptions, topic, kind);
 
-	while (sub != NULL && (sub->transient || !same(sub->filter, filter) || !same(sub->nkey, nkey)))
+	while (sub != NULL && (sub->transient || !same(sub->filter, o->filter) || !same(sub->nkey, o->nkey) || !same(sub->share, o->share)))
 		sub = sub->next_filter;
 	return sub;
 }
 
 static FoxSubscription *
-subscription_new(FoxRealm *realm, FoxSlice topic, FoxMatchKind kind, FoxSlice filter, FoxSlice nkey)
+subscription_new(FoxRealm *realm, FoxSlice topic, FoxMatchKind kind, const SubscribeOptions *o)
 {
-	FoxSubscription *sub = calloc(1, sizeof(*sub) + topic.len + filter.len + nkey.len + 1);
+	FoxSubscription *sub = calloc(1, sizeof(*sub) + topic.len + o->filter.len + o->nkey.len + o->share.len + 1);
 	char	   *at;
 
 	if (sub == NULL)
@@ -63,8 +84,9 @@ subscription_new(FoxRealm *realm, FoxSlice topic, FoxMatchKind kind, FoxSlice fi
 	sub->created_us = fox_router_now(realm->router);
 	at = sub->block;
 	sub->topic = fox_slice_keep(&at, topic);
-	sub->filter = fox_slice_keep(&at, filter);
-	sub->nkey = fox_slice_keep(&at, nkey);
+	sub->filter = fox_slice_keep(&at, o->filter);
+	sub->nkey = fox_slice_keep(&at, o->nkey);
+	sub->share = fox_slice_keep(&at, o->share);
 	sub->next_filter = fox_index_get(&realm->subscriptions, topic, kind);
 	if (!fox_idmap_put(&realm->subscriptions_by_id, sub->id, sub))
 	{
@@ -139,6 +161,7 @@ member_new(FoxSession *s, FoxSubscription *sub)
 	m->session = s;
 	m->subscription = sub;
 	m->place = sub->count;
+	m->born = s->realm->router->sights_taken;
 	sub->members[sub->count++] = m;
 	fox_list_push(&s->members, &m->in_session);
 	return m;
@@ -167,25 +190,13 @@ fox_member_free(FoxMember *m)
 
 /* --- requests --- */
 
-typedef struct SubscribeOptions
-{
-	FoxSlice	match;
-	FoxSlice	filter;
-	uint64_t	after;			/* 0: none */
-	FoxSlice	nkey;
-	FoxBuf		nkey_memory;	/* owned */
-	bool		retained;
-	bool		snapshot;
-	bool		replay;			/* after: the events that were kept behind it */
-} SubscribeOptions;
-
 static const char *
 read_options(FoxSlice options, SubscribeOptions *o, FoxBuf *scratch)
 {
 	static const char *const flags[] = {"retained", "retainedState", "get_retained", "snapshot"};
 	FoxSlice	value = fox_json_get(options, "match");
 
-	*o = (SubscribeOptions){.match = FOX_ABSENT, .nkey = FOX_ABSENT};
+	*o = (SubscribeOptions){.match = FOX_ABSENT, .nkey = FOX_ABSENT, .share = FOX_ABSENT};
 	if (!fox_absent(value))
 	{
 		o->match = fox_json_text(value, scratch);
@@ -207,6 +218,9 @@ read_options(FoxSlice options, SubscribeOptions *o, FoxBuf *scratch)
 	value = fox_json_get(options, "nkey");
 	if (!fox_absent(value) && fox_absent(o->nkey = fox_json_text(value, &o->nkey_memory)))
 		return "option nkey must be a string";
+	value = fox_json_get(options, "share");
+	if (!fox_absent(value) && fox_absent(o->share = fox_json_text(value, &o->share_memory)))
+		return "option share must be a string";
 	value = fox_json_get(options, "after");
 	if (!fox_absent(value) && fox_json_kind(value) != FOX_JSON_NULL)
 	{
@@ -224,7 +238,7 @@ read_options(FoxSlice options, SubscribeOptions *o, FoxBuf *scratch)
 	return NULL;
 }
 
-/* Fills o, whose nkey_memory is the caller's to free, and kind; a static text, or NULL: nothing is wrong. */
+/* Fills o, which is the caller's to forget, and kind; a static text, or NULL: nothing is wrong. */
 static const char *
 subscribe_options(FoxSlice options, FoxSlice topic, SubscribeOptions *o, FoxMatchKind *kind)
 {
@@ -252,7 +266,7 @@ subscribe_checks(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice top
 	}
 	if (error == NULL)
 		return true;
-	fox_buf_free(&o->nkey_memory);
+	forget_options(o);
 	fox_session_fail(s, FOX_REQ_SUBSCRIBE, request, uri, error);
 	return false;
 }
@@ -271,22 +285,22 @@ no_replay(FoxSession *s, uint64_t request, FoxSlice topic, FoxMatchKind kind)
 static void
 subscribe(FoxSession *s, uint64_t request, FoxSlice topic, FoxMatchKind kind, SubscribeOptions *o)
 {
-	FoxSubscription *sub = o->snapshot ? NULL : subscription_find(s->realm, topic, kind, o->filter, o->nkey);
+	FoxSubscription *sub = o->snapshot ? NULL : subscription_find(s->realm, topic, kind, o);
 	FoxPolicy  *kept = o->replay ? fox_history_find(s->realm, topic, kind, o->after) : NULL;
 	FoxMember  *m = NULL;
 	bool		is_new;
 
 	if (o->replay && kept == NULL)
 	{
-		fox_buf_free(&o->nkey_memory);
+		forget_options(o);
 		no_replay(s, request, topic, kind);
 		return;
 	}
 	if (sub != NULL)
 		m = member_find(s, sub->id);
 	else
-		sub = subscription_new(s->realm, topic, kind, o->filter, o->nkey);
-	fox_buf_free(&o->nkey_memory);
+		sub = subscription_new(s->realm, topic, kind, o);
+	forget_options(o);
 	if (sub == NULL)
 	{
 		fox_session_fail(s, FOX_REQ_SUBSCRIBE, request, FOX_ERR_UNAVAILABLE, "out of memory");
@@ -341,7 +355,7 @@ fox_broker_subscribe(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice
 	if (permitted(s, request, options, topic, kind, true))
 		subscribe(s, request, topic, kind, &o);
 	else
-		fox_buf_free(&o.nkey_memory);
+		forget_options(&o);
 }
 
 void
@@ -354,7 +368,7 @@ fox_session_subscribe(FoxSession *s, uint64_t request, FoxSlice options, FoxSlic
 		return;
 	if (!permitted(s, request, options, topic, kind, false))
 	{
-		fox_buf_free(&o.nkey_memory);
+		forget_options(&o);
 		return;
 	}
 	/* With an event history only what is not there yet is worth a wait. */
@@ -362,7 +376,7 @@ fox_session_subscribe(FoxSession *s, uint64_t request, FoxSlice options, FoxSlic
 		(!o.replay || (fox_history_find(s->realm, topic, kind, 0) != NULL &&
 					   fox_history_find(s->realm, topic, kind, o.after) == NULL)) &&
 		fox_after_wait(s, o.after, request, options, topic))
-		fox_buf_free(&o.nkey_memory);
+		forget_options(&o);
 	else
 		subscribe(s, request, topic, kind, &o);
 }
@@ -388,8 +402,8 @@ fox_subscription_find(FoxRealm *realm, FoxSlice topic, FoxSlice options, FoxSubs
 	FoxMatchKind kind;
 	const char *error = subscribe_options(options, topic, &o, &kind);
 
-	*found = error == NULL ? subscription_find(realm, topic, kind, o.filter, o.nkey) : NULL;
-	fox_buf_free(&o.nkey_memory);
+	*found = error == NULL ? subscription_find(realm, topic, kind, &o) : NULL;
+	forget_options(&o);
 	return error;
 }
 
@@ -431,24 +445,56 @@ fox_event_json(FoxEvent *e)
 	return &e->json;
 }
 
+static void
+drop_forms(FoxEvent *e, int from, int to)
+{
+	for (int i = from; i < to; i++)
+	{
+		fox_bytes_unref(e->encoded[i]);
+		e->encoded[i] = NULL;
+	}
+}
+
 void
 fox_event_encode_for(FoxEvent *e, const FoxSubscription *sub)
 {
 	if (e->encoded_for == sub)
 		return;
-	for (int i = 0; i < FOX_ENCODINGS; i++)
-	{
-		fox_bytes_unref(e->encoded[i]);
-		e->encoded[i] = NULL;
-	}
+	drop_forms(e, 0, FOX_FORM_MQTT);
 	e->encoded_for = sub;
 	e->stream = 0;
+}
+
+uint64_t
+fox_event_stream(FoxEvent *e, const FoxSubscription *sub)
+{
+	fox_event_encode_for(e, sub);
+	if (e->stream == 0)
+		e->stream = sub->id ^ (sub->kind == FOX_EXACT ? 0 : fox_hash_bytes(e->topic.ptr, e->topic.len));
+	return e->stream;
+}
+
+void
+fox_event_later(FoxEvent *e, FoxLater *later)
+{
+	if (later->next != NULL)
+		return;
+	later->next = e->later != NULL ? e->later : later;	/* the last one points at itself */
+	e->later = later;
 }
 
 void
 fox_event_done(FoxEvent *e)
 {
-	fox_event_encode_for(e, NULL);
+	while (e->later != NULL)
+	{
+		FoxLater   *later = e->later;
+
+		e->later = later->next != later ? later->next : NULL;
+		later->next = NULL;
+		later->run(later, e);
+	}
+	drop_forms(e, 0, FOX_FORMS);
 	fox_buf_free(&e->json_memory);
 }
 
@@ -466,11 +512,11 @@ fox_subscription_lets(const FoxSubscription *sub, FoxEvent *e)
 typedef struct Delivery
 {
 	FoxEvent   *event;
-	bool		reserved;		/* of the router's own: not for who subscribed to everything */
+	bool		hidden;			/* not for who subscribed to everything */
 	bool		sharded;		/* it has a resource key */
 	uint64_t	rkey_hash;
 	const FoxSession *publisher;	/* NULL: nobody is to be left out as publisher */
-	const FoxPublish *audience; /* NULL: no lists */
+	const FoxPublish *audience; /* NULL: no lists, and no row */
 	bool		passthru;		/* only for who has announced payload_passthru_mode */
 	uint64_t	delivered;
 } Delivery;
@@ -484,9 +530,38 @@ fox_member_deliver(FoxMember *m, FoxEvent *e)
 		fox_snapshot_hold(m->snapshot, e);
 }
 
+static bool
+may_hear(const Delivery *d, const FoxMember *m)
+{
+	return m->session != d->publisher && (!d->passthru || m->session->ppt_subscriber) &&
+		(d->audience == NULL || fox_audience_allows(d->audience->options, m->session));
+}
+
+/* The member of a group that the event is for: in turn, and before others who can be reached; NULL: none. */
+static FoxMember *
+take_turn(const Delivery *d, FoxSubscription *sub)
+{
+	FoxMember  *taker = NULL;
+
+	for (uint32_t i = 0; i < sub->count; i++)
+	{
+		FoxMember  *m = sub->members[(sub->next_share + i) % sub->count];
+		bool		reachable = m->session->ops->reachable == NULL || m->session->ops->reachable(m->session);
+
+		if (!may_hear(d, m) || (taker != NULL && !reachable))
+			continue;
+		taker = m;
+		if (reachable)
+			break;
+	}
+	if (taker != NULL)
+		sub->next_share = taker->place + 1;
+	return taker;
+}
+
 /* Of an event that wants receipts: to who gives one, or to the others. */
 static void
-deliver_to_members(Delivery *d, FoxSubscription *sub)
+deliver_to_members(Delivery *d, FoxSubscription *sub, const FoxMember *only)
 {
 	FoxEvent   *e = d->event;
 
@@ -494,11 +569,10 @@ deliver_to_members(Delivery *d, FoxSubscription *sub)
 	{
 		FoxMember  *m = sub->members[i];
 
-		if (m->session == d->publisher)
+		if (only != NULL ? m != only : !may_hear(d, m))
 			continue;
-		if (d->passthru && !m->session->ppt_subscriber)
-			continue;
-		if (d->audience != NULL && !fox_audience_allows(d->audience->options, m->session))
+		if (d->audience != NULL && d->audience->seers != NULL &&
+			(m->born >= d->audience->sight || fox_map_get(d->audience->seers, fox_session_role(m->session)) == NULL))
 			continue;
 		if (e->receipt != NULL && m->session->acknowledges_events != e->wants_receipt)
 			continue;
@@ -524,21 +598,25 @@ deliver_to(void *ctx, void *value)
 	FoxSubscription *first = value;
 	FoxSlice	node = FOX_ABSENT;
 
-	if (d->reserved && !fox_uri_reserved(first->topic))
+	if (d->hidden && !fox_uri_hidden(first->topic))
 		return;
 	if (d->sharded)
 		node = fox_shard_node(first, d->rkey_hash, d->event);
 	for (FoxSubscription *sub = first; sub != NULL; sub = sub->next_filter)
 	{
+		FoxMember  *only = NULL;
+
 		if (d->sharded && !fox_absent(sub->nkey) && !fox_slice_eq(sub->nkey, node))
 			continue;
 		if (!fox_subscription_lets(sub, d->event))
 			continue;
-		deliver_to_members(d, sub);
+		if (!fox_absent(sub->share) && (only = take_turn(d, sub)) == NULL)
+			continue;
+		deliver_to_members(d, sub, only);
 		if (d->event->receipt != NULL)
 		{
 			want_receipt(d->event, true);
-			deliver_to_members(d, sub);
+			deliver_to_members(d, sub, only);
 			want_receipt(d->event, false);
 		}
 	}
@@ -554,7 +632,7 @@ fox_broker_deliver(FoxRealm *realm, FoxEvent *e, const FoxSession *publisher, co
 	if (p != NULL && p->has_audience)
 		d.audience = p;
 	d.passthru = fox_ppt_used(&e->ppt);
-	d.reserved = fox_uri_reserved(e->topic);
+	d.hidden = fox_uri_hidden(e->topic);
 	if (p != NULL && !fox_absent(p->rkey))
 	{
 		FoxBuf		scratch = {0};
@@ -564,7 +642,7 @@ fox_broker_deliver(FoxRealm *realm, FoxEvent *e, const FoxSession *publisher, co
 		fox_buf_free(&scratch);
 	}
 	fox_index_match(&realm->subscriptions, e->topic, deliver_to, &d);
-	if (realm->history != NULL && !d.reserved && !d.passthru && d.audience == NULL && !e->retained)
+	if (realm->history != NULL && !d.hidden && !d.passthru && d.audience == NULL && !e->retained)
 		fox_history_record(realm, e);
 	fox_event_done(e);
 	realm->router->stats.publishes++;

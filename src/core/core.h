@@ -40,6 +40,7 @@ typedef struct FoxRouterStats
 	uint64_t	handler_runs;	/* of SQL functions, for events */
 	uint64_t	handler_failures;
 	uint64_t	handler_events_dropped;
+	uint64_t	row_events_dropped;
 } FoxRouterStats;
 
 struct FoxRouter
@@ -58,6 +59,10 @@ struct FoxRouter
 	uint64_t	deliveries_sent;	/* events for durable handlers, and how many are in their queue */
 	uint64_t	deliveries_written;
 	FoxNode		unwritten;		/* receipts for them, in order (receipt.c) */
+	FoxNode		sights;			/* events that wait until it is known who may see their rows (sight.c), in order */
+	size_t		sight_bytes;	/* of these */
+	uint64_t	sights_taken;	/* how many there were, and how many are out */
+	uint64_t	sights_done;
 	FoxNode		asks;			/* FoxAsker of ask.c */
 	FoxIdMap	awaited;		/* publications that subscriptions wait for (after.c) */
 	struct FoxSeen *seen;		/* of after.c */
@@ -65,6 +70,9 @@ struct FoxRouter
 	uint64_t	roles_wanted;	/* how often they may have changed, and up to which time they are read */
 	uint64_t	roles_read;
 	uint64_t	permissions_number;	/* of the last change of permissions or roles */
+	struct FoxReview *review;	/* of review.c; NULL: there was none yet */
+	uint64_t	reviews_wanted;	/* how often, and how many of these wishes are fulfilled */
+	uint64_t	reviews_done;
 	bool		permissions_stale;	/* sessions may have what they may have no longer (permission.c) */
 	FoxIdMap	questions;		/* to authorizers: request → FoxAsked of authorizer.c */
 	uint64_t	last_question;
@@ -77,6 +85,7 @@ struct FoxRouter
 	FoxIdMap	backends;		/* pid → FoxSession of SQL sessions */
 	FoxIdMap	logins;			/* that wait for an executor, by token */
 	uint64_t	authenticator_warned_us;	/* when the log last heard that one could not be called */
+	FoxIdMap	cookie_tasks;	/* of cookie.c, by token */
 	FoxMap		role_counts;	/* of role_sessions.c */
 	FoxThrottle failed_addresses;
 	FoxThrottle failed_names;
@@ -128,6 +137,7 @@ struct FoxRealm
 	uint64_t	casts;			/* the last request of any */
 	FoxSession *functions;		/* of exposed.c, or NULL */
 	uint32_t	durable_handlers;
+	FoxSession *sight;			/* of sight.c, or NULL */
 	FoxMap		reflect[FOX_REFLECT_KINDS];	/* by URI; keys and values are reflect.c's */
 	uint32_t	reflect_count;
 	size_t		reflect_bytes;
@@ -158,7 +168,8 @@ struct FoxSession
 	bool		passing;		/* requests of somebody who has no session go by it */
 	bool		leaving;		/* it hears nothing any more */
 	bool		exempt;			/* no permission is asked for: the router's own, or SQL's, which has GRANT */
-	FoxSlice	authid;			/* these seven are owned */
+	char	   *identity;		/* what the next seven are slices into */
+	FoxSlice	authid;
 	FoxSlice	authrole;
 	FoxSlice	authmethod;
 	FoxSlice	peer;
@@ -207,7 +218,6 @@ struct FoxSession
 extern FoxRealm *fox_realm_find(FoxRouter *r, FoxSlice name);
 extern uint64_t fox_router_publication_id(FoxRouter *r);
 extern uint64_t fox_router_session_id(FoxRouter *r);	/* that no session has */
-extern uint64_t fox_router_now(FoxRouter *r);
 extern void fox_router_log(FoxRouter *r, FoxLogLevel level, const char *format, ...)
 			__attribute__((format(printf, 3, 4)));
 
@@ -228,6 +238,8 @@ typedef struct FoxPublish
 	FoxSlice	options;
 	FoxSlice	topic;
 	FoxPayload	payload;		/* JSON if it is to be stored */
+	FoxSlice	original;		/* that payload as it came, if it came by MQTT (mqtt_payload.h); absent otherwise */
+	int			qos;			/* -1: not given */
 	bool		acknowledge;
 	bool		acknowledged_delivery;	/* and only when the event was acknowledged */
 	bool		exclude_me;
@@ -242,6 +254,9 @@ typedef struct FoxPublish
 	FoxSlice	when;			/* absent: none */
 	FoxSlice	will;
 	FoxSlice	rkey;			/* a JSON string; absent: none */
+	FoxSlice	row;			/* of a table, which a hearer has to be able to see; absent: none (sight.h) */
+	const FoxMap *seers;		/* roles that can; NULL: not known, or everybody */
+	uint64_t	sight;			/* number of that event among those with a row */
 	double		ttl;
 	uint64_t	timeout_ms;
 } FoxPublish;
@@ -255,11 +270,14 @@ extern bool fox_audience_allows(FoxSlice options, const FoxSession *s);
 /* The same of one that is known by these; id 0: by none. */
 extern bool fox_audience_has(FoxSlice options, uint64_t id, FoxSlice authid, FoxSlice authrole);
 
+/* payload as it came by MQTT, if original is not absent. */
+extern void fox_payload_original(FoxSlice original, FoxPayload *payload);
+
 /* --- broker.c --- */
 
 struct FoxSubscription
 {
-	FoxSubscription *next_filter;	/* same topic and kind, another filter or node key */
+	FoxSubscription *next_filter;	/* same topic and kind, another filter, node key or group */
 	FoxRealm   *realm;
 	uint64_t	id;
 	FoxMatchKind kind;
@@ -268,9 +286,11 @@ struct FoxSubscription
 	uint32_t	count;
 	uint32_t	cap;
 	uint64_t	created_us;
-	FoxSlice	topic;			/* these three are owned, in the same block */
+	FoxSlice	topic;			/* these four are owned, in the same block */
 	FoxSlice	filter;			/* absent: none */
 	FoxSlice	nkey;			/* absent: hears events of every resource key */
+	FoxSlice	share;			/* absent: every member hears an event; else one of them */
+	uint32_t	next_share;		/* the member whose turn it is */
 	char		block[];
 };
 
@@ -280,6 +300,7 @@ struct FoxMember
 	FoxSubscription *subscription;
 	FoxNode		in_session;
 	uint32_t	place;			/* in subscription->members */
+	uint64_t	born;			/* behind so many events with a row (sight.c), which it does not hear */
 	FoxSnapshot *snapshot;		/* while initial values are on their way */
 };
 
@@ -335,6 +356,8 @@ extern bool fox_snapshot_replay(FoxMember *m, FoxPast **events, size_t count);
 /* A live event waits its turn; what is too much for that ends the subscription after its snapshot. */
 extern void fox_snapshot_hold(FoxSnapshot *snap, const FoxEvent *e);
 extern void fox_snapshot_free(FoxSnapshot *snap);
+/* The values have been looked at by an executor: those that the session may not see are gone. */
+extern void fox_snapshot_seen(FoxSnapshot *snap, FoxSlice answer);
 extern bool fox_snapshots_run(FoxRouter *r);	/* one slice; true: more is left */
 
 /* --- retain.c: the copy --- */
@@ -342,20 +365,23 @@ extern bool fox_snapshots_run(FoxRouter *r);	/* one slice; true: more is left */
 struct FoxValue
 {
 	uint32_t	refs;
-	uint64_t	publication;
 	uint64_t	reread;			/* generation that has seen it */
 	FoxOwned   *owned;			/* will of a live session, or NULL */
+	uint64_t	publication;
 	FoxSlice	topic;
 	FoxSlice	args;
 	FoxSlice	kwargs;
-	FoxSlice	audience;		/* exclude and eligible lists; absent: none */
+	FoxSlice	audience;		/* exclude and eligible lists, and the row; absent: none */
+	FoxSlice	row;			/* of it: who can not see it is not to hear the value; absent: none */
+	FoxSlice	original;		/* as it came by MQTT; absent: it did not */
+	uint8_t		qos;
+	uint64_t	expires_us;		/* 0: not known to go */
 	char		block[];
 };
 
 extern FoxValue *fox_retained_get(FoxRealm *realm, FoxSlice topic);
-/* Replaces the value; NULL without memory. */
-extern FoxValue *fox_retained_put(FoxRealm *realm, FoxSlice topic, FoxSlice args, FoxSlice kwargs, FoxSlice audience,
-								  uint64_t publication);
+/* Replaces the value of its topic by a copy of what value has from publication on; NULL without memory. */
+extern FoxValue *fox_retained_put(FoxRealm *realm, const FoxValue *value);
 extern void fox_retained_del(FoxRealm *realm, FoxSlice topic);
 extern void fox_retained_free(FoxRealm *realm);
 /* Topics that were deleted during a re-read, which may still bring their old rows. */

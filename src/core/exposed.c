@@ -8,6 +8,7 @@
 #include "codec/json.h"
 #include "core/call.h"
 #include "core/handler.h"
+#include "core/sight.h"
 #include "core/inquiry.h"
 
 #include "base/pure.h"
@@ -330,6 +331,8 @@ fox_router_function_result(FoxRouter *r, uint64_t session, uint64_t invocation, 
 		fox_inquiry_result(r, invocation, args, kwargs);
 	else if (s != NULL && fox_is_handler(s))
 		fox_handler_ran(s, invocation, args);
+	else if (s != NULL && fox_is_sight(s))
+		fox_sight_answered(s, invocation, args);
 	else if (s != NULL)
 		(void) fox_session_yield(s, invocation, progress ? FOX_LIT("{\"progress\":true}") : FOX_LIT("{}"), args, kwargs);
 }
@@ -346,6 +349,8 @@ fox_router_function_failed(FoxRouter *r, uint64_t session, uint64_t invocation, 
 		fox_inquiry_failed(r, invocation, uri, args);
 	else if (s != NULL && fox_is_handler(s))
 		fox_handler_failed(s, invocation, args);
+	else if (s != NULL && fox_is_sight(s))
+		fox_sight_answered(s, invocation, FOX_ABSENT);
 	if (call == NULL)
 		return;
 	if (call->caller != NULL)

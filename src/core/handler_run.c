@@ -4,7 +4,7 @@
  * Only the executor looks into the queue of a durable handler: it takes what is due, topic
  * by topic in order, and answers with what it has done:
  *
- *   {"done":n,"failed":n,"error":text or null,"more":bool,"next_ms":n or null}
+ *   {"done":n,"failed":n,"error":text or null,"more":bool,"next_ms":n, -1 if nothing has failed}
  *
  * A queue is rung once too often rather than once too seldom: while an executor attends
  * to it the next ring sends another.
@@ -199,7 +199,7 @@ attended(FoxHandler *h, FoxSlice report)
 	h->vain = 0;
 	if (fox_json_is_true(fox_json_get(report, "more")))
 		h->rung = true;
-	else if (fox_json_uint(fox_json_get(report, "next_ms"), &next_ms))
+	else if (fox_json_uint(fox_json_get(report, "next_ms"), &next_ms))	/* not -1 */
 		ring_in(h, next_ms * 1000);
 }
 

@@ -11,6 +11,7 @@
  *   CALLED      result                         ASKED or CHECKED
  *   CALLED      it can not be called           gone: refused
  *   ASKED, CHECKED   answer: welcome           gone: accepted
+ *   ASKED       a cookie stands for nobody     as HELLO, with the other methods
  *   ASKED, CHECKED   answer: refused, or none  gone: refused
  *   any         the time is up                 gone: refused
  *
@@ -24,9 +25,9 @@
 
 #include "codec/json.h"
 #include "core/auth_rule.h"
+#include "core/cookie.h"
 #include "core/core.h"
 #include "core/login_call.h"
-#include "core/role_sessions.h"
 #include "core/throttle.h"
 
 #include "base/pure.h"
@@ -54,9 +55,11 @@ struct FoxLogin
 	uint64_t	token;			/* of the question that is under way; 0: none */
 	FoxSessionInfo info;
 	FoxAuthMethod method;
-	FoxSlice	realm;			/* these three are owned, in block */
+	bool		cookie_failed;	/* it stands for nobody */
+	FoxSlice	realm;			/* these four are owned, in block */
 	FoxSlice	authid;			/* absent: none was said */
 	FoxSlice	authextra;
+	FoxSlice	methods;		/* that the peer knows, a JSON array; absent: none was said */
 	char	   *block;
 	FoxBuf		state_of_challenge;
 	FoxLoginCall *call;			/* of the authenticator, while CALLED */
@@ -170,6 +173,14 @@ ask(FoxLogin *l, FoxSlice signature, FoxSlice extra)
 	fox_auth_put(&question, "signature", signature);
 	if (r->config.superuser_login)
 		fox_buf_str(&question, ",\"superusers\":true");
+	if (r->config.argon2)
+		fox_buf_str(&question, ",\"argon2\":true");
+	if (l->peer.cookie != NULL && r->config.cookie_seconds > 0)
+	{
+		fox_auth_put(&question, "cookie", fox_cstr(l->peer.cookie));
+		fox_buf_str(&question, ",\"cookie_seconds\":");
+		fox_buf_u64(&question, r->config.cookie_seconds);
+	}
 	fox_buf_str(&question, ",\"session\":");
 	fox_buf_u64(&question, l->info.id);
 	fox_buf_str(&question, ",\"authextra\":");
@@ -274,6 +285,8 @@ acceptable(const FoxLogin *l, const FoxRealm *realm, FoxAuthMethod method)
 			return l->peer.confidential;
 		case FOX_AUTH_TLS:
 			return l->peer.certificate != NULL;
+		case FOX_AUTH_COOKIE:
+			return l->peer.cookie != NULL && !l->cookie_failed && l->router->config.cookie_seconds > 0;
 		default:
 			return true;
 	}
@@ -281,8 +294,9 @@ acceptable(const FoxLogin *l, const FoxRealm *realm, FoxAuthMethod method)
 
 /* The first method of the client's list that can be; false with a reason. */
 static bool
-negotiate(FoxLogin *l, const FoxRealm *realm, FoxSlice methods, const char **reason, const char **text)
+negotiate(FoxLogin *l, const FoxRealm *realm, const char **reason, const char **text)
 {
+	FoxSlice	methods = l->methods;
 	FoxSlice	item;
 	size_t		pos = 0;
 	bool		other = false;	/* it knows more than anonymous */
@@ -321,25 +335,21 @@ keep(FoxLogin *l, FoxSlice realm, FoxSlice details)
 	FoxBuf		scratch = {0};
 	FoxSlice	authid = fox_auth_text(details, "authid", &scratch);
 	FoxSlice	extra = fox_json_get(details, "authextra");
+	FoxSlice	methods = fox_json_get(details, "authmethods");
 	char	   *at;
 
 	if (fox_json_kind(extra) != FOX_JSON_OBJECT)
 		extra = FOX_LIT("{}");
-	at = l->block = malloc(realm.len + authid.len + extra.len + 1);
+	at = l->block = malloc(realm.len + authid.len + extra.len + methods.len + 1);
 	if (at != NULL)
 	{
 		l->realm = fox_slice_keep(&at, realm);
 		l->authid = fox_slice_keep(&at, authid);
 		l->authextra = fox_slice_keep(&at, extra);
+		l->methods = fox_slice_keep(&at, methods);
 	}
 	fox_buf_free(&scratch);
 	return at != NULL;
-}
-
-static FoxSlice
-role_of(const FoxLogin *l)
-{
-	return l->method == FOX_AUTH_ANONYMOUS ? fox_cstr(l->router->config.anonymous_role) : l->info.authrole;
 }
 
 /* The log-in is gone when the gate hears of it. */
@@ -352,34 +362,20 @@ accept(FoxLogin *l, FoxSlice authextra)
 	FoxSlice	realm = l->realm;
 	char	   *block = l->block;
 
-	if (fox_role_full(l->router, role_of(l)))
-	{
-		refuse(l, FOX_ERR_TOO_MANY_SESSIONS, "the role has as many sessions as it may");
-		return;
-	}
 	l->block = NULL;
 	fox_login_free(l);
 	ops->accepted(data, realm, &info, authextra);
 	free(block);
 }
 
-bool
-fox_login_hello(FoxLogin *l, FoxSlice realm_name, FoxSlice details, const FoxSessionInfo *info)
+/* By the first method that can be used; none: it is refused. */
+static void
+begin(FoxLogin *l, const FoxRealm *realm)
 {
-	FoxRouter  *r = l->router;
-	FoxRealm   *realm = fox_realm_find(r, realm_name);
 	const char *reason;
 	const char *text;
 
-	if (l->state != WAITING)
-		return false;
-	l->info = *info;
-	l->info.id = fox_router_session_id(r);
-	if (realm == NULL)
-		refuse(l, fox_uri_valid(realm_name, false) ? FOX_ERR_NO_SUCH_REALM : FOX_ERR_INVALID_URI, "the session could not join the realm");
-	else if (!keep(l, realm_name, details))
-		refuse(l, FOX_ERR_UNAVAILABLE, "out of memory");
-	else if (!negotiate(l, realm, fox_json_get(details, "authmethods"), &reason, &text))
+	if (!negotiate(l, realm, &reason, &text))
 		refuse(l, reason, text);
 	else if (l->method == FOX_AUTH_ANONYMOUS)
 	{
@@ -399,6 +395,24 @@ fox_login_hello(FoxLogin *l, FoxSlice realm_name, FoxSlice details, const FoxSes
 		l->state = ASKED;
 		(void) ask(l, FOX_ABSENT, FOX_ABSENT);
 	}
+}
+
+bool
+fox_login_hello(FoxLogin *l, FoxSlice realm_name, FoxSlice details, const FoxSessionInfo *info)
+{
+	FoxRouter  *r = l->router;
+	FoxRealm   *realm = fox_realm_find(r, realm_name);
+
+	if (l->state != WAITING)
+		return false;
+	l->info = *info;
+	l->info.id = fox_router_session_id(r);
+	if (realm == NULL)
+		refuse(l, fox_uri_valid(realm_name, false) ? FOX_ERR_NO_SUCH_REALM : FOX_ERR_INVALID_URI, "the session could not join the realm");
+	else if (!keep(l, realm_name, details))
+		refuse(l, FOX_ERR_UNAVAILABLE, "out of memory");
+	else
+		begin(l, realm);
 	return true;
 }
 
@@ -456,10 +470,20 @@ welcomed(FoxLogin *l, FoxSlice who)
 static void
 refused(FoxLogin *l, FoxSlice reason, FoxSlice text)
 {
+	FoxRealm   *realm = fox_realm_find(l->router, l->realm);
 	FoxBuf		scratch[2] = {{0}};
-	char	   *uri = fox_strdup(fox_json_text(reason, &scratch[0]));
-	char	   *words = fox_strdup(fox_json_text(text, &scratch[1]));
+	char	   *uri;
+	char	   *words;
 
+	/* A peer without a cookie that counts goes on with what else it knows. */
+	if (l->method == FOX_AUTH_COOKIE && realm != NULL)
+	{
+		l->cookie_failed = true;
+		begin(l, realm);
+		return;
+	}
+	uri = fox_strdup(fox_json_text(reason, &scratch[0]));
+	words = fox_strdup(fox_json_text(text, &scratch[1]));
 	count_failure(l);
 	refuse(l, uri ? uri : FOX_AUTH_DENIED, words);
 	free(uri);
@@ -475,7 +499,10 @@ fox_router_login_answer(FoxRouter *r, uint64_t token, FoxSlice answer)
 	FoxSlice	part;
 
 	if (l == NULL)
-		return;					/* the peer has gone meanwhile */
+	{
+		(void) fox_cookie_task_done(r, token);
+		return;					/* or the peer has gone meanwhile */
+	}
 	l->token = 0;
 	if (fox_absent(answer) || !fox_json_valid(answer, NULL) || fox_json_kind(answer) != FOX_JSON_OBJECT)
 		refuse(l, FOX_AUTH_FAILED, "the log-in could not be carried out");

@@ -16,6 +16,7 @@ typedef struct FoxLoginPeer
 	bool		local;			/* may join without logging in */
 	bool		confidential;	/* may say a password: TLS, or a connection that leaves no machine */
 	const char *certificate;	/* common name of its certificate, which TLS has checked; NULL: none */
+	const char *cookie;			/* that it has been given; NULL: none */
 } FoxLoginPeer;
 
 /*

@@ -18,7 +18,9 @@ typedef enum OptionType
 	OPT_STRING,
 	OPT_SECONDS,
 	OPT_MILLISECONDS,
-	OPT_WILL_ON
+	OPT_QOS,
+	OPT_WILL_ON,
+	OPT_ROW
 } OptionType;
 
 static const struct
@@ -40,12 +42,14 @@ static const struct
 	{"will", OPT_ANY, offsetof(FoxPublish, will), NULL},
 	{"rkey", OPT_STRING, offsetof(FoxPublish, rkey), "option rkey must be a string"},
 	{"will_on", OPT_WILL_ON, 0, "option will_on must be \"lost\" or \"end\""},
+	{"qos", OPT_QOS, offsetof(FoxPublish, qos), "option qos must be 0, 1 or 2"},
 	{"ttl", OPT_SECONDS, offsetof(FoxPublish, ttl), "option ttl must be a positive number of seconds"},
 	{"timeout", OPT_MILLISECONDS, offsetof(FoxPublish, timeout_ms), "option timeout must be a number of milliseconds"},
 	{"ppt_scheme", OPT_TEXT, offsetof(FoxPublish, ppt.scheme), "option ppt_scheme must be a string"},
 	{"ppt_serializer", OPT_TEXT, offsetof(FoxPublish, ppt.serializer), "option ppt_serializer must be a string"},
 	{"ppt_cipher", OPT_TEXT, offsetof(FoxPublish, ppt.cipher), "option ppt_cipher must be a string"},
 	{"ppt_keyid", OPT_TEXT, offsetof(FoxPublish, ppt.keyid), "option ppt_keyid must be a string"},
+	{"fox_wamp.row", OPT_ROW, 0, "option fox_wamp.row is the database's own"},
 	{"exclude", OPT_LIST, 0, "option exclude must be a list"},
 	{"exclude_authid", OPT_LIST, 0, "option exclude_authid must be a list"},
 	{"exclude_authrole", OPT_LIST, 0, "option exclude_authrole must be a list"},
@@ -62,6 +66,7 @@ read_option(FoxPublish *p, size_t i, FoxSlice value, bool *will_on_given)
 	void	   *field = (char *) p + publish_options[i].offset;
 	FoxKind		kind = fox_json_kind(value);
 	double		seconds;
+	uint64_t	number;
 
 	switch (publish_options[i].type)
 	{
@@ -89,10 +94,19 @@ read_option(FoxPublish *p, size_t i, FoxSlice value, bool *will_on_given)
 			return true;
 		case OPT_MILLISECONDS:
 			return fox_json_uint(value, field);
+		case OPT_QOS:
+			if (!fox_json_uint(value, &number) || number > 2)
+				return false;
+			*(int *) field = (int) number;
+			return true;
 		case OPT_WILL_ON:
 			*will_on_given = true;
 			p->will_on_end = fox_slice_is(value, "\"end\"");
 			return p->will_on_end || fox_slice_is(value, "\"lost\"");
+		case OPT_ROW:
+			p->row = value;
+			p->has_audience = true;
+			return kind == FOX_JSON_OBJECT;
 	}
 	return false;
 }
@@ -108,9 +122,10 @@ fox_publish_options(FoxPublish *p)
 	p->acknowledge = p->acknowledged_delivery = p->disclose_me = p->retain = p->watch = p->merge = false;
 	p->will_on_end = p->has_audience = false;
 	p->exclude_me = true;
-	p->when = p->will = p->rkey = FOX_ABSENT;
+	p->when = p->will = p->rkey = p->row = FOX_ABSENT;
 	p->ttl = 0;
 	p->timeout_ms = 0;
+	p->qos = -1;
 
 	while (fox_json_member(p->options, &pos, &key, &value))
 		for (size_t i = 0; i < N_OPTIONS; i++)
@@ -176,7 +191,7 @@ fox_audience_json(FoxSlice options, FoxBuf *out)
 
 	for (size_t i = 0; i < N_OPTIONS; i++)
 	{
-		FoxSlice	list = publish_options[i].type == OPT_LIST ? fox_json_get(options, publish_options[i].name) : FOX_ABSENT;
+		FoxSlice	list = publish_options[i].type == OPT_LIST || publish_options[i].type == OPT_ROW ? fox_json_get(options, publish_options[i].name) : FOX_ABSENT;
 
 		if (fox_absent(list))
 			continue;

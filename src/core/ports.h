@@ -41,6 +41,7 @@ typedef struct FoxWrite
 	FoxSlice	when;			/* condition as JSON ("null": no value may exist); absent: unconditional */
 	FoxSlice	will;			/* JSON; absent: no will, owner is cleared */
 	FoxSlice	audience;		/* object of exclude and eligible lists; absent: everybody may hear the value */
+	FoxSlice	original;		/* the message as it came by MQTT; absent: it did not */
 	bool		will_on_end;	/* will_on = "end" */
 	bool		only_owner;		/* write only if `session` is still the owner, else refuse FOX_REFUSED_CONDITION */
 	bool		merge;
@@ -75,7 +76,7 @@ typedef enum FoxChangeKind
 	FOX_CHANGE_HANDLER,			/* row of fox_wamp.handler: topic = pattern, args as in handler.c; deleted flag */
 	FOX_CHANGE_QUEUED,			/* fox_wamp.delivery has something to do for the handler whose id the topic is */
 	FOX_CHANGE_ROLES,			/* which roles have which, all of them: args as in roles.c; no realm */
-	FOX_CHANGE_DECISIONS,		/* what authorizers have decided is outdated; no realm */
+	FOX_CHANGE_DECISIONS,		/* what authorizers have decided is outdated, once a transaction has ended: args = its virtual id; no realm */
 	FOX_CHANGE_GAP				/* the ring overflowed: entries are missing; state will be re-read */
 } FoxChangeKind;
 
@@ -96,6 +97,7 @@ typedef struct FoxChange
 	FoxSlice	args;
 	FoxSlice	kwargs;			/* of a row of configuration: which of the topic's it is, if there may be many */
 	FoxSlice	options;		/* JSON object of publish options that matter for delivery; absent: none */
+	FoxSlice	original;		/* PUT: as in FoxWrite */
 	uint64_t	owner;			/* PUT: session that owns the value (has a will); 0: none */
 } FoxChange;
 
@@ -131,6 +133,7 @@ typedef enum FoxRunKind
 {
 	FOX_RUN_PROCEDURE,			/* for a caller, as its role */
 	FOX_RUN_HANDLER,			/* for an event, as the function's owner; args are the function's arguments */
+	FOX_RUN_SIGHT,				/* which roles may see which rows; args and answer as sight.c says */
 	FOX_RUN_QUEUE				/* all that is due of fox_wamp.delivery for a handler; answered as handler.c says */
 } FoxRunKind;
 

@@ -2,6 +2,7 @@
  * publish.c - PUBLISH, and the changes that come back from the database.
  */
 #include "codec/match.h"
+#include "codec/mqtt_payload.h"
 #include "core/ask.h"
 #include "core/exposed.h"
 #include "core/http_route.h"
@@ -10,6 +11,7 @@
 #include "core/authorizer.h"
 #include "core/config_rows.h"
 #include "core/roles.h"
+#include "core/sight.h"
 #include "core/trust.h"
 
 #include "base/pure.h"
@@ -22,10 +24,29 @@ disclose(FoxEvent *e, const FoxSession *s, const FoxPublish *p)
 }
 
 void
+fox_payload_original(FoxSlice original, FoxPayload *payload)
+{
+	uint8_t		qos;
+	FoxSlice	props;
+	FoxSlice	bytes;
+
+	if (!fox_absent(original) && fox_mqtt_unpack(original, &qos, &props, &bytes))
+		*payload = (FoxPayload){FOX_MQTT, bytes, props};
+}
+
+/* Of who asks for an answer, and of SQL, an event is 1 if nothing else is said. */
+static uint8_t
+qos_of(const FoxPublish *p, bool acknowledged)
+{
+	return p->qos >= 0 ? (uint8_t) p->qos : acknowledged;
+}
+
+void
 fox_publish_now(FoxSession *s, const FoxPublish *p)
 {
 	FoxRealm   *realm = s->realm;
-	FoxEvent	e = {.topic = p->topic, .payload = p->payload, .ppt = p->ppt};
+	FoxEvent	e = {.topic = p->topic, .payload = p->payload, .ppt = p->ppt, .origin = s->id,
+	.qos = qos_of(p, p->acknowledge)};
 
 	if (!fox_absent(p->when) && !fox_retained_holds(realm, p->topic, p->when))
 	{
@@ -49,10 +70,13 @@ fox_session_publish(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice 
 {
 	FoxPublish	p = {.request = request, .options = options, .topic = topic, .payload = {s->encoding, args, kwargs}};
 	FoxBuf		json = {0};
+	FoxBuf		original = {0};
 	FoxPermit	permit = {.disclosure = s->realm->disclosure};
 	const char *error = fox_publish_options(&p);
 	const char *uri = FOX_ERR_INVALID_ARGUMENT;
 
+	if (error == NULL && !fox_absent(p.row))
+		error = "option fox_wamp.row is the database's own";
 	fox_permissions_settle(s->realm->router);
 	if (error == NULL && (!fox_uri_valid(topic, s->realm->strict) || fox_uri_reserved(topic)))
 	{
@@ -83,7 +107,12 @@ fox_session_publish(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice 
 		uri = FOX_ERR_UNAVAILABLE;
 		error = "too many publishes wait until their events are acknowledged";
 	}
-	if (error == NULL && p.retain && !fox_payload_as(&p.payload, FOX_JSON, &json, &p.payload))
+	if (p.retain && s->encoding == FOX_MQTT)
+	{
+		fox_mqtt_pack(qos_of(&p, p.acknowledge), kwargs, args, &original);
+		p.original = fox_buf_view(&original);
+	}
+	if (error == NULL && p.retain && (original.failed || !fox_payload_as(&p.payload, FOX_JSON, &json, &p.payload)))
 	{
 		uri = FOX_ERR_UNAVAILABLE;
 		error = "out of memory";
@@ -95,13 +124,14 @@ fox_session_publish(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice 
 	else
 		s->realm->router->stats.publishes_refused++;
 	fox_buf_free(&json);
+	fox_buf_free(&original);
 }
 
 /* --- changes --- */
 
 /* Takes the change into the copy; false: it changes nothing there. */
 static bool
-copy_change(FoxRealm *realm, const FoxChange *c, const FoxPublish *p)
+copy_change(FoxRealm *realm, const FoxChange *c, const FoxPublish *p, uint8_t qos)
 {
 	FoxBuf		lists = {0};
 	FoxSlice	audience = FOX_ABSENT;
@@ -130,7 +160,10 @@ copy_change(FoxRealm *realm, const FoxChange *c, const FoxPublish *p)
 		fox_audience_json(p->options, &lists);
 		audience = fox_slice(lists.data, lists.len);
 	}
-	if (lists.failed || fox_retained_put(realm, c->topic, c->args, c->kwargs, audience, c->publication) == NULL)
+	if (lists.failed ||
+		fox_retained_put(realm, &(FoxValue){.topic = c->topic, .args = c->args, .kwargs = c->kwargs, .audience = audience,
+						 .original = c->original, .qos = qos, .publication = c->publication,
+						 .expires_us = p->ttl > 0 ? fox_router_now(realm->router) + (uint64_t) (p->ttl * 1e6) : 0}) == NULL)
 		fox_router_log(realm->router, FOX_LOG_ERROR,
 					   "out of memory: the copy of a retained value is stale until the router restarts");
 	fox_buf_free(&lists);
@@ -188,17 +221,24 @@ change_topic(FoxRouter *r, FoxRealm *realm, const FoxChange *c)
 	FoxPending *w = fox_sync_take(r, c->token);
 	FoxSession *dead = found_dead(realm, w, c);
 	FoxSession *publisher = w != NULL ? w->session : NULL;
-	FoxPublish	sql = {.options = c->options, .exclude_me = true};
+	FoxPublish	sql = {.options = c->options, .exclude_me = true, .qos = -1};
 	FoxPublish *p = w != NULL ? &w->p : &sql;
-	FoxEvent	e = {.publication = c->publication, .topic = c->topic,
+	FoxEvent	e = {.publication = c->publication, .topic = c->topic, .origin = c->session, .kept = c->kind != FOX_CHANGE_EVENT,
 	.payload = {FOX_JSON, c->args, c->kwargs}, .bridged = c->bridged,
 	.queued = c->queued || c->silent, .hops = c->hops, .retained = c->silent && !r->loaded};
+	FoxValue   *former = NULL;	/* that the topic had */
 	bool		changed = true;
 
 	if (w == NULL && !fox_absent(c->options))
 		fox_publish_options(&sql);
+	e.qos = qos_of(p, w == NULL || p->acknowledge);
+	fox_payload_original(w != NULL ? w->p.original : c->original, &e.payload);
 	if (c->kind != FOX_CHANGE_EVENT)
-		changed = copy_change(realm, c, p);
+	{
+		if ((former = fox_retained_get(realm, c->topic)) != NULL)
+			former->refs++;
+		changed = copy_change(realm, c, p, e.qos);
+	}
 	if (w != NULL && c->kind == FOX_CHANGE_PUT && !fox_absent(w->p.will))
 		take_ownership(realm, w, c);
 	if (w == NULL && changed && c->kind == FOX_CHANGE_PUT && c->owner != 0 && c->pid != 0 && !fox_absent(sql.will))
@@ -214,8 +254,12 @@ change_topic(FoxRouter *r, FoxRealm *realm, const FoxChange *c)
 	}
 	if (publisher == NULL && c->pid != 0)
 		publisher = fox_idmap_get(&r->backends, (uint64_t) c->pid);
-	if (changed || !c->silent)
+	if ((changed || !c->silent) && fox_absent(p->row))
 		fox_broker_deliver(realm, &e, publisher, p);
+	else if (changed || !c->silent)
+		fox_sight_deliver(realm, &e, publisher, p, former);
+	if (former != NULL)
+		fox_value_unref(former);
 	if (w != NULL)
 		fox_sync_finish(w, c->publication, NULL, NULL);
 	if (c->kind != FOX_CHANGE_EVENT)
@@ -349,7 +393,7 @@ fox_router_change(FoxRouter *r, const FoxChange *c)
 			fox_roles_change(r, c);
 			break;
 		case FOX_CHANGE_DECISIONS:
-			fox_decisions_outdated(r);
+			fox_decisions_outdated(r, c);
 			break;
 		case FOX_CHANGE_TRUNCATE:
 			sweep_all(r, true);

@@ -27,22 +27,25 @@ fox_value_unref(FoxValue *v)
 }
 
 FoxValue *
-fox_retained_put(FoxRealm *realm, FoxSlice topic, FoxSlice args, FoxSlice kwargs, FoxSlice audience,
-				 uint64_t publication)
+fox_retained_put(FoxRealm *realm, const FoxValue *value)
 {
-	FoxValue   *old = fox_retained_get(realm, topic);
-	FoxValue   *v = malloc(sizeof(*v) + topic.len + args.len + kwargs.len + audience.len + 1);
+	FoxValue   *old = fox_retained_get(realm, value->topic);
+	FoxValue   *v = malloc(sizeof(*v) + value->topic.len + value->args.len + value->kwargs.len +
+						   value->audience.len + value->original.len + 1);
 	char	   *at;
 
 	if (v == NULL)
 		return NULL;
 	at = v->block;
-	*v = (FoxValue){.refs = 1, .publication = publication, .reread = realm->router->reread};
-	v->topic = fox_slice_keep(&at, topic);
-	v->args = fox_slice_keep(&at, args);
-	v->kwargs = fox_slice_keep(&at, kwargs);
-	v->audience = fox_slice_keep(&at, audience);
-	if (!fox_trie_put(&realm->retained, topic, FOX_EXACT, v))
+	*v = (FoxValue){.refs = 1, .publication = value->publication, .qos = value->qos, .expires_us = value->expires_us,
+	.reread = realm->router->reread};
+	v->topic = fox_slice_keep(&at, value->topic);
+	v->args = fox_slice_keep(&at, value->args);
+	v->kwargs = fox_slice_keep(&at, value->kwargs);
+	v->audience = fox_slice_keep(&at, value->audience);
+	v->row = fox_absent(v->audience) ? FOX_ABSENT : fox_json_get(v->audience, "fox_wamp.row");
+	v->original = fox_slice_keep(&at, value->original);
+	if (!fox_trie_put(&realm->retained, value->topic, FOX_EXACT, v))
 	{
 		free(v);
 		return NULL;

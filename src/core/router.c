@@ -10,6 +10,7 @@
 #include "core/config_rows.h"
 #include "core/http_route.h"
 #include "core/permission.h"
+#include "core/review.h"
 #include "core/roles.h"
 #include "core/trust.h"
 
@@ -30,6 +31,7 @@ fox_router_new(const FoxPorts *ports, const FoxRouterConfig *config)
 	fox_list_init(&r->snapshots);
 	fox_list_init(&r->bridges);
 	fox_list_init(&r->handlers);
+	fox_list_init(&r->sights);
 	fox_list_init(&r->unwritten);
 	fox_list_init(&r->asks);
 	fox_list_init(&r->config_rows);
@@ -84,6 +86,24 @@ fox_router_publication_id(FoxRouter *r)
 	a ^= a << 23;
 	r->random[1] = a ^ b ^ (a >> 17) ^ (b >> 26);
 	return FOX_PUBLICATION_OF_ROUTER(r->random[1] + b);
+}
+
+uint64_t
+fox_router_random(FoxRouter *r)
+{
+	return r->ports.random64(r->ports.ctx);
+}
+
+bool
+fox_router_timer_set(FoxRouter *r, FoxTimer *timer, uint64_t due_us, FoxTimerFn fn)
+{
+	return fox_timer_set(&r->timers, timer, due_us, fn);
+}
+
+void
+fox_router_timer_clear(FoxRouter *r, FoxTimer *timer)
+{
+	fox_timer_clear(&r->timers, timer);
 }
 
 /* --- realms --- */
@@ -224,7 +244,7 @@ fox_router_tick(FoxRouter *r)
 int
 fox_router_wait(FoxRouter *r)
 {
-	return fox_timers_wait(&r->timers, fox_router_now(r));
+	return fox_list_empty(&r->snapshots) ? fox_timers_wait(&r->timers, fox_router_now(r)) : 0;
 }
 
 void
@@ -241,6 +261,7 @@ void
 fox_router_free(FoxRouter *r)
 {
 	fox_bridges_free(r);
+	fox_review_free(r);
 	fox_router_shutdown(r);
 	fox_asks_free(r);
 	for (;;)
@@ -259,6 +280,7 @@ fox_router_free(FoxRouter *r)
 	fox_roots_free(r);
 	fox_config_rows_free(r);
 	fox_map_free(&r->logins);
+	fox_map_free(&r->cookie_tasks);
 	fox_map_free(&r->role_counts);
 	fox_map_free(&r->questions);
 	fox_map_free(&r->inquiries);

@@ -25,7 +25,9 @@ typedef struct FoxRouterConfig
 	bool		anonymous;		/* anonymous log-in on loopback */
 	uint64_t	auth_timeout_ms;	/* for a log-in; 0: any time */
 	bool		superuser_login;	/* roles that are superusers may log in */
+	bool		argon2;			/* passwords of users are kept by Argon2id */
 	uint32_t	sessions_per_role;	/* of clients; 0: any number */
+	uint64_t	cookie_seconds;	/* a cookie stands for who has logged in for so long; 0: there are none */
 	uint32_t	auth_attempts;	/* that may fail in a minute, of one address and of one name; 0: any number */
 	char		http_origins[1024];	/* whose pages may read what HTTP answers; "*": all */
 	char		anonymous_role[64];	/* database role that anonymous sessions stand for */
@@ -71,7 +73,7 @@ extern void fox_router_reread_end(FoxRouter *r);
 
 /* Timers and sliced work (snapshots).  Returns milliseconds until the next call is due; 0: more work waits; -1: none. */
 extern int	fox_router_tick(FoxRouter *r);
-/* The same of timers alone, which what has come since the tick may have set. */
+/* When the next is due, for what has come since the tick. */
 extern int	fox_router_wait(FoxRouter *r);
 
 #endif

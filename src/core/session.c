@@ -15,8 +15,11 @@ keep_info(FoxSession *s, const FoxSessionInfo *info)
 	char	   *at = fox_pool_alloc(s->pool, info->authid.len + info->authrole.len + info->authmethod.len +
 								info->peer.len + info->protocol.len + info->authprovider.len + info->role.len + 1);
 
+	char	   *former = s->identity;
+
 	if (at == NULL)
 		return false;
+	s->identity = at;
 	s->authid = fox_slice_keep(&at, info->authid);
 	s->authrole = fox_slice_keep(&at, info->authrole);
 	s->authmethod = fox_slice_keep(&at, info->authmethod);
@@ -25,6 +28,7 @@ keep_info(FoxSession *s, const FoxSessionInfo *info)
 	s->authprovider = fox_slice_keep(&at, info->authprovider);
 	s->role = fox_slice_keep(&at, info->role);
 	s->backend = info->backend;
+	s->passing = info->passing;
 	s->subscription_revocation = info->subscription_revocation;
 	s->acknowledges_events = info->acknowledges_events;
 	s->encoding = info->encoding;
@@ -40,6 +44,7 @@ keep_info(FoxSession *s, const FoxSessionInfo *info)
 	s->ppt_publisher = info->ppt_publisher;
 	s->ppt_subscriber = info->ppt_subscriber;
 	s->ppt_callee = info->ppt_callee;
+	fox_pool_give(s->pool, former);	/* last, for info may speak of it */
 	return true;
 }
 
@@ -52,6 +57,24 @@ fox_router_session_id(FoxRouter *r)
 		id = (r->ports.random64(r->ports.ctx) >> 11) + 1;
 	while (fox_idmap_get(&r->sessions, id) != NULL);
 	return id;
+}
+
+/* Of the sessions of its role, which are counted if they are clients'. */
+static bool
+is_too_many(FoxSession *s, const char **reason)
+{
+	s->exempt = !s->passing && !fox_meta_is_client(s);
+	if (!fox_meta_is_client(s) || !fox_role_full(s->realm->router, fox_session_role(s)))
+		return false;
+	*reason = FOX_ERR_TOO_MANY_SESSIONS;
+	return true;
+}
+
+const char *
+fox_session_join_text(const char *reason)
+{
+	return strcmp(reason, FOX_ERR_TOO_MANY_SESSIONS) == 0 ? "the role has as many sessions as it may" :
+		"the session could not join the realm";
 }
 
 FoxSession *
@@ -92,19 +115,45 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 	fox_list_init(&s->claimed);
 	fox_list_init(&s->testaments);
 	fox_list_init(&s->asked);
-	if (!keep_info(s, info) || !fox_idmap_put(&r->sessions, s->id, s))
+	if (!keep_info(s, info) || is_too_many(s, reason) || !fox_idmap_put(&r->sessions, s->id, s))
 	{
 		fox_pool_free(pool);
 		return NULL;
 	}
-	s->passing = info->passing;
-	s->exempt = !s->passing && !fox_meta_is_client(s);
 	if (fox_meta_is_client(s))
 		fox_role_enter(s);
 	fox_list_push(&realm->sessions, &s->in_realm);
 	if (!s->passing)
 		fox_meta_session_joined(s);
 	return s;
+}
+
+bool
+fox_session_is_of(const FoxSession *s, const FoxSessionInfo *info)
+{
+	return fox_slice_eq(s->authid, info->authid);
+}
+
+bool
+fox_session_renew(FoxSession *s, const FoxSessionInfo *info)
+{
+	bool		same_role = fox_slice_eq(s->authrole, info->authrole);
+
+	if (!keep_info(s, info))
+		return false;
+	if (!same_role)
+	{
+		fox_permissions_forget(s);
+		fox_permissions_changed(s->realm->router);
+	}
+	return true;
+}
+
+bool
+fox_session_may_publish(FoxSession *s, FoxSlice topic)
+{
+	return fox_uri_valid(topic, s->realm->strict) && !fox_uri_reserved(topic) &&
+		fox_permission(s, FOX_MAY_PUBLISH, topic, FOX_EXACT).verdict != FOX_FORBIDDEN;
 }
 
 void

@@ -12,6 +12,7 @@
 #include "core/ppt.h"
 #include "codec/payload.h"
 #include "core/router.h"
+#include "core/timer.h"
 
 typedef struct FoxSubscription FoxSubscription;
 typedef struct FoxReceipt FoxReceipt;
@@ -38,17 +39,42 @@ typedef struct FoxDisclosed
 } FoxDisclosed;
 
 /*
- * One event on its way to many sessions.  Gates keep their encodings here: they are
- * valid for one subscription, and the core drops them when it goes on to the next event.
+ * What an event looks like to its readers, each form made once for all of them: WAMP's, by FoxEncoding, name the
+ * subscription and are made anew for the next one; MQTT's do not.
  */
-typedef struct FoxEvent
+typedef enum FoxForm
+{
+	FOX_FORM_MQTT = FOX_MQTT,	/* of 3.1 and 3.1.1 */
+	FOX_FORM_MQTT5,
+	FOX_FORM_MQTT_KEPT,			/* what may wait until it can be sent */
+	FOX_FORMS
+} FoxForm;
+
+typedef struct FoxEvent FoxEvent;
+
+/* What a gate does with an event once it has been through all subscriptions; zero while there is nothing. */
+typedef struct FoxLater
+{
+	struct FoxLater *next;
+	void		(*run) (struct FoxLater *later, FoxEvent *e);
+} FoxLater;
+
+/*
+ * One event on its way to many sessions.  Gates keep their encodings here, and the core drops them when it goes
+ * on to the next event.
+ */
+struct FoxEvent
 {
 	uint64_t	publication;
+	uint64_t	origin;			/* the session that has published it; 0: none of a client */
 	FoxSlice	topic;
 	FoxPayload	payload;
 	FoxPpt		ppt;			/* of a payload that nobody looks into */
 	FoxDisclosed publisher;
+	uint8_t		qos;			/* as MQTT has it: 0, 1 or 2 */
+	bool		kept;			/* it was published to be retained */
 	bool		retained;		/* an initial value, not a change */
+	uint64_t	expires_us;		/* of an initial value that goes by itself; 0: it stays */
 	bool		has_trustlevel;
 	uint32_t	trustlevel;
 	bool		bridged;
@@ -57,18 +83,23 @@ typedef struct FoxEvent
 	uint8_t		hops;			/* handlers that have set it off, one after the other */
 	FoxReceipt *receipt;		/* collects acknowledgements; NULL: none are wanted */
 	bool		wants_receipt;	/* of those whom it goes to just now */
-	FoxBytes   *encoded[FOX_ENCODINGS];
+	FoxBytes   *encoded[FOX_FORMS];
 	const FoxSubscription *encoded_for;
-	uint64_t	stream;			/* a gate's name for the events of that subscription and topic; 0: none yet */
+	uint64_t	stream;			/* name of the events of that subscription and topic; 0: none yet */
+	FoxLater   *later;
 	FoxPayload	json;			/* once somebody has asked for it; in json_memory, or the payload itself */
 	FoxBuf		json_memory;
-} FoxEvent;
+};
 
 /* The payload as JSON; NULL: no memory.  It lives as long as the event. */
 extern const FoxPayload *fox_event_json(FoxEvent *e);
 /* From now on encodings are those of sub; others are dropped. */
 extern void fox_event_encode_for(FoxEvent *e, const FoxSubscription *sub);
-/* Drops what has been made of the event: encodings and JSON. */
+/* What is called the same is one stream, of which a slow reader may hear the last event only. */
+extern uint64_t fox_event_stream(FoxEvent *e, const FoxSubscription *sub);
+/* later->run() is called when the event has been through all subscriptions; harmless if it waits for that already. */
+extern void fox_event_later(FoxEvent *e, FoxLater *later);
+/* The event has been through: runs what waits for that, and drops what has been made of it. */
 extern void fox_event_done(FoxEvent *e);
 
 typedef struct FoxInvocation
@@ -127,6 +158,8 @@ typedef struct FoxSessionOps
 	FoxSlice	(*http) (FoxSession *s, uint64_t request);
 	/* fox_session_alive() is to be called at the next sign of life.  NULL: the session can not be lost unnoticed. */
 	void		(*probe) (FoxSession *s);
+	/* Would an event reach its peer now?  Asked where one of several is to have it.  NULL: yes. */
+	bool		(*reachable) (const FoxSession *s);
 	/* The core has ended the session (killed, shutdown); the gate says so and closes its transport. */
 	void		(*ended) (FoxSession *s, const char *reason, FoxSlice message);
 } FoxSessionOps;
@@ -167,13 +200,21 @@ typedef enum FoxEnd
 
 /* --- joining and leaving --- */
 
-/* NULL: *reason is a WAMP URI (no_such_realm, invalid_uri, unavailable).  data is the gate's. */
+/* NULL: *reason is a URI (no_such_realm, invalid_uri, unavailable, too_many_sessions).  data is the gate's. */
 extern FoxSession *fox_session_join(FoxRouter *r, FoxSlice realm, const FoxSessionInfo *info,
 									const FoxSessionOps *ops, void *data, const char **reason);
+/* Such a reason in words; a constant. */
+extern const char *fox_session_join_text(const char *reason);
 /* Ends the session: registrations, subscriptions, calls, waiters go; then its wills are applied. Frees it. */
 extern void fox_session_leave(FoxSession *s, FoxEnd how);
 /* The session's peer has shown that it lives, after a probe().  Nothing is said to any session at once. */
 extern void fox_session_alive(FoxSession *s);
+/* Does the session belong to who has logged in like that? */
+extern bool fox_session_is_of(const FoxSession *s, const FoxSessionInfo *info);
+/* It goes on for who has logged in again, maybe in another role.  False: no memory, and nothing has changed. */
+extern bool fox_session_renew(FoxSession *s, const FoxSessionInfo *info);
+/* Would a publish to the topic be taken, now, unless an authorizer forbids it? */
+extern bool fox_session_may_publish(FoxSession *s, FoxSlice topic);
 extern uint64_t fox_session_id(const FoxSession *s);
 extern void *fox_session_data(const FoxSession *s);
 /* The database role that the session acts as: its authrole, the one that anonymous sessions stand for, or SQL's user. */
@@ -181,6 +222,12 @@ extern FoxSlice fox_session_role(const FoxSession *s);
 
 /* What of the configuration a gate has to know. */
 extern bool fox_router_strict_request_ids(const FoxRouter *r);
+
+/* Time, in microseconds that only grow, and chance, for gates; timers as in timer.h. */
+extern uint64_t fox_router_now(FoxRouter *r);
+extern uint64_t fox_router_random(FoxRouter *r);
+extern bool fox_router_timer_set(FoxRouter *r, FoxTimer *timer, uint64_t due_us, FoxTimerFn fn);
+extern void fox_router_timer_clear(FoxRouter *r, FoxTimer *timer);
 
 /* --- requests; answers come through the ops, at once or later; args and kwargs are in the session's encoding --- */
 

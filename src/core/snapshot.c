@@ -6,14 +6,19 @@
  * other session waits: a heap gives them in topic order with the work of sorting spread
  * over the slices; live events of that subscription queue behind them
  * (router-semantics section 3 rule 8).
+ *
+ * Values with a row (sight.h) are shown to an executor first, some at a time; what the
+ * session may not see leaves the collection.
  */
 #include <stdlib.h>
 
 #include "core/history.h"
+#include "core/sight.h"
 
 #include "base/pure.h"
 
 #define SLICE_US 500
+#define SHOWN 500				/* values with a row that are asked about together */
 #define HOLD_LIMIT (16 * 1024 * 1024)	/* bytes of live events behind one snapshot */
 
 typedef struct HeldEvent
@@ -32,6 +37,10 @@ struct FoxSnapshot
 	FoxValue  **values;			/* a heap by topic, once unordered is 0 */
 	size_t		count;
 	size_t		cap;
+	size_t		unseen;			/* values from there on are still to be asked about, if they have a row */
+	size_t		asked_to;		/* those before it are being asked about */
+	bool		has_rows;
+	bool		blind;			/* it could not be asked: the subscription ends */
 	size_t		unordered;		/* places of the heap's first half that are still to be sifted */
 	FoxPast   **past;			/* instead of values: events that were kept */
 	size_t		past_count;
@@ -48,7 +57,7 @@ collect(void *ctx, void *value)
 	FoxSnapshot *snap = ctx;
 	FoxValue   *v = value;
 
-	if (snap->failed || (!fox_absent(v->audience) && !fox_audience_allows(v->audience, snap->member->session)) ||
+	if (snap->failed || (fox_uri_hidden(v->topic) && !fox_uri_hidden(snap->member->subscription->topic)) || (!fox_absent(v->audience) && !fox_audience_allows(v->audience, snap->member->session)) ||
 		!fox_filter_passes(snap->member->subscription->filter, v->args, v->kwargs))
 		return;
 	if (snap->count == snap->cap)
@@ -65,6 +74,7 @@ collect(void *ctx, void *value)
 		snap->cap = cap;
 	}
 	v->refs++;
+	snap->has_rows |= !fox_absent(v->row);
 	snap->values[snap->count++] = v;
 }
 
@@ -126,6 +136,84 @@ take_first(FoxSnapshot *snap)
 	return v;
 }
 
+/* All that is to be sent is known. */
+static void
+ready(FoxSnapshot *snap)
+{
+	snap->unordered = snap->count / 2;
+	fox_list_push(&snap->member->subscription->realm->router->snapshots, &snap->in_router);
+}
+
+/* Asks about the next ones that have a row; false: there are none, or it can not be asked. */
+static bool
+show_some(FoxSnapshot *snap)
+{
+	FoxBuf		rows = {0};
+	size_t		at = snap->unseen;
+	bool		asked = false;
+
+	for (int n = 0; at < snap->count && n < SHOWN; at++)
+	{
+		if (fox_absent(snap->values[at]->row))
+			continue;
+		if (rows.len > 0)
+			fox_buf_char(&rows, ',');
+		fox_buf_slice(&rows, snap->values[at]->row);
+		n++;
+	}
+	snap->asked_to = at;
+	if (rows.len > 0 || rows.failed)
+	{
+		asked = !rows.failed && fox_sight_of(snap->member->session, fox_buf_view(&rows), snap);
+		snap->blind = !asked;
+	}
+	fox_buf_free(&rows);
+	return asked;
+}
+
+static void
+drop_values(FoxSnapshot *snap)
+{
+	while (snap->count > 0)
+		fox_value_unref(snap->values[--snap->count]);
+}
+
+/* answer = [[[role] or [], …], …], one for each that was asked about */
+void
+fox_snapshot_seen(FoxSnapshot *snap, FoxSlice answer)
+{
+	size_t		kept = snap->unseen;
+	size_t		pos = 0;
+
+	for (size_t i = snap->unseen; i < snap->asked_to; i++)
+	{
+		FoxValue   *v = snap->values[i];
+		FoxSlice	item = FOX_ABSENT;
+		FoxSlice	seers = FOX_ABSENT;
+		FoxSlice	role;
+		size_t		in_item = 0;
+		size_t		in_seers = 0;
+		bool		sees = fox_absent(v->row);
+
+		if (!sees && !fox_absent(answer) && fox_json_element(answer, &pos, &item) && fox_json_kind(item) == FOX_JSON_ARRAY &&
+			fox_json_element(item, &in_item, &seers) && fox_json_kind(seers) == FOX_JSON_ARRAY)
+			sees = fox_json_element(seers, &in_seers, &role);
+		if (sees)
+			snap->values[kept++] = v;
+		else
+			fox_value_unref(v);
+	}
+	memmove(snap->values + kept, snap->values + snap->asked_to, (snap->count - snap->asked_to) * sizeof(*snap->values));
+	snap->count -= snap->asked_to - kept;
+	snap->unseen = kept;
+	snap->blind |= fox_absent(answer);
+	if (!snap->blind && show_some(snap))
+		return;
+	if (snap->blind)
+		drop_values(snap);
+	ready(snap);
+}
+
 bool
 fox_snapshot_begin(FoxMember *m, bool only)
 {
@@ -138,7 +226,7 @@ fox_snapshot_begin(FoxMember *m, bool only)
 	snap->member = m;
 	snap->only = only;
 	snap->held_tail = &snap->held;
-	fox_list_push(&realm->router->snapshots, &snap->in_router);
+	fox_list_init(&snap->in_router);
 	m->snapshot = snap;
 
 	if (sub->kind == FOX_EXACT)
@@ -152,8 +240,14 @@ fox_snapshot_begin(FoxMember *m, bool only)
 		fox_trie_each(&realm->retained, collect_prefix, &(PrefixCollect){snap, sub->topic});
 	else
 		fox_trie_find(&realm->retained, sub->topic, sub->kind, collect, snap);
-	snap->unordered = snap->count / 2;
-	return !snap->failed;
+	if (snap->failed)
+		return false;
+	if (snap->has_rows && show_some(snap))
+		return true;
+	if (snap->blind)
+		drop_values(snap);
+	ready(snap);
+	return true;
 }
 
 static void
@@ -217,7 +311,8 @@ fox_snapshot_hold(FoxSnapshot *snap, const FoxEvent *e)
 	h->event = *e;
 	memset(h->event.encoded, 0, sizeof(h->event.encoded));
 	h->event.encoded_for = NULL;
-	h->event.receipt = NULL;	/* it may be gone by then */
+	h->event.receipt = h->event.accepted = NULL;	/* they may be gone by then */
+	h->event.later = NULL;
 	h->event.json_memory = (FoxBuf){0};
 	h->event.topic = fox_slice_keep(&at, e->topic);
 	h->event.payload.args = fox_slice_keep(&at, e->payload.args);
@@ -233,6 +328,8 @@ fox_snapshot_hold(FoxSnapshot *snap, const FoxEvent *e)
 void
 fox_snapshot_free(FoxSnapshot *snap)
 {
+	if (snap->has_rows)
+		fox_sight_forget(snap->member->subscription->realm, snap);
 	for (size_t i = 0; i < snap->count; i++)
 		fox_value_unref(snap->values[i]);
 	drop_past(snap->past, snap->past_sent, snap->past_count);
@@ -256,7 +353,7 @@ finish(FoxSnapshot *snap)
 {
 	FoxMember  *m = snap->member;
 	FoxSession *s = m->session;
-	const char *end = snap->overflowed ? FOX_ERR_UNAVAILABLE : snap->only ? "fox_wamp.snapshot_end" : NULL;
+	const char *end = snap->overflowed || snap->blind ? FOX_ERR_UNAVAILABLE : snap->only ? "fox_wamp.snapshot_end" : NULL;
 	uint64_t	id = m->subscription->id;
 
 	for (HeldEvent *h = snap->held; h != NULL; h = h->next)
@@ -292,8 +389,10 @@ fox_snapshots_run(FoxRouter *r)
 		for (int i = 0; i < 64 && snap->unordered == 0 && snap->count > 0; i++)
 		{
 			FoxValue   *v = take_first(snap);
-			FoxEvent	e = {.publication = v->publication, .topic = v->topic,
+			FoxEvent	e = {.publication = v->publication, .topic = v->topic, .qos = v->qos, .expires_us = v->expires_us,
 			.payload = {FOX_JSON, v->args, v->kwargs}, .retained = true};
+
+			fox_payload_original(v->original, &e.payload);
 
 			send_event(snap->member, &e);
 			fox_value_unref(v);

@@ -31,7 +31,7 @@ FoxPending *
 fox_pending_new(FoxRealm *realm, FoxSession *s, const FoxPublish *p)
 {
 	FoxPending *w = calloc(1, sizeof(*w) + p->options.len + p->topic.len +
-							p->payload.args.len + p->payload.kwargs.len + 1);
+							p->payload.args.len + p->payload.kwargs.len + p->original.len + 1);
 	char	   *at;
 
 	if (w == NULL)
@@ -48,6 +48,7 @@ fox_pending_new(FoxRealm *realm, FoxSession *s, const FoxPublish *p)
 	w->p.payload.encoding = p->payload.encoding;
 	w->p.payload.args = fox_slice_keep(&at, p->payload.args);
 	w->p.payload.kwargs = fox_slice_keep(&at, p->payload.kwargs);
+	w->p.original = fox_slice_keep(&at, p->original);
 	fox_publish_options(&w->p); /* once more, so that its slices are the copy's */
 	fox_list_init(&w->in_order);
 	fox_list_init(&w->in_session);
@@ -293,6 +294,7 @@ fox_sync_write(FoxPending *w, FoxWrite *write)
 	write->topic = w->p.topic;
 	write->args = w->p.payload.args;
 	write->kwargs = w->p.payload.kwargs;
+	write->original = w->p.original;
 	write->publication = fox_router_publication_id(r);
 	write->session = w->session_id;
 	write->order = w->queue == NULL ? w->session_id : 0;
@@ -310,6 +312,20 @@ fox_sync_write(FoxPending *w, FoxWrite *write)
 		return false;
 	}
 	return true;
+}
+
+/* What came by MQTT is empty when it has no bytes: null, [] and {} are values. */
+static bool
+deletes(const FoxPending *w)
+{
+	const FoxPublish *p = &w->p;
+	FoxPayload	payload = p->payload;
+
+	if (p->merge)
+		return false;
+	fox_payload_original(p->original, &payload);
+	return payload.encoding == FOX_MQTT ? payload.args.len == 0 :
+		fox_value_empty(payload.args, payload.kwargs, w->realm->router->config.kwargs_are_headers);
 }
 
 /* Sends the durable write of a retained publish; a waiter's stays in its queue's hand. */
@@ -334,7 +350,7 @@ sync_send(FoxPending *w)
 		}
 		write.audience = fox_slice(lists.data, lists.len);
 	}
-	if (!p->merge && fox_value_empty(p->payload.args, p->payload.kwargs, w->realm->router->config.kwargs_are_headers))
+	if (deletes(w))
 		write.kind = FOX_WRITE_DELETE;
 	sent = fox_sync_write(w, &write);
 	fox_buf_free(&lists);

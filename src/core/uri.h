@@ -27,6 +27,12 @@ extern bool fox_uri_pattern_valid(FoxSlice uri, FoxMatchKind kind, bool strict);
 
 /* `wamp.…` and `fox_wamp.…` belong to the router. */
 extern bool fox_uri_reserved(FoxSlice uri);
+/* They and what begins with `$` are not for patterns that begin with a wildcard. */
+static inline bool
+fox_uri_hidden(FoxSlice uri)
+{
+	return (uri.len > 0 && uri.ptr[0] == '$') || fox_uri_reserved(uri);
+}
 
 /*
  * The kind of a subscription or registration from its `match` option (absent slice:

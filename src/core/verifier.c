@@ -23,14 +23,6 @@ cut(FoxSlice *rest, char separator, FoxSlice *part)
 }
 
 static bool
-begins(FoxSlice *text, const char *name)
-{
-	FoxSlice	part;
-
-	return cut(text, '$', &part) && fox_slice_is(part, name);
-}
-
-static bool
 number(FoxSlice text, uint32_t *out)
 {
 	uint64_t	n = 0;
@@ -57,13 +49,30 @@ key_of(FoxSlice text, unsigned char key[FOX_SHA256])
 	return true;
 }
 
+/* "<iterations>", or of Argon2id "<iterations>,<memory>". */
+static bool
+costs(FoxSlice text, bool argon2, FoxScramVerifier *v)
+{
+	FoxSlice	iterations;
+
+	v->memory = 0;
+	if (!argon2)
+		return number(text, &v->iterations);
+	return cut(&text, ',', &iterations) && number(iterations, &v->iterations) && number(text, &v->memory);
+}
+
 bool
 fox_scram_parse(FoxSlice text, FoxScramVerifier *v)
 {
-	FoxSlice	iterations;
+	FoxSlice	kind;
+	FoxSlice	cost;
 	FoxSlice	stored;
+	bool		argon2;
 
-	return begins(&text, "SCRAM-SHA-256") && cut(&text, ':', &iterations) && number(iterations, &v->iterations) &&
+	if (!cut(&text, '$', &kind))
+		return false;
+	argon2 = fox_slice_is(kind, "ARGON2ID13");
+	return (argon2 || fox_slice_is(kind, "SCRAM-SHA-256")) && cut(&text, ':', &cost) && costs(cost, argon2, v) &&
 		cut(&text, '$', &v->salt_text) && v->salt_text.len / 4 * 3 <= sizeof(v->salt) &&
 		fox_base64_decode(v->salt_text, (char *) v->salt, &v->salt_len) &&
 		cut(&text, ':', &stored) && key_of(stored, v->stored_key) && key_of(text, v->server_key);
@@ -100,10 +109,11 @@ base64_into(const unsigned char *bytes, size_t n, char *to)
 }
 
 void
-fox_scram_make_up(const unsigned char seed[FOX_SHA256], FoxScramVerifier *v)
+fox_scram_make_up(const unsigned char seed[FOX_SHA256], bool argon2, FoxScramVerifier *v)
 {
 	memset(v, 0, sizeof(*v));
-	v->iterations = FOX_KDF_ITERATIONS;
+	v->iterations = argon2 ? FOX_ARGON2_ITERATIONS : FOX_KDF_ITERATIONS;
+	v->memory = argon2 ? FOX_ARGON2_MEMORY : 0;
 	memcpy(v->salt, seed, SALT);
 	v->salt_len = SALT;
 	base64_into(seed, SALT, v->made_up);
@@ -127,18 +137,65 @@ fox_cra_make_up(const unsigned char seed[FOX_SHA256], FoxCraVerifier *v)
 }
 
 bool
+fox_scram_affordable(const FoxScramVerifier *v)
+{
+	if (v->memory == 0)
+		return v->iterations <= FOX_KDF_ITERATIONS_MAX;
+	return v->memory <= FOX_ARGON2_MEMORY_MAX && (uint64_t) v->iterations * v->memory <= FOX_ARGON2_WORK_MAX;
+}
+
+static bool
+derive(const FoxScramVerifier *v, FoxSlice password, unsigned char salted[FOX_SHA256])
+{
+	FoxSlice	salt = fox_bytes_slice(v->salt, v->salt_len);
+
+	return v->memory > 0 ? fox_argon2id(password, salt, v->iterations, v->memory, salted, FOX_SHA256) :
+		fox_pbkdf2_sha256(password, salt, v->iterations, salted, FOX_SHA256);
+}
+
+bool
 fox_scram_password_fits(const FoxScramVerifier *v, FoxSlice password)
 {
 	unsigned char salted[FOX_SHA256];
 	unsigned char server_key[FOX_SHA256];
 	bool		fits;
 
-	fits = fox_pbkdf2_sha256(password, fox_bytes_slice(v->salt, v->salt_len), v->iterations, salted, sizeof(salted)) &&
+	fits = derive(v, password, salted) &&
 		fox_hmac_sha256(fox_bytes_slice(salted, sizeof(salted)), FOX_LIT("Server Key"), server_key) &&
 		fox_same_secret(fox_bytes_slice(server_key, FOX_SHA256), fox_bytes_slice(v->server_key, FOX_SHA256));
 	fox_wipe(salted, sizeof(salted));
 	fox_wipe(server_key, sizeof(server_key));
 	return fits;
+}
+
+bool
+fox_argon2_make(FoxSlice password, FoxBuf *out)
+{
+	FoxScramVerifier v = {.iterations = FOX_ARGON2_ITERATIONS, .memory = FOX_ARGON2_MEMORY, .salt_len = SALT};
+	unsigned char salted[FOX_SHA256];
+	unsigned char client_key[FOX_SHA256];
+	bool		made = fox_random(v.salt, SALT) && derive(&v, password, salted) &&
+		fox_hmac_sha256(fox_bytes_slice(salted, sizeof(salted)), FOX_LIT("Client Key"), client_key) &&
+		fox_sha256(fox_bytes_slice(client_key, sizeof(client_key)), v.stored_key) &&
+		fox_hmac_sha256(fox_bytes_slice(salted, sizeof(salted)), FOX_LIT("Server Key"), v.server_key);
+
+	if (made)
+	{
+		fox_buf_str(out, "ARGON2ID13$");
+		fox_buf_u64(out, v.iterations);
+		fox_buf_char(out, ',');
+		fox_buf_u64(out, v.memory);
+		fox_buf_char(out, ':');
+		fox_base64_encode(fox_bytes_slice(v.salt, SALT), out);
+		fox_buf_char(out, '$');
+		fox_base64_encode(fox_bytes_slice(v.stored_key, FOX_SHA256), out);
+		fox_buf_char(out, ':');
+		fox_base64_encode(fox_bytes_slice(v.server_key, FOX_SHA256), out);
+	}
+	fox_wipe(salted, sizeof(salted));
+	fox_wipe(client_key, sizeof(client_key));
+	fox_wipe(&v, sizeof(v));
+	return made && !out->failed;
 }
 
 bool

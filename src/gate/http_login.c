@@ -204,7 +204,7 @@ begin(FoxHttpPeer *p, FoxSlice realm, FoxSlice authorization)
 		fox_buf_free(&details);
 		return;
 	}
-	p->login = fox_login_new(p->router, &(FoxLoginPeer){p->address, p->local, p->confidential, NULL}, &login_ops, p);
+	p->login = fox_login_new(p->router, &(FoxLoginPeer){.address = p->address, .local = p->local, .confidential = p->confidential}, &login_ops, p);
 	if (p->login == NULL || details.failed || p->password.failed)
 	{
 		fox_http_log_out(p);

@@ -17,6 +17,7 @@ typedef struct FoxTransport
 	void		(*probe) (void *conn);	/* the gate is told of the peer's next sign of life */
 	void		(*close) (void *conn, int code, const char *reason);	/* after what is queued is sent */
 	void		(*limit) (void *conn, size_t bytes);	/* of one message from the peer; 0: what others may send */
+	void		(*pause) (void *conn, bool paused);	/* nothing is read; what has been may still come */
 } FoxTransport;
 
 typedef struct FoxPeer
@@ -25,9 +26,11 @@ typedef struct FoxPeer
 	const char *subprotocol;
 	bool		loopback;		/* and not forwarded by a proxy */
 	const char *origin;			/* Origin header or "" */
-	const char *transport;		/* "websocket", "rawsocket", "rawsocket-unix"; a constant */
+	const char *transport;		/* "websocket", "rawsocket", "rawsocket-unix", "tcp", "unix", "longpoll"; a constant */
 	bool		confidential;	/* by TLS, or because it leaves no machine */
 	const char *certificate;	/* common name of the client's certificate, which was checked; "" if none */
+	const char *cookie;			/* that it has brought along; "" if none */
+	const char *new_cookie;		/* that it has been given; "" if none */
 } FoxPeer;
 
 typedef enum FoxGateClose

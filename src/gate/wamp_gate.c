@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/cookie.h"
 #include "gate/origin.h"
 #include "gate/wamp_private.h"
 
@@ -50,6 +51,8 @@ static const char welcome[] = "\"agent\":\"fox_wamp\",\"roles\":{\"broker\":{\"f
 "\"testament_meta_api\":true"
 "},\"reflection\":true}}";
 
+static const FoxGateOps gate_ops = {fox_wamp_gate_message, fox_wamp_gate_alive, fox_wamp_gate_close};
+
 static FoxMsg msg;				/* of the message in hand; the loop is single-threaded */
 static FoxBuf dict;				/* what msg borrows besides the message */
 
@@ -84,6 +87,14 @@ end_session(FoxWampPeer *p, FoxEnd how)
 		fox_session_leave(s, how);
 }
 
+static void
+peer_free(FoxWampPeer *p)
+{
+	free(p->certificate);
+	free(p->cookie);
+	free(p);
+}
+
 void
 fox_wamp_gate_close(void *gate, FoxGateClose cause)
 {
@@ -92,8 +103,7 @@ fox_wamp_gate_close(void *gate, FoxGateClose cause)
 	(void) cause;				/* without a GOODBYE every end of the transport is a loss */
 	p->transport_gone = true;
 	end_session(p, FOX_END_LOST);
-	free(p->certificate);
-	free(p);
+	peer_free(p);
 }
 
 static void
@@ -210,7 +220,7 @@ login_accepted(void *data, FoxSlice realm, const FoxSessionInfo *info, FoxSlice 
 	p->session = fox_session_join(p->router, realm, info, &fox_wamp_ops, p, &reason);
 	if (p->session == NULL)
 	{
-		fox_wamp_abort(p, reason, "the session could not join the realm");
+		fox_wamp_abort(p, reason, fox_session_join_text(reason));
 		return;
 	}
 	p->state = WAMP_JOINED;
@@ -225,7 +235,7 @@ static bool
 begin_login(FoxWampPeer *p)
 {
 	p->state = WAMP_NEW;
-	p->login = fox_login_new(p->router, &(FoxLoginPeer){p->address, p->local, p->confidential, p->certificate},
+	p->login = fox_login_new(p->router, &(FoxLoginPeer){p->address, p->local, p->confidential, p->certificate, p->cookie},
 							 &login_ops, p);
 	p->transport.limit(p->transport.conn, LOGIN_MESSAGE_MAX);
 	return p->login != NULL;
@@ -238,6 +248,7 @@ fox_wamp_gate_open(FoxRouter *router, const FoxTransport *transport, const FoxPe
 
 	if (p == NULL)
 		return NULL;
+	p->gate.ops = &gate_ops;
 	p->router = router;
 	p->transport = *transport;
 	p->local = peer->loopback && fox_origin_is_local(fox_cstr(peer->origin));
@@ -248,10 +259,13 @@ fox_wamp_gate_open(FoxRouter *router, const FoxTransport *transport, const FoxPe
 	snprintf(p->protocol, sizeof(p->protocol), "%s", peer->subprotocol);
 	if (*peer->certificate != '\0')
 		p->certificate = strdup(peer->certificate);
+	if (*peer->new_cookie != '\0')
+		p->cookie = strdup(peer->new_cookie);
+	if (p->cookie != NULL && *peer->cookie != '\0')
+		fox_cookie_carry(router, peer->cookie, p->cookie);
 	if (!begin_login(p))
 	{
-		free(p->certificate);
-		free(p);
+		peer_free(p);
 		return NULL;
 	}
 	return p;
@@ -259,9 +273,21 @@ fox_wamp_gate_open(FoxRouter *router, const FoxTransport *transport, const FoxPe
 
 /* --- an established session --- */
 
+/* Who logs out wants to be nobody on this connection, and on later ones. */
+static void
+log_out(FoxWampPeer *p)
+{
+	if (p->cookie != NULL)
+		fox_cookie_forget(p->router, p->cookie);
+	free(p->cookie);
+	p->cookie = NULL;
+}
+
 static void
 goodbye(FoxWampPeer *p)
 {
+	if (fox_slice_is(msg.uri, "wamp.close.logout"))
+		log_out(p);
 	end_session(p, FOX_END_GOODBYE);
 	fox_wamp_send(p, &(FoxMsg){.type = FOX_MSG_GOODBYE, .dict = FOX_LIT("{}"),
 				  .uri = FOX_LIT("wamp.close.goodbye_and_out")});

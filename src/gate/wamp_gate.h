@@ -5,7 +5,7 @@
 #define FOX_GATE_WAMP_GATE_H
 
 #include "core/router.h"
-#include "gate/transport.h"
+#include "gate/gate.h"
 
 /* The transport and the peer are copied.  NULL: no memory. */
 extern void *fox_wamp_gate_open(FoxRouter *router, const FoxTransport *transport, const FoxPeer *peer);

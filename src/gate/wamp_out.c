@@ -4,6 +4,7 @@
  * An EVENT is encoded once for all members of a subscription and queued by
  * reference; everything else goes to one peer.
  */
+#include "codec/mqtt_payload.h"
 #include "gate/wamp_private.h"
 
 #include "base/pure.h"
@@ -187,17 +188,13 @@ encode_event(FoxWampPeer *peer, const FoxSubscription *sub, const FoxEvent *e)
 	if (e->has_trustlevel)
 		put_number("trustlevel", e->trustlevel);
 	fox_ppt_write(&e->ppt, &details);
+	if (e->payload.encoding == FOX_MQTT && !fox_absent(e->payload.kwargs))
+	{
+		put_member("mqtt");
+		fox_mqtt_props_json(e->payload.kwargs, &details);
+	}
 	msg.dict = end_details();
 	return bytes_for(peer, &msg);
-}
-
-/* The events of one topic for one subscription. */
-static uint64_t
-stream_of(const FoxSubscription *sub, FoxEvent *e)
-{
-	if (e->stream == 0)
-		e->stream = fox_subscription_id(sub) ^ (fox_subscription_is_exact(sub) ? 0 : fox_hash_bytes(e->topic.ptr, e->topic.len));
-	return e->stream;
 }
 
 static void
@@ -217,7 +214,7 @@ wamp_event(FoxSession *s, const FoxSubscription *sub, FoxEvent *e)
 	if (e->wants_receipt)
 		peer->transport.send(peer->transport.conn, *bytes, peer->encoding != FOX_JSON);
 	else
-		peer->transport.send_event(peer->transport.conn, *bytes, peer->encoding != FOX_JSON, stream_of(sub, e));
+		peer->transport.send_event(peer->transport.conn, *bytes, peer->encoding != FOX_JSON, fox_event_stream(e, sub));
 }
 
 static void

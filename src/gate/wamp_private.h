@@ -6,7 +6,7 @@
 
 #include "codec/wamp_msg.h"
 #include "core/login.h"
-#include "gate/transport.h"
+#include "gate/gate.h"
 
 /*
  *      NEW ──log-in accepted──► JOINED ──GOODBYE──► NEW (a session may be opened again)
@@ -22,6 +22,7 @@ typedef enum FoxWampState
 
 typedef struct FoxWampPeer
 {
+	FoxGate		gate;
 	FoxWampState state;
 	FoxRouter  *router;
 	FoxLogin   *login;			/* while NEW */
@@ -30,7 +31,8 @@ typedef struct FoxWampPeer
 	bool		transport_gone;
 	bool		local;			/* may join without logging in */
 	bool		confidential;
-	char	   *certificate;	/* owned; NULL: none */
+	char	   *certificate;	/* owned, and the next one; NULL: none */
+	char	   *cookie;			/* that it has been given */
 	FoxEncoding encoding;		/* by the subprotocol */
 	uint64_t	last_request;	/* of the client's, for strict_request_ids */
 	const char *transport_name;

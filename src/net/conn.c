@@ -345,11 +345,36 @@ fox_conn_message(FoxConn *conn, char *data, size_t len, bool binary)
 	conn->net->handler.message(conn->gate, data, len, binary);
 }
 
+/* Packets of MQTT; one that is not whole yet is kept, whatever of its carrier's messages it is in. */
+static void
+deliver_stream(FoxConn *conn, const char *data, size_t len, bool binary)
+{
+	const char *end = data + len;
+	FoxMqttNext next = FOX_MQTT_MORE;
+	FoxSlice	packet;
+
+	if (!binary)
+	{
+		fox_conn_message(conn, (char *) data, len, false);	/* no part of a stream of bytes */
+		return;
+	}
+	while (conn->state == CONN_OPEN &&
+		   (next = fox_mqtt_next(&conn->stream, fox_conn_in_max(conn), &data, end, &packet)) == FOX_MQTT_PACKET)
+		fox_conn_message(conn, (char *) packet.ptr, packet.len, true);
+	if (next == FOX_MQTT_NO_MEMORY)
+		fox_conn_too_big(conn);
+}
+
 void
 fox_conn_deliver(FoxConn *conn, char *data, size_t len, bool binary)
 {
 	char	   *end = data + len;
 
+	if (conn->framing->batch == FOX_BATCH_STREAM)
+	{
+		deliver_stream(conn, data, len, binary);
+		return;
+	}
 	if (conn->framing->batch == FOX_BATCH_NONE)
 	{
 		fox_conn_message(conn, data, len, binary);
@@ -426,6 +451,7 @@ fox_conn_closed(FoxConn *conn)
 	free(conn->join);
 	conn->join = NULL;
 	fox_raw_reader_free(&conn->raw);
+	fox_mqtt_stream_free(&conn->stream);
 	if (gate == NULL)
 		return;
 	conn->net->stats.connections--;

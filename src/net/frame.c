@@ -52,16 +52,29 @@ rawsocket_header(unsigned char *p, FoxFrame frame, size_t whole, size_t sent, si
 	return FOX_RAW_HEADER;
 }
 
+/* Packets have their own lengths. */
+static size_t
+no_header(unsigned char *p, FoxFrame frame, size_t whole, size_t sent, size_t part)
+{
+	(void) p, (void) frame, (void) whole, (void) sent, (void) part;
+	return 0;
+}
+
+#define WEBSOCKET(batch) {&fox_socket, LWS_WRITE_HTTP, batch, true, true, websocket_header}
+#define LONGPOLL(batch) {&fox_longpoll, LWS_WRITE_HTTP, batch, false, false, NULL}
+
 const FoxFraming fox_framing_websocket[] = {
-	[FOX_BATCH_NONE] = {&fox_socket, LWS_WRITE_HTTP, FOX_BATCH_NONE, true, websocket_header},
-	[FOX_BATCH_TEXT] = {&fox_socket, LWS_WRITE_HTTP, FOX_BATCH_TEXT, true, websocket_header},
-	[FOX_BATCH_BINARY] = {&fox_socket, LWS_WRITE_HTTP, FOX_BATCH_BINARY, true, websocket_header}
+	[FOX_BATCH_NONE] = WEBSOCKET(FOX_BATCH_NONE),
+	[FOX_BATCH_TEXT] = WEBSOCKET(FOX_BATCH_TEXT),
+	[FOX_BATCH_BINARY] = WEBSOCKET(FOX_BATCH_BINARY),
+	[FOX_BATCH_STREAM] = WEBSOCKET(FOX_BATCH_STREAM)
 };
-const FoxFraming fox_framing_rawsocket = {&fox_socket, LWS_WRITE_RAW, FOX_BATCH_NONE, false, rawsocket_header};
+const FoxFraming fox_framing_rawsocket = {&fox_socket, LWS_WRITE_RAW, FOX_BATCH_NONE, true, false, rawsocket_header};
+const FoxFraming fox_framing_mqtt = {&fox_socket, LWS_WRITE_RAW, FOX_BATCH_STREAM, false, false, no_header};
 const FoxFraming fox_framing_longpoll[] = {
-	[FOX_BATCH_NONE] = {&fox_longpoll, LWS_WRITE_HTTP, FOX_BATCH_NONE, false, NULL},
-	[FOX_BATCH_TEXT] = {&fox_longpoll, LWS_WRITE_HTTP, FOX_BATCH_TEXT, false, NULL},
-	[FOX_BATCH_BINARY] = {&fox_longpoll, LWS_WRITE_HTTP, FOX_BATCH_BINARY, false, NULL}
+	[FOX_BATCH_NONE] = LONGPOLL(FOX_BATCH_NONE),
+	[FOX_BATCH_TEXT] = LONGPOLL(FOX_BATCH_TEXT),
+	[FOX_BATCH_BINARY] = LONGPOLL(FOX_BATCH_BINARY)
 };
 
 static FoxFrame

@@ -40,6 +40,7 @@ typedef struct FoxFraming
 	const FoxCarrier *carrier;
 	enum lws_write_protocol write;	/* how libwebsockets passes our bytes on untouched */
 	FoxBatch	batch;			/* many messages may share one of the transport's */
+	bool		pings;			/* it has frames that ask for a sign of life */
 	bool		says_goodbye;	/* ends with a Close frame that the peer answers; otherwise with the stream */
 	/* Writes what stands before bytes sent to sent + part of a message of whole bytes; returns its length. */
 	size_t		(*header) (unsigned char *p, FoxFrame frame, size_t whole, size_t sent, size_t part);
@@ -48,6 +49,7 @@ typedef struct FoxFraming
 extern const FoxFraming fox_framing_websocket[];	/* by FoxBatch */
 extern const FoxFraming fox_framing_longpoll[]; /* by FoxBatch */
 extern const FoxFraming fox_framing_rawsocket;
+extern const FoxFraming fox_framing_mqtt;
 
 /* Bytes that a queued message takes on the wire, headers aside. */
 extern size_t fox_frame_length(const FoxFraming *framing, uintptr_t item);

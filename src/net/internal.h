@@ -9,6 +9,7 @@
 
 #include "base/dlist.h"
 #include "base/hash.h"
+#include "codec/mqtt_stream.h"
 #include "codec/rawsocket.h"
 #include "net/frame.h"
 #include "net/net.h"
@@ -51,6 +52,8 @@ struct FoxNet
 	int			sockets;		/* accepted and not yet gone, handshakes included */
 	int			max_sockets;	/* what the descriptor limit allows */
 	bool		shutting_down;
+	unsigned char cookie_secret[33];	/* the first byte: there is one */
+	uint64_t	last_cookie;
 	char		addresses[512];		/* libwebsockets keeps pointers into it */
 	char		unix_path[108];	/* bound; "" if none */
 	uint64_t	log_second;		/* messages are limited in rate */
@@ -116,6 +119,7 @@ struct FoxConn
 	size_t		join_len;
 	size_t		join_cap;		/* long-poll: bytes that its requests have in memory */
 	FoxRawReader raw;			/* RawSocket */
+	FoxMqttStream stream;		/* MQTT */
 	bool		binary;			/* RawSocket and long-poll: its messages are */
 	uint64_t	last_in_ms;
 	uint64_t	since_ms;		/* when it entered a state other than OPEN */
@@ -123,6 +127,7 @@ struct FoxConn
 	bool		ping_sent;
 	bool		probed;			/* the gate waits for a sign of life */
 	uint8_t		held;			/* set of FoxHold */
+	uint64_t	cookie_number;	/* WebSocket: which cookie it was given; 0: none */
 	uint8_t		window_bits;	/* WebSocket with permessage-deflate: how far back what we send may refer; 0: without */
 	uint8_t		offers_seen;	/* of permessage-deflate, during the handshake */
 	bool		compressed;		/* the message that comes is */

@@ -69,7 +69,7 @@ press(FoxNet *net, bool on, uint64_t now)
 static size_t
 weight(const FoxConn *conn)
 {
-	return conn->state == CONN_CUT ? 0 : conn->queued + fox_latest_bytes(conn) + conn->join_cap + conn->raw.cap;
+	return conn->state == CONN_CUT ? 0 : conn->queued + fox_latest_bytes(conn) + conn->join_cap + conn->raw.cap + conn->stream.begun.cap;
 }
 
 /* Cuts the heaviest connections, of so many bytes in all; returns how many. */

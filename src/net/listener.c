@@ -46,6 +46,8 @@ static const struct lws_protocols protocols[] = {
 	WEBSOCKET("wamp.2.json.batched"),
 	WEBSOCKET("wamp.2.msgpack.batched"),
 	WEBSOCKET("wamp.2.cbor.batched"),
+	WEBSOCKET("mqtt"),
+	WEBSOCKET("mqttv3.1"),
 	{0}
 };
 
@@ -96,7 +98,7 @@ confirm_upgrade(FoxNet *net, struct lws *wsi, const char *to)
 {
 	FoxConnInfo info;
 	unsigned	status = HTTP_STATUS_BAD_REQUEST;
-	const char *text = "fox_wamp: ask for the WebSocket subprotocol wamp.2.json, wamp.2.msgpack or wamp.2.cbor\n";
+	const char *text = "fox_wamp: ask for the WebSocket subprotocol wamp.2.json, wamp.2.msgpack, wamp.2.cbor or mqtt\n";
 
 	fox_peer_of_request(wsi, &info);
 	if (fox_listener_full(net))

@@ -178,6 +178,8 @@ choose_protocol(FoxSlice body, const FoxSubprotocol **found)
 
 		if (!fox_absent(name))
 			*found = fox_subprotocol(name);
+		if (*found != NULL && (*found)->batch == FOX_BATCH_STREAM)
+			*found = NULL;		/* requests and answers bring whole messages */
 		fox_buf_reset(&scratch);
 	}
 	fox_buf_free(&scratch);

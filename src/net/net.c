@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#include "net/http.h"
+#include "base/digest.h"
 #include "codec/proxies.h"
+#include "net/http.h"
 
 #define LOG_PER_SECOND 5
 #define HANDSHAKES_MAX 256		/* sockets that are not a connection yet, beside max_connections */
@@ -148,6 +149,7 @@ fox_net_create(const FoxNetConfig *config, const FoxNetHandler *handler, char *e
 	}
 	net->config = *config;
 	net->handler = *handler;
+	net->cookie_secret[0] = fox_random(net->cookie_secret + 1, sizeof(net->cookie_secret) - 1);
 	net->max_sockets = set_descriptor_limit(config->max_connections);
 	fox_list_init(&net->conns);
 	fox_list_init(&net->dirty);

@@ -5,8 +5,7 @@
  * here calls PostgreSQL.  Upward it speaks through FoxNetHandler: a connection
  * opens, whole messages arrive, it closes; no callback may longjmp.
  *
- * The port speaks WebSocket, RawSocket and HTTP long-poll: the first bytes decide, so
- * MQTT can join without another port.  A second port speaks the same inside TLS.
+ * The port speaks WebSocket, RawSocket, HTTP long-poll and MQTT: the first bytes decide.  A second port speaks the same inside TLS.
  */
 #ifndef FOX_NET_NET_H
 #define FOX_NET_NET_H
@@ -56,6 +55,7 @@ typedef struct FoxNetConfig
 	int			connections_per_address;	/* 0: no limit */
 	int			message_rate;	/* messages a second from one connection; 0: no limit */
 	size_t		byte_rate;		/* bytes a second; 0: no limit */
+	uint64_t	cookie_seconds;	/* WebSockets are given a cookie for so long; 0: none */
 	bool		compression;	/* WebSockets that offer permessage-deflate get it */
 	size_t		http_max_body;	/* of an HTTP request; a longer one: 413 */
 } FoxNetConfig;
@@ -73,12 +73,14 @@ typedef struct FoxConnInfo
 {
 	char		peer[64];		/* "127.0.0.1:54321", "unix:4711" with the peer's process id; port 0: told by a proxy */
 	char		subprotocol[32];	/* "wamp.2.json", "" if none was asked for */
-	const char *transport;		/* "websocket", "rawsocket", "rawsocket-unix" or "longpoll"; a constant */
+	const char *transport;		/* "websocket", "rawsocket", "rawsocket-unix", "tcp", "unix" or "longpoll"; a constant */
 	bool		loopback;		/* peer address is loopback or a unix socket, and no X-Forwarded-For/Forwarded header */
 	bool		tls;			/* of the socket, a proxy's or not */
 	bool		confidential;	/* TLS, or loopback as above */
 	char		certificate[256];	/* common name of the client's certificate, which TLS has checked; "" if none */
 	char		origin[256];	/* Origin header or "" */
+	char		cookie[65];		/* that a WebSocket has brought along, if its page may use it; "" if none */
+	char		new_cookie[65];	/* that it has been given; "" if none */
 } FoxConnInfo;
 
 /* An HTTP request that has come whole; slices are borrowed for the length of the call. */

@@ -1,12 +1,14 @@
 /*
- * rawsocket.c - a stream that is not HTTP: WAMP RawSocket.
+ * rawsocket.c - a stream that is not HTTP: WAMP RawSocket, or MQTT.
  *
- * libwebsockets tells the two apart by the first byte and hands up what it reads, up to
- * 64 kB at once, in memory that is ours until the callback returns.
+ * libwebsockets tells it from HTTP by the first byte, which also says which of the two it is,
+ * and hands up what it reads, up to 64 kB at once, in memory that is ours until the callback returns.
  */
 #include <stdio.h>
 
 #include "net/internal.h"
+
+#define MQTT_CONNECT 0x10		/* the first byte of a stream of MQTT */
 
 /* What goes out as it is: the reply to the handshake. */
 static void
@@ -79,6 +81,24 @@ answer_ping(FoxConn *conn, const FoxRawFrame *ping)
 	fox_bytes_unref(pong);
 }
 
+/* A stream that begins with a CONNECT. */
+static bool
+open_mqtt(FoxConn *conn)
+{
+	FoxNet	   *net = conn->net;
+	FoxConnInfo info = {.transport = "tcp", .subprotocol = "mqtt"};
+
+	if (fox_peer_address(conn->wsi, &info))
+		info.transport = "unix";
+	conn->framing = &fox_framing_mqtt;
+	if (fox_listener_full(net) || fox_address_full(net, &info))
+	{
+		net->stats.refused++;
+		return false;
+	}
+	return fox_conn_open(conn, &info);
+}
+
 /* The magic octet has to come alone for nothing else to be a RawSocket. */
 static bool
 receive_hello(FoxConn *conn, char **at, const char *end)
@@ -110,8 +130,14 @@ receive(FoxConn *conn, char *at, size_t len)
 
 	fox_conn_heard(conn);
 	conn->net->stats.bytes_in += len;
-	if (conn->state == CONN_GREETING && !receive_hello(conn, &at, end))
+	if (conn->state == CONN_GREETING && conn->raw.head_len == 0 && *at == MQTT_CONNECT ? !open_mqtt(conn) :
+		conn->state == CONN_GREETING && !receive_hello(conn, &at, end))
 		return -1;
+	if (conn->framing->batch == FOX_BATCH_STREAM)
+	{
+		fox_conn_deliver(conn, at, (size_t) (end - at), true);
+		return 0;
+	}
 	while (conn->state == CONN_OPEN && (result = next_frame(conn, &at, end, &frame)) == FOX_RAW_FRAME)
 		if (frame.type == FOX_RAW_MESSAGE)
 			fox_conn_message(conn, frame.data, frame.len, conn->binary);

@@ -78,7 +78,7 @@ socket_probe(FoxConn *conn)
 {
 	FoxBytes   *ping;
 
-	if (conn->ping_sent || (ping = fox_bytes_new("fox", 3)) == NULL)
+	if (!conn->framing->pings || conn->ping_sent || (ping = fox_bytes_new("fox", 3)) == NULL)
 		return;
 	conn->ping_sent = true;
 	fox_conn_queue(conn, ping, FRAME_PING);

@@ -9,7 +9,9 @@ static const FoxSubprotocol subprotocols[] = {
 	{"wamp.2.cbor", "wamp.2.cbor", FOX_BATCH_NONE, true},
 	{"wamp.2.json.batched", "wamp.2.json", FOX_BATCH_TEXT, false},
 	{"wamp.2.msgpack.batched", "wamp.2.msgpack", FOX_BATCH_BINARY, true},
-	{"wamp.2.cbor.batched", "wamp.2.cbor", FOX_BATCH_BINARY, true}
+	{"wamp.2.cbor.batched", "wamp.2.cbor", FOX_BATCH_BINARY, true},
+	{"mqtt", "mqtt", FOX_BATCH_STREAM, true},
+	{"mqttv3.1", "mqtt", FOX_BATCH_STREAM, true}
 };
 
 const FoxSubprotocol *

@@ -1,5 +1,5 @@
 /*
- * subprotocol.h - what WAMP's subprotocols are called, and what each of them says.
+ * subprotocol.h - what WebSocket's subprotocols are called, and what each of them says.
  */
 #ifndef FOX_NET_SUBPROTOCOL_H
 #define FOX_NET_SUBPROTOCOL_H

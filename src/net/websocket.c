@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "codec/deflate.h"
+#include "net/cookie.h"
 #include "net/deflate.h"
 #include "net/internal.h"
 #include "net/subprotocol.h"
@@ -108,11 +109,13 @@ opened(FoxNet *net, struct lws *wsi, FoxConn *conn)
 {
 	const FoxSubprotocol *subprotocol = fox_subprotocol(fox_cstr(lws_get_protocol(wsi)->name));
 	FoxConnInfo info = {.transport = "websocket"};
-	uint8_t		window_bits = conn->window_bits;	/* of the handshake */
+	uint8_t		window_bits = conn->window_bits;	/* of the handshake, and the next one */
+	uint64_t	cookie_number = conn->cookie_number;
 
 	fox_conn_init(conn, net, wsi, &fox_framing_websocket[subprotocol->batch], CONN_OPEN);
 	conn->window_bits = window_bits;
 	fox_peer_of_request(wsi, &info);
+	fox_cookies_of_request(net, cookie_number, wsi, &info);
 	snprintf(info.subprotocol, sizeof(info.subprotocol), "%s", subprotocol->encoding);
 	fox_masking_begin(conn);
 	if (fox_conn_open(conn, &info))
@@ -132,7 +135,7 @@ fox_websocket_callback(struct lws *wsi, enum lws_callback_reasons reason, void *
 		case LWS_CALLBACK_CONFIRM_EXTENSION_OKAY:
 			return !fox_deflate_accepts(net, conn, wsi);
 		case LWS_CALLBACK_ADD_HEADERS:
-			return !fox_deflate_answers(conn, wsi, in);
+			return !fox_deflate_answers(conn, wsi, in) || !fox_cookie_answers(conn, wsi, in);
 		case LWS_CALLBACK_ESTABLISHED:
 			return opened(net, wsi, conn);
 		case LWS_CALLBACK_RECEIVE:

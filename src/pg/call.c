@@ -83,7 +83,7 @@ read_call(FunctionCallInfo fcinfo, Call *c)
 	if (problem != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
-				 errmsg("invalid procedure \"%.100s\"", c->procedure),
+				 errmsg("invalid procedure \"%s\"", fox_clip(c->procedure)),
 				 errdetail_internal("%s", problem)));
 	c->args = fox_args_list(fox_arg_json(fcinfo, 1));
 	c->kwargs = fox_kwargs_check(fox_arg_json(fcinfo, 2));

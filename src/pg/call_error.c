@@ -18,6 +18,7 @@
 #include "pg/errcodes.h"
 #include "pg/guc.h"
 #include "pg/routine.h"
+#include "pg/sqlarg.h"
 
 PG_FUNCTION_INFO_V1(fox_wamp_error);
 
@@ -34,7 +35,7 @@ fox_wamp_error(PG_FUNCTION_ARGS)
 	if (!fox_uri_valid(fox_cstr(uri), false))
 		ereport(ERROR,
 				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
-				 errmsg("invalid URI \"%.100s\"", uri)));
+				 errmsg("invalid URI \"%s\"", fox_clip(uri))));
 	if (status < 400 || status > 599)
 		ereport(ERROR,
 				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),

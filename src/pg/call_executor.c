@@ -35,6 +35,7 @@
 #include "pg/lane_seg.h"
 #include "pg/pool.h"
 #include "pg/routine.h"
+#include "pg/sight_exec.h"
 #include "pg/wire_msg.h"
 
 #define IDLE_STATS_MS 1000
@@ -239,6 +240,8 @@ run(const Call *c, StringInfo json)
 	}
 	if (c->kind == FOX_RUN_QUEUE)
 		fox_handler_attend(c->handler, call_context, json);
+	else if (c->kind == FOX_RUN_SIGHT)
+		fox_sight_look(c->args, call_context, json);
 	else
 		fox_handler_call(c->function, c->args, c->hops);
 	MemoryContextSwitchTo(call_context);

@@ -114,8 +114,9 @@ apply_settings(Oid role)
 		*k = (Known) {role, has_settings(relation, snapshot, role), now};
 	if (k->any)
 	{
-		ApplySetting(snapshot, MyDatabaseId, role, relation, PGC_S_DATABASE_USER);
-		ApplySetting(snapshot, InvalidOid, role, relation, PGC_S_USER);
+		/* Not as at a log-in, where they become what the process falls back to, for others as well; the latter holds. */
+		ApplySetting(snapshot, InvalidOid, role, relation, PGC_S_SESSION);
+		ApplySetting(snapshot, MyDatabaseId, role, relation, PGC_S_SESSION);
 	}
 	UnregisterSnapshot(snapshot);
 	table_close(relation, AccessShareLock);

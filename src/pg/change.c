@@ -22,6 +22,7 @@
 #include "pg/change.h"
 #include "pg/column.h"
 #include "pg/errcodes.h"
+#include "pg/mqtt_row.h"
 #include "pg/ring.h"
 #include "pg/sqlarg.h"
 
@@ -103,6 +104,8 @@ check_audience(FoxSlice audience)
 		for (int i = 0; i < (int) lengthof(lists); i++)
 			good = good || fox_json_key_is(key, lists[i]);
 		good = good && fox_json_kind(value) == FOX_JSON_ARRAY;
+		if (fox_json_key_is(key, "fox_wamp.row"))
+			good = fox_json_kind(value) == FOX_JSON_OBJECT;
 	}
 	if (!good)
 		ereport(ERROR,
@@ -193,6 +196,11 @@ row_value(HeapTuple row, TupleDesc desc, FoxChange *change)
 		FoxSlice	args;
 		FoxSlice	kwargs;
 
+		if (fox_mqtt_row_value(pair, format.ptr, &change->args, &change->kwargs))
+		{
+			change->original = pair;
+			return;
+		}
 		if (fox_slice_is(format, "json") && fox_json_scan(pair.ptr, pair.ptr + pair.len, &pair, &kind) != NULL &&
 			kind == FOX_JSON_ARRAY && fox_json_element(pair, &pos, &args))
 		{
@@ -232,7 +240,7 @@ add_row(HeapTuple row, TupleDesc desc, FoxChangeKind kind)
 			change.publication = context.publication;
 	}
 	/* Whom the value is for, where the publish does not say it. */
-	if (fox_absent(change.options) && (kind == FOX_CHANGE_PUT || !context_set))
+	if (fox_absent(change.options) && (kind == FOX_CHANGE_PUT || !context_set || context.own_audience))
 		change.options = fox_json_column(row, desc, COL_AUDIENCE);
 	if (change.publication == 0)
 		change.publication = fox_draw_id();

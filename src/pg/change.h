@@ -17,6 +17,7 @@ typedef struct FoxChangeContext
 	uint64_t	session;		/* origin */
 	int32_t		pid;
 	FoxSlice	options;		/* JSON or absent; must live until the context is replaced */
+	bool		own_audience;	/* a value that goes is for those that it was for */
 	bool		quiet;			/* only the owner changes: no ring entry */
 	uint64_t	owner;			/* not 0: the row keeps / takes this owner (the writer upserts fox_wamp.lock itself) */
 } FoxChangeContext;

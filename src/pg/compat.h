@@ -37,6 +37,12 @@
 #define FOX_ACLCHECK_SCHEMA(schema, role, mode) pg_namespace_aclcheck((schema), (role), (mode))
 #endif
 
+#if PG_VERSION_NUM >= 150000
+#define FOX_PARSE_ANALYZE(raw, sql, types, n) parse_analyze_fixedparams((raw), (sql), (types), (n), NULL)
+#else
+#define FOX_PARSE_ANALYZE(raw, sql, types, n) parse_analyze((raw), (sql), (Oid *) (types), (n), NULL)
+#endif
+
 /* WaitEventSets belong to a resource owner since 17. */
 #if PG_VERSION_NUM >= 170000
 #define FOX_CREATE_WAIT_EVENT_SET(n) CreateWaitEventSet(NULL, (n))

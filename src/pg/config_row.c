@@ -113,7 +113,7 @@ bad_pattern(FoxSlice pattern, const char *detail)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
-			 errmsg("invalid pattern \"%.100s\"", pattern.ptr),
+			 errmsg("invalid pattern \"%s\"", fox_clip(pattern.ptr)),
 			 errdetail_internal("%s", detail)));
 }
 
@@ -154,7 +154,7 @@ check_bridge(HeapTuple row, TupleDesc desc)
 	if (channel.len == 0 || channel.len >= NAMEDATALEN)
 		ereport(ERROR,
 				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
-				 errmsg("invalid channel name \"%.100s\"", channel.ptr),
+				 errmsg("invalid channel name \"%s\"", fox_clip(channel.ptr)),
 				 errdetail("A channel name has 1 to %d bytes.", NAMEDATALEN - 1)));
 	if (fox_slice_is(fox_text_column(row, desc, 1), "in"))
 		fox_topic_check(pattern.ptr);
@@ -170,7 +170,7 @@ check_auth_method(HeapTuple row, TupleDesc desc)
 	if (!fox_absent(authenticator) && (!fox_uri_valid(authenticator, false) || fox_uri_reserved(authenticator)))
 		ereport(ERROR,
 				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
-				 errmsg("invalid procedure \"%.100s\"", authenticator.ptr)));
+				 errmsg("invalid procedure \"%s\"", fox_clip(authenticator.ptr))));
 }
 
 /* --- rows --- */

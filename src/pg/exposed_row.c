@@ -18,6 +18,7 @@
 #include "pg/compat.h"
 #include "pg/errcodes.h"
 #include "pg/routine.h"
+#include "pg/sqlarg.h"
 
 PG_FUNCTION_INFO_V1(fox_wamp_exposed_before);
 
@@ -44,7 +45,7 @@ check_uri(const char *uri)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
-			 errmsg("invalid procedure \"%.100s\"", uri),
+			 errmsg("invalid procedure \"%s\"", fox_clip(uri)),
 			 errdetail("No client could call it.")));
 }
 
@@ -99,7 +100,7 @@ fox_wamp_exposed_before(PG_FUNCTION_ARGS)
 	if (column(row, desc, COL_REALM)[0] == '\0')
 		ereport(ERROR,
 				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
-				 errmsg("root \"%.100s\" does not exist", column(row, desc, COL_ROOT)),
+				 errmsg("root \"%s\" does not exist", fox_clip(column(row, desc, COL_ROOT))),
 				 errhint("SELECT fox_wamp.expose_root(%s);", quote_literal_cstr(column(row, desc, COL_ROOT)))));
 	check_uri(psprintf("%s.%s", column(row, desc, COL_ROOT), column(row, desc, COL_NAME)));
 	/* Raises the error for a function that is not there. */

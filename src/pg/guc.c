@@ -40,6 +40,8 @@ static bool superuser_login = false;
 static int	auth_timeout = 10000;
 static int	auth_attempts = 10;
 static int	sessions_per_role = 0;
+static int	cookie_lifetime = 0;
+int			fox_guc_password_kdf = FOX_KDF_PBKDF2;
 static int	out_queue_limit = 65536;
 static int	out_soft_limit = 16384;
 static int	out_soft_time = 10000;
@@ -59,10 +61,27 @@ static int	watch_timeout = 0;
 static int	waiter_limit = 10000;
 static bool strict_request_ids = false;
 static int	commit_mode = 1;
+static int	mqtt_string_payload = false;
+static int	mqtt_max_inflight = 100;
+static int	mqtt_max_queued = 1000;
+static int	mqtt_max_session_expiry = 7 * 24 * 3600;
+static int	mqtt_max_keep_alive = 0;
+
+static const struct config_enum_entry mqtt_string_options[] = {
+	{"json", false, false},
+	{"raw", true, false},
+	{NULL, 0, false}
+};
 
 static const struct config_enum_entry ring_full_options[] = {
 	{"gap", 0, false},
 	{"error", 1, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry kdf_options[] = {
+	{"pbkdf2", FOX_KDF_PBKDF2, false},
+	{"argon2id13", FOX_KDF_ARGON2ID13, false},
 	{NULL, 0, false}
 };
 
@@ -142,7 +161,7 @@ fox_guc_define(void)
 				  &tls_crl_file, "");
 	DefineCustomEnumVariable("fox_wamp.tls_min_version", "Oldest version of TLS that the TLS port speaks.",
 							 NULL, &tls_min_version, 2, tls_version_options, PGC_SUSET, 0, NULL, NULL, NULL);
-	define_string("fox_wamp.default_realm", "Realm of SQL functions that name none.",
+	define_string("fox_wamp.default_realm", "Realm of SQL functions that name none, and of MQTT clients.",
 				  &fox_guc_default_realm, "realm1");
 	define_bool("fox_wamp.anonymous", "Lets clients on the loopback address join without logging in.",
 				&anonymous, true);
@@ -156,6 +175,10 @@ fox_guc_define(void)
 			   &auth_attempts, 10, 0, 1000000, 0);
 	define_int("fox_wamp.sessions_per_role", "Sessions that clients of one role may have; 0: as many as there may be.",
 			   &sessions_per_role, 0, 0, INT_MAX, 0);
+	DefineCustomEnumVariable("fox_wamp.password_kdf", "What the verifiers of users' passwords are derived by.",
+							 NULL, &fox_guc_password_kdf, FOX_KDF_PBKDF2, kdf_options, PGC_SUSET, 0, NULL, NULL, NULL);
+	define_int("fox_wamp.cookie_lifetime", "Time that a cookie stands for who has logged in; 0: there are no cookies.",
+			   &cookie_lifetime, 0, 0, 400 * 24 * 3600, GUC_UNIT_S);
 	define_int("fox_wamp.max_message_size", "Largest message, from a client or from SQL.",
 			   &fox_guc_max_message_size, 16384, 1, 1024 * 1024, GUC_UNIT_KB);
 	define_int("fox_wamp.out_queue_limit", "What may wait for a slow reader before it is disconnected.",
@@ -212,6 +235,16 @@ fox_guc_define(void)
 			   &fox_guc_write_queue, 100000, 1, INT_MAX, 0);
 	DefineCustomEnumVariable("fox_wamp.synchronous_commit", "synchronous_commit of the router's own writes.",
 							 NULL, &commit_mode, 1, commit_options, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("fox_wamp.mqtt_string_payload", "How MQTT clients get a single string: as JSON, or as it is.",
+							 NULL, &mqtt_string_payload, false, mqtt_string_options, PGC_SUSET, 0, NULL, NULL, NULL);
+	define_int("fox_wamp.mqtt_max_inflight", "Messages of QoS 1 and 2 that one MQTT session may have under way in each direction.",
+			   &mqtt_max_inflight, 100, 20, 65535, 0);
+	define_int("fox_wamp.mqtt_max_queued", "Messages of QoS 1 and 2 that may wait for one MQTT session.",
+			   &mqtt_max_queued, 1000, 1, INT_MAX, 0);
+	define_int("fox_wamp.mqtt_max_session_expiry", "Time that an MQTT session may outlive its connection.",
+			   &mqtt_max_session_expiry, 7 * 24 * 3600, 0, INT_MAX, GUC_UNIT_S);
+	define_int("fox_wamp.mqtt_max_keep_alive", "Longest keep alive of MQTT 5 clients; 0: as they like.",
+			   &mqtt_max_keep_alive, 0, 0, 65535, GUC_UNIT_S);
 	FOX_RESERVE_GUC_PREFIX("fox_wamp");
 }
 
@@ -226,9 +259,11 @@ fox_guc_router_config(FoxRouterConfig *config)
 		.waiter_limit = (uint32) waiter_limit,
 		.anonymous = anonymous,
 		.superuser_login = superuser_login,
+		.argon2 = fox_guc_password_kdf == FOX_KDF_ARGON2ID13,
 		.auth_timeout_ms = (uint64) auth_timeout,
 		.auth_attempts = (uint32) auth_attempts,
 		.sessions_per_role = (uint32) sessions_per_role,
+		.cookie_seconds = (uint64) cookie_lifetime,
 	};
 	strlcpy(config->http_origins, http_origins, sizeof(config->http_origins));
 	strlcpy(config->anonymous_role, anonymous_role, sizeof(config->anonymous_role));
@@ -269,7 +304,22 @@ fox_guc_net_config(FoxNetConfig *config)
 		.connections_per_address = connections_per_address,
 		.message_rate = message_rate,
 		.byte_rate = (size_t) byte_rate * 1024,
+		.cookie_seconds = (uint64) cookie_lifetime,
 		.compression = websocket_compression,
 		.http_max_body = (size_t) http_max_body * 1024,
 	};
+}
+
+void
+fox_guc_mqtt_config(FoxMqttConfig *config)
+{
+	*config = (FoxMqttConfig){
+		.max_packet = (size_t) fox_guc_max_message_size * 1024,
+		.max_inflight = (uint32) mqtt_max_inflight,
+		.max_queued = (uint32) mqtt_max_queued,
+		.max_session_expiry = (uint32) mqtt_max_session_expiry,
+		.max_keep_alive = (uint32) mqtt_max_keep_alive,
+		.raw_strings = mqtt_string_payload,
+	};
+	strlcpy(config->default_realm, fox_guc_default_realm, sizeof(config->default_realm));
 }

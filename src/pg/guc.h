@@ -5,6 +5,7 @@
 #define FOX_PG_GUC_H
 
 #include "core/router.h"
+#include "gate/mqtt_gate.h"
 #include "net/net.h"
 
 extern int	fox_guc_port;
@@ -33,11 +34,20 @@ typedef enum FoxErrorVerbosity
 	FOX_ERRORS_VERBOSE
 } FoxErrorVerbosity;
 
+extern int	fox_guc_password_kdf;	/* FoxPasswordKdf */
+
+typedef enum FoxPasswordKdf
+{
+	FOX_KDF_PBKDF2,
+	FOX_KDF_ARGON2ID13
+} FoxPasswordKdf;
+
 /* Defines all of them; called by _PG_init. */
 extern void fox_guc_define(void);
 
 /* The configurations of the layers below, from the settings of this moment. */
 extern void fox_guc_router_config(FoxRouterConfig *config);
 extern void fox_guc_net_config(FoxNetConfig *config);
+extern void fox_guc_mqtt_config(FoxMqttConfig *config);
 
 #endif

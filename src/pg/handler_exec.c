@@ -5,9 +5,11 @@
  * function has done is there exactly if the event counts as handled, whatever dies when.
  * What fails is back in the queue when its transaction has ended, and is noted there.
  *
- * Several executors may attend to one queue.  Each goes through it in order, and from the
- * first delivery of a topic on that it can not have now - it is locked, or not due - leaves
- * that topic alone.
+ * What has failed keeps the later ones of its topic waiting until it is due again.  Several
+ * executors may attend to one queue: each goes through it in order, and from the first
+ * delivery of a topic on that it finds locked leaves that topic alone.  It reads a page of it at a time, each from the front of the queue: a
+ * delivery may be seen later than one of another topic that is behind it, but never later
+ * than one that was published after it had committed.
  */
 #include "postgres.h"
 
@@ -23,7 +25,6 @@
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
-#include "base/hash.h"
 #include "codec/json.h"
 #include "pg/call_role.h"
 #include "pg/handler_exec.h"
@@ -41,7 +42,6 @@ typedef struct Delivery
 {
 	char	   *id;
 	char	   *topic;
-	int64		due_ms;			/* until then; not more than 0: it is due */
 } Delivery;
 
 typedef enum Outcome
@@ -49,7 +49,7 @@ typedef enum Outcome
 	OUTCOME_DONE,
 	OUTCOME_FAILED,				/* to be tried again */
 	OUTCOME_DEAD,				/* not any more */
-	OUTCOME_NOT_NOW,
+	OUTCOME_LOCKED,
 	OUTCOME_GONE
 } Outcome;
 
@@ -59,7 +59,8 @@ typedef struct Round
 	uint64		done;
 	uint64		failed;
 	char	   *error;			/* of the last failure; in memory */
-	int64		next_ms;		/* until something is due; -1: nothing will be */
+	bool		locked;			/* somebody else had one */
+	StringInfoData left_alone;	/* topics, as an array's elements */
 	MemoryContext memory;		/* of the round */
 	MemoryContext portion;		/* of one delivery */
 } Round;
@@ -194,18 +195,20 @@ text_in(MemoryContext memory, int column)
 	return text != NULL ? MemoryContextStrdup(memory, text) : NULL;
 }
 
-/* What comes behind the delivery last in the queue; 0: nothing. */
+/* What is in front of the queue, but for topics that wait or are left alone; 0: nothing. */
 static int
-read_page(const Round *r, const char *last, Delivery items[PAGE])
+read_page(const Round *r, Delivery items[PAGE])
 {
 	static void *plan = NULL;
-	const char *values[2] = {r->handler, last};
+	const char *values[2] = {r->handler, psprintf("{%s}", r->left_alone.data)};
 	int			n;
 
 	begin();
 	n = (int) fox_spi(&plan,
-					  "SELECT d.id, d.topic, ceil(extract(epoch FROM d.next_try - clock_timestamp()) * 1000)::int8"
-					  " FROM fox_wamp.delivery d WHERE d.handler = $1::int8 AND NOT d.dead AND d.id > $2::int8"
+					  "SELECT d.id, d.topic FROM fox_wamp.delivery d"
+					  " WHERE d.handler = $1::int8 AND NOT d.dead AND d.topic <> ALL ($2::text[])"
+					  " AND NOT EXISTS (SELECT FROM fox_wamp.delivery f WHERE f.handler = d.handler AND f.topic = d.topic"
+					  " AND NOT f.dead AND f.attempts > 0 AND f.next_try > clock_timestamp() AND f.id <= d.id)"
 					  " ORDER BY d.id LIMIT " PAGE_TEXT, 2, values);
 	for (int i = 0; i < n; i++)
 	{
@@ -214,13 +217,12 @@ read_page(const Round *r, const char *last, Delivery items[PAGE])
 
 		items[i].id = MemoryContextStrdup(r->memory, SPI_getvalue(row, desc, 1));
 		items[i].topic = MemoryContextStrdup(r->memory, SPI_getvalue(row, desc, 2));
-		items[i].due_ms = strtoll(SPI_getvalue(row, desc, 3), NULL, 10);
 	}
 	end(r->memory);
 	return n;
 }
 
-/* Takes it out of the queue, in a transaction that has yet to end; false: it is locked, not due, or gone. */
+/* Takes it out of the queue, in a transaction that has yet to end; false: it is locked or gone. */
 static bool
 take(const char *id, MemoryContext memory, char **function, FoxSlice *args, uint8 *hops)
 {
@@ -231,7 +233,7 @@ take(const char *id, MemoryContext memory, char **function, FoxSlice *args, uint
 	taken = fox_spi(&plan,
 					"DELETE FROM fox_wamp.delivery d USING fox_wamp.handler h"
 					" WHERE d.id = (SELECT e.id FROM fox_wamp.delivery e WHERE e.id = $1::int8 AND NOT e.dead"
-					" AND e.next_try <= clock_timestamp() FOR UPDATE SKIP LOCKED) AND h.id = d.handler"
+					" FOR UPDATE SKIP LOCKED) AND h.id = d.handler"
 					" RETURNING h.function, d.hops, jsonb_build_array(d.topic, coalesce(d.args, '[]'), coalesce(d.kwargs, '{}'),"
 					" d.details || jsonb_build_object('publication', d.publication, 'attempt', d.attempts + 1))::text",
 					1, &id) > 0;
@@ -250,25 +252,20 @@ take(const char *id, MemoryContext memory, char **function, FoxSlice *args, uint
 
 /* Why it could not be taken. */
 static Outcome
-look_at(Round *r, const char *id, int64 *due_ms)
+look_at(Round *r, const char *id)
 {
 	static void *plan = NULL;
 	bool		there;
 
 	begin();
-	there = fox_spi(&plan,
-					"SELECT ceil(extract(epoch FROM d.next_try - clock_timestamp()) * 1000)::int8 FROM fox_wamp.delivery d"
-					" WHERE d.id = $1::int8 AND NOT d.dead", 1, &id) > 0;
-	*due_ms = there ? number(1) : 0;
-	if (*due_ms <= 0)
-		*due_ms = LOCKED_MS;
+	there = fox_spi(&plan, "SELECT FROM fox_wamp.delivery d WHERE d.id = $1::int8 AND NOT d.dead", 1, &id) > 0;
 	end(r->portion);
-	return there ? OUTCOME_NOT_NOW : OUTCOME_GONE;
+	return there ? OUTCOME_LOCKED : OUTCOME_GONE;
 }
 
 /* The delays double, up to an hour. */
 static Outcome
-note_failure(Round *r, const char *id, int64 *due_ms)
+note_failure(Round *r, const char *id)
 {
 	static void *plan = NULL;
 	const char *values[2] = {id, r->error};
@@ -281,13 +278,11 @@ note_failure(Round *r, const char *id, int64 *due_ms)
 				"UPDATE fox_wamp.delivery d SET attempts = d.attempts + 1, last_error = $2,"
 				" dead = d.attempts + 1 >= h.max_attempts,"
 				" next_try = clock_timestamp() + least(h.retry_delay * power(2, least(d.attempts, 30)), interval '1 hour')"
-				" FROM fox_wamp.handler h WHERE h.id = d.handler AND d.id = $1::int8 RETURNING d.dead,"
-				" ceil(extract(epoch FROM d.next_try - clock_timestamp()) * 1000)::int8, d.topic, h.function", 2, values) > 0)
+				" FROM fox_wamp.handler h WHERE h.id = d.handler AND d.id = $1::int8 RETURNING d.dead, d.topic, h.function", 2, values) > 0)
 	{
 		outcome = strcmp(fox_spi_value(1), "t") == 0 ? OUTCOME_DEAD : OUTCOME_FAILED;
-		*due_ms = number(2);
-		topic = text_in(r->portion, 3);
-		function = text_in(r->portion, 4);
+		topic = text_in(r->portion, 2);
+		function = text_in(r->portion, 3);
 	}
 	end(r->portion);
 	if (outcome == OUTCOME_DEAD)
@@ -295,6 +290,22 @@ note_failure(Round *r, const char *id, int64 *due_ms)
 				(errmsg("fox_wamp: the handler %s has failed too often for an event of \"%s\": %s", function, topic, r->error),
 				 errhint("SELECT fox_wamp.retry_delivery(%s);", id)));
 	return outcome;
+}
+
+/* Until something that has failed is due, in milliseconds; -1: nothing has. */
+static int64
+next_ms(const Round *r)
+{
+	static void *plan = NULL;
+	int64		ms;
+
+	begin();
+	fox_spi(&plan,
+			"SELECT coalesce(greatest(ceil(extract(epoch FROM min(f.next_try) - clock_timestamp()) * 1000), 1), -1)::int8"
+			" FROM fox_wamp.delivery f WHERE f.handler = $1::int8 AND NOT f.dead AND f.attempts > 0", 1, &r->handler);
+	ms = number(1);
+	end(r->memory);
+	return r->locked && (ms < 0 || ms > LOCKED_MS) ? LOCKED_MS : ms;
 }
 
 /* Of a handler that is no more. */
@@ -324,7 +335,7 @@ note_error(Round *r)
 }
 
 static Outcome
-deliver(Round *r, const char *id, int64 *due_ms)
+deliver(Round *r, const char *id)
 {
 	volatile bool taken = false;
 	volatile bool failed = false;
@@ -348,54 +359,65 @@ deliver(Round *r, const char *id, int64 *due_ms)
 	}
 	PG_END_TRY();
 	if (failed)
-		return note_failure(r, id, due_ms);
-	return taken ? OUTCOME_DONE : look_at(r, id, due_ms);
-}
-
-static void
-due_in(Round *r, int64 ms)
-{
-	ms = Max(ms, 1);
-	if (r->next_ms < 0 || ms < r->next_ms)
-		r->next_ms = ms;
+		return note_failure(r, id);
+	return taken ? OUTCOME_DONE : look_at(r, id);
 }
 
 /* True: the topic is to be left alone. */
 static bool
-attend_to(Round *r, const Delivery *item)
+attend_to(Round *r, const char *id)
 {
-	int64		due_ms = item->due_ms;
-	Outcome		outcome = due_ms > 0 ? OUTCOME_NOT_NOW : deliver(r, item->id, &due_ms);
+	Outcome		outcome = deliver(r, id);
 
 	MemoryContextSwitchTo(r->memory);
 	MemoryContextReset(r->portion);
 	r->done += outcome == OUTCOME_DONE;
 	r->failed += outcome == OUTCOME_FAILED || outcome == OUTCOME_DEAD;
-	if (outcome != OUTCOME_FAILED && outcome != OUTCOME_NOT_NOW)
-		return false;
-	due_in(r, due_ms);
-	return true;
+	r->locked |= outcome == OUTCOME_LOCKED;
+	return outcome == OUTCOME_FAILED || outcome == OUTCOME_LOCKED;
+}
+
+static void
+leave_alone(Round *r, const char *topic)
+{
+	if (r->left_alone.len > 0)
+		appendStringInfoChar(&r->left_alone, ',');
+	appendStringInfoChar(&r->left_alone, '"');
+	for (const char *p = topic; *p != '\0'; p++)
+	{
+		if (*p == '"' || *p == '\\')
+			appendStringInfoChar(&r->left_alone, '\\');
+		appendStringInfoChar(&r->left_alone, *p);
+	}
+	appendStringInfoChar(&r->left_alone, '"');
+}
+
+static bool
+is_left_alone(const Delivery *items, const bool *left, int i)
+{
+	for (int k = 0; k < i; k++)
+		if (left[k] && strcmp(items[k].topic, items[i].topic) == 0)
+			return true;
+	return false;
 }
 
 /* True: there is more. */
 static bool
-go_through(Round *r, FoxMap *left_alone)
+go_through(Round *r)
 {
 	TimestampTz begin_at = GetCurrentTimestamp();
-	Delivery		items[PAGE];
-	const char *last = "0";
+	Delivery	items[PAGE];
+	bool		left[PAGE];
 	int			n;
 
-	while ((n = read_page(r, last, items)) > 0)
+	while ((n = read_page(r, items)) > 0)
 	{
 		for (int i = 0; i < n; i++)
 		{
 			CHECK_FOR_INTERRUPTS();
-			last = items[i].id;
-			if (fox_map_get(left_alone, fox_cstr(items[i].topic)) != NULL)
-				continue;
-			if (attend_to(r, &items[i]) && !fox_map_put(left_alone, fox_cstr(items[i].topic), left_alone))
-				return true;
+			left[i] = is_left_alone(items, left, i) ? false : attend_to(r, items[i].id);
+			if (left[i])
+				leave_alone(r, items[i].topic);
 			if (r->done + r->failed >= SLICE || TimestampDifferenceExceeds(begin_at, GetCurrentTimestamp(), SLICE_MS))
 				return true;
 		}
@@ -406,26 +428,17 @@ go_through(Round *r, FoxMap *left_alone)
 void
 fox_handler_attend(uint64 handler, MemoryContext memory, StringInfo report)
 {
-	static FoxMap left_alone = {0};	/* an error may have left one */
-	Round		r = {.next_ms = -1, .memory = memory};
+	Round		r = {.memory = memory};
 	bool		more;
 
-	fox_map_free(&left_alone);
-	left_alone = (FoxMap) {0};
 	MemoryContextSwitchTo(memory);
+	initStringInfo(&r.left_alone);
 	r.handler = psprintf(UINT64_FORMAT, handler);
 	r.portion = AllocSetContextCreate(memory, "fox_wamp delivery", ALLOCSET_DEFAULT_SIZES);
 	clear(&r);
-	more = go_through(&r, &left_alone);
-	fox_map_free(&left_alone);
-	left_alone = (FoxMap) {0};
-	appendStringInfo(report, "{\"done\":" UINT64_FORMAT ",\"failed\":" UINT64_FORMAT ",\"more\":%s,\"next_ms\":", r.done, r.failed,
-					 more ? "true" : "false");
-	if (r.next_ms < 0)
-		appendStringInfoString(report, "null");
-	else
-		appendStringInfo(report, INT64_FORMAT, r.next_ms);
-	appendStringInfoString(report, ",\"error\":");
+	more = go_through(&r);
+	appendStringInfo(report, "{\"done\":" UINT64_FORMAT ",\"failed\":" UINT64_FORMAT ",\"more\":%s,\"next_ms\":" INT64_FORMAT ",\"error\":",
+					 r.done, r.failed, more ? "true" : "false", more ? 0 : next_ms(&r));
 	if (r.error == NULL)
 		appendStringInfoString(report, "null");
 	else

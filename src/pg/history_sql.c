@@ -33,7 +33,7 @@ load_event(HeapTuple row, TupleDesc desc, const FoxBootSink *sink)
 	change.realm = fox_cstr(SPI_getvalue(row, desc, 1));
 	change.topic = fox_cstr(SPI_getvalue(row, desc, 2));
 	fox_store_value(SPI_getvalue(row, desc, 3), SPI_getvalue(row, desc, 4), isnull ? NULL : DatumGetByteaPP(payload),
-					SPI_getvalue(row, desc, 6), &change.args, &change.kwargs);
+					SPI_getvalue(row, desc, 6), &change.args, &change.kwargs, &change.original);
 	change.publication = (uint64) DatumGetInt64(SPI_getbinval(row, desc, 7, &isnull));
 	change.options = fox_cstr(SPI_getvalue(row, desc, 8));
 	sink->row(&change);

@@ -1,5 +1,5 @@
 /*
- * login.c - log-ins, as an executor carries them out.
+ * login.c - log-ins, as an executor carries them out, and the cookies that stand for them.
  *
  * Nothing is kept between two questions of a log-in, and no code of a user's is run.
  * Passwords are normalized as PostgreSQL does it before it makes a verifier.
@@ -8,7 +8,9 @@
 
 #include "common/saslprep.h"
 
+#include "codec/json.h"
 #include "core/jwt.h"
+#include "pg/cookie_sql.h"
 #include "pg/jwt_sql.h"
 #include "pg/login.h"
 #include "pg/principal.h"
@@ -80,12 +82,26 @@ answer_of_found(FoxAuthQuestion *q, FoxBuf *out)
 		fox_auth_welcome(out, &who, FOX_ABSENT);
 }
 
+static void
+answer_of_cookie(const FoxAuthQuestion *q, const char *realm, FoxBuf *out)
+{
+	FoxPrincipal who;
+
+	fox_cookie_find(q, realm, &who);
+	fox_auth_answer(q, &who, out);
+}
+
 void
 fox_login_answer(FoxSlice question, FoxBuf *out)
 {
 	FoxAuthQuestion q;
 	char	   *realm;
 
+	if (fox_cookie_told(question))
+	{
+		fox_buf_str(out, "{}");
+		return;
+	}
 	if (!fox_auth_read(question, &q))
 	{
 		fox_auth_free(&q);
@@ -94,12 +110,16 @@ fox_login_answer(FoxSlice question, FoxBuf *out)
 	}
 	fox_store_begin();
 	realm = c_string(q.realm);
-	if (!fox_absent(q.found))
+	if (q.method == FOX_AUTH_COOKIE)
+		answer_of_cookie(&q, realm ? realm : "", out);
+	else if (!fox_absent(q.found))
 		answer_of_found(&q, out);
 	else if (q.method == FOX_AUTH_TICKET && q.answered && fox_jwt_looks(q.signature))
 		fox_jwt_answer(&q, realm ? realm : "", out);
 	else
 		answer_of_principal(&q, realm ? realm : "", out);
+	if (q.method != FOX_AUTH_COOKIE && !fox_absent(q.cookie) && !out->failed)
+		fox_cookie_keep(&q, realm, fox_json_get(fox_buf_view(out), "welcome"));
 	fox_store_commit();
 	fox_auth_free(&q);
 }

@@ -524,7 +524,7 @@ fox_wamp_wait_for(PG_FUNCTION_ARGS)
 	if (problem != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
-				 errmsg("invalid pattern \"%.100s\"", pattern),
+				 errmsg("invalid pattern \"%s\"", fox_clip(pattern)),
 				 errdetail_internal("%s", problem)));
 	fox_realm_check(realm);
 	InitMaterializedSRF(fcinfo, 0);

@@ -16,6 +16,7 @@
  */
 #include "postgres.h"
 
+#include "access/relation.h"
 #include "access/table.h"
 #include "catalog/partition.h"
 #include "commands/trigger.h"
@@ -25,6 +26,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/fmgroids.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -96,6 +98,74 @@ fox_row_args(const FoxRowWay *way, HeapTuple row, TupleDesc desc)
 	return args.data;
 }
 
+/* --- who may see it --- */
+
+bool
+fox_row_mode_is(const char *mode, const char *which)
+{
+	size_t		n = strlen(which);
+
+	return strncmp(mode, which, n) == 0 && (mode[n] == '\0' || strcmp(mode + n, FOX_ROW_SECURITY) == 0);
+}
+
+bool
+fox_row_mode_secured(const char *mode)
+{
+	return strstr(mode, FOX_ROW_SECURITY) != NULL;
+}
+
+static void
+append_image(StringInfo out, const char *name, const FoxRowWay *way, HeapTuple row, TupleDesc desc)
+{
+	if (way->to_secured != NULL)
+		row = execute_attr_map_tuple(row, way->to_secured);
+	if (way->secured_desc != NULL)
+		desc = way->secured_desc;
+	appendStringInfo(out, ",\"%s\":", name);
+	escape_json(out, OidOutputFunctionCall(F_RECORD_OUT, heap_copy_tuple_as_datum(row, desc)));
+}
+
+char *
+fox_row_sight(const FoxRowWay *way, HeapTuple row, HeapTuple former, TupleDesc desc, const char *former_args,
+			  const char *former_kwargs)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	appendStringInfoString(&out, "{\"fox_wamp.row\":{\"table\":");
+	escape_json(&out, way->secured_by);
+	for (int i = 0; i < way->count; i++)
+	{
+		appendStringInfoString(&out, i == 0 ? ",\"columns\":[" : ",");
+		escape_json(&out, NameStr(TupleDescAttr(way->shape, i)->attname));
+	}
+	if (way->count > 0)
+		appendStringInfoChar(&out, ']');
+	if (row != NULL)
+		append_image(&out, "row", way, row, desc);
+	if (former != NULL)
+		append_image(&out, "former", way, former, desc);
+	if (former_args != NULL)
+		appendStringInfo(&out, ",\"former_args\":%s,\"former_kwargs\":%s", former_args, former_kwargs);
+	appendStringInfoString(&out, "}}");
+	return out.data;
+}
+
+/* A partition's rows are judged as rows of the whole. */
+static void
+secure(FoxRowWay *way, Relation relation, Oid table)
+{
+	Relation	whole = table != RelationGetRelid(relation) ? relation_open(table, AccessShareLock) : NULL;
+
+	way->secured = true;
+	way->secured_by = quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)), get_rel_name(table));
+	if (whole == NULL)
+		return;
+	way->secured_desc = CreateTupleDescCopy(RelationGetDescr(whole));
+	way->to_secured = convert_tuples_by_name(RelationGetDescr(relation), way->secured_desc);
+	relation_close(whole, NoLock);
+}
+
 /* Does an UPDATE leave all of the way's columns as they were? */
 static bool
 same_columns(const FoxRowWay *way, HeapTuple a, HeapTuple b, TupleDesc desc)
@@ -145,10 +215,10 @@ check_use(FunctionCallInfo fcinfo)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("trigger \"%s\" must be AFTER and FOR EACH ROW, or AFTER TRUNCATE", t->tg_trigger->tgname)));
 	mode = mode_of(t->tg_trigger);
-	if (strcmp(mode, FOX_ROW_EVENT) != 0 && strcmp(mode, FOX_ROW_RETAIN) != 0 && strcmp(mode, FOX_ROW_FORGET) != 0)
+	if (!fox_row_mode_is(mode, FOX_ROW_EVENT) && !fox_row_mode_is(mode, FOX_ROW_RETAIN) && !fox_row_mode_is(mode, FOX_ROW_FORGET))
 		ereport(ERROR,
 				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
-				 errmsg("the third argument of publish_row() must be event, retain or forget")));
+				 errmsg("the third argument of publish_row() must be event, retain or forget, each with or without row_security")));
 }
 
 /* The table that the trigger was made for: a partition has only a copy of it. */
@@ -194,6 +264,8 @@ way_of(FunctionCallInfo fcinfo)
 	if (t->tg_trigger->tgnargs > COLUMNS_AT && desc != NULL)
 		fox_row_way_columns(way, t->tg_trigger->tgargs + COLUMNS_AT, t->tg_trigger->tgnargs - COLUMNS_AT, desc);
 	way->table = get_rel_name(table_of(t));
+	if (fox_row_mode_secured(mode_of(t->tg_trigger)))
+		secure(way, t->tg_relation, table_of(t));
 	MemoryContextSwitchTo(saved);
 	fcinfo->flinfo->fn_extra = way;
 	return way;
@@ -201,21 +273,13 @@ way_of(FunctionCallInfo fcinfo)
 
 /* --- what becomes of it --- */
 
-static void
-publish(const FoxRowWay *way, const TriggerData *t, HeapTuple row, HeapTuple old)
+static char *
+kwargs_of(const FoxRowWay *way, const char *what, HeapTuple old, TupleDesc desc)
 {
-	TupleDesc	desc = RelationGetDescr(t->tg_relation);
-	FoxChange	change = {.kind = FOX_CHANGE_EVENT, .pid = MyProcPid};
-	char	   *topic = fox_row_topic_make(way->topic, row, desc);
-	char	   *former = old != NULL ? fox_row_topic_make(way->topic, old, desc) : topic;
-	bool		moved = strcmp(former, topic) != 0;
 	StringInfoData kwargs;
 
-	if (old != NULL && !moved && same_columns(way, row, old, desc))
-		return;
-	change.args = fox_cstr(fox_row_args(way, row, desc));
 	initStringInfo(&kwargs);
-	appendStringInfo(&kwargs, "{\"operation\":\"%s\",\"table\":", operation(t->tg_event));
+	appendStringInfo(&kwargs, "{\"operation\":\"%s\",\"table\":", what);
 	escape_json(&kwargs, way->table);
 	if (old != NULL)
 	{
@@ -223,19 +287,62 @@ publish(const FoxRowWay *way, const TriggerData *t, HeapTuple row, HeapTuple old
 		append_row(&kwargs, way, old, desc);
 	}
 	appendStringInfoChar(&kwargs, '}');
-	fox_message_check(change.args.len + (Size) kwargs.len);
+	return kwargs.data;
+}
+
+static void
+add_event(const FoxRowWay *way, const char *topic, const char *args, const char *kwargs, const char *options)
+{
+	FoxChange	change = {.kind = FOX_CHANGE_EVENT, .pid = MyProcPid};
 
 	change.realm = fox_cstr(way->realm);
-	change.kwargs = fox_slice(kwargs.data, (Size) kwargs.len);
-	if (moved)
-	{
-		change.publication = fox_draw_id();
-		change.topic = fox_cstr(former);
-		fox_ring_add(&change);
-	}
-	change.publication = fox_draw_id();
 	change.topic = fox_cstr(topic);
+	change.args = fox_cstr(args);
+	change.kwargs = fox_cstr(kwargs);
+	change.options = fox_cstr(options);
+	change.publication = fox_draw_id();
+	fox_message_check(change.args.len + change.kwargs.len + change.options.len);
 	fox_ring_add(&change);
+}
+
+/* Who may see the new row hears nothing of the old one by that. */
+static void
+publish_secured(const FoxRowWay *way, const TriggerData *t, HeapTuple row, HeapTuple old)
+{
+	TupleDesc	desc = RelationGetDescr(t->tg_relation);
+	char	   *topic = fox_row_topic_make(way->topic, row, desc);
+	char	   *former = old != NULL ? fox_row_topic_make(way->topic, old, desc) : topic;
+	char	   *gone_args = old != NULL ? fox_row_args(way, old, desc) : NULL;
+	char	   *gone_kwargs = old != NULL ? kwargs_of(way, "DELETE", NULL, desc) : NULL;
+	char	   *args = fox_row_args(way, row, desc);
+	char	   *kwargs = kwargs_of(way, operation(t->tg_event), NULL, desc);
+
+	if (strcmp(former, topic) != 0)
+	{
+		add_event(way, former, gone_args, gone_kwargs, fox_row_sight(way, old, NULL, desc, NULL, NULL));
+		old = NULL;
+		gone_args = NULL;
+	}
+	add_event(way, topic, args, kwargs, fox_row_sight(way, row, old, desc, gone_args, gone_kwargs));
+}
+
+static void
+publish(const FoxRowWay *way, const TriggerData *t, HeapTuple row, HeapTuple old)
+{
+	TupleDesc	desc = RelationGetDescr(t->tg_relation);
+	char	   *topic = fox_row_topic_make(way->topic, row, desc);
+	char	   *former = old != NULL ? fox_row_topic_make(way->topic, old, desc) : topic;
+	bool		moved = strcmp(former, topic) != 0;
+	char	   *args;
+	char	   *kwargs;
+
+	if (old != NULL && !moved && same_columns(way, row, old, desc))
+		return;
+	args = fox_row_args(way, row, desc);
+	kwargs = kwargs_of(way, operation(t->tg_event), old, desc);
+	if (moved)
+		add_event(way, former, args, kwargs, NULL);
+	add_event(way, topic, args, kwargs, NULL);
 }
 
 /* The value of a topic that a row has left goes, unless another row of the same statement has come there. */
@@ -254,16 +361,18 @@ mirror(const FoxRowWay *way, const TriggerData *t, HeapTuple row, HeapTuple old)
 	char	   *former = old != NULL ? fox_row_topic_make(way->topic, old, desc) : topic;
 	bool		moved = strcmp(former, topic) != 0;
 	char	   *args;
+	char	   *audience;
 
 	if (moved)
 		leave(way, t, former, old);
-	if (TRIGGER_FIRED_BY_DELETE(t->tg_event) || strcmp(mode_of(t->tg_trigger), FOX_ROW_FORGET) == 0)
+	if (TRIGGER_FIRED_BY_DELETE(t->tg_event) || fox_row_mode_is(mode_of(t->tg_trigger), FOX_ROW_FORGET))
 		fox_mirror_delete(way->realm, topic);
-	else if (old == NULL || moved || !same_columns(way, row, old, desc))
+	else if (old == NULL || moved || way->secured || !same_columns(way, row, old, desc))
 	{
 		args = fox_row_args(way, row, desc);
-		fox_message_check(strlen(args));
-		fox_mirror_put(way->realm, topic, args);
+		audience = way->secured ? fox_row_sight(way, row, NULL, desc, NULL, NULL) : NULL;
+		fox_message_check(strlen(args) + (audience != NULL ? strlen(audience) : 0));
+		fox_mirror_put(way->realm, topic, args, audience);
 	}
 }
 
@@ -283,8 +392,8 @@ fox_wamp_publish_row(PG_FUNCTION_ARGS)
 	update = TRIGGER_FIRED_BY_UPDATE(t->tg_event);
 	row = TRIGGER_FIRED_BY_TRUNCATE(t->tg_event) ? NULL : update ? t->tg_newtuple : t->tg_trigtuple;
 	old = update ? t->tg_trigtuple : NULL;
-	if (strcmp(mode_of(t->tg_trigger), FOX_ROW_EVENT) == 0)
-		publish(way, t, row, old);
+	if (fox_row_mode_is(mode_of(t->tg_trigger), FOX_ROW_EVENT))
+		(way->secured ? publish_secured : publish) (way, t, row, old);
 	else if (row == NULL)
 		fox_mirror_clear(way->realm, fox_row_topic_regex(t->tg_trigger->tgargs[0]));
 	else

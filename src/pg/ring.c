@@ -413,13 +413,13 @@ slice_bytes(FoxSlice s, uint32 *length)
 static Collected *
 collect(const FoxChange *change, MemoryContext context)
 {
-	FoxSlice	slices[5] = {change->realm, change->topic, change->args, change->kwargs, change->options};
-	uint32		lengths[5];
+	FoxSlice	slices[] = {change->realm, change->topic, change->args, change->kwargs, change->options, change->original};
+	uint32		lengths[lengthof(slices)];
 	Size		bytes = 0;
 	Collected  *c;
 	char	   *p;
 
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < lengthof(slices); i++)
 	{
 		if (slices[i].len > MaxAllocSize)
 			ereport(ERROR,
@@ -445,7 +445,7 @@ collect(const FoxChange *change, MemoryContext context)
 	memcpy(c->entry.lengths, lengths, sizeof(lengths));
 	pg_atomic_init_u32(&c->entry.state, FOX_ENTRY_PENDING);
 	p = COLLECTED_BYTES(c);
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < lengthof(slices); i++)
 		if (slices[i].ptr != NULL && slices[i].len > 0)
 		{
 			memcpy(p, slices[i].ptr, slices[i].len);

@@ -132,6 +132,7 @@ fox_entry_read(const FoxEntry *e, const char *bytes, FoxChange *out)
 	out->args = next_slice(&bytes, e->lengths[2]);
 	out->kwargs = next_slice(&bytes, e->lengths[3]);
 	out->options = next_slice(&bytes, e->lengths[4]);
+	out->original = next_slice(&bytes, e->lengths[5]);
 }
 
 static void

@@ -74,7 +74,7 @@ typedef struct FoxEntry
 	uint64		publication;
 	uint64		session;
 	uint64		owner;
-	uint32		lengths[5];		/* of the slices; FOX_ABSENT_LENGTH: absent */
+	uint32		lengths[6];		/* of the slices; FOX_ABSENT_LENGTH: absent */
 } FoxEntry;
 
 #define FOX_ABSENT_LENGTH PG_UINT32_MAX

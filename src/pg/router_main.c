@@ -259,7 +259,7 @@ static void
 try_to_listen(void)
 {
 	FoxNetConfig config;
-	FoxNetHandler handler = fox_wire_handler(router);
+	FoxNetHandler handler = fox_wire_handler();
 	char		err[512];
 
 	if (GetCurrentTimestamp() < next_port_try)
@@ -318,6 +318,7 @@ reload(void)
 	ProcessConfigFile(PGC_SIGHUP);
 	fox_guc_router_config(&router_config);
 	fox_router_configure(router, &router_config);
+	fox_wire_configure();
 	fox_guc_net_config(&net_config);
 	if (net != NULL)
 		fox_net_configure(net, &net_config);
@@ -391,7 +392,7 @@ start_up(void)
 	ports.stats = put_stats;
 	fox_guc_router_config(&config);
 	router = fox_router_new(&ports, &config);
-	if (router == NULL)
+	if (router == NULL || !fox_wire_open(router))
 		ereport(FATAL,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("out of memory")));
@@ -417,9 +418,9 @@ turn(void)
 	int			timers_wait;
 	uint64		calls;
 
+	(void) drain();				/* before clients, who may have waited for a commit */
 	if (net != NULL)
 		fox_net_turn(net);
-	(void) drain();
 	if (loaded)
 		fox_ask_poll(on_ask, NULL);	/* before that the answers would be wrong */
 	fox_listen_turn(on_change, NULL);

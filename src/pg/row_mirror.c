@@ -23,7 +23,7 @@ run(void **plan, const char *sql, int n, const char *const *values)
 	SPI_connect();
 	PG_TRY();
 	{
-		fox_change_context(&(FoxChangeContext){.pid = MyProcPid});
+		fox_change_context(&(FoxChangeContext){.pid = MyProcPid, .own_audience = true});
 		fox_spi(plan, sql, n, values);
 	}
 	PG_FINALLY();
@@ -37,15 +37,15 @@ run(void **plan, const char *sql, int n, const char *const *values)
 }
 
 void
-fox_mirror_put(const char *realm, const char *topic, const char *args)
+fox_mirror_put(const char *realm, const char *topic, const char *args, const char *audience)
 {
 	static void *plan = NULL;
-	const char *values[3] = {realm, topic, args};
+	const char *values[4] = {realm, topic, args, audience};
 
 	run(&plan,
-		"INSERT INTO fox_wamp.retained (realm, topic, args) VALUES ($1, $2, $3::pg_catalog.jsonb)"
+		"INSERT INTO fox_wamp.retained (realm, topic, args, audience) VALUES ($1, $2, $3::pg_catalog.jsonb, $4::pg_catalog.jsonb)"
 		" ON CONFLICT (realm, topic) DO UPDATE SET args = EXCLUDED.args, kwargs = NULL, payload = NULL, format = NULL,"
-		" expires = NULL, audience = NULL", 3, values);
+		" expires = NULL, audience = EXCLUDED.audience", 4, values);
 }
 
 void

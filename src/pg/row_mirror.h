@@ -6,7 +6,8 @@
 
 #include "postgres.h"
 
-extern void fox_mirror_put(const char *realm, const char *topic, const char *args);
+/* audience: JSON, whom the value is for; NULL: everybody. */
+extern void fox_mirror_put(const char *realm, const char *topic, const char *args, const char *audience);
 extern void fox_mirror_delete(const char *realm, const char *topic);
 /* Deletes the values of all topics that match the regular expression. */
 extern void fox_mirror_clear(const char *realm, const char *regex);

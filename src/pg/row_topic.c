@@ -6,8 +6,14 @@
 #include "access/genam.h"
 #include "access/relation.h"
 #include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
+#include "pgtime.h"
 #include "utils/builtins.h"
+#include "utils/bytea.h"
+#include "utils/float.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
@@ -27,6 +33,7 @@ typedef struct Piece
 struct FoxRowTopic
 {
 	const char *template;
+	bool		by_settings;	/* the text of some column depends on them */
 	int			count;
 	Piece		pieces[FLEXIBLE_ARRAY_MEMBER];
 };
@@ -73,6 +80,29 @@ column_number(const char *template, char *column, TupleDesc desc)
 	return (AttrNumber) number;
 }
 
+/* Unless it is known of the type that its text is always the same. */
+static bool
+depends_on_settings(Oid type)
+{
+	switch (getBaseType(type))
+	{
+		case BOOLOID:
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case OIDOID:
+		case NUMERICOID:
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+		case NAMEOID:
+		case UUIDOID:
+			return false;
+		default:
+			return !type_is_enum(getBaseType(type));
+	}
+}
+
 FoxRowTopic *
 fox_row_topic_read(const char *template, TupleDesc desc)
 {
@@ -86,7 +116,9 @@ fox_row_topic_read(const char *template, TupleDesc desc)
 	{
 		if (open > at)
 			t->pieces[t->count++].text = pnstrdup(at, open - at);
-		t->pieces[t->count++].column = column_number(template, pnstrdup(open + 1, close - open - 1), desc);
+		t->pieces[t->count].column = column_number(template, pnstrdup(open + 1, close - open - 1), desc);
+		t->by_settings |= depends_on_settings(SPI_gettypeid(desc, t->pieces[t->count].column));
+		t->count++;
 		at = close + 1;
 	}
 	if (*at != '\0')
@@ -94,10 +126,36 @@ fox_row_topic_read(const char *template, TupleDesc desc)
 	return t;
 }
 
+static void
+set(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+/* As postgres_fdw has it; to be undone by AtEOXact_GUC(). */
+static int
+enter_settings(void)
+{
+	int			nest = NewGUCNestLevel();
+
+	if (DateStyle != USE_ISO_DATES)
+		set("datestyle", "ISO");
+	if (strcmp(pg_get_timezone_name(session_timezone), "UTC") != 0)
+		set("timezone", "UTC");
+	if (IntervalStyle != INTSTYLE_POSTGRES)
+		set("intervalstyle", "postgres");
+	if (extra_float_digits != 1)
+		set("extra_float_digits", "1");
+	if (bytea_output != BYTEA_OUTPUT_HEX)
+		set("bytea_output", "hex");
+	return nest;
+}
+
 char *
 fox_row_topic_make(const FoxRowTopic *t, HeapTuple row, TupleDesc desc)
 {
 	StringInfoData topic;
+	int			nest = t->by_settings ? enter_settings() : 0;
 
 	initStringInfo(&topic);
 	for (int i = 0; i < t->count; i++)
@@ -105,8 +163,27 @@ fox_row_topic_make(const FoxRowTopic *t, HeapTuple row, TupleDesc desc)
 			appendStringInfoString(&topic, t->pieces[i].text);
 		else
 			append_component(&topic, SPI_getvalue(row, desc, t->pieces[i].column));
+	if (t->by_settings)
+		AtEOXact_GUC(true, nest);
 	fox_topic_check(topic.data);
 	return topic.data;
+}
+
+bool
+fox_row_topic_separates(const FoxRowTopic *t)
+{
+	bool		separated = true;
+
+	for (int i = 0; i < t->count; i++)
+	{
+		if (t->pieces[i].text != NULL)
+			separated |= strchr(t->pieces[i].text, '.') != NULL;
+		else if (!separated)
+			return false;
+		else
+			separated = false;
+	}
+	return true;
 }
 
 bool
@@ -144,13 +221,17 @@ append_equal(StringInfo query, int argument, AttrNumber column, HeapTuple row, T
 	appendStringInfo(query, " AND %s", quote_identifier(NameStr(attribute->attname)));
 	if (isnull)
 		appendStringInfoString(query, " IS NULL");
-	else if (OidIsValid(equal))
-	{
-		schema = operator_schema(equal);
-		appendStringInfo(query, " OPERATOR(%s.%s) $%d", quote_identifier(get_namespace_name(schema)), get_opname(equal), argument + 1);
-	}
 	else
-		appendStringInfo(query, "::pg_catalog.text OPERATOR(pg_catalog.=) $%d::pg_catalog.text", argument + 1);
+	{
+		if (OidIsValid(equal))
+		{
+			schema = operator_schema(equal);
+			appendStringInfo(query, " OPERATOR(%s.%s) $%d AND %s", quote_identifier(get_namespace_name(schema)), get_opname(equal),
+							 argument + 1, quote_identifier(NameStr(attribute->attname)));
+		}
+		/* What is equal may be written in two ways, like 1.0 and 1.00, and a topic is what is written. */
+		appendStringInfo(query, "::pg_catalog.text COLLATE pg_catalog.\"C\" OPERATOR(pg_catalog.=) $%d::pg_catalog.text", argument + 1);
+	}
 	return !isnull;
 }
 

@@ -17,8 +17,13 @@ typedef struct FoxRowTopic FoxRowTopic;
 
 /* Reads the template, in the current memory context; ERROR WF003 unless the row has its columns. */
 extern FoxRowTopic *fox_row_topic_read(const char *template, TupleDesc desc);
-/* The topic of a row, which is a valid one; row may be NULL where the template has no column. */
+/*
+ * The topic of a row, which is a valid one; row may be NULL where the template has no column.
+ * It does not depend on the settings of who asks: times are ISO 8601, in UTC.
+ */
 extern char *fox_row_topic_make(const FoxRowTopic *t, HeapTuple row, TupleDesc desc);
+/* Are rows that differ in its columns sure to have different topics?  There must be a dot between two of them. */
+extern bool fox_row_topic_separates(const FoxRowTopic *t);
 extern bool fox_row_topic_has(const FoxRowTopic *t, AttrNumber column);
 /* Has the table a row, as it is now, that makes the same topic as this one of it (or of a part of it)? */
 extern bool fox_row_topic_taken(const FoxRowTopic *t, Oid table, HeapTuple row, TupleDesc desc);

@@ -10,6 +10,7 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -76,6 +77,14 @@ fox_pattern_problem(const char *pattern, Size length)
 	return uri_problem(pattern, length, true);
 }
 
+const char *
+fox_clip(const char *text)
+{
+	int			length = strlen(text);
+
+	return length <= 100 ? text : pnstrdup(text, pg_mbcliplen(text, length, 100));
+}
+
 void
 fox_topic_check(const char *topic)
 {
@@ -87,7 +96,7 @@ fox_topic_check(const char *topic)
 	if (problem != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
-				 errmsg("invalid topic \"%.100s\"", topic),
+				 errmsg("invalid topic \"%s\"", fox_clip(topic)),
 				 errdetail_internal("%s", problem),
 				 errhint("A topic is a list of components joined by dots, such as \"sensor.kitchen.temperature\".")));
 }

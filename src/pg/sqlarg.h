@@ -15,6 +15,8 @@
 extern const char *fox_topic_problem(const char *topic, Size length);
 /* The same for a pattern, where * and # stand for components. */
 extern const char *fox_pattern_problem(const char *pattern, Size length);
+/* What a message says of a text that may be long: at most 100 bytes, of whole characters. */
+extern const char *fox_clip(const char *text);
 /* ERROR WF003 unless the topic is fine. */
 extern void fox_topic_check(const char *topic);
 

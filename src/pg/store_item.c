@@ -19,6 +19,7 @@
 
 #include "codec/match.h"
 #include "pg/change.h"
+#include "pg/mqtt_row.h"
 #include "pg/ring.h"
 #include "pg/sqlarg.h"
 #include "pg/store_item.h"
@@ -31,13 +32,21 @@ uint64		fox_store_rows_written = 0;
 
 void
 fox_store_value(const char *args, const char *kwargs, bytea *payload, const char *format,
-				FoxSlice *args_out, FoxSlice *kwargs_out)
+				FoxSlice *args_out, FoxSlice *kwargs_out, FoxSlice *original_out)
 {
+	FoxSlice	message = payload == NULL ? FOX_ABSENT : fox_slice(VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload));
+
+	*original_out = FOX_ABSENT;
+	if (payload != NULL && fox_mqtt_row_value(message, format, args_out, kwargs_out))
+	{
+		*original_out = message;
+		return;
+	}
 	*args_out = fox_args_list(fox_cstr(args));
 	*kwargs_out = fox_cstr(kwargs);
 	if (payload != NULL && format != NULL && strcmp(format, "json") == 0)
 	{
-		FoxSlice	pair = fox_slice(VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload));
+		FoxSlice	pair = message;
 		FoxSlice	value;
 		FoxKind		kind;
 		size_t		pos = 0;
@@ -186,8 +195,8 @@ store_lock(const FoxWrite *w, TimestampTz backend_start)
 static void
 store_put(const FoxWrite *w, FoxStoreTopic *t, TimestampTz backend_start)
 {
-	Datum		values[7];
-	char		nulls[8] = "       ";
+	Datum		values[8];
+	char		nulls[9] = "        ";
 	bool		isnull;
 	bool		changed = false;
 
@@ -197,8 +206,18 @@ store_put(const FoxWrite *w, FoxStoreTopic *t, TimestampTz backend_start)
 	nulls[2] = isnull ? 'n' : ' ';
 	values[3] = jsonb_datum(w->kwargs, &isnull, &changed);
 	nulls[3] = isnull ? 'n' : ' ';
-	values[4] = changed ? payload_datum(w->args, w->kwargs) : (Datum) 0;
-	nulls[4] = changed ? ' ' : 'n';
+	values[4] = values[7] = (Datum) 0;
+	nulls[4] = nulls[7] = changed || !fox_absent(w->original) ? ' ' : 'n';
+	if (!fox_absent(w->original))
+	{
+		values[4] = text_datum(w->original);	/* bytea is laid out like text */
+		values[7] = text_datum(FOX_LIT("mqtt"));
+	}
+	else if (changed)
+	{
+		values[4] = payload_datum(w->args, w->kwargs);
+		values[7] = text_datum(FOX_LIT("json"));
+	}
 	values[5] = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp() + (int64) (Min(w->ttl, MAX_TTL) * USECS_PER_SEC));
 	nulls[5] = w->ttl > 0 ? ' ' : 'n';
 	values[6] = jsonb_datum(w->audience, &isnull, &changed);
@@ -259,6 +278,7 @@ merge_value(FoxWrite *w, const FoxStoreTopic *t, MemoryContext memory)
 		args[merged.len + 1] = ']';
 		w->args = fox_slice(args, merged.len + 2);
 		w->kwargs = FOX_ABSENT;
+		w->original = FOX_ABSENT;
 	}
 	fox_buf_free(&merged);
 	if (args == NULL)

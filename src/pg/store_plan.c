@@ -38,14 +38,14 @@ static Statement statements[FOX_N_PLANS] = {
 		" ON r.realm = l.realm AND r.topic = l.topic WHERE l.realm = $1 AND l.topic = $2", 2, {TEXTOID, TEXTOID}},
 	[FOX_PLAN_INSERT] = {
 		"INSERT INTO fox_wamp.retained (realm, topic, args, kwargs, payload, format, expires, audience)"
-		" VALUES ($1, $2, $3, $4, $5, CASE WHEN $5 IS NOT NULL THEN 'json' END, $6, $7)"
+		" VALUES ($1, $2, $3, $4, $5, $8, $6, $7)"
 		" ON CONFLICT (realm, topic) DO NOTHING",
-		7, {TEXTOID, TEXTOID, JSONBOID, JSONBOID, BYTEAOID, TIMESTAMPTZOID, JSONBOID}},
+		8, {TEXTOID, TEXTOID, JSONBOID, JSONBOID, BYTEAOID, TIMESTAMPTZOID, JSONBOID, TEXTOID}},
 	[FOX_PLAN_UPDATE] = {
 		"UPDATE fox_wamp.retained SET args = $3, kwargs = $4, payload = $5,"
-		" format = CASE WHEN $5 IS NOT NULL THEN 'json' END, expires = $6, audience = $7"
+		" format = $8, expires = $6, audience = $7"
 		" WHERE realm = $1 AND topic = $2",
-		7, {TEXTOID, TEXTOID, JSONBOID, JSONBOID, BYTEAOID, TIMESTAMPTZOID, JSONBOID}},
+		8, {TEXTOID, TEXTOID, JSONBOID, JSONBOID, BYTEAOID, TIMESTAMPTZOID, JSONBOID, TEXTOID}},
 	[FOX_PLAN_DELETE] = {"DELETE FROM fox_wamp.retained WHERE realm = $1 AND topic = $2", 2, {TEXTOID, TEXTOID}},
 	[FOX_PLAN_DISOWN] = {
 		"UPDATE fox_wamp.retained SET owned = false WHERE realm = $1 AND topic = $2", 2, {TEXTOID, TEXTOID}},

@@ -134,6 +134,7 @@ take_locked(FoxMap *map, bool values, MemoryContext memory)
 		if (values)
 		{
 			MemoryContext saved;
+			FoxSlice	original;
 			bool		isnull;
 			Datum		payload = SPI_getbinval(row, desc, 5, &isnull);
 			char	   *args = SPI_getvalue(row, desc, 3);
@@ -144,7 +145,8 @@ take_locked(FoxMap *map, bool values, MemoryContext memory)
 			saved = MemoryContextSwitchTo(memory);
 			args = args ? pstrdup(args) : NULL;
 			kwargs = kwargs ? pstrdup(kwargs) : NULL;
-			fox_store_value(args, kwargs, isnull ? NULL : DatumGetByteaPCopy(payload), format, &t->args, &t->kwargs);
+			fox_store_value(args, kwargs, isnull ? NULL : DatumGetByteaPCopy(payload), format,
+							&t->args, &t->kwargs, &original);
 			MemoryContextSwitchTo(saved);
 		}
 	}

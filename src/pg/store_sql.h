@@ -45,8 +45,8 @@ extern uint64 fox_store_rows(void);
 extern void fox_store_begin(void);
 extern void fox_store_commit(void);
 
-/* The value of a row: the exact message if the row keeps one, else its jsonb texts. */
+/* The value of a row: the exact message if the row keeps one, else its jsonb texts; and that message as it came by MQTT. */
 extern void fox_store_value(const char *args, const char *kwargs, bytea *payload, const char *format,
-							FoxSlice *args_out, FoxSlice *kwargs_out);
+							FoxSlice *args_out, FoxSlice *kwargs_out, FoxSlice *original_out);
 
 #endif

@@ -26,6 +26,7 @@ fox_upkeep_expire(void)
 {
 	static void *expire = NULL;
 	static void *forget = NULL;
+	static void *cookies = NULL;
 	uint64		n;
 
 	fox_store_begin();
@@ -35,6 +36,7 @@ fox_upkeep_expire(void)
 				"  LIMIT " CppAsString2(EXPIRE_PORTION) " FOR UPDATE SKIP LOCKED) AS d"
 				" WHERE r.realm = d.realm AND r.topic = d.topic", 0, NULL);
 	fox_spi(&forget, "DELETE FROM fox_wamp.notify_payload WHERE at < now() - interval '1 hour'", 0, NULL);
+	fox_spi(&cookies, "DELETE FROM fox_wamp.auth_cookie WHERE expires <= now() OR replaced <= now() - interval '1 hour'", 0, NULL);
 	fox_store_commit();
 	return n >= EXPIRE_PORTION;
 }
@@ -108,7 +110,7 @@ fox_upkeep_notify(FoxWire *rows)
 		{
 			ereport(WARNING,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("fox_wamp.bridge names channel \"%.100s\", whose length no NOTIFY allows", channel)));
+					 errmsg("fox_wamp.bridge names channel \"%s\", whose length no NOTIFY allows", fox_clip(channel))));
 			continue;
 		}
 		Async_Notify(channel, notify_payload(payload));

@@ -58,6 +58,7 @@ typedef struct Watch
 	bool		delete;
 	bool		retain;
 	char	   *realm;
+	bool		row_security;
 } Watch;
 
 /* --- statements --- */
@@ -155,7 +156,7 @@ create_trigger(const Watch *w, const char *what, const char *events, const char 
 	if (condition != NULL)
 		appendStringInfo(&sql, " WHEN (%s\n)", condition);
 	appendStringInfo(&sql, " EXECUTE FUNCTION fox_wamp.publish_row(%s, %s, %s", quote_literal_cstr(w->topic),
-					 quote_literal_cstr(w->realm), quote_literal_cstr(mode));
+					 quote_literal_cstr(w->realm), quote_literal_cstr(psprintf("%s%s", mode, w->row_security ? FOX_ROW_SECURITY : "")));
 	for (int i = 0; i < w->n_columns; i++)
 		appendStringInfo(&sql, ", %s", quote_literal_cstr(w->columns[i]));
 	appendStringInfoChar(&sql, ')');
@@ -219,7 +220,7 @@ drop_triggers(Oid table, const char *name, const char *topic, const char *realm)
 		TupleDesc	desc = SPI_tuptable->tupdesc;
 
 		names[i] = psprintf("DROP TRIGGER %s ON %s", quote_identifier(SPI_getvalue(row, desc, 1)), name);
-		if (strcmp(SPI_getvalue(row, desc, 4), FOX_ROW_RETAIN) == 0)
+		if (fox_row_mode_is(SPI_getvalue(row, desc, 4), FOX_ROW_RETAIN))
 			fox_mirror_clear(SPI_getvalue(row, desc, 3), fox_row_topic_regex(SPI_getvalue(row, desc, 2)));
 	}
 	for (int i = 0; i < n; i++)
@@ -235,7 +236,7 @@ static void
 mirror_rows(const Watch *w)
 {
 	bool		whole = w->table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
-	FoxRowWay	way = {.realm = w->realm};
+	FoxRowWay	way = {.realm = w->realm, .secured = w->row_security, .secured_by = w->name};
 	MemoryContext portion = AllocSetContextCreate(CurrentMemoryContext, "fox_wamp watch", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext saved;
 	SPIPlanPtr	plan;
@@ -267,9 +268,10 @@ mirror_rows(const Watch *w)
 			HeapTuple	row = SPI_tuptable->vals[i];
 			TupleDesc	desc = BlessTupleDesc(SPI_tuptable->tupdesc);
 			char	   *args = fox_row_args(&way, row, desc);
+			char	   *audience = way.secured ? fox_row_sight(&way, row, NULL, desc, NULL, NULL) : NULL;
 
-			fox_message_check(strlen(args));
-			fox_mirror_put(w->realm, fox_row_topic_make(way.topic, row, desc), args);
+			fox_message_check(strlen(args) + (audience != NULL ? strlen(audience) : 0));
+			fox_mirror_put(w->realm, fox_row_topic_make(way.topic, row, desc), args, audience);
 		}
 		MemoryContextSwitchTo(saved);
 		MemoryContextReset(portion);
@@ -338,6 +340,18 @@ check_mirror(const Watch *w, const FoxRowTopic *topic)
 
 	if (!w->insert || !w->update || !w->delete)
 		bad_argument("watch() with retain takes all operations", NULL);
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("watch() with retain takes a READ COMMITTED transaction"),
+				 errdetail("Another would not see all the rows that the table has when its triggers are made.")));
+	/* unwatch() and TRUNCATE delete whatever has such a topic. */
+	if (fox_row_topic_fixed(w->topic) == NULL)
+		bad_argument(psprintf("watch() with retain needs a component without columns at the beginning of the topic \"%s\"", w->topic),
+					 psprintf("Like %s.%s.", RelationGetRelationName(w->table), w->topic));
+	if (!fox_row_topic_separates(topic))
+		bad_argument(psprintf("watch() with retain needs a dot between two columns in the topic \"%s\"", w->topic),
+					 "Otherwise two rows could have the same topic.");
 	if (n == 0)
 		bad_argument(psprintf("watch() with retain needs a primary key, which table \"%s\" has not",
 							  RelationGetRelationName(w->table)), NULL);
@@ -376,6 +390,7 @@ read_watch(FunctionCallInfo fcinfo, Watch *w)
 	read_operations(fcinfo, w);
 	w->retain = !PG_ARGISNULL(5) && PG_GETARG_BOOL(5);
 	w->realm = fox_arg_realm(fcinfo, 6);
+	w->row_security = !PG_ARGISNULL(7) && PG_GETARG_BOOL(7);
 	fox_realm_check(w->realm);
 	topic = fox_row_topic_read(w->topic, RelationGetDescr(w->table));
 	check_topic(w, topic);

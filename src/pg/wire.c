@@ -4,8 +4,13 @@
 #include "postgres.h"
 
 #include "gate/http_gate.h"
+#include "gate/mqtt_gate.h"
 #include "gate/wamp_gate.h"
+#include "pg/guc.h"
 #include "pg/wire.h"
+
+static FoxRouter *router;
+static FoxMqttBroker *mqtt;
 
 static void
 wire_send(void *conn, FoxBytes *message, bool binary)
@@ -43,14 +48,34 @@ wire_limit(void *conn, size_t bytes)
 	fox_conn_limit(conn, bytes);
 }
 
+static void
+wire_pause(void *conn, bool paused)
+{
+	fox_conn_pause(conn, paused);
+}
+
 static void *
 wire_open(void *ctx, FoxConn *conn, const FoxConnInfo *info)
 {
-	FoxTransport transport = {conn, wire_send, wire_send_event, wire_relieve, wire_probe, wire_close, wire_limit};
+	FoxTransport transport = {conn, wire_send, wire_send_event, wire_relieve, wire_probe, wire_close, wire_limit, wire_pause};
 	FoxPeer		peer = {info->peer, info->subprotocol, info->loopback, info->origin, info->transport,
-		info->confidential, info->certificate};
+		info->confidential, info->certificate, info->cookie, info->new_cookie};
 
-	return fox_wamp_gate_open(ctx, &transport, &peer);
+	if (strcmp(info->subprotocol, "mqtt") == 0)
+		return fox_mqtt_gate_open(mqtt, &transport, &peer);
+	return fox_wamp_gate_open(router, &transport, &peer);
+}
+
+static void
+wire_message(void *gate, char *data, size_t len, bool binary)
+{
+	((FoxGate *) gate)->ops->message(gate, data, len, binary);
+}
+
+static void
+wire_alive(void *gate)
+{
+	((FoxGate *) gate)->ops->alive(gate);
 }
 
 static void
@@ -64,7 +89,7 @@ wire_closed(void *gate, FoxCloseCause cause)
 		[FOX_CLOSE_SHUTDOWN] = FOX_GATE_SHUTDOWN,
 	};
 
-	fox_wamp_gate_close(gate, causes[cause]);
+	((FoxGate *) gate)->ops->close(gate, causes[cause]);
 }
 
 static void
@@ -76,7 +101,7 @@ wire_answer(void *conn, unsigned status, FoxSlice headers, FoxSlice body)
 static void *
 wire_http_open(void *ctx, FoxHttp *http)
 {
-	return fox_http_gate_open(ctx, &(FoxHttpTransport) {http, wire_answer});
+	return fox_http_gate_open(router, &(FoxHttpTransport) {http, wire_answer});
 }
 
 static void
@@ -92,14 +117,33 @@ wire_log(void *ctx, int level, const char *text)
 	ereport(level >= 2 ? WARNING : level == 1 ? LOG : DEBUG1, (errmsg_internal("fox_wamp: %s", text)));
 }
 
+bool
+fox_wire_open(FoxRouter *r)
+{
+	FoxMqttConfig config;
+
+	fox_guc_mqtt_config(&config);
+	router = r;
+	mqtt = fox_mqtt_broker_new(r, &config);
+	return mqtt != NULL;
+}
+
+void
+fox_wire_configure(void)
+{
+	FoxMqttConfig config;
+
+	fox_guc_mqtt_config(&config);
+	fox_mqtt_broker_configure(mqtt, &config);
+}
+
 FoxNetHandler
-fox_wire_handler(FoxRouter *router)
+fox_wire_handler(void)
 {
 	return (FoxNetHandler){
-		.ctx = router,
 		.open = wire_open,
-		.message = fox_wamp_gate_message,
-		.alive = fox_wamp_gate_alive,
+		.message = wire_message,
+		.alive = wire_alive,
 		.close = wire_closed,
 		.http_open = wire_http_open,
 		.http_request = wire_http_request,

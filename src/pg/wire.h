@@ -7,7 +7,11 @@
 #include "core/router.h"
 #include "net/net.h"
 
-/* The handler that opens a WAMP gate of that router for every connection. */
-extern FoxNetHandler fox_wire_handler(FoxRouter *router);
+/* Makes the gates of that router; false: no memory. */
+extern bool fox_wire_open(FoxRouter *router);
+/* After a reload of the configuration. */
+extern void fox_wire_configure(void);
+/* The handler that opens a gate for every connection. */
+extern FoxNetHandler fox_wire_handler(void);
 
 #endif

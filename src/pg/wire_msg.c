@@ -58,6 +58,7 @@ fox_wire_put_write(FoxBuf *b, uint64 id, const FoxWrite *w)
 	fox_wire_put_slice(b, w->when);
 	fox_wire_put_slice(b, w->will);
 	fox_wire_put_slice(b, w->audience);
+	fox_wire_put_slice(b, w->original);
 }
 
 void
@@ -73,6 +74,7 @@ fox_wire_put_row(FoxBuf *b, const FoxChange *c)
 	fox_wire_put_slice(b, c->args);
 	fox_wire_put_slice(b, c->kwargs);
 	fox_wire_put_slice(b, c->options);
+	fox_wire_put_slice(b, c->original);
 }
 
 /* Of one that goes only what names it. */
@@ -180,6 +182,7 @@ fox_wire_write(FoxWire *w, FoxWrite *out)
 	out->when = fox_wire_slice(w);
 	out->will = fox_wire_slice(w);
 	out->audience = fox_wire_slice(w);
+	out->original = fox_wire_slice(w);
 	if (fox_absent(out->realm) || fox_absent(out->topic) || out->kind > FOX_WRITE_DISOWN)
 		w->bad = true;
 }
@@ -202,6 +205,7 @@ fox_wire_row(FoxWire *w, FoxChange *out)
 	out->args = fox_wire_slice(w);
 	out->kwargs = fox_wire_slice(w);
 	out->options = fox_wire_slice(w);
+	out->original = fox_wire_slice(w);
 }
 
 void

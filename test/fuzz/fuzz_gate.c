@@ -184,6 +184,12 @@ limit_conn(void *conn, size_t bytes)
 	(void) conn, (void) bytes;
 }
 
+static void
+pause_conn(void *conn, bool paused)
+{
+	(void) conn, (void) paused;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -208,8 +214,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		char		copy[sizeof(hello)];
 
 		memcpy(copy, hello, sizeof(hello));
-		gates[i] = fox_wamp_gate_open(router, &(FoxTransport){NULL, send_message, send_event, relieve, probe_conn, close_conn, limit_conn},
-									  &(FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "", "websocket", true, ""});
+		gates[i] = fox_wamp_gate_open(router, &(FoxTransport){NULL, send_message, send_event, relieve, probe_conn, close_conn, limit_conn, pause_conn},
+									  &(FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "", "websocket", true, "", "", ""});
 		fox_wamp_gate_message(gates[i], copy, sizeof(hello) - 1, false);
 	}
 	for (size_t at = 0; at < size && turn < 64; turn++)

@@ -9,7 +9,7 @@ const realm = fresh('realm');
 
 before(async () => {
   start();
-  await sql(`SELECT fox_wamp.create_realm('${realm}')`);
+  await sql(`SELECT fox_wamp.create_realm('${realm}')`, 'SELECT fox_wamp.sync()');
 });
 after(async () => {
   await sql(`SELECT fox_wamp.drop_realm('${realm}')`);

@@ -330,14 +330,20 @@ test('a timeout of the call, of the exposed function and of the role stops the s
   await sql(`UPDATE fox_wamp.exposed_function SET timeout = '200ms' WHERE root = '${root}' AND name = 'long_sleep'`, 'SELECT fox_wamp.sync()');
   assert.equal((await failure('long_sleep')).uri, 'wamp.error.timeout');
   await sql(`UPDATE fox_wamp.exposed_function SET timeout = NULL WHERE root = '${root}' AND name = 'long_sleep'`, 'SELECT fox_wamp.sync()');
+  await make('shown() RETURNS text', "LANGUAGE sql STABLE AS $$SELECT current_setting('statement_timeout')$$");
   await sql("ALTER ROLE fox_wamp_anonymous SET statement_timeout = '250ms'");
   try {
-    await new Promise((resolve) => { setTimeout(resolve, 1100); });
-    assert.equal((await failure('long_sleep')).uri, 'wamp.error.timeout');
+    // Executors hear of it within a second; until then only the call's own timeout ends it.
+    let last;
+    await until(async () => (last = await failure('long_sleep', [], {}, { timeout: 1000 })).sqlstate === '57014');
+    assert.equal(last.uri, 'wamp.error.timeout');
+    assert.equal(await sql(`SELECT fox_wamp.call('${root}.shown')`), '"0"', 'it is no setting of another role');
   } finally {
     await sql('ALTER ROLE fox_wamp_anonymous RESET statement_timeout');
   }
-  await new Promise((resolve) => { setTimeout(resolve, 1100); });
+  // Each of two occupies an executor: both have heard of it.
+  await make('rest() RETURNS int', "LANGUAGE sql VOLATILE AS $$SELECT 1 FROM pg_sleep(0.5)$$");
+  await until(() => Promise.all([call('rest'), call('rest')]).then(() => true, () => false));
 });
 
 test('sleepers stop nobody else; what waits behind them is answered', async () => {

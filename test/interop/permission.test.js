@@ -10,7 +10,7 @@ const role = fresh('role').replaceAll('.', '_');
 
 before(async () => {
   start();
-  await sql(`SELECT fox_wamp.create_realm('${realm}')`, `CREATE ROLE "${role}"`);
+  await sql(`SELECT fox_wamp.create_realm('${realm}')`, `CREATE ROLE "${role}"`, 'SELECT fox_wamp.sync()');
 });
 after(async () => {
   await sql(`SELECT fox_wamp.drop_realm('${realm}')`, `DROP ROLE "${role}"`);

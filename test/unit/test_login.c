@@ -316,17 +316,17 @@ static void
 test_transport(void **state)
 {
 	(void) state;
-	*world_peer() = (FoxPeer){"10.0.0.9:1", "wamp.2.json", false, "", "websocket", false, ""};
+	*world_peer() = (FoxPeer){"10.0.0.9:1", "wamp.2.json", false, "", "websocket", false, "", "", ""};
 	expect_abort(hello(""), "authentication_required");
 	expect_abort(hello(",\"authmethods\":[\"anonymous\"]"), "authentication_required");
 	expect_abort(hello(",\"authid\":\"a\",\"authmethods\":[\"ticket\"]"), "no_matching_auth_method");
 	expect_method(",\"authid\":\"a\",\"authmethods\":[\"ticket\",\"wampcra\"]", "wampcra");
-	*world_peer() = (FoxPeer){"10.0.0.9:1", "wamp.2.json", false, "", "websocket", true, "ann"};
+	*world_peer() = (FoxPeer){"10.0.0.9:1", "wamp.2.json", false, "", "websocket", true, "ann", "", ""};
 	expect_method(",\"authid\":\"a\",\"authmethods\":[\"ticket\",\"wampcra\"]", "ticket");
 	expect_method(",\"authmethods\":[\"tls\"]", "tls");
 	assert_non_null(strstr(world_question(), "\"certificate\":\"ann\""));
 	/* A page of a web site's, on the loopback address: it has to log in. */
-	*world_peer() = (FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "https://example.com", "websocket", true, ""};
+	*world_peer() = (FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "https://example.com", "websocket", true, "", "", ""};
 	expect_abort(hello(""), "authentication_required");
 	expect_method(",\"authid\":\"a\",\"authmethods\":[\"ticket\"]", "ticket");
 }
@@ -539,12 +539,12 @@ test_scram_verifier(void **state)
 	assert_true(fox_scram_password_fits(&v, FOX_LIT("pencil")));
 	assert_false(fox_scram_password_fits(&v, FOX_LIT("pencils")));
 	assert_false(fox_scram_password_fits(&v, FOX_LIT("")));
-	fox_scram_make_up(seed, &v);
-	fox_scram_make_up(seed, &other);
+	fox_scram_make_up(seed, false, &v);
+	fox_scram_make_up(seed, false, &other);
 	assert_true(fox_slice_eq(v.salt_text, other.salt_text));
 	assert_int_equal(v.iterations, 4096);
 	seed[0] = 2;
-	fox_scram_make_up(seed, &other);
+	fox_scram_make_up(seed, false, &other);
 	assert_false(fox_slice_eq(v.salt_text, other.salt_text));
 }
 
@@ -655,6 +655,73 @@ test_many_iterations(void **state)
 	p = hello(",\"authid\":\"ann\",\"authmethods\":[\"wamp-scram\"],\"authextra\":{\"nonce\":\"egVDf3DMJh0=\"}");
 	world_login(&ann);
 	assert_non_null(strstr(peer_next(p), "\"iterations\":2000000000"));
+}
+
+/* The derived key is that of another implementation (connectanum, in Dart). */
+static void
+test_argon2(void **state)
+{
+	unsigned char derived[FOX_SHA256];
+	unsigned char expected[64];
+	unsigned char seed[FOX_SHA256] = {1};
+	char		salt[24];
+	size_t		len;
+	FoxScramVerifier v;
+	FoxScramVerifier other;
+	FoxBuf		made = {0};
+	static const char *const bad[] = {
+		"ARGON2ID13$2:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=",
+		"ARGON2ID13$2,0:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=",
+		"SCRAM-SHA-256$2,19456:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
+	};
+
+	(void) state;
+	assert_true(fox_base64_decode(FOX_LIT("W22ZaJ0SNY7soEsUEjb6gQ=="), salt, &len));
+	assert_true(fox_argon2id(FOX_LIT("pencil"), fox_slice(salt, len), 4096, 100, derived, sizeof(derived)));
+	assert_true(fox_base64_decode(FOX_LIT("6AIVIE+fg84WuUMIH3cJilV2H1kpnf4SHlOHTqatIFA="), (char *) expected, &len));
+	assert_memory_equal(derived, expected, FOX_SHA256);
+	assert_false(fox_argon2id(FOX_LIT("pencil"), FOX_LIT("short"), 1, 100, derived, sizeof(derived)));
+
+	assert_true(fox_argon2_make(FOX_LIT("secret"), &made));
+	assert_true(fox_scram_parse(fox_buf_view(&made), &v));
+	assert_int_equal(v.iterations, FOX_ARGON2_ITERATIONS);
+	assert_int_equal(v.memory, FOX_ARGON2_MEMORY);
+	assert_true(fox_scram_affordable(&v));
+	assert_true(fox_scram_password_fits(&v, FOX_LIT("secret")));
+	assert_false(fox_scram_password_fits(&v, FOX_LIT("Secret")));
+	fox_buf_free(&made);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(fox_scram_parse(fox_cstr(bad[i]), &v));
+	fox_scram_make_up(seed, true, &other);
+	assert_int_equal(other.memory, FOX_ARGON2_MEMORY);
+	other.memory = FOX_ARGON2_MEMORY_MAX + 1;
+	assert_false(fox_scram_affordable(&other));
+	other.memory = 1024;
+	other.iterations = 1025;
+	assert_false(fox_scram_affordable(&other));
+}
+
+/* The client is told what to compute; whoever nobody is looks the same where the configuration says so. */
+static void
+test_argon2_challenge(void **state)
+{
+	FoxPrincipal ann = principal("ann");
+	FoxPrincipal ghost = nobody();
+	Peer	   *p;
+
+	(void) state;
+	ann.scram = FOX_LIT("ARGON2ID13$3,1024:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=");
+	p = hello(",\"authid\":\"ann\",\"authmethods\":[\"wamp-scram\"],\"authextra\":{\"nonce\":\"egVDf3DMJh0=\"}");
+	world_login(&ann);
+	assert_non_null(strstr(peer_next(p), "\"salt\":\"W22ZaJ0SNY7soEsUEjb6gQ==\",\"kdf\":\"argon2id13\",\"iterations\":3,\"memory\":1024}"));
+	p = hello(",\"authid\":\"ghost\",\"authmethods\":[\"wamp-scram\"],\"authextra\":{\"nonce\":\"egVDf3DMJh0=\"}");
+	world_login(&ghost);
+	assert_non_null(strstr(peer_next(p), "\"kdf\":\"pbkdf2\""));
+	world_config()->argon2 = true;
+	fox_router_configure(world_router(), world_config());
+	p = hello(",\"authid\":\"ghost\",\"authmethods\":[\"wamp-scram\"],\"authextra\":{\"nonce\":\"egVDf3DMJh0=\"}");
+	world_login(&ghost);
+	assert_non_null(strstr(peer_next(p), "\"kdf\":\"argon2id13\",\"iterations\":2,\"memory\":19456}"));
 }
 
 /* --- cryptosign --- */
@@ -889,7 +956,8 @@ main(void)
 		TEST(test_ticket), TEST(test_welcome), TEST(test_out_of_order), TEST(test_bad_answers), TEST(test_no_executor),
 		TEST(test_time_is_up), TEST(test_negotiation), TEST(test_transport), TEST(test_tls), TEST(test_reread),
 		TEST(test_attempts), TEST(test_cra_derivation), TEST(test_cra), TEST(test_scram_verifier),
-		TEST(test_scram_vector), TEST(test_scram_hello), TEST(test_many_iterations), TEST(test_cryptosign), TEST(test_authenticator),
+		TEST(test_scram_vector), TEST(test_scram_hello), TEST(test_many_iterations), TEST(test_argon2), TEST(test_argon2_challenge),
+		TEST(test_cryptosign), TEST(test_authenticator),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,7 +36,7 @@ typedef struct Row
 typedef struct Stored
 {
 	FoxWrite	w;
-	char	   *copy[7];
+	char	   *copy[8];
 } Stored;
 
 static FoxRouter *router;
@@ -110,6 +110,7 @@ store_write(void *ctx, const FoxWrite *w)
 	s->w.when = dup_slice(w->when, &s->copy[4]);
 	s->w.will = dup_slice(w->will, &s->copy[5]);
 	s->w.audience = dup_slice(w->audience, &s->copy[6]);
+	s->w.original = dup_slice(w->original, &s->copy[7]);
 	return true;
 }
 
@@ -240,7 +241,8 @@ carry_out(const FoxWrite *w)
 {
 	Row		   *r = row_find(w->topic);
 	FoxChange	c = {.kind = FOX_CHANGE_PUT, .token = w->token, .publication = w->publication,
-	.session = w->session, .realm = w->realm, .topic = w->topic, .args = w->args, .kwargs = w->kwargs};
+	.session = w->session, .realm = w->realm, .topic = w->topic, .args = w->args, .kwargs = w->kwargs,
+	.original = w->kind == FOX_WRITE_PUT ? w->original : FOX_ABSENT};
 	bool		holds = true;
 
 	n_writes++;
@@ -283,7 +285,7 @@ world_commit(void)
 		Stored		s = queue[i];
 
 		carry_out(&s.w);
-		for (int k = 0; k < 7; k++)
+		for (int k = 0; k < 8; k++)
 			free(s.copy[k]);
 	}
 	n_queue = 0;
@@ -326,6 +328,12 @@ world_deliveries_full(bool full)
 	deliveries_full = full;
 }
 
+uint64_t
+world_last_session(void)
+{
+	return called_session;
+}
+
 int
 world_calls(void)
 {
@@ -344,6 +352,8 @@ call(void *ctx, const FoxFunctionCall *c)
 	n_called++;
 	if (c->kind == FOX_RUN_QUEUE)
 		snprintf(called, sizeof(called), "queue %llu", (unsigned long long) c->handler);
+	else if (c->kind == FOX_RUN_SIGHT)
+		snprintf(called, sizeof(called), "sight %.*s", (int) args.len, args.ptr);
 	else if (c->kind == FOX_RUN_HANDLER)
 		snprintf(called, sizeof(called), "handler %.*s %.*s %u", (int) c->function.len, c->function.ptr,
 				 (int) args.len, args.ptr, c->hops);
@@ -403,7 +413,7 @@ world_open(void)
 	FoxPorts	ports = {.now_us = now_us, .random64 = random64, .log = log_text, .write = store_write, .login = login,
 	.answer = answer, .notify = notify, .registration = registration, .past = past, .stats = stats,
 	.call = call, .cancel = cancel, .deliver = deliver};
-	facts = (FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "", "websocket", true, ""};
+	facts = (FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "", "websocket", true, "", "", ""};
 	config = (FoxRouterConfig){.call_queue_limit = 3, .waiter_limit = 100, .anonymous = true, .anonymous_role = "guest"};
 
 	clock_us = 1000000;
@@ -586,6 +596,12 @@ conn_limit(void *conn, size_t bytes)
 }
 
 static void
+conn_pause(void *conn, bool paused)
+{
+	(void) conn, (void) paused;
+}
+
+static void
 conn_close(void *conn, int code, const char *reason)
 {
 	(void) code, (void) reason;
@@ -598,7 +614,7 @@ peer_open(void)
 	Peer	   *p = calloc(1, sizeof(*p));
 
 	peers[n_peers++] = p;
-	p->gate = fox_wamp_gate_open(router, &(FoxTransport){p, conn_send, conn_send_event, conn_relieve, conn_probe, conn_close, conn_limit},
+	p->gate = fox_wamp_gate_open(router, &(FoxTransport){p, conn_send, conn_send_event, conn_relieve, conn_probe, conn_close, conn_limit, conn_pause},
 								 &facts);
 	return p;
 }

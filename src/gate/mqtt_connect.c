@@ -1,0 +1,248 @@
+/*
+ * mqtt_connect.c - CONNECT: who it is, which session that is, and what both sides will take.
+ */
+#include <stdlib.h>
+
+#include "codec/mqtt_topic.h"
+#include "gate/mqtt_private.h"
+
+#include "base/pure.h"
+
+#define NAME_MAX_ASSIGNED 32
+
+/* --- refusals --- */
+
+/* The return codes of 3.1 and 3.1.1; 0: there is none, the connection just closes. */
+static uint8_t
+code_before_5(FoxMqttReason reason)
+{
+	switch (reason)
+	{
+		case FOX_MQTT_BAD_CLIENT_ID:
+			return 2;
+		case FOX_MQTT_UNAVAILABLE:
+		case FOX_MQTT_QUOTA:
+			return 3;
+		case FOX_MQTT_BAD_LOGIN:
+			return 4;
+		case FOX_MQTT_NOT_AUTHORIZED:
+			return 5;
+		default:
+			return 0;
+	}
+}
+
+void
+mqtt_refuse(MqttPeer *p, FoxMqttReason reason, const char *text)
+{
+	FoxMqttPacket packet = {.type = FOX_MQTT_CONNACK, .reason = (uint8_t) reason};
+
+	if (p->version == FOX_MQTT_50)
+	{
+		fox_mqtt_set(&packet.props, FOX_PROP_REASON_STRING);
+		packet.props.reason_string = fox_cstr(text);
+	}
+	else
+		packet.reason = code_before_5(reason);
+	if (packet.reason != 0)
+		mqtt_send(p, &packet);
+	mqtt_cut(p, reason, text);
+}
+
+/* --- what is asked for --- */
+
+/* The identifier of a client that has none: 128 random bits. */
+static FoxSlice
+assign_id(FoxRouter *r, char *to)
+{
+	static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
+
+	for (int i = 0; i < NAME_MAX_ASSIGNED; i += 8)
+	{
+		uint64_t	chance = fox_router_random(r);
+
+		for (int k = 0; k < 8; k++, chance >>= 5)
+			to[i + k] = digits[chance & 31];
+	}
+	return fox_slice(to, NAME_MAX_ASSIGNED);
+}
+
+static void
+read_limits(MqttPeer *p, const FoxMqttPacket *packet)
+{
+	const FoxMqttProps *props = &packet->props;
+	uint32_t	most = p->broker->config.max_keep_alive;
+
+	p->quiet = fox_mqtt_has(props, FOX_PROP_REQUEST_PROBLEM) && props->request_problem == 0;
+	if (fox_mqtt_has(props, FOX_PROP_MAXIMUM_PACKET))
+		p->max_packet = props->maximum_packet;
+	p->receive_maximum = fox_mqtt_has(props, FOX_PROP_RECEIVE_MAXIMUM) ? props->receive_maximum : UINT16_MAX;
+	p->alias_maximum = props->alias_maximum;
+	p->keep_alive = packet->keep_alive;
+	if (p->version == FOX_MQTT_50 && most > 0 && (p->keep_alive == 0 || p->keep_alive > most))
+		p->keep_alive = most;
+}
+
+/* How long the session outlives its connection, in seconds; before 5.0 a session that is not clean is kept. */
+static uint32_t
+expiry_of(const MqttPeer *p, const FoxMqttPacket *packet)
+{
+	uint32_t	most = p->broker->config.max_session_expiry;
+	uint32_t	asked = p->version == FOX_MQTT_50 ? packet->props.session_expiry : packet->clean_start ? 0 : UINT32_MAX;
+
+	return asked < most ? asked : most;
+}
+
+static void
+welcome(MqttPeer *p, const FoxMqttPacket *connect, bool present, FoxSlice assigned)
+{
+	const FoxMqttConfig *config = &p->broker->config;
+	FoxMqttPacket packet = {.type = FOX_MQTT_CONNACK, .session_present = present};
+	FoxMqttProps *props = &packet.props;
+
+	if (p->session->expiry != connect->props.session_expiry)
+	{
+		fox_mqtt_set(props, FOX_PROP_SESSION_EXPIRY);
+		props->session_expiry = p->session->expiry;
+	}
+	if (p->keep_alive != connect->keep_alive)
+	{
+		fox_mqtt_set(props, FOX_PROP_SERVER_KEEP_ALIVE);
+		props->server_keep_alive = p->keep_alive;
+	}
+	if (!fox_absent(assigned))
+	{
+		fox_mqtt_set(props, FOX_PROP_ASSIGNED_ID);
+		props->assigned_id = assigned;
+	}
+	fox_mqtt_set(props, FOX_PROP_RECEIVE_MAXIMUM);
+	props->receive_maximum = config->max_inflight < UINT16_MAX ? config->max_inflight : UINT16_MAX;
+	fox_mqtt_set(props, FOX_PROP_ALIAS_MAXIMUM);
+	props->alias_maximum = MQTT_ALIASES;
+	fox_mqtt_set(props, FOX_PROP_MAXIMUM_PACKET);
+	props->maximum_packet = (uint32_t) config->max_packet;
+	mqtt_send(p, &packet);
+}
+
+/* --- the session --- */
+
+/* The will's topic in WAMP's notation. */
+static FoxMqttReason
+check_will(const FoxMqttWill *will, FoxBuf *topic)
+{
+	if (will->topic.len == 0 || memchr(will->topic.ptr, '+', will->topic.len) != NULL ||
+		memchr(will->topic.ptr, '#', will->topic.len) != NULL)
+		return FOX_MQTT_BAD_TOPIC;
+	fox_topic_from_mqtt(will->topic, topic);
+	return mqtt_topic_refusal(fox_buf_view(topic));
+}
+
+/* The connection that has the session is told that another one has taken it. */
+static void
+take_over(MqttSession *s)
+{
+	MqttPeer   *old = s->peer;
+
+	if (old != NULL)
+		mqtt_cut(old, FOX_MQTT_TAKEN_OVER, "another connection has this client identifier");
+}
+
+static FoxMqttReason
+reason_not_to_join(const char *uri)
+{
+	if (strcmp(uri, "fox_wamp.error.too_many_sessions") == 0)
+		return FOX_MQTT_QUOTA;
+	return strcmp(uri, "wamp.error.unavailable") == 0 ? FOX_MQTT_UNAVAILABLE : FOX_MQTT_NOT_AUTHORIZED;
+}
+
+/* The session to join; NULL: the client has been refused. */
+static MqttSession *
+session_for(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice realm, FoxSlice client_id, const FoxSessionInfo *info,
+			bool *present)
+{
+	MqttSession *s = mqtt_session_find(p->broker, realm, client_id);
+	const char *uri;
+
+	*present = false;
+	if (s != NULL && !fox_session_is_of(s->core, info))
+	{
+		mqtt_refuse(p, FOX_MQTT_BAD_CLIENT_ID, "the client identifier is in use by another user");
+		return NULL;
+	}
+	if (s != NULL)
+	{
+		take_over(s);
+		s = mqtt_session_find(p->broker, realm, client_id);	/* it may have ended with its connection */
+	}
+	if (s != NULL && (packet->clean_start || !fox_session_renew(s->core, info)))
+	{
+		mqtt_session_end(s);
+		s = NULL;
+	}
+	*present = s != NULL;
+	if (s == NULL && (s = mqtt_session_new(p->broker, realm, client_id, info, &uri)) == NULL)
+		mqtt_refuse(p, reason_not_to_join(uri), uri);
+	return s;
+}
+
+/* What can be said without knowing who it is. */
+void
+mqtt_connect(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice bytes)
+{
+	FoxBuf		topic = {0};
+	FoxMqttReason reason = packet->has_will ? check_will(&packet->will, &topic) : FOX_MQTT_SUCCESS;
+
+	fox_buf_free(&topic);
+	/* A client that has no name and wants its session kept is refused before 5.0, where it could not learn its name. */
+	if (packet->client_id.len == 0 && (p->version == FOX_MQTT_31 || (p->version == FOX_MQTT_311 && !packet->clean_start)))
+		mqtt_refuse(p, FOX_MQTT_BAD_CLIENT_ID, "a client identifier is needed");
+	else if (reason != FOX_MQTT_SUCCESS)
+		mqtt_refuse(p, reason, "the topic of the will is not one to publish to");
+	else
+		mqtt_login(p, packet, bytes);
+}
+
+/* False: the client has been refused. */
+static bool
+keep_will(MqttPeer *p, MqttSession *s, const FoxMqttWill *will)
+{
+	FoxBuf		topic = {0};
+	bool		may;
+	bool		kept;
+
+	fox_topic_from_mqtt(will->topic, &topic);
+	may = fox_session_may_publish(s->core, fox_buf_view(&topic));
+	kept = may && !topic.failed && mqtt_will_keep(s, will, fox_buf_view(&topic));
+	fox_buf_free(&topic);
+	if (!may)
+		mqtt_refuse(p, FOX_MQTT_NOT_AUTHORIZED, "the client may not publish to the topic of its will");
+	else if (!kept)
+		mqtt_refuse(p, FOX_MQTT_UNAVAILABLE, "out of memory");
+	return kept;
+}
+
+void
+mqtt_join(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice realm, const FoxSessionInfo *info)
+{
+	char		name[NAME_MAX_ASSIGNED];
+	FoxSlice	client_id = packet->client_id.len > 0 ? packet->client_id : assign_id(p->broker->router, name);
+	bool		present;
+	MqttSession *s = session_for(p, packet, realm, client_id, info, &present);
+
+	if (s == NULL)
+		return;
+	mqtt_will_forget(s);
+	if (packet->has_will && !keep_will(p, s, &packet->will))
+	{
+		if (!present)
+			mqtt_session_end(s);
+		return;
+	}
+	read_limits(p, packet);
+	s->expiry = expiry_of(p, packet);
+	p->state = MQTT_JOINED;
+	mqtt_session_attach(s, p);
+	mqtt_watch(p);
+	welcome(p, packet, present, packet->client_id.len == 0 ? client_id : FOX_ABSENT);
+	mqtt_resume(s);
+}

@@ -1,0 +1,428 @@
+/*
+ * mqtt_gate.c - packets of an MQTT client, checked and handed on.
+ *
+ * What is malformed or out of place ends the connection; a client of 5.0 is told the reason by a
+ * DISCONNECT first, or by a CONNACK if it has not joined yet.
+ */
+#include "gate/mqtt_gate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "codec/mqtt_payload.h"
+#include "gate/mqtt_private.h"
+#include "gate/origin.h"
+
+#include "base/pure.h"
+
+static FoxBuf out;				/* packets are built one after the other in the same memory */
+
+/* --- the broker --- */
+
+FoxMqttBroker *
+fox_mqtt_broker_new(FoxRouter *router, const FoxMqttConfig *config)
+{
+	FoxMqttBroker *b = calloc(1, sizeof(*b));
+
+	if (b == NULL)
+		return NULL;
+	b->router = router;
+	fox_mqtt_broker_configure(b, config);
+	fox_list_init(&b->all);
+	return b;
+}
+
+void
+fox_mqtt_broker_configure(FoxMqttBroker *b, const FoxMqttConfig *config)
+{
+	b->config = *config;
+	fox_mqtt_strings_raw(config->raw_strings);
+}
+
+void
+fox_mqtt_broker_free(FoxMqttBroker *b)
+{
+	fox_list_each(n, &b->all)
+		mqtt_session_gone(fox_container(MqttSession, in_broker, n));
+	fox_map_free(&b->sessions);
+	free(b);
+}
+
+/* --- sending --- */
+
+void
+mqtt_send_bytes(MqttPeer *p, FoxBytes *bytes)
+{
+	if (bytes == NULL)
+	{
+		p->transport.close(p->transport.conn, 1013, "out of memory");
+		return;
+	}
+	p->transport.send(p->transport.conn, bytes, true);
+	fox_bytes_unref(bytes);
+}
+
+void
+mqtt_send(MqttPeer *p, const FoxMqttPacket *packet)
+{
+	FoxMqttPacket plain;
+
+	fox_buf_reset(&out);
+	fox_mqtt_encode(p->version, packet, &out);
+	if (fox_mqtt_has(&packet->props, FOX_PROP_REASON_STRING) && (p->quiet || out.len > p->max_packet))
+	{
+		plain = *packet;
+		plain.props.present &= ~((uint64_t) 1 << FOX_PROP_REASON_STRING);
+		fox_buf_reset(&out);
+		fox_mqtt_encode(p->version, &plain, &out);
+	}
+	mqtt_send_bytes(p, out.failed ? NULL : fox_bytes_new(out.data, out.len));
+}
+
+static void
+say_why(FoxMqttPacket *packet, const char *text)
+{
+	if (text == NULL)
+		return;
+	fox_mqtt_set(&packet->props, FOX_PROP_REASON_STRING);
+	packet->props.reason_string = fox_cstr(text);
+}
+
+void
+mqtt_cut(MqttPeer *p, FoxMqttReason reason, const char *text)
+{
+	FoxMqttPacket packet = {.type = FOX_MQTT_DISCONNECT, .reason = (uint8_t) reason};
+	MqttSession *s = p->session;
+
+	if (p->state == MQTT_DEAD)
+		return;
+	if (p->state == MQTT_JOINED && p->version == FOX_MQTT_50)
+	{
+		say_why(&packet, text);
+		mqtt_send(p, &packet);
+	}
+	p->state = MQTT_DEAD;
+	p->session = NULL;
+	if (s != NULL)
+		mqtt_session_detach(s, true);
+	mqtt_login_end(p);
+	p->transport.pause(p->transport.conn, false);
+	p->transport.close(p->transport.conn, 1002, text);
+}
+
+void
+mqtt_drop(MqttPeer *p, const char *text)
+{
+	p->state = MQTT_DEAD;
+	p->transport.close(p->transport.conn, 1013, text);
+}
+
+/* --- time --- */
+
+static void
+look_alive(void *ctx, FoxTimer *timer)
+{
+	MqttPeer   *p = fox_container(MqttPeer, timer, timer);
+	FoxRouter  *r = p->broker->router;
+	uint64_t	patience = (uint64_t) p->keep_alive * MQTT_SECOND / 2 * 3;
+
+	(void) ctx;
+	if (p->state == MQTT_JOINED && p->keep_alive > 0)
+	{
+		if (fox_router_now(r) >= p->heard_us + patience)
+			mqtt_cut(p, FOX_MQTT_KEEP_ALIVE, "nothing has come for one and a half times the keep alive");
+		else
+			fox_router_timer_set(r, &p->timer, p->heard_us + patience, look_alive);
+	}
+}
+
+void
+mqtt_watch(MqttPeer *p)
+{
+	fox_router_timer_clear(p->broker->router, &p->timer);
+	look_alive(NULL, &p->timer);
+}
+
+/* --- receiving --- */
+
+static void
+disconnect(MqttPeer *p, const FoxMqttPacket *packet)
+{
+	MqttSession *s = p->session;
+
+	if (fox_mqtt_has(&packet->props, FOX_PROP_SESSION_EXPIRY))
+	{
+		if (s->expiry == 0 && packet->props.session_expiry > 0)
+		{
+			mqtt_cut(p, FOX_MQTT_PROTOCOL_ERROR, "a session that was to end with its connection can not be kept any more");
+			return;
+		}
+		s->expiry = packet->props.session_expiry;
+	}
+	p->state = MQTT_DEAD;
+	p->session = NULL;
+	mqtt_session_detach(s, packet->reason != FOX_MQTT_SUCCESS);
+	p->transport.close(p->transport.conn, 1000, NULL);
+}
+
+static void
+joined(MqttPeer *p, const FoxMqttPacket *packet)
+{
+	switch (packet->type)
+	{
+		case FOX_MQTT_PUBLISH:
+			mqtt_publish(p, packet);
+			break;
+		case FOX_MQTT_PUBREL:
+			mqtt_pubrel(p, packet);
+			break;
+		case FOX_MQTT_PUBACK:
+		case FOX_MQTT_PUBREC:
+		case FOX_MQTT_PUBCOMP:
+			mqtt_acknowledged(p, packet);
+			break;
+		case FOX_MQTT_SUBSCRIBE:
+			mqtt_subscribe(p, packet);
+			break;
+		case FOX_MQTT_UNSUBSCRIBE:
+			mqtt_unsubscribe(p, packet);
+			break;
+		case FOX_MQTT_PINGREQ:
+			mqtt_send(p, &(FoxMqttPacket){.type = FOX_MQTT_PINGRESP});
+			break;
+		case FOX_MQTT_DISCONNECT:
+			disconnect(p, packet);
+			break;
+		case FOX_MQTT_CONNECT:
+			mqtt_cut(p, FOX_MQTT_PROTOCOL_ERROR, "a second CONNECT");
+			break;
+		case FOX_MQTT_AUTH:
+			mqtt_cut(p, FOX_MQTT_PROTOCOL_ERROR, "AUTH without an authentication method");
+			break;
+		default:
+			mqtt_cut(p, FOX_MQTT_PROTOCOL_ERROR, "a packet that only a server may send");
+	}
+}
+
+static const char *
+text_of(FoxMqttReason reason)
+{
+	switch (reason)
+	{
+		case FOX_MQTT_TOO_LARGE:
+			return "the packet is larger than is taken here";
+		case FOX_MQTT_BAD_TOPIC:
+			return "the topic is empty or has a wildcard";
+		case FOX_MQTT_PROTOCOL_ERROR:
+			return "the packet has something that it must not have";
+		default:
+			return "malformed packet";
+	}
+}
+
+void
+mqtt_packet(MqttPeer *p, FoxSlice bytes)
+{
+	FoxMqttPacket packet;
+	FoxMqttReason reason = fox_mqtt_decode(p->version, bytes, &packet);
+
+	if (reason != FOX_MQTT_SUCCESS)
+		mqtt_cut(p, reason, text_of(reason));
+	else
+		joined(p, &packet);
+}
+
+/* Who is not known yet is told by a CONNACK, and by nothing if it does not speak MQTT at all. */
+static void
+first_packet(MqttPeer *p, FoxSlice bytes)
+{
+	FoxMqttPacket packet;
+	FoxMqttReason reason = fox_mqtt_decode(0, bytes, &packet);
+
+	if (packet.type == FOX_MQTT_CONNECT)
+		p->version = packet.version;
+	if (packet.type == FOX_MQTT_CONNECT && reason == FOX_MQTT_SUCCESS)
+		mqtt_connect(p, &packet, bytes);
+	else if (reason == FOX_MQTT_BAD_VERSION)
+	{
+		p->version = FOX_MQTT_311;
+		mqtt_send(p, &(FoxMqttPacket){.type = FOX_MQTT_CONNACK, .reason = 1});
+		mqtt_cut(p, reason, "a version of MQTT that is not spoken here");
+	}
+	else if (packet.type == FOX_MQTT_CONNECT && p->version == FOX_MQTT_50)
+		mqtt_refuse(p, reason, text_of(reason));
+	else
+		mqtt_cut(p, reason, "the first packet must be CONNECT");
+}
+
+static void
+gate_message(void *gate, char *data, size_t len, bool binary)
+{
+	MqttPeer   *p = gate;
+	FoxSlice	bytes = fox_slice(data, len);
+
+	if (p->state == MQTT_DEAD)
+		return;
+	p->heard_us = fox_router_now(p->broker->router);
+	if (!binary)
+		mqtt_cut(p, FOX_MQTT_MALFORMED, "MQTT is binary messages of a WebSocket");
+	else if (p->state == MQTT_NEW)
+		first_packet(p, bytes);
+	else if (p->state == MQTT_JOINED)
+		mqtt_packet(p, bytes);
+	else
+	{
+		fox_buf_slice(&p->early, bytes);
+		if (p->early.failed)
+			mqtt_cut(p, FOX_MQTT_QUOTA, "out of memory");
+	}
+}
+
+static void
+gate_alive(void *gate)
+{
+	(void) gate;				/* the keep alive is the client's sign of life */
+}
+
+static void
+gate_close(void *gate, FoxGateClose cause)
+{
+	MqttPeer   *p = gate;
+	MqttSession *s = p->session;
+	size_t		pos = 0;
+	FoxMapSlot *slot;
+
+	(void) cause;				/* without a DISCONNECT every end of the transport is a loss */
+	p->session = NULL;
+	if (s != NULL)
+		mqtt_session_detach(s, true);
+	mqtt_login_end(p);
+	fox_router_timer_clear(p->broker->router, &p->timer);
+	for (int i = 0; i <= MQTT_ALIASES; i++)
+		free(p->heard_aliases[i]);
+	while ((slot = fox_map_next(&p->aliases, &pos)) != NULL)
+		free((char *) slot->key);
+	fox_map_free(&p->aliases);
+	free(p->certificate);
+	free(p);
+}
+
+static const FoxGateOps gate_ops = {gate_message, gate_alive, gate_close};
+
+void *
+fox_mqtt_gate_open(FoxMqttBroker *b, const FoxTransport *transport, const FoxPeer *peer)
+{
+	MqttPeer   *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return NULL;
+	p->gate.ops = &gate_ops;
+	p->broker = b;
+	p->transport = *transport;
+	p->local = peer->loopback && fox_origin_is_local(fox_cstr(peer->origin));
+	p->transport_name = peer->transport;
+	p->max_packet = UINT32_MAX;
+	snprintf(p->address, sizeof(p->address), "%s", peer->address);
+	p->confidential = peer->confidential;
+	if (*peer->certificate != '\0')
+		p->certificate = strdup(peer->certificate);
+	if (!mqtt_login_begin(p))
+	{
+		free(p->certificate);
+		free(p);
+		return NULL;
+	}
+	return p;
+}
+
+/* --- what the core says --- */
+
+static FoxMqttReason
+reason_of(FoxSlice uri)
+{
+	static const struct
+	{
+		const char *uri;
+		FoxMqttReason reason;
+	}			reasons[] = {
+		{"wamp.error.not_authorized", FOX_MQTT_NOT_AUTHORIZED},
+		{"wamp.error.authorization_failed", FOX_MQTT_NOT_AUTHORIZED},
+		{"wamp.error.invalid_uri", FOX_MQTT_BAD_TOPIC},
+		{"wamp.error.unavailable", FOX_MQTT_QUOTA},
+		{"wamp.error.invalid_argument", FOX_MQTT_IMPLEMENTATION}
+	};
+
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+		if (fox_slice_is(uri, reasons[i].uri))
+			return reasons[i].reason;
+	return FOX_MQTT_UNSPECIFIED;
+}
+
+static void
+mqtt_done(FoxSession *core, FoxRequest what, uint64_t request, uint64_t id)
+{
+	MqttSession *s = fox_session_data(core);
+
+	if (what == FOX_REQ_PUBLISH)
+		mqtt_published(core, request, FOX_MQTT_SUCCESS, FOX_ABSENT);
+	else if (what == FOX_REQ_SUBSCRIBE)
+		mqtt_subscribed(s, request, id);
+}
+
+static void
+mqtt_failed(FoxSession *core, FoxRequest what, uint64_t request, const FoxFailure *why)
+{
+	MqttSession *s = fox_session_data(core);
+
+	if (what == FOX_REQ_PUBLISH)
+		mqtt_published(core, request, reason_of(why->uri), why->text);
+	else if (what == FOX_REQ_SUBSCRIBE)
+	{
+		FoxMqttReason reason = reason_of(why->uri);
+
+		mqtt_not_subscribed(s, request, reason == FOX_MQTT_BAD_TOPIC ? FOX_MQTT_BAD_FILTER : reason);
+	}
+}
+
+static void
+mqtt_unsubscribed(FoxSession *core, uint64_t subscription, const char *reason)
+{
+	MqttSession *s = fox_session_data(core);
+	MqttSub    *sub = mqtt_sub_by_id(s, subscription);
+
+	(void) reason;
+	if (sub != NULL)
+		mqtt_sub_free(s, sub);
+}
+
+static bool
+mqtt_reachable(const FoxSession *core)
+{
+	return ((MqttSession *) fox_session_data(core))->peer != NULL;
+}
+
+static void
+mqtt_ended(FoxSession *core, const char *reason, FoxSlice message)
+{
+	MqttSession *s = fox_session_data(core);
+	MqttPeer   *p = s->peer;
+
+	(void) message;
+	if (p != NULL)
+	{
+		s->peer = NULL;
+		p->session = NULL;
+		mqtt_cut(p, strcmp(reason, "wamp.close.system_shutdown") == 0 ? FOX_MQTT_SHUTTING_DOWN : FOX_MQTT_ADMINISTRATIVE, reason);
+	}
+	s->core = NULL;
+	mqtt_session_gone(s);
+}
+
+const FoxSessionOps mqtt_ops = {
+	.event = mqtt_event,
+	.done = mqtt_done,
+	.failed = mqtt_failed,
+	.unsubscribed = mqtt_unsubscribed,
+	.reachable = mqtt_reachable,
+	.ended = mqtt_ended
+};

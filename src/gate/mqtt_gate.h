@@ -1,0 +1,32 @@
+/*
+ * mqtt_gate.h - MQTT 3.1, 3.1.1 and 5.0 on a transport: packets in, packets out.
+ */
+#ifndef FOX_GATE_MQTT_GATE_H
+#define FOX_GATE_MQTT_GATE_H
+
+#include "core/router.h"
+#include "gate/gate.h"
+
+typedef struct FoxMqttBroker FoxMqttBroker;
+
+typedef struct FoxMqttConfig
+{
+	char		default_realm[256];	/* of clients whose user name has no @realm */
+	size_t		max_packet;		/* bytes of a client's packet */
+	uint32_t	max_inflight;	/* messages that one session has not acknowledged */
+	uint32_t	max_queued;		/* messages that wait for one session */
+	uint32_t	max_session_expiry;	/* seconds that a session outlives its connection */
+	uint32_t	max_keep_alive;	/* seconds; 0: as the client likes */
+	bool		raw_strings;	/* a single string goes out as its text, not as JSON */
+} FoxMqttConfig;
+
+/* The sessions of all MQTT clients of a router; NULL: no memory. */
+extern FoxMqttBroker *fox_mqtt_broker_new(FoxRouter *router, const FoxMqttConfig *config);
+extern void fox_mqtt_broker_configure(FoxMqttBroker *b, const FoxMqttConfig *config);
+/* After the router has been shut down, and all gates are closed. */
+extern void fox_mqtt_broker_free(FoxMqttBroker *b);
+
+/* Its messages are whole packets, or the beginning of one that is too long or malformed.  NULL: no memory. */
+extern void *fox_mqtt_gate_open(FoxMqttBroker *b, const FoxTransport *transport, const FoxPeer *peer);
+
+#endif

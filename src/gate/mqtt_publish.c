@@ -1,0 +1,258 @@
+/*
+ * mqtt_publish.c - messages from the client.
+ *
+ *      QoS 1:  PUBLISH ──(the core has taken it)──► PUBACK
+ *      QoS 2:  PUBLISH ──(the core has taken it)──► PUBREC ──PUBREL──► PUBCOMP
+ *
+ * A message of QoS 2 is published when it comes; until PUBREL its packet identifier is known, so that the same
+ * message again is not published twice.  One that is to be retained is taken when it is stored.
+ */
+#include <stdlib.h>
+
+#include "codec/mqtt_topic.h"
+#include "gate/mqtt_private.h"
+
+#include "base/pure.h"
+
+static FoxBuf uri;
+static FoxBuf options;
+
+/* What received holds: the core has not answered yet, or it has. */
+static char asked;
+static char taken;
+
+/*
+ * A request of the core's: which packet of which peer it answers.  0 is nobody's.
+ */
+static uint64_t
+request_of(const MqttSession *s, uint8_t qos, uint16_t id)
+{
+	return (uint64_t) (s->generation & 0xffffffff) << 20 | (uint64_t) qos << 16 | id;
+}
+
+FoxMqttReason
+mqtt_topic_refusal(FoxSlice topic)
+{
+	static const char *const reserved[] = {"wamp.", "fox_wamp.", "$SYS."};
+
+	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
+		if (topic.len >= strlen(reserved[i]) && memcmp(topic.ptr, reserved[i], strlen(reserved[i])) == 0)
+			return FOX_MQTT_NOT_AUTHORIZED;
+	return FOX_MQTT_SUCCESS;
+}
+
+/* --- to the core --- */
+
+/* The message expiry among encoded properties, in seconds; 0: it has none that ends. */
+static uint32_t
+expiry_in(FoxSlice props)
+{
+	FoxMqttProps p;
+	FoxMqttReader r;
+	FoxBuf		block = {0};
+	uint32_t	expiry = 0;
+
+	if (fox_absent(props))
+		return 0;
+	fox_mqtt_put_varint(&block, (uint32_t) props.len);
+	fox_buf_slice(&block, props);
+	r = fox_mqtt_reader(fox_buf_view(&block));
+	if (!block.failed && fox_mqtt_props_read(&r, FOX_MQTT_PUBLISH, &p) == FOX_MQTT_SUCCESS)
+		expiry = p.message_expiry;
+	fox_buf_free(&block);
+	return expiry;
+}
+
+static FoxSlice
+publish_options(uint8_t qos, bool retain, FoxSlice props)
+{
+	static const char *const plain[] = {
+		"{\"exclude_me\":false,\"qos\":0,\"acknowledge\":true}",
+		"{\"exclude_me\":false,\"qos\":1,\"acknowledge\":true}",
+		"{\"exclude_me\":false,\"qos\":2,\"acknowledge\":true}"
+	};
+	uint32_t	expiry;
+
+	if (!retain)
+		return fox_cstr(plain[qos]);
+	fox_buf_reset(&options);
+	fox_buf_str(&options, "{\"exclude_me\":false,\"retain\":true,\"acknowledge\":true,\"qos\":");
+	fox_buf_u64(&options, qos);
+	if ((expiry = expiry_in(props)) > 0)
+	{
+		fox_buf_str(&options, ",\"ttl\":");
+		fox_buf_u64(&options, expiry);
+	}
+	fox_buf_char(&options, '}');
+	return fox_buf_view(&options);
+}
+
+void
+mqtt_publish_as(MqttSession *s, uint64_t request, uint8_t qos, bool retain, FoxSlice topic, FoxSlice payload, FoxSlice props)
+{
+	s->unsettled++;
+	fox_session_publish(s->core, request, publish_options(qos, retain, props), topic, payload, props);
+}
+
+/* --- answers --- */
+
+static void
+acknowledge(MqttPeer *p, FoxMqttType type, uint16_t id, FoxMqttReason reason, FoxSlice text)
+{
+	FoxMqttPacket packet = {.type = type, .id = id, .reason = (uint8_t) reason};
+
+	if (p->version == FOX_MQTT_50 && reason >= FOX_MQTT_UNSPECIFIED && !fox_absent(text))
+	{
+		fox_mqtt_set(&packet.props, FOX_PROP_REASON_STRING);
+		packet.props.reason_string = text;
+	}
+	mqtt_send(p, &packet);
+}
+
+/* The answer to a PUBLISH of QoS 1 or 2; before 5.0 there is none but success, unless the client is to try again. */
+static void
+answer(MqttPeer *p, uint8_t qos, uint16_t id, FoxMqttReason reason, FoxSlice text)
+{
+	MqttSession *s = p->session;
+
+	if (p->version != FOX_MQTT_50 && reason == FOX_MQTT_QUOTA)
+	{
+		mqtt_drop(p, "the message could not be taken");
+		return;
+	}
+	if (qos == 1 || reason >= FOX_MQTT_UNSPECIFIED)
+		s->unanswered--;
+	acknowledge(p, qos == 1 ? FOX_MQTT_PUBACK : FOX_MQTT_PUBREC, id, reason, text);
+}
+
+void
+mqtt_published(FoxSession *core, uint64_t request, FoxMqttReason reason, FoxSlice text)
+{
+	MqttSession *s = fox_session_data(core);
+	uint8_t		qos = request >> 16 & 3;
+	uint16_t	id = request & 0xffff;
+
+	if (qos == 2 && reason >= FOX_MQTT_UNSPECIFIED)
+		fox_idmap_del(&s->received, id);
+	else if (qos == 2 && fox_idmap_get(&s->received, id) == &asked)
+		fox_idmap_put(&s->received, id, &taken);
+	if (qos > 0 && s->peer != NULL && request == request_of(s, qos, id))
+		answer(s->peer, qos, id, reason, text);
+	mqtt_session_settled(s);
+}
+
+/* --- PUBLISH --- */
+
+/* The topic in WAMP's notation, by its name or an alias; absent: the connection has been cut. */
+static FoxSlice
+topic_of(MqttPeer *p, const FoxMqttPacket *packet)
+{
+	uint32_t	alias = packet->props.alias;
+
+	if (fox_mqtt_has(&packet->props, FOX_PROP_ALIAS) && (alias == 0 || alias > MQTT_ALIASES))
+	{
+		mqtt_cut(p, FOX_MQTT_BAD_ALIAS, "a topic alias that is 0 or larger than was announced");
+		return FOX_ABSENT;
+	}
+	if (packet->topic.len == 0)
+	{
+		if (p->heard_aliases[alias] == NULL)
+			mqtt_cut(p, FOX_MQTT_PROTOCOL_ERROR, "a topic alias that stands for nothing");
+		return fox_cstr(p->heard_aliases[alias]);
+	}
+	fox_buf_reset(&uri);
+	fox_topic_from_mqtt(packet->topic, &uri);
+	if (alias > 0 && !uri.failed)
+	{
+		free(p->heard_aliases[alias]);
+		p->heard_aliases[alias] = fox_strdup(fox_buf_view(&uri));
+	}
+	if (uri.failed || (alias > 0 && p->heard_aliases[alias] == NULL))
+	{
+		mqtt_cut(p, FOX_MQTT_QUOTA, "out of memory");
+		return FOX_ABSENT;
+	}
+	return fox_buf_view(&uri);
+}
+
+/* The properties that go with the message: all but the alias, which is the connection's. */
+static FoxSlice
+message_props(const FoxMqttPacket *packet, FoxBuf *scratch)
+{
+	FoxSlice	raw = packet->props.raw;
+	uint32_t	at = packet->props.alias_at;
+
+	if (fox_absent(raw) || !fox_mqtt_has(&packet->props, FOX_PROP_ALIAS))
+		return raw;
+	fox_buf_put(scratch, raw.ptr, at);
+	fox_buf_put(scratch, raw.ptr + at + 3, raw.len - at - 3);
+	return scratch->len > 0 ? fox_buf_view(scratch) : FOX_ABSENT;
+}
+
+/* A message that came before and is not to be published again; the client may not have heard the answer. */
+static bool
+repeated(MqttPeer *p, const FoxMqttPacket *packet)
+{
+	void	   *known = packet->qos == 2 ? fox_idmap_get(&p->session->received, packet->id) : NULL;
+
+	if (known == &taken)
+		acknowledge(p, FOX_MQTT_PUBREC, packet->id, FOX_MQTT_SUCCESS, FOX_ABSENT);
+	return known != NULL;
+}
+
+/* False: the client has sent more than it may, or there is no memory. */
+static bool
+count_received(MqttPeer *p, const FoxMqttPacket *packet)
+{
+	MqttSession *s = p->session;
+
+	if (packet->qos == 0)
+		return true;
+	if (++s->unanswered > p->broker->config.max_inflight)
+	{
+		mqtt_cut(p, FOX_MQTT_RECEIVE_MAXIMUM, "more messages without acknowledgement than the receive maximum");
+		return false;
+	}
+	if (packet->qos == 2 && !fox_idmap_put(&s->received, packet->id, &asked))
+	{
+		mqtt_cut(p, FOX_MQTT_QUOTA, "out of memory");
+		return false;
+	}
+	return true;
+}
+
+void
+mqtt_publish(MqttPeer *p, const FoxMqttPacket *packet)
+{
+	MqttSession *s = p->session;
+	FoxBuf		scratch = {0};
+	FoxSlice	topic;
+	FoxMqttReason reason;
+
+	if (repeated(p, packet) || fox_absent(topic = topic_of(p, packet)) || !count_received(p, packet))
+		return;
+	reason = mqtt_topic_refusal(topic);
+	if (reason == FOX_MQTT_SUCCESS)
+		mqtt_publish_as(s, request_of(s, packet->qos, packet->id), packet->qos, packet->retain, topic, packet->payload,
+						message_props(packet, &scratch));
+	else if (packet->qos > 0)
+	{
+		if (packet->qos == 2 && p->version == FOX_MQTT_50)
+			fox_idmap_del(&s->received, packet->id);
+		else if (packet->qos == 2)
+			fox_idmap_put(&s->received, packet->id, &taken);
+		answer(p, packet->qos, packet->id, p->version == FOX_MQTT_50 ? reason : FOX_MQTT_SUCCESS,
+			   FOX_LIT("this topic is the server's own"));
+	}
+	fox_buf_free(&scratch);
+}
+
+void
+mqtt_pubrel(MqttPeer *p, const FoxMqttPacket *packet)
+{
+	bool		known = fox_idmap_del(&p->session->received, packet->id) != NULL;
+
+	if (known)
+		p->session->unanswered--;
+	acknowledge(p, FOX_MQTT_PUBCOMP, packet->id, known ? FOX_MQTT_SUCCESS : FOX_MQTT_ID_NOT_FOUND, FOX_ABSENT);
+}

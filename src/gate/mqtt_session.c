@@ -1,0 +1,247 @@
+/*
+ * mqtt_session.c - what a client identifier stands for, with a connection or without.
+ *
+ *      (CONNECT) ──► attached ◄──CONNECT── away ──expired──► ending ──writes are settled──► gone
+ *                       │                  ▲                    ▲
+ *                       ├──expiry > 0──────┘                    │
+ *                       └──expiry 0, clean start of another─────┘
+ *
+ * A session's publishes may wait behind stored ones of its own, so it leaves the core only when they
+ * are settled; until then it hears nothing and its name is free.
+ */
+#include <stdlib.h>
+
+#include "gate/mqtt_private.h"
+
+#include "base/pure.h"
+
+/* --- finding and making --- */
+
+static FoxBuf key;
+
+static FoxSlice
+key_of(FoxSlice realm, FoxSlice client_id)
+{
+	fox_buf_reset(&key);
+	fox_buf_slice(&key, realm);
+	fox_buf_char(&key, '\0');
+	fox_buf_slice(&key, client_id);
+	return fox_buf_view(&key);
+}
+
+MqttSession *
+mqtt_session_find(FoxMqttBroker *b, FoxSlice realm, FoxSlice client_id)
+{
+	return fox_map_get(&b->sessions, key_of(realm, client_id));
+}
+
+MqttSession *
+mqtt_session_new(FoxMqttBroker *b, FoxSlice realm, FoxSlice client_id, const FoxSessionInfo *info, const char **reason)
+{
+	FoxSlice	name = key_of(realm, client_id);
+	MqttSession *s = calloc(1, sizeof(*s) + name.len);
+	char	   *at;
+
+	*reason = "wamp.error.unavailable";
+	if (s == NULL || key.failed)
+	{
+		free(s);
+		return NULL;
+	}
+	at = s->block;
+	s->broker = b;
+	s->key = fox_slice_keep(&at, name);
+	s->client_id = fox_slice(s->key.ptr + realm.len + 1, client_id.len);
+	s->later.run = mqtt_event_once;
+	fox_list_init(&s->waiting);
+	fox_list_init(&s->sent);
+	fox_list_init(&s->asks);
+	fox_list_init(&s->in_broker);
+	s->core = fox_session_join(b->router, realm, info, &mqtt_ops, s, reason);
+	if (s->core == NULL)
+	{
+		free(s);
+		return NULL;
+	}
+	if (!fox_map_put(&b->sessions, s->key, s))
+	{
+		*reason = "wamp.error.unavailable";
+		fox_session_leave(s->core, FOX_END_LOST);
+		free(s);
+		return NULL;
+	}
+	fox_list_push(&b->all, &s->in_broker);
+	return s;
+}
+
+/* Out of reach: nothing finds it any more, and nothing happens to it by itself. */
+static void
+hide(MqttSession *s)
+{
+	if (!s->ending)
+		fox_map_del(&s->broker->sessions, s->key);
+	s->ending = true;
+	fox_router_timer_clear(s->broker->router, &s->expiry_timer);
+	fox_router_timer_clear(s->broker->router, &s->will_timer);
+}
+
+void
+mqtt_session_gone(MqttSession *s)
+{
+	hide(s);
+	fox_list_del(&s->in_broker);
+	mqtt_will_forget(s);
+	mqtt_out_free(s);
+	mqtt_asks_free(s);
+	mqtt_subs_free(s);
+	fox_map_free(&s->received);
+	fox_buf_free(&s->later_own);
+	free(s);
+}
+
+/* --- ending --- */
+
+static void
+leave(MqttSession *s)
+{
+	FoxSession *core = s->core;
+
+	fox_session_leave(core, FOX_END_GOODBYE);
+	mqtt_session_gone(s);
+}
+
+static void
+leave_soon(void *ctx, FoxTimer *timer)
+{
+	(void) ctx;
+	leave(fox_container(MqttSession, expiry_timer, timer));
+}
+
+void
+mqtt_session_settled(MqttSession *s)
+{
+	s->unsettled--;
+	if (s->ending && s->unsettled == 0)
+		fox_router_timer_set(s->broker->router, &s->expiry_timer, 0, leave_soon);
+}
+
+static void
+publish_will(MqttSession *s)
+{
+	MqttWill   *w = &s->will;
+
+	if (w->armed)
+		mqtt_publish_as(s, 0, w->qos, w->retain, w->topic, w->payload, w->props);
+	mqtt_will_forget(s);
+}
+
+void
+mqtt_session_end(MqttSession *s)
+{
+	hide(s);
+	publish_will(s);
+	mqtt_out_free(s);
+	mqtt_subs_free(s);
+	if (s->unsettled == 0)
+		leave(s);
+}
+
+static void
+expired(void *ctx, FoxTimer *timer)
+{
+	(void) ctx;
+	mqtt_session_end(fox_container(MqttSession, expiry_timer, timer));
+}
+
+static void
+will_due(void *ctx, FoxTimer *timer)
+{
+	(void) ctx;
+	publish_will(fox_container(MqttSession, will_timer, timer));
+}
+
+/* --- connections come and go --- */
+
+void
+mqtt_session_attach(MqttSession *s, MqttPeer *p)
+{
+	FoxRouter  *r = s->broker->router;
+
+	fox_router_timer_clear(r, &s->expiry_timer);
+	fox_router_timer_clear(r, &s->will_timer);
+	s->peer = p;
+	s->generation++;
+	s->unanswered = (uint32_t) s->received.count;
+	p->session = s;
+}
+
+void
+mqtt_session_detach(MqttSession *s, bool lost)
+{
+	FoxRouter  *r = s->broker->router;
+	uint64_t	now = fox_router_now(r);
+
+	s->peer = NULL;
+	if (!lost)
+		mqtt_will_forget(s);
+	if (s->expiry == 0)
+	{
+		mqtt_session_end(s);
+		return;
+	}
+	if (s->expiry != UINT32_MAX)
+		fox_router_timer_set(r, &s->expiry_timer, now + (uint64_t) s->expiry * MQTT_SECOND, expired);
+	if (s->will.armed && s->will.delay == 0)
+		publish_will(s);
+	else if (s->will.armed)
+		fox_router_timer_set(r, &s->will_timer, now + (uint64_t) s->will.delay * MQTT_SECOND, will_due);
+}
+
+/* --- wills --- */
+
+bool
+mqtt_will_keep(MqttSession *s, const FoxMqttWill *will, FoxSlice topic)
+{
+	MqttWill   *w = &s->will;
+	FoxBuf		props = {0};
+	FoxMqttReader users = fox_mqtt_reader(fox_absent(will->props.raw) ? FOX_LIT("") : will->props.raw);
+	FoxMqttProps kept = will->props;
+	FoxSlice	name;
+	FoxSlice	value;
+	FoxBuf		user = {0};
+	char	   *at;
+
+	/* Of its properties the message takes along all but the delay. */
+	kept.present &= ~((uint64_t) 1 << FOX_PROP_WILL_DELAY);
+	while (fox_mqtt_user_next(&users, &name, &value))
+		fox_mqtt_user_put(&user, name, value);
+	kept.user = user.len > 0 ? fox_buf_view(&user) : FOX_ABSENT;
+	fox_mqtt_props_write(&kept, &props);
+	at = malloc(topic.len + will->payload.len + props.len + 1);
+	if (at != NULL && !props.failed && !user.failed)
+	{
+		FoxMqttReader encoded = fox_mqtt_reader(fox_buf_view(&props));
+		uint32_t	len = fox_mqtt_varint(&encoded);
+
+		w->block = at;
+		w->armed = true;
+		w->qos = will->qos;
+		w->retain = will->retain;
+		w->delay = will->props.will_delay;
+		w->topic = fox_slice_keep(&at, topic);
+		w->payload = fox_slice_keep(&at, will->payload);
+		w->props = len > 0 ? fox_slice_keep(&at, fox_mqtt_take(&encoded, len)) : FOX_ABSENT;
+	}
+	else
+		free(at);
+	fox_buf_free(&props);
+	fox_buf_free(&user);
+	return w->armed;
+}
+
+void
+mqtt_will_forget(MqttSession *s)
+{
+	free(s->will.block);
+	s->will = (MqttWill){0};
+}

@@ -1,0 +1,354 @@
+/*
+ * mqtt_subscribe.c - SUBSCRIBE and UNSUBSCRIBE: filters become subscriptions of the core.
+ */
+#include <stdlib.h>
+
+#include "codec/mqtt_topic.h"
+#include "gate/mqtt_private.h"
+
+#include "base/pure.h"
+
+static FoxBuf uri;
+static FoxBuf options;
+static FoxBuf codes;
+
+/* --- what a session has subscribed to --- */
+
+MqttSub *
+mqtt_sub_by_id(const MqttSession *s, uint64_t id)
+{
+	return s->only != NULL ? s->only : fox_idmap_get(&s->subs_by_id, id);
+}
+
+static void
+find_only(MqttSession *s)
+{
+	size_t		pos = 0;
+	FoxMapSlot *slot = s->subs.count == 1 ? fox_map_next(&s->subs, &pos) : NULL;
+
+	s->only = slot != NULL ? slot->value : NULL;
+}
+
+static bool
+sub_enter(MqttSession *s, MqttSub *sub)
+{
+	if (!fox_map_put(&s->subs, sub->filter, sub))
+		return false;
+	if (!fox_idmap_put(&s->subs_by_id, sub->id, sub))
+	{
+		fox_map_del(&s->subs, sub->filter);
+		return false;
+	}
+	s->patterns += sub->pattern;
+	find_only(s);
+	return true;
+}
+
+void
+mqtt_sub_free(MqttSession *s, MqttSub *sub)
+{
+	fox_map_del(&s->subs, sub->filter);
+	fox_idmap_del(&s->subs_by_id, sub->id);
+	s->patterns -= sub->pattern;
+	free(sub);
+	find_only(s);
+}
+
+void
+mqtt_subs_free(MqttSession *s)
+{
+	size_t		pos = 0;
+	FoxMapSlot *slot;
+
+	while ((slot = fox_map_next(&s->subs, &pos)) != NULL)
+	{
+		MqttSub    *sub = slot->value;
+
+		if (s->core != NULL && s->unsettled > 0)
+			fox_session_unsubscribe(s->core, 0, sub->id);
+		free(sub);
+	}
+	fox_map_free(&s->subs);
+	fox_map_free(&s->subs_by_id);
+	s->subs = s->subs_by_id = (FoxMap){0};
+	s->only = NULL;
+	s->patterns = 0;
+}
+
+/* --- SUBSCRIBE --- */
+
+/* One filter of a SUBSCRIBE; the core's request has the number ask->first and its place. */
+typedef struct MqttWish
+{
+	bool		answered;
+	uint8_t		code;
+	bool		pattern;
+	bool		shared;
+	FoxMqttFilter f;
+} MqttWish;
+
+/*
+ * A SUBSCRIBE, from the packet to its SUBACK: the core may answer at once, or when an authorizer has.
+ */
+typedef struct MqttAsk
+{
+	FoxNode		node;			/* in session->asks */
+	uint16_t	id;
+	uint32_t	generation;		/* of the peer that waits */
+	uint32_t	identifier;
+	uint64_t	first;
+	uint32_t	count;
+	uint32_t	open;			/* not answered yet, and one while they are being made */
+	MqttWish	wishes[];		/* behind them their filters */
+} MqttAsk;
+
+static void
+ask_free(MqttAsk *a)
+{
+	fox_list_del(&a->node);
+	free(a);
+}
+
+void
+mqtt_asks_free(MqttSession *s)
+{
+	fox_list_each(n, &s->asks)
+		ask_free(fox_container(MqttAsk, node, n));
+}
+
+/* Copies the packet's filters; NULL: no memory. */
+static MqttAsk *
+ask_new(MqttSession *s, const FoxMqttPacket *packet)
+{
+	FoxSlice	rest = packet->payload;
+	FoxMqttFilter f;
+	uint32_t	count = 0;
+	MqttAsk    *a;
+	char	   *at;
+
+	while (fox_mqtt_filter_next(FOX_MQTT_SUBSCRIBE, &rest, &f))
+		count++;
+	a = calloc(1, sizeof(*a) + count * sizeof(MqttWish) + packet->payload.len);
+	if (a == NULL)
+		return NULL;
+	a->id = packet->id;
+	a->generation = s->generation;
+	a->identifier = packet->props.subscription_id;
+	a->first = s->last_request + 1;
+	a->count = count;
+	a->open = count + 1;
+	s->last_request += count;
+	at = (char *) &a->wishes[count];
+	rest = packet->payload;
+	for (uint32_t i = 0; fox_mqtt_filter_next(FOX_MQTT_SUBSCRIBE, &rest, &a->wishes[i].f); i++)
+		a->wishes[i].f.filter = fox_slice_keep(&at, a->wishes[i].f.filter);
+	fox_list_push(&s->asks, &a->node);
+	return a;
+}
+
+static void
+send_codes(MqttPeer *p, FoxMqttType type, uint16_t id)
+{
+	if (codes.failed)
+		mqtt_cut(p, FOX_MQTT_QUOTA, "out of memory");
+	else
+		mqtt_send(p, &(FoxMqttPacket){.type = type, .id = id, .payload = fox_buf_view(&codes)});
+}
+
+/* One answer more is there; with the last one SUBACK goes out. */
+static void
+count_down(MqttSession *s, MqttAsk *a)
+{
+	MqttPeer   *p = s->peer;
+
+	if (--a->open > 0)
+		return;
+	fox_buf_reset(&codes);
+	for (uint32_t i = 0; i < a->count; i++)
+	{
+		uint8_t		code = a->wishes[i].code;
+
+		fox_buf_char(&codes, (char) (p == NULL || p->version == FOX_MQTT_50 || code < FOX_MQTT_UNSPECIFIED ? code : FOX_MQTT_UNSPECIFIED));
+	}
+	if (p != NULL && a->generation == s->generation)
+		send_codes(p, FOX_MQTT_SUBACK, a->id);
+	ask_free(a);
+}
+
+static void
+put_options(FoxMqttFilterKind kind, FoxSlice group, bool retained)
+{
+	fox_buf_reset(&options);
+	fox_buf_char(&options, '{');
+	if (kind == FOX_MQTT_FILTER_TOPIC)
+		fox_buf_str(&options, "\"match\":\"exact\",");
+	if (!fox_absent(group))
+	{
+		fox_buf_str(&options, "\"share\":");
+		fox_buf_json_str(&options, group);
+		fox_buf_char(&options, ',');
+	}
+	fox_buf_str(&options, retained ? "\"retained\":true}" : "\"retained\":false}");
+}
+
+static void
+answer(MqttSession *s, MqttAsk *a, MqttWish *w, FoxMqttReason code)
+{
+	w->answered = true;
+	w->code = (uint8_t) code;
+	count_down(s, a);
+}
+
+/* Makes the request; the answer may be there when this returns. */
+static void
+wish(MqttSession *s, MqttAsk *a, uint32_t place)
+{
+	MqttWish   *w = &a->wishes[place];
+	FoxSlice	filter = w->f.filter;
+	FoxSlice	group;
+	FoxMqttFilterKind kind;
+	bool		is_new = fox_map_get(&s->subs, filter) == NULL;
+
+	fox_buf_reset(&uri);
+	if (!fox_filter_share(&filter, &group) || (kind = fox_filter_from_mqtt(filter, &uri)) == FOX_MQTT_FILTER_INVALID)
+	{
+		answer(s, a, w, FOX_MQTT_BAD_FILTER);
+		return;
+	}
+	w->pattern = kind == FOX_MQTT_FILTER_PATTERN;
+	w->shared = !fox_absent(group);
+	put_options(kind, group, fox_absent(group) && (w->f.retain_handling == 0 || (w->f.retain_handling == 1 && is_new)));
+	if (uri.failed || options.failed)
+		answer(s, a, w, FOX_MQTT_QUOTA);
+	else
+		fox_session_subscribe(s->core, a->first + place, fox_buf_view(&options), fox_buf_view(&uri));
+}
+
+static MqttWish *
+wish_of(MqttSession *s, uint64_t request, MqttAsk **ask)
+{
+	fox_list_each(n, &s->asks)
+	{
+		MqttAsk    *a = fox_container(MqttAsk, node, n);
+
+		if (request >= a->first && request < a->first + a->count && !a->wishes[request - a->first].answered)
+		{
+			*ask = a;
+			return &a->wishes[request - a->first];
+		}
+	}
+	return NULL;
+}
+
+/* The subscription of that filter, new or not, is as it was wished; NULL: no memory. */
+static MqttSub *
+settle(MqttSession *s, const MqttAsk *a, const MqttWish *w, uint64_t id)
+{
+	MqttSub    *sub = fox_map_get(&s->subs, w->f.filter);
+	char	   *at;
+
+	if (sub == NULL)
+	{
+		if ((sub = calloc(1, sizeof(*sub) + w->f.filter.len)) == NULL)
+			return NULL;
+		at = sub->block;
+		sub->filter = fox_slice_keep(&at, w->f.filter);
+		sub->id = id;
+		sub->shared = w->shared;
+		sub->pattern = w->pattern;
+		if (!sub_enter(s, sub))
+		{
+			free(sub);
+			return NULL;
+		}
+	}
+	sub->qos = w->f.qos;
+	sub->no_local = w->f.no_local;
+	sub->as_published = w->f.retain_as_published;
+	sub->identifier = a->identifier;
+	return sub;
+}
+
+void
+mqtt_subscribed(MqttSession *s, uint64_t request, uint64_t id)
+{
+	MqttAsk    *a;
+	MqttWish   *w = wish_of(s, request, &a);
+
+	if (w == NULL || settle(s, a, w, id) == NULL)
+		fox_session_unsubscribe(s->core, 0, id);
+	else
+	{
+		answer(s, a, w, (FoxMqttReason) w->f.qos);
+		return;
+	}
+	if (w != NULL)
+		answer(s, a, w, FOX_MQTT_QUOTA);
+}
+
+void
+mqtt_not_subscribed(MqttSession *s, uint64_t request, FoxMqttReason why)
+{
+	MqttAsk    *a;
+	MqttWish   *w = wish_of(s, request, &a);
+
+	if (w != NULL)
+		answer(s, a, w, why);
+}
+
+/* A shared subscription can not leave out its own: who would hear that message instead? */
+static bool
+asks_no_local_of_group(FoxSlice payload)
+{
+	FoxMqttFilter f;
+
+	while (fox_mqtt_filter_next(FOX_MQTT_SUBSCRIBE, &payload, &f))
+		if (f.no_local && f.filter.len >= 7 && memcmp(f.filter.ptr, "$share/", 7) == 0)
+			return true;
+	return false;
+}
+
+void
+mqtt_subscribe(MqttPeer *p, const FoxMqttPacket *packet)
+{
+	MqttSession *s = p->session;
+	MqttAsk    *a;
+
+	if (asks_no_local_of_group(packet->payload))
+	{
+		mqtt_cut(p, FOX_MQTT_PROTOCOL_ERROR, "no local on a shared subscription");
+		return;
+	}
+	if ((a = ask_new(s, packet)) == NULL)
+	{
+		mqtt_cut(p, FOX_MQTT_QUOTA, "out of memory");
+		return;
+	}
+	for (uint32_t i = 0; i < a->count; i++)
+		wish(s, a, i);
+	count_down(s, a);
+}
+
+/* --- UNSUBSCRIBE --- */
+
+void
+mqtt_unsubscribe(MqttPeer *p, const FoxMqttPacket *packet)
+{
+	MqttSession *s = p->session;
+	FoxSlice	rest = packet->payload;
+	FoxMqttFilter f;
+
+	fox_buf_reset(&codes);
+	while (fox_mqtt_filter_next(FOX_MQTT_UNSUBSCRIBE, &rest, &f))
+	{
+		MqttSub    *sub = fox_map_get(&s->subs, f.filter);
+
+		if (sub != NULL)
+		{
+			fox_session_unsubscribe(s->core, 0, sub->id);
+			mqtt_sub_free(s, sub);
+		}
+		fox_buf_char(&codes, sub != NULL ? FOX_MQTT_SUCCESS : FOX_MQTT_NO_SUBSCRIPTION);
+	}
+	send_codes(p, FOX_MQTT_UNSUBACK, packet->id);
+}

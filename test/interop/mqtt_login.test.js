@@ -1,0 +1,180 @@
+'use strict';
+// mqtt_login.test.js - who an MQTT client is and what it may do: the same tables as WAMP's.
+
+const { test, before, after } = require('node:test');
+const assert = require('node:assert/strict');
+const crypto = require('node:crypto');
+const { start, stop, sql, join, withSettings, fresh, until } = require('./lib');
+const { MqttClient, unique, str, packet } = require('./mqtt_client');
+
+const group = fresh('group');
+const role = `mqtt_role_${process.pid}`;
+const user = fresh('user');
+const realm = `mqtt_realm_${process.pid}`;
+const ALL = [3, 4, 5];
+
+before(async () => {
+  start();
+  await sql(`CREATE ROLE ${role} LOGIN PASSWORD 'role''s own'`, `GRANT fox_wamp_connect TO ${role}`,
+    `SELECT fox_wamp.create_group('${group}', '${role}')`, `SELECT fox_wamp.create_user('${user}', '${group}', 'secret')`,
+    `SELECT fox_wamp.create_realm('${realm}')`, 'SELECT fox_wamp.sync()');
+});
+after(async () => {
+  await sql(`SELECT fox_wamp.drop_user('${user}')`, `DELETE FROM fox_wamp.auth_group WHERE ident = '${group}'`,
+    `SELECT fox_wamp.drop_realm('${realm}')`, `DROP ROLE ${role}`);
+  stop();
+});
+
+const guessing = (body) => withSettings({ 'fox_wamp.auth_attempts': 0 }, async () => { await sql('SELECT fox_wamp.sync()'); await body(); });
+const code = (v, five, before5) => (v === 5 ? five : before5);
+const sync = 'SELECT fox_wamp.sync()';
+const session = (protocol, name) => sql(`SELECT authid, authrole, authmethod, realm FROM fox_wamp.session WHERE protocol = '${protocol}' AND authid = '${name}'`);
+const NAMES = { 3: 'mqtt.3.1', 4: 'mqtt.3.1.1', 5: 'mqtt.5.0' };
+
+for (const v of ALL) {
+  test(`a password: a user's, a role's, in a realm of its own (${NAMES[v]})`, async () => {
+    for (const [username, password, name, where] of [
+      [user, 'secret', user, 'realm1'], [role, "role's own", role, 'realm1'], [`${user}@${realm}`, 'secret', user, realm]]) {
+      const c = await MqttClient.join(v, { username, password });
+      assert.equal(await session(NAMES[v], name), `${name}|${role}|ticket|${where}`);
+      await c.nothing();
+      await c.leave();
+    }
+  });
+
+  test(`wrong passwords, unknown names, no password, no realm (${NAMES[v]})`, () => guessing(async () => {
+    const bad = code(v, 0x86, 4);
+    assert.equal(await MqttClient.refusal(v, { username: user, password: 'wrong' }), bad);
+    assert.equal(await MqttClient.refusal(v, { username: 'nobody', password: 'secret' }), bad);
+    assert.equal(await MqttClient.refusal(v, { username: user }), bad);
+    assert.equal(await MqttClient.refusal(v, { username: user, password: Buffer.from([0xff]) }), bad);
+    assert.equal(await MqttClient.refusal(v, { username: user, password: Buffer.from('a\0b') }), bad);
+    assert.equal(await MqttClient.refusal(v, { username: `${user}@no_such_realm`, password: 'secret' }), code(v, 0x87, 5));
+  }));
+
+  test(`what the rows of permission forbid (${NAMES[v]})`, async () => {
+    await sql(`DELETE FROM fox_wamp.permission WHERE realm = '${realm}'`,
+      `INSERT INTO fox_wamp.permission (realm, pattern, role, allow_publish, allow_subscribe) VALUES
+        ('${realm}', 'open.#', '${role}', true, true), ('${realm}', 'open.secret.#', '${role}', false, false), ('${realm}', 'seen.#', '${role}', false, true)`, sync);
+    const c = await MqttClient.join(v, { username: `${user}@${realm}`, password: 'secret' });
+    const no = code(v, 0x87, 0x80);
+    assert.deepEqual(await c.subscribe(['open/a', 'closed', 'open/#', 'open/+/x', 'seen/#', '#', '$share/g/closed'], { qos: 1 }), [1, no, no, no, 1, no, no]);
+    for (const qos of [1, 2]) {
+      await c.publish('open/a', `${qos}`, { qos });
+      const p = await c.take('publish');
+      assert.equal(p.payload.toString(), `${qos}`);
+      await c.acknowledge(p);
+      const refused = await c.publish('seen/a', 'x', { qos });
+      if (v === 5) {
+        assert.equal(refused.reasonCode, 0x87);
+        assert.match(refused.properties.reasonString, /may not publish to "seen\.a"/);
+      }
+    }
+    await c.publish('open/secret/a', 'x', { qos: 1, retain: true });
+    await c.publish('closed', 'x');
+    await c.nothing();
+    assert.equal(await sql(`SELECT count(*) FROM fox_wamp.retained WHERE realm = '${realm}'`), '0');
+    // What is taken away is not heard any more.
+    await sql(`UPDATE fox_wamp.permission SET allow_subscribe = false WHERE realm = '${realm}'`, sync);
+    await c.publish('open/a', 'unheard', { qos: 1 });
+    await c.nothing();
+    await c.leave();
+    assert.equal(await MqttClient.refusal(v, { username: `${user}@${realm}`, password: 'secret', will: { topic: 'seen/will', payload: Buffer.from('x'), qos: 0, retain: false } }),
+      code(v, 0x87, 5));
+  });
+}
+
+test('before CONNACK a client may send on; it is looked at once it is known who that is', async () => {
+  const c = await MqttClient.open(5);
+  const topic = unique('early');
+  c.write(Buffer.concat([
+    packet(0x10, str('MQTT'), 5, 0xc2, [0, 0], 0, str(unique()), str(user), str('secret')),
+    packet(0x82, [0, 1], 0, str(topic), 0), packet(0x30, str(topic), 0, 'first'), packet(0xc0)]));
+  assert.equal((await c.take('connack')).reasonCode, 0);
+  await c.take('suback');
+  assert.equal(await c.text(), 'first');
+  await c.take('pingresp');
+  c.kill();
+  const bad = await MqttClient.open(5);
+  bad.write(Buffer.concat([packet(0x10, str('MQTT'), 5, 0xc2, [0, 0], 0, str(unique()), str(user), str('secret')), Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff, 1])]));
+  assert.equal((await bad.take('connack')).reasonCode, 0);
+  assert.equal(await bad.end(), 0x81);
+});
+
+test('a JSON Web Token is a password', () => guessing(async () => {
+  const secret = crypto.randomBytes(32).toString('hex');
+  const kid = `${user}.mqtt`;
+  const text = (o) => Buffer.from(JSON.stringify(o)).toString('base64url');
+  const token = (claims) => {
+    const head = `${text({ alg: 'HS256', typ: 'JWT', kid })}.${text({ sub: 'device7', role, exp: Math.floor(Date.now() / 1000) + 600, ...claims })}`;
+    return `${head}.${crypto.createHmac('sha256', secret).update(head).digest('base64url')}`;
+  };
+  await sql(`SELECT fox_wamp.add_jwt_secret('${kid}', '${secret}')`);
+  for (const v of ALL) {
+    for (const username of ['', 'device7', `@${realm}`]) {
+      const c = await MqttClient.join(v, { username, password: token({}) });
+      assert.equal(await session(NAMES[v], 'device7'), `device7|${role}|ticket|${username.startsWith('@') ? realm : 'realm1'}`);
+      await c.leave();
+    }
+    assert.equal(await MqttClient.refusal(v, { username: 'another', password: token({}) }), code(v, 0x86, 4));
+    assert.equal(await MqttClient.refusal(v, { username: '', password: token({ exp: 1 }) }), code(v, 0x86, 4));
+  }
+  await sql(`DELETE FROM fox_wamp.jwt_key WHERE kid = '${kid}'`);
+}));
+
+test('a realm takes anonymous clients or not', async () => {
+  await sql(`INSERT INTO fox_wamp.auth_method (realm, method) VALUES ('${realm}', 'ticket')`, sync);
+  for (const v of ALL) {
+    assert.equal(await MqttClient.refusal(v, { username: `@${realm}` }), code(v, 0x87, 5));
+    await (await MqttClient.join(v, { username: `${user}@${realm}`, password: 'secret' })).leave();
+  }
+  await sql(`DELETE FROM fox_wamp.auth_method WHERE realm = '${realm}'`, sync);
+  await (await MqttClient.join(5, { username: `@${realm}` })).leave();
+});
+
+test('an authorizer decides, and an authenticator who somebody is', async () => {
+  await sql(`DELETE FROM fox_wamp.permission WHERE realm = '${realm}'`,
+    `INSERT INTO fox_wamp.permission (realm, pattern, role, allow_publish, allow_subscribe, authorizer) VALUES ('${realm}', 'asked.#', 'public', true, true, 'auth.ask')`,
+    `INSERT INTO fox_wamp.permission (realm, pattern, role, allow_register) VALUES ('${realm}', 'auth.#', 'public', true)`,
+    `INSERT INTO fox_wamp.auth_method (realm, method, authenticator) VALUES ('${realm}', 'anonymous', NULL), ('${realm}', 'ticket', 'auth.who')`, sync);
+  const judge = await join({ realm });
+  await judge.register('auth.ask', ([, uri]) => !uri.endsWith('no'));
+  await judge.register('auth.who', ([, authid, details]) => (details.ticket === 'sesame' && details.authextra.client_id.startsWith('known') ? { authid, role } : {}));
+  assert.equal(await MqttClient.refusal(5, { username: `x@${realm}`, password: 'sesame' }), 0x86);
+  for (const v of ALL) {
+    const c = await MqttClient.join(v, { username: `x@${realm}`, password: 'sesame', clientId: unique('known') });
+    const no = code(v, 0x87, 0x80);
+    assert.deepEqual(await c.subscribe(['asked/a', 'asked/no', 'asked/b'], { qos: 1 }), [1, no, 1]);
+    await c.publish('asked/a', 'yes', { qos: 0 });
+    assert.equal(await c.text(), 'yes');
+    const ack = await c.publish('asked/no', 'no', { qos: 1 });
+    assert.equal(ack.reasonCode, code(v, 0x87, undefined));
+    // A message of QoS 0 is not lost with a client that leaves at once.
+    const other = await MqttClient.join(v, { username: `x@${realm}`, password: 'sesame', clientId: unique('known') });
+    other.send({ cmd: 'publish', topic: 'asked/b', payload: 'last words', qos: 0 });
+    await other.leave();
+    assert.equal(await c.text(), 'last words');
+    await c.leave();
+  }
+  judge.leaveNow();
+  await sql(`DELETE FROM fox_wamp.auth_method WHERE realm = '${realm}'`, sync);
+});
+
+test('a session is its user\'s alone, and has the role of the last log-in', async () => {
+  await sql(`DELETE FROM fox_wamp.permission WHERE realm = '${realm}'`,
+    `INSERT INTO fox_wamp.permission (realm, pattern, role, allow_publish, allow_subscribe) VALUES ('${realm}', '#', 'public', true, true)`, sync);
+  const mine = { username: `${user}@${realm}`, password: 'secret', clientId: unique('own'), clean: false, properties: { sessionExpiryInterval: 600 } };
+  const c = await MqttClient.join(5, mine);
+  await c.subscribe('own', { qos: 1 });
+  assert.equal(await MqttClient.refusal(5, { username: `${role}@${realm}`, password: "role's own", clientId: mine.clientId }), 0x85);
+  assert.equal(await MqttClient.refusal(4, { username: `@${realm}`, clientId: mine.clientId }), 2);
+  await c.nothing();
+  c.kill();
+  const again = await MqttClient.join(5, mine);
+  assert.equal(again.connack.sessionPresent, true);
+  await again.publish('own', 'still there', { qos: 1 });
+  assert.equal(await again.text(), 'still there');
+  again.kill();
+  await (await MqttClient.join(5, { ...mine, clean: true, properties: {} })).leave();
+});
+
