@@ -90,7 +90,7 @@ watch(FoxHttp *h, uint32_t events)
 		h->events = events;
 }
 
-/* It has its turn at the next flush, when nobody above is at work. */
+/* It has its turn in the next turn of the loop, when nobody above is at work. */
 static void
 attend(FoxHttp *h)
 {
@@ -264,7 +264,8 @@ fox_http_answer(FoxHttp *h, unsigned status, FoxSlice headers, FoxSlice body)
 	h->state = WRITING;
 	if (write_out(h))
 		answered(h);
-	if (!h->running)
+	/* What comes from now on epoll tells. */
+	if (!h->running && (h->state != READING || h->in.len > 0 || h->ended || h->ssl != NULL || h->events != EPOLLIN))
 		attend(h);
 }
 

@@ -298,6 +298,7 @@ fox_net_turn(FoxNet *net)
 	uint64_t	round_began;
 	int			rounds = 0;
 
+	fox_http_attend(net);
 	do
 	{
 		round_began = net->stats.bytes_in;
@@ -319,7 +320,6 @@ fox_net_flush(FoxNet *net)
 		fox_list_del(&conn->in_dirty);
 		fox_conn_flush(conn);
 	}
-	fox_http_attend(net);
 }
 
 void
