@@ -143,6 +143,7 @@ fox_http_error_put(FoxBuf *out, FoxHttpStyle style, const FoxHttpError *e)
 		else
 			member(out, "ErrorText", text, false);
 		member(out, "Parameter", e->parameter, false);
+		member(out, "Uri", e->uri, false);
 		member(out, "SqlState", e->sqlstate, false);
 		member(out, "Detail", e->detail, false);
 		member(out, "Hint", e->hint, false);

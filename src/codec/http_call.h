@@ -67,6 +67,7 @@ typedef struct FoxHttpError
 	FoxSlice	detail;
 	FoxSlice	hint;
 	FoxSlice	parameter;
+	FoxSlice	uri;			/* that WAMP has for it */
 } FoxHttpError;
 
 extern void fox_http_error_put(FoxBuf *out, FoxHttpStyle style, const FoxHttpError *e);

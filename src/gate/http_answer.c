@@ -27,9 +27,12 @@ fox_http_reply(FoxHttpPeer *p, unsigned status, FoxSlice type, FoxSlice more, Fo
 	if (p->router->config.http_origins[0] != '\0')
 		fox_buf_str(&headers, "Vary: Origin\r\n");
 	fox_buf_slice(&headers, more);
-	p->request = 0;
-	p->calling = false;
-	if (headers.failed)
+	if (!p->streaming)
+		p->request = 0;
+	p->calling = p->streaming;
+	if (p->streaming)
+		p->transport.stream(p->transport.conn, status, fox_buf_view(&headers));
+	else if (headers.failed)
 		p->transport.answer(p->transport.conn, 503, FOX_LIT(""), FOX_LIT(""));
 	else
 		p->transport.answer(p->transport.conn, status, fox_buf_view(&headers), body);
@@ -61,11 +64,12 @@ fox_http_fail_uri(FoxHttpPeer *p, FoxSlice uri, FoxSlice text)
 		unsigned	status;
 	}			statuses[] = {
 		{FOX_ERR_NO_SUCH_PROCEDURE, 404}, {FOX_ERR_NOT_AUTHORIZED, 403}, {FOX_ERR_AUTHORIZATION_FAILED, 500},
-		{FOX_ERR_INVALID_ARGUMENT, 400}, {FOX_ERR_INVALID_URI, 404}, {FOX_ERR_TIMEOUT, 504}, {FOX_ERR_CANCELED, 503},
+		{FOX_ERR_INVALID_ARGUMENT, 400}, {FOX_ERR_INVALID_URI, 400}, {FOX_ERR_TIMEOUT, 504}, {FOX_ERR_CANCELED, 503},
 		{FOX_ERR_UNAVAILABLE, 503}, {FOX_ERR_NO_AVAILABLE_CALLEE, 503}, {FOX_ERR_TOO_MANY_SESSIONS, 503},
 		{FOX_ERR_NO_SUCH_REALM, 404}
 	};
-	unsigned	status = 500;
+	bool		bridged = p->wish != FOX_HTTP_WISH_FUNCTION;
+	unsigned	status = !bridged || (uri.len > 9 && strncmp(uri.ptr, "pg.error.", 9) == 0) ? 500 : 400;
 
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
 		if (fox_slice_is(uri, statuses[i].uri))
@@ -73,7 +77,8 @@ fox_http_fail_uri(FoxHttpPeer *p, FoxSlice uri, FoxSlice text)
 	if (status == 403 && p->credentials.len == 0)
 		fox_http_challenge(p, "log in to call that");
 	else
-		fail(p, &(FoxHttpError){.status = status, .text = text}, status == 503 ? FOX_LIT("Retry-After: 1\r\n") : FOX_ABSENT);
+		fail(p, &(FoxHttpError){.status = status, .text = text, .uri = bridged ? uri : FOX_ABSENT},
+			 status == 503 ? FOX_LIT("Retry-After: 1\r\n") : FOX_ABSENT);
 }
 
 static void

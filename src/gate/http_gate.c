@@ -34,13 +34,15 @@ fox_http_gate_close(void *gate)
 	FoxHttpPeer *p = gate;
 
 	p->request = 0;
-	p->calling = false;
+	p->calling = p->streaming = false;
+	fox_router_timer_clear(p->router, &p->heartbeat);
 	fox_http_log_out(p);
 	fox_buf_free(&p->credentials);
 	fox_buf_free(&p->password);
 	fox_buf_free(&p->realm);
 	fox_buf_free(&p->call);
 	fox_buf_free(&p->procedure);
+	fox_buf_free(&p->options);
 	free(p);
 }
 
@@ -93,7 +95,10 @@ void
 fox_http_make_call(FoxHttpPeer *p)
 {
 	p->calling = true;
-	fox_session_call(p->session, p->request, FOX_LIT("{}"), fox_buf_view(&p->procedure), FOX_ABSENT, FOX_ABSENT);
+	if (p->wish != FOX_HTTP_WISH_FUNCTION)
+		fox_http_bridge_ask(p);
+	else
+		fox_session_call(p->session, p->request, FOX_LIT("{}"), fox_buf_view(&p->procedure), FOX_ABSENT, FOX_ABSENT);
 }
 
 static void
@@ -113,6 +118,7 @@ call(FoxHttpPeer *p, const FoxRoot *root, const FoxMethod *m, const FoxHttpAsk *
 	fox_http_call_put(&p->call, &c);
 	fox_buf_reset(&p->procedure);
 	fox_buf_slice(&p->procedure, m->procedure);
+	p->wish = FOX_HTTP_WISH_FUNCTION;
 	p->may_be_anyone = m->anonymous;
 	if (p->call.failed || p->procedure.failed)
 	{
@@ -156,6 +162,8 @@ route(FoxHttpPeer *p, const FoxHttpAsk *ask, FoxSlice root_name, FoxSlice name, 
 		return;
 	}
 	p->style = root->style;
+	if (fox_http_bridge(p, root, ask, name, query))
+		return;
 	if (fox_slice_is(name, "timestamp"))
 		m = (FoxMethod){.verbs = FOX_GET | FOX_HEAD};
 	else if (!fox_method_find(p->router, root, name, &m))

@@ -20,6 +20,10 @@ typedef struct FoxHttpTransport
 	void	   *conn;
 	/* headers: lines that end with CRLF.  The next request may come before it returns. */
 	void		(*answer) (void *conn, unsigned status, FoxSlice headers, FoxSlice body);
+	/* The same without a body, which comes in parts by send(), until end(). */
+	void		(*stream) (void *conn, unsigned status, FoxSlice headers);
+	void		(*send) (void *conn, FoxSlice part);
+	void		(*end) (void *conn);
 } FoxHttpTransport;
 
 typedef struct FoxHttpAsk

@@ -53,7 +53,9 @@ session_result(FoxSession *s, uint64_t request, bool progress, const FoxPayload 
 	(void) progress, (void) ppt;
 	if (p->request != request)
 		return;
-	if (fox_absent(payload->kwargs) || !fox_http_reply_get(payload->kwargs, &reply))
+	if (p->wish == FOX_HTTP_WISH_CALL)
+		fox_http_bridge_result(p, payload);
+	else if (fox_absent(payload->kwargs) || !fox_http_reply_get(payload->kwargs, &reply))
 		fox_http_fail(p, 500, "the reply could not be read", FOX_ABSENT);
 	else
 		fox_http_reply(p, reply.status, reply.type, reply.headers, reply.body);
@@ -81,7 +83,7 @@ session_http(FoxSession *s, uint64_t request)
 {
 	const FoxHttpPeer *p = fox_session_data(s);
 
-	return p->request == request ? fox_buf_view(&p->call) : FOX_ABSENT;
+	return p->request == request && p->wish == FOX_HTTP_WISH_FUNCTION ? fox_buf_view(&p->call) : FOX_ABSENT;
 }
 
 static void
@@ -91,11 +93,35 @@ session_ended(FoxSession *s, const char *reason, FoxSlice message)
 
 	(void) reason, (void) message;
 	p->session = NULL;
+	fox_http_bridge_end(p);
 	if (p->calling)
 		fox_http_fail(p, 503, "the server shuts down", FOX_ABSENT);
 }
 
-static const FoxSessionOps ops = {.result = session_result, .failed = session_failed, .http = session_http, .ended = session_ended};
+static void
+session_done(FoxSession *s, FoxRequest what, uint64_t request, uint64_t id)
+{
+	FoxHttpPeer *p = fox_session_data(s);
+
+	if (p->request == request)
+		fox_http_bridge_done(p, what, id);
+}
+
+static void
+session_event(FoxSession *s, const FoxSubscription *sub, FoxEvent *e)
+{
+	(void) sub;
+	fox_http_bridge_event(fox_session_data(s), e);
+}
+
+static void
+session_unsubscribed(FoxSession *s, uint64_t subscription, const char *reason)
+{
+	(void) subscription, (void) reason;
+	fox_http_bridge_end(fox_session_data(s));
+}
+
+static const FoxSessionOps ops = {.event = session_event, .done = session_done, .unsubscribed = session_unsubscribed, .result = session_result, .failed = session_failed, .http = session_http, .ended = session_ended};
 
 static void
 join(FoxHttpPeer *p, FoxSlice realm, const FoxSessionInfo *info)
@@ -113,7 +139,8 @@ join(FoxHttpPeer *p, FoxSlice realm, const FoxSessionInfo *info)
 static FoxSessionInfo
 info_of(const FoxHttpPeer *p)
 {
-	return (FoxSessionInfo){.peer = fox_cstr(p->address), .protocol = FOX_LIT("http"), .transport = "http", .passing = true};
+	return (FoxSessionInfo){.peer = fox_cstr(p->address), .protocol = FOX_LIT("http"), .transport = "http", .passing = true,
+		.subscription_revocation = true};
 }
 
 /* --- logging in --- */

@@ -4,6 +4,7 @@
  *   http_gate.c    requests: what is asked for, and the call
  *   http_answer.c  answers, errors, and what browsers want to hear
  *   http_login.c   who asks
+ *   http_bridge.c  WAMP's verbs
  */
 #ifndef FOX_GATE_HTTP_PRIVATE_H
 #define FOX_GATE_HTTP_PRIVATE_H
@@ -11,10 +12,19 @@
 #include "codec/http_call.h"
 #include "core/http_route.h"
 #include "core/login.h"
+#include "core/timer.h"
 #include "gate/http_gate.h"
 
 #define FOX_HTTP_ADDRESS 64
 #define FOX_HTTP_ORIGIN 256
+
+typedef enum FoxHttpWish
+{
+	FOX_HTTP_WISH_FUNCTION,		/* an exposed function by its path */
+	FOX_HTTP_WISH_CALL,			/* these are http_bridge.c's */
+	FOX_HTTP_WISH_PUBLISH,
+	FOX_HTTP_WISH_EVENTS
+} FoxHttpWish;
 
 struct FoxHttpPeer
 {
@@ -32,8 +42,14 @@ struct FoxHttpPeer
 
 	/* the request in hand */
 	uint64_t	request;		/* its number; 0: none is */
-	FoxBuf		call;			/* what goes to the executor */
-	FoxBuf		procedure;
+	FoxHttpWish	wish;
+	FoxBuf		call;			/* what goes to the executor, or the body that args and kwargs are in */
+	FoxBuf		procedure;		/* or topic */
+	FoxBuf		options;
+	FoxSlice	args;
+	FoxSlice	kwargs;
+	bool		streaming;		/* events are being sent */
+	FoxTimer	heartbeat;
 	FoxHttpStyle style;
 	char		address[FOX_HTTP_ADDRESS];
 	char		origin[FOX_HTTP_ORIGIN];	/* "" if it may not read the answer */
@@ -67,5 +83,16 @@ extern void fox_http_challenge(FoxHttpPeer *p, const char *text);
 /* Sees to it that p->session is that of the request, then makes the call, or answers. */
 extern void fox_http_log_in(FoxHttpPeer *p, const FoxRoot *root, FoxSlice authorization);
 extern void fox_http_log_out(FoxHttpPeer *p);
+
+
+/* --- http_bridge.c --- */
+
+/* Takes the request if it is for the bridge; name: what stands behind the root, in dots. */
+extern bool fox_http_bridge(FoxHttpPeer *p, const FoxRoot *root, const FoxHttpAsk *ask, FoxSlice name, FoxSlice query);
+extern void fox_http_bridge_ask(FoxHttpPeer *p);
+extern void fox_http_bridge_result(FoxHttpPeer *p, const FoxPayload *payload);
+extern void fox_http_bridge_done(FoxHttpPeer *p, FoxRequest what, uint64_t id);
+extern void fox_http_bridge_event(FoxHttpPeer *p, FoxEvent *e);
+extern void fox_http_bridge_end(FoxHttpPeer *p);	/* of a stream, if there is one */
 
 #endif

@@ -7,6 +7,7 @@
  *   READING   a head, then a body
  *   WAITING   a request is the gate's
  *   WRITING   its answer has not left whole
+ *   STREAMING it comes in parts
  *   LINGERING it has, and the connection is to end: what still comes is dropped, lest the
  *             answer be lost with it
  *   DEAD      to be closed
@@ -45,6 +46,7 @@ typedef enum HttpState
 	READING,
 	WAITING,
 	WRITING,
+	STREAMING,
 	LINGERING,
 	DEAD
 } HttpState;
@@ -178,7 +180,7 @@ write_out(FoxHttp *h)
 		if (n == 0)
 			die(h);
 		else if (n < 0)
-			watch(h, EPOLLOUT);
+			watch(h, h->state == STREAMING ? EPOLLIN | EPOLLOUT : EPOLLOUT);
 		if (n <= 0)
 			return false;
 		progress(h);
@@ -233,6 +235,17 @@ answered(FoxHttp *h)
 	h->state = READING;
 }
 
+static void
+put_head(FoxBuf *out, unsigned status, FoxSlice headers)
+{
+	fox_buf_str(out, "HTTP/1.1 ");
+	fox_buf_u64(out, status);
+	fox_buf_char(out, ' ');
+	fox_buf_str(out, fox_http_phrase(status));
+	fox_buf_str(out, "\r\n");
+	fox_buf_slice(out, headers);
+}
+
 void
 fox_http_answer(FoxHttp *h, unsigned status, FoxSlice headers, FoxSlice body)
 {
@@ -241,12 +254,7 @@ fox_http_answer(FoxHttp *h, unsigned status, FoxSlice headers, FoxSlice body)
 
 	if (h->state != WAITING)
 		return;
-	fox_buf_str(out, "HTTP/1.1 ");
-	fox_buf_u64(out, status);
-	fox_buf_char(out, ' ');
-	fox_buf_str(out, fox_http_phrase(status));
-	fox_buf_str(out, "\r\n");
-	fox_buf_slice(out, headers);
+	put_head(out, status, headers);
 	if (!no_content)
 	{
 		fox_buf_str(out, "Content-Length: ");
@@ -267,6 +275,65 @@ fox_http_answer(FoxHttp *h, unsigned status, FoxSlice headers, FoxSlice body)
 	/* What comes from now on epoll tells. */
 	if (!h->running && (h->state != READING || h->in.len > 0 || h->ended || h->ssl != NULL || h->events != EPOLLIN))
 		attend(h);
+}
+
+/* --- streams --- */
+
+void
+fox_http_stream(FoxHttp *h, unsigned status, FoxSlice headers)
+{
+	if (h->state != WAITING)
+		return;
+	put_head(&h->out, status, headers);
+	fox_buf_str(&h->out, "Connection: close\r\n\r\n");
+	h->keep = false;
+	h->state = STREAMING;
+	h->skip = UINT64_MAX;
+	h->in.len = 0;
+	fox_http_part(h, FOX_LIT(""));
+}
+
+void
+fox_http_part(FoxHttp *h, FoxSlice part)
+{
+	if (h->state != STREAMING)
+		return;
+	if (h->sent > h->out.len / 2)
+	{
+		memmove(h->out.data, h->out.data + h->sent, h->out.len - h->sent);
+		h->out.len -= h->sent;
+		h->sent = 0;
+	}
+	fox_buf_slice(&h->out, part);
+	if (h->out.failed || h->out.len - h->sent > h->net->config.out_hard_limit)
+	{
+		h->net->stats.slow_cut++;
+		die(h);
+	}
+	else if (h->events != (EPOLLIN | EPOLLOUT) && write_out(h))
+		watch(h, EPOLLIN);
+}
+
+void
+fox_http_part_last(FoxHttp *h)
+{
+	if (h->state != STREAMING)
+		return;
+	h->state = WRITING;
+	if (h->out.len == 0)
+		answered(h);
+}
+
+/* The peer has nothing more to say but that it has gone. */
+static void
+stream_event(FoxHttp *h, uint32_t events)
+{
+	ssize_t		n = (events & ~(uint32_t) EPOLLOUT) != 0 ? take(h, chunk, sizeof(chunk), false) : -1;
+
+	if (n == 0)
+		die(h);
+	else if ((events & EPOLLOUT) != 0 && write_out(h))
+		watch(h, EPOLLIN);
 }
 
 /* --- requests --- */
@@ -594,6 +661,9 @@ event(FoxHttp *h, uint32_t events)
 			else
 				run(h);
 			break;
+		case STREAMING:
+			stream_event(h, events);
+			break;
 		case WRITING:
 			if (write_out(h))
 			{
@@ -638,7 +708,7 @@ void
 fox_http_sweep(FoxNet *net, uint64_t now_ms)
 {
 	static const uint64_t patience[] = {
-		[HANDSHAKE] = GREETING_MS, [GREETING] = GREETING_MS, [READING] = REQUEST_MS, [WAITING] = UINT64_MAX, [WRITING] = WRITE_MS, [LINGERING] = LINGER_MS,
+		[HANDSHAKE] = GREETING_MS, [GREETING] = GREETING_MS, [READING] = REQUEST_MS, [WAITING] = UINT64_MAX, [WRITING] = WRITE_MS, [STREAMING] = UINT64_MAX, [LINGERING] = LINGER_MS,
 		[DEAD] = UINT64_MAX
 	};
 	size_t		pos = 0;

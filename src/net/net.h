@@ -166,6 +166,14 @@ extern size_t fox_conn_queued(const FoxConn *conn);	/* bytes not yet handed to t
  */
 extern void fox_http_answer(FoxHttp *http, unsigned status, FoxSlice headers, FoxSlice body);
 
+/*
+ * Answers it with a body that comes in parts, and ends with the connection; what a slow reader
+ * has to wait for is limited by out_hard_limit.
+ */
+extern void fox_http_stream(FoxHttp *http, unsigned status, FoxSlice headers);
+extern void fox_http_part(FoxHttp *http, FoxSlice part);
+extern void fox_http_part_last(FoxHttp *http);
+
 typedef struct FoxNetStats
 {
 	uint64_t	connections;	/* open now */

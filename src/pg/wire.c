@@ -98,10 +98,28 @@ wire_answer(void *conn, unsigned status, FoxSlice headers, FoxSlice body)
 	fox_http_answer(conn, status, headers, body);
 }
 
+static void
+wire_stream(void *conn, unsigned status, FoxSlice headers)
+{
+	fox_http_stream(conn, status, headers);
+}
+
+static void
+wire_part(void *conn, FoxSlice part)
+{
+	fox_http_part(conn, part);
+}
+
+static void
+wire_end(void *conn)
+{
+	fox_http_part_last(conn);
+}
+
 static void *
 wire_http_open(void *ctx, FoxHttp *http)
 {
-	return fox_http_gate_open(router, &(FoxHttpTransport) {http, wire_answer});
+	return fox_http_gate_open(router, &(FoxHttpTransport) {http, wire_answer, wire_stream, wire_part, wire_end});
 }
 
 static void
