@@ -286,6 +286,7 @@ CREATE TABLE fox_wamp.delivery (
 );
 CREATE INDEX delivery_queue ON fox_wamp.delivery (handler, id) WHERE NOT dead;
 CREATE INDEX delivery_failing ON fox_wamp.delivery (handler, topic, next_try) WHERE NOT dead AND attempts > 0;
+CREATE INDEX delivery_dead ON fox_wamp.delivery (handler) WHERE dead;
 COMMENT ON TABLE fox_wamp.delivery IS 'events that durable handlers have yet to see to their end';
 COMMENT ON COLUMN fox_wamp.delivery.id IS 'their order';
 COMMENT ON COLUMN fox_wamp.delivery.handler IS 'id of the handler';
@@ -455,8 +456,9 @@ CREATE FUNCTION fox_wamp.transaction_ended(transaction text) RETURNS boolean
 COMMENT ON FUNCTION fox_wamp.transaction_ended(text) IS 'internal: waits until a transaction has quite ended, caches included';
 
 -- A statement may have changed what functions and policies say; which ones is not worth finding out.
+-- Without a router there are no decisions: that is nothing to tell of every statement.
 CREATE FUNCTION fox_wamp.decisions_outdated() RETURNS event_trigger
-	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
 	AS $$
 	BEGIN
 		IF EXISTS (SELECT FROM fox_wamp.permission WHERE authorizer_function IS NOT NULL) THEN
@@ -1275,13 +1277,12 @@ COMMENT ON VIEW fox_wamp.stat_router IS 'numbers of the router, one a row';
 
 CREATE VIEW fox_wamp.attached AS
 	SELECT h.id, h.realm, h.pattern, h.match, h.function, h.owner, h.durable, h.concurrency,
-		CASE WHEN h.durable THEN q.open ELSE r.waiting END AS waiting, q.failing, q.dead,
+		CASE WHEN h.durable THEN (SELECT count(*) FROM fox_wamp.delivery d WHERE d.handler = h.id AND NOT d.dead)
+			ELSE r.waiting END AS waiting,
+		(SELECT count(*) FROM fox_wamp.delivery d WHERE d.handler = h.id AND NOT d.dead AND d.attempts > 0) AS failing,
+		(SELECT count(*) FROM fox_wamp.delivery d WHERE d.handler = h.id AND d.dead) AS dead,
 		r.running, r.runs, r.failures, r.dropped, r.last_error
 	FROM fox_wamp.handler h
-		LEFT JOIN LATERAL (
-			SELECT count(*) FILTER (WHERE NOT d.dead) AS open, count(*) FILTER (WHERE NOT d.dead AND d.attempts > 0) AS failing,
-				count(*) FILTER (WHERE d.dead) AS dead
-			FROM fox_wamp.delivery d WHERE d.handler = h.id) AS q ON true
 		LEFT JOIN (
 			SELECT x.* FROM fox_wamp.ask_view('handlers') AS a(a),
 				jsonb_to_record(a) AS x(id bigint, runs bigint, failures bigint, dropped bigint, waiting bigint, running bigint,

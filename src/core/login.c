@@ -17,7 +17,9 @@
  *
  * Any other message of the peer's is a protocol violation: a challenge is answered once,
  * and each has its own.  What waits for an executor is limited, so that peers that no one
- * knows cost the database little; failures are limited by address and by name.
+ * knows cost the database little; failures are limited by address and by name.  Who leaves
+ * before the answer has failed as well, and of many answers that come at once those behind
+ * the last failure that is allowed count for nothing, right or wrong.
  */
 #include "core/login.h"
 
@@ -34,6 +36,7 @@
 
 #define ASKED_MAX 1000			/* questions that wait for an executor */
 #define AUTHID_MAX 255
+#define TOO_MANY_FAILED "too many log-ins have failed: try again in a minute"
 
 typedef enum LoginState
 {
@@ -78,12 +81,32 @@ wipe(FoxBuf *b)
 }
 
 static void
+dispose(FoxLogin *l)
+{
+	FoxRouter  *r = l->router;
+
+	if (l->token != 0)
+	{
+		fox_idmap_del(&r->logins, l->token);
+		r->ports.login_gone(r->ports.ctx, l->token);
+	}
+	fox_timer_clear(&r->timers, &l->timer);
+	if (l->call != NULL)
+		fox_login_call_free(l->call);
+	fox_buf_free(&l->state_of_challenge);
+	wipe(&l->found);
+	wipe(&l->ticket);
+	free(l->block);
+	free(l);
+}
+
+static void
 refuse(FoxLogin *l, const char *reason, const char *text)
 {
 	const FoxLoginOps *ops = l->ops;
 	void	   *data = l->data;
 
-	fox_login_free(l);
+	dispose(l);
 	ops->refused(data, reason, text);
 }
 
@@ -113,21 +136,6 @@ fox_login_new(FoxRouter *r, const FoxLoginPeer *peer, const FoxLoginOps *ops, vo
 	return l;
 }
 
-void
-fox_login_free(FoxLogin *l)
-{
-	if (l->token != 0)
-		fox_idmap_del(&l->router->logins, l->token);
-	fox_timer_clear(&l->router->timers, &l->timer);
-	if (l->call != NULL)
-		fox_login_call_free(l->call);
-	fox_buf_free(&l->state_of_challenge);
-	wipe(&l->found);
-	wipe(&l->ticket);
-	free(l->block);
-	free(l);
-}
-
 /* --- failures --- */
 
 static bool
@@ -153,6 +161,14 @@ count_failure(FoxLogin *l)
 						fox_router_now(r));
 	if (!fox_absent(l->authid))
 		fox_throttle_failed(&r->failed_names, l->authid, r->config.auth_attempts, fox_router_now(r));
+}
+
+void
+fox_login_free(FoxLogin *l)
+{
+	if (l->state == CHECKED || (l->state == CALLED && l->ticket.len > 0))
+		count_failure(l);
+	dispose(l);
 }
 
 /* --- questions --- */
@@ -352,6 +368,13 @@ keep(FoxLogin *l, FoxSlice realm, FoxSlice details)
 	return at != NULL;
 }
 
+/* A zero byte would cut it to somebody else's where it becomes a text of C. */
+static bool
+is_authid(FoxSlice name)
+{
+	return name.len > 0 && name.len <= AUTHID_MAX && memchr(name.ptr, '\0', name.len) == NULL;
+}
+
 /* The log-in is gone when the gate hears of it. */
 static void
 accept(FoxLogin *l, FoxSlice authextra)
@@ -363,7 +386,7 @@ accept(FoxLogin *l, FoxSlice authextra)
 	char	   *block = l->block;
 
 	l->block = NULL;
-	fox_login_free(l);
+	dispose(l);
 	ops->accepted(data, realm, &info, authextra);
 	free(block);
 }
@@ -382,12 +405,12 @@ begin(FoxLogin *l, const FoxRealm *realm)
 		l->info.authid = l->info.authrole = l->info.authmethod = FOX_LIT("anonymous");
 		accept(l, FOX_ABSENT);
 	}
-	else if (!fox_absent(l->authid) && (l->authid.len == 0 || l->authid.len > AUTHID_MAX))
-		refuse(l, FOX_AUTH_NO_PRINCIPAL, "an authid has 1 to 255 bytes");
+	else if (!fox_absent(l->authid) && !is_authid(l->authid))
+		refuse(l, FOX_AUTH_NO_PRINCIPAL, "an authid has 1 to 255 bytes, none of them zero");
 	else if (fox_absent(l->authid) && (l->method == FOX_AUTH_WAMPCRA || l->method == FOX_AUTH_SCRAM))
 		refuse(l, FOX_AUTH_NO_PRINCIPAL, "this method needs an authid");
 	else if (!may_try(l))
-		refuse(l, FOX_AUTH_DENIED, "too many log-ins have failed: try again in a minute");
+		refuse(l, FOX_AUTH_DENIED, TOO_MANY_FAILED);
 	else if (l->method != FOX_AUTH_TICKET && fox_authenticator(realm, l->method) != NULL)
 		call(l, fox_authenticator(realm, l->method));
 	else
@@ -424,12 +447,19 @@ fox_login_authenticate(FoxLogin *l, FoxSlice signature, FoxSlice extra)
 
 	if (l->state != CHALLENGED)
 		return false;
+	if (!may_try(l))
+	{
+		refuse(l, FOX_AUTH_DENIED, TOO_MANY_FAILED);
+		return true;
+	}
 	if (authenticator != NULL && signature.len > 0)
 	{
 		fox_buf_slice(&l->ticket, signature);
 		call(l, authenticator);
 		return true;
 	}
+	if (authenticator != NULL)
+		fox_buf_str(&l->found, "{}");	/* the empty ticket is nobody's */
 	l->state = CHECKED;
 	(void) ask(l, signature, extra);
 	return true;
@@ -461,6 +491,8 @@ welcomed(FoxLogin *l, FoxSlice who)
 	l->info.authmethod = fox_cstr(fox_auth_name(l->method));
 	if (fox_absent(l->info.authid) || fox_absent(l->info.authrole))
 		refuse(l, FOX_AUTH_FAILED, "the log-in could not be carried out");
+	else if (l->state == CHECKED && !may_try(l))
+		refuse(l, FOX_AUTH_DENIED, TOO_MANY_FAILED);
 	else
 		accept(l, fox_json_get(who, "authextra"));
 	for (int i = 0; i < 3; i++)

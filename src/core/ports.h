@@ -180,6 +180,8 @@ typedef struct FoxPorts
 
 	/* Puts a question of auth.h to an executor; false: too many wait.  See fox_router_login_answer(). */
 	bool		(*login) (void *ctx, uint64_t token, FoxSlice question);
+	/* Nobody waits for the answer any more; it may come all the same. */
+	void		(*login_gone) (void *ctx, uint64_t token);
 
 	/* Sends one row (a JSON object text) of an answer to a backend's question; last ends it. */
 	void		(*answer) (void *ctx, uint64_t ask, FoxSlice row, bool last);

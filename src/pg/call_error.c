@@ -63,7 +63,8 @@ running(const ErrorData *e, bool canceled, FoxCallError *out)
 	out->status = 400;
 	if (e->sqlerrcode == ERRCODE_FOX_RAISED)
 	{
-		out->uri = e->datatype_name ? e->datatype_name : RUNTIME_ERROR;
+		/* A function can RAISE this itself, with any name. */
+		out->uri = e->datatype_name && fox_uri_valid(fox_cstr(e->datatype_name), false) ? e->datatype_name : RUNTIME_ERROR;
 		out->status = e->constraint_name ? atoi(e->constraint_name) : 400;
 	}
 	else if (is_pt(state))

@@ -32,7 +32,7 @@ fox_caller(void)
 Datum
 fox_wamp_session_id(PG_FUNCTION_ARGS)
 {
-	if (current == NULL)
+	if (current == NULL || current->session == 0)
 		PG_RETURN_NULL();
 	if (current->http != NULL && current->http->caller != FOX_HTTP_SOMEBODY)
 		PG_RETURN_INT64(current->http->caller == FOX_HTTP_ANYBODY ? 1 : 0);

@@ -580,6 +580,22 @@ fox_lane_login(uint64_t token, FoxSlice question)
 }
 
 void
+fox_lane_login_gone(uint64_t token)
+{
+	fox_list_each(n, &logins)
+	{
+		FoxRequest *r = fox_container(FoxRequest, node, n);
+
+		if (r->token != token)
+			continue;
+		fox_wipe(r->message, r->len);
+		fox_list_del(&r->node);
+		free(r);
+		return;
+	}
+}
+
+void
 fox_lane_boot(void)
 {
 	enqueue_plain(FOX_WIRE_BOOT, false);

@@ -46,6 +46,8 @@ extern void fox_lane_past(const FoxPastRow *row);
 extern bool fox_lane_deliver(const FoxDelivery *d);
 /* A question of auth.h; false: no memory. */
 extern bool fox_lane_login(uint64_t token, FoxSlice question);
+/* Drops it, unless it is under way. */
+extern void fox_lane_login_gone(uint64_t token);
 /* NOTIFY channel, payload (bridge_out), batched. */
 extern void fox_lane_notify(FoxSlice channel, FoxSlice payload);
 /* Moves requests and answers; call each turn of the loop. True: more work waits. */

@@ -60,6 +60,12 @@ login(void *ctx, uint64_t token, FoxSlice question)
 }
 
 static void
+login_gone(void *ctx, uint64_t token)
+{
+	fox_lane_login_gone(token);
+}
+
+static void
 answer(void *ctx, uint64_t ask, FoxSlice row, bool last)
 {
 	fox_ask_answer(ask, row, last);
@@ -110,6 +116,7 @@ fox_server_ports(void)
 		.log = log_text,
 		.write = write_value,
 		.login = login,
+		.login_gone = login_gone,
 		.answer = answer,
 		.notify = notify,
 		.registration = registration,

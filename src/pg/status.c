@@ -50,6 +50,23 @@ missing_functions(void)
 	return missing;
 }
 
+static void
+put_handlers(ReturnSetInfo *result)
+{
+	static void *plan = NULL;
+	FoxAsOwner	saved = fox_as_owner();
+	uint64		dead;
+
+	SPI_connect();
+	fox_spi(&plan, "SELECT pg_catalog.count(*) FROM fox_wamp.delivery WHERE dead", 0, NULL);
+	dead = strtoull(fox_spi_value(1), NULL, 10);
+	SPI_finish();
+	fox_as_caller(saved);
+	put_row(result, "handlers", dead == 0, dead == 0 ? "no event has failed for good" :
+			psprintf(UINT64_FORMAT " events have failed for good", dead),
+			"SELECT id, topic, last_error FROM fox_wamp.delivery WHERE dead; then fox_wamp.retry_delivery(id) or fox_wamp.drop_delivery(id).");
+}
+
 Datum
 fox_wamp_doctor(PG_FUNCTION_ARGS)
 {
@@ -79,6 +96,7 @@ fox_wamp_doctor(PG_FUNCTION_ARGS)
 			"Raise max_worker_processes, or lower fox_wamp.executors.");
 	put_row(result, "authorizers", missing == NULL, missing == NULL ? "every function that decides is there" : psprintf("missing: %s", missing),
 			"Create the function again, or change the rows of fox_wamp.permission and fox_wamp.auth_method that name it: until then nothing is allowed by them.");
+	put_handlers(result);
 	put_row(result, "preload", preloaded,
 			preloaded ? "the router comes back after a server restart" : "the router does not come back after a server restart",
 			"ALTER SYSTEM SET shared_preload_libraries = 'fox_wamp'; (takes a restart), or "
