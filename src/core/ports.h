@@ -70,6 +70,7 @@ typedef enum FoxChangeKind
 	FOX_CHANGE_PAST,			/* row of fox_wamp.event_history, at the start; options as in history.c */
 	FOX_CHANGE_TRUST,			/* row of fox_wamp.trust_level: topic = pattern, args as in trust.c; deleted flag */
 	FOX_CHANGE_EXPOSED,			/* row of fox_wamp.exposed_function: topic = URI, args as in exposed.c; deleted flag */
+	FOX_CHANGE_ROOT,			/* row of fox_wamp.root: topic = name, args as in http_route.c; deleted flag */
 	FOX_CHANGE_AUTH,			/* row of fox_wamp.auth_method: topic = method, args as in auth_rule.h; deleted flag */
 	FOX_CHANGE_PERMISSION,		/* row of fox_wamp.permission: topic = pattern, args as in permission.c; deleted flag */
 	FOX_CHANGE_HANDLER,			/* row of fox_wamp.handler: topic = pattern, args as in handler.c; deleted flag */
@@ -199,6 +200,7 @@ typedef struct FoxFunctionCall
 	uint64_t	timeout_ms;		/* of the statement; 0: none */
 	FoxSlice	args;			/* JSON array or absent */
 	FoxSlice	kwargs;			/* JSON object or absent */
+	FoxSlice	http;			/* what http_call.h makes of a request, whose reply comes as kwargs; absent: none */
 } FoxFunctionCall;
 
 typedef enum FoxLogLevel

@@ -154,6 +154,8 @@ typedef struct FoxSessionOps
 	void		(*unsubscribed) (FoxSession *s, uint64_t subscription, const char *reason);
 	/* The router took a registration away; asked only of who has announced registration_revocation. */
 	void		(*unregistered) (FoxSession *s, uint64_t registration, const char *reason);
+	/* The HTTP request that makes the call, as http_call.h has it.  NULL: none does. */
+	FoxSlice	(*http) (FoxSession *s, uint64_t request);
 	/* fox_session_alive() is to be called at the next sign of life.  NULL: the session can not be lost unnoticed. */
 	void		(*probe) (FoxSession *s);
 	/* Would an event reach its peer now?  Asked where one of several is to have it.  NULL: yes. */
@@ -186,6 +188,7 @@ typedef struct FoxSessionInfo
 	bool		acknowledges_events;	/* x_acknowledged_event_delivery */
 	FoxSlice	authprovider;	/* absent: static */
 	FoxSlice	role;			/* database role of a SQL session; absent: as authrole and authmethod say */
+	bool		passing;		/* it is nobody's session: nobody hears of it, and it counts for none */
 	int32_t		backend;		/* whose call this session is for; 0: none */
 } FoxSessionInfo;
 

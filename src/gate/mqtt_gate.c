@@ -343,7 +343,7 @@ fox_mqtt_gate_open(FoxMqttBroker *b, const FoxTransport *transport, const FoxPee
 	p->gate.ops = &gate_ops;
 	p->broker = b;
 	p->transport = *transport;
-	p->local = peer->loopback && fox_origin_is_local(peer->origin);
+	p->local = peer->loopback && fox_origin_is_local(fox_cstr(peer->origin));
 	p->transport_name = peer->transport;
 	p->max_packet = UINT32_MAX;
 	snprintf(p->address, sizeof(p->address), "%s", peer->address);

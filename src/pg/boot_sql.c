@@ -172,6 +172,7 @@ fox_boot_clear(uint64 boot_id)
 		CHECK_FOR_INTERRUPTS();
 	drop_orphans(boot_id);
 	fox_delivery_clear();
+	fox_delivery_owners();
 	fox_mqtt_clear();
 	while (fox_upkeep_expire())
 		CHECK_FOR_INTERRUPTS();

@@ -80,3 +80,15 @@ fox_delivery_clear(void)
 			" WHERE NOT EXISTS (SELECT FROM fox_wamp.handler h WHERE h.id = d.handler)", 0, NULL);
 	fox_store_commit();
 }
+
+void
+fox_delivery_owners(void)
+{
+	static void *plan = NULL;
+
+	fox_store_begin();
+	/* The table's trigger writes the owner. */
+	fox_spi(&plan, "UPDATE fox_wamp.handler h SET owner = '' FROM pg_proc p"
+			" WHERE p.oid = to_regprocedure(h.function) AND pg_get_userbyid(p.proowner) <> h.owner", 0, NULL);
+	fox_store_commit();
+}

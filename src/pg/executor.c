@@ -349,6 +349,12 @@ sweep(void *arg pg_attribute_unused())
 	fox_boot_sweep(lane->boot_id);
 }
 
+static void
+owners(void *arg pg_attribute_unused())
+{
+	fox_delivery_owners();
+}
+
 /* A lock that somebody holds for a moment is waited out; then the rows are given up: false. */
 static bool
 run_rows(void (*fn) (void *), FoxWire *rows, const char *what)
@@ -488,6 +494,7 @@ upkeep(TimestampTz *last_expire)
 	{
 		last_sweep = now;
 		(void) guarded(sweep, NULL, "apply wills", true);
+		(void) guarded(owners, NULL, "look for the owners of handlers", true);
 	}
 	(void) pgstat_report_stat(false);
 }

@@ -53,6 +53,8 @@ static char *trusted_proxies = NULL;
 static int	message_rate = 0;
 static int	byte_rate = 0;
 static bool websocket_compression = false;
+static char *http_origins = NULL;
+static int	http_max_body = 1024;
 static int	ping_interval = 10000;
 static int	ping_timeout = 10000;
 static int	watch_timeout = 0;
@@ -211,6 +213,10 @@ fox_guc_define(void)
 			   &message_rate, 0, 0, 1000000, 0);
 	define_int("fox_wamp.byte_rate", "What one connection may send in a second; 0: any amount.",
 			   &byte_rate, 0, 0, INT_MAX, GUC_UNIT_KB);
+	define_string("fox_wamp.http_origins", "Web sites whose pages may read what HTTP answers, separated by commas; * for all.",
+				  &http_origins, "");
+	define_int("fox_wamp.http_max_body", "Largest body of an HTTP request.",
+			   &http_max_body, 1024, 1, 1024 * 1024, GUC_UNIT_KB);
 	define_int("fox_wamp.ping_interval", "Silence after which a client is pinged; 0 never.",
 			   &ping_interval, 10000, 0, INT_MAX / 2, GUC_UNIT_MS);
 	define_int("fox_wamp.ping_timeout", "Time a pinged client has before it counts as lost.",
@@ -277,6 +283,7 @@ fox_guc_router_config(FoxRouterConfig *config)
 		.sessions_per_role = (uint32) sessions_per_role,
 		.cookie_seconds = (uint64) cookie_lifetime,
 	};
+	strlcpy(config->http_origins, http_origins, sizeof(config->http_origins));
 	strlcpy(config->anonymous_role, anonymous_role, sizeof(config->anonymous_role));
 }
 
@@ -319,6 +326,7 @@ fox_guc_net_config(FoxNetConfig *config)
 		.byte_rate = (size_t) byte_rate * 1024,
 		.cookie_seconds = (uint64) cookie_lifetime,
 		.compression = websocket_compression,
+		.http_max_body = (size_t) http_max_body * 1024,
 	};
 }
 

@@ -179,6 +179,8 @@ put_stats(void *ctx, void (*put) (void *arg, const char *name, uint64_t value), 
 	put(arg, "dead_peers_cut", n.dead_cut);
 	put(arg, "messages_too_large", n.too_big);
 	put(arg, "messages_too_large_for_peer", n.too_big_for_peer);
+	put(arg, "http_connections", n.http_connections);
+	put(arg, "http_requests", n.http_requests);
 	put(arg, "rate_pauses", n.rate_pauses);
 	put(arg, "bytes_in", n.bytes_in);
 	put(arg, "bytes_out", n.bytes_out);

@@ -661,9 +661,12 @@ test('$SYS: values at once, then what has changed; nobody else publishes there',
     assert.match(first.uptime, /^\d+ seconds$/);
     assert.ok(Number(first['clients/connected']) >= 1);
     assert.match(first['load/messages/received/15min'], /^\d+\.\d\d$/);
-    const later = await c.take((p) => p.cmd === 'publish' && p.topic === '$SYS/broker/uptime');
-    assert.equal(later.retain, false);
-    assert.notEqual(later.payload.toString(), first.uptime);
+    let later;
+    do {
+      later = await c.take((p) => p.cmd === 'publish' && p.topic === '$SYS/broker/uptime');
+      await c.acknowledge(later);
+      assert.equal(later.retain, false);
+    } while (later.payload.toString() === first.uptime);
     const refused = await c.publish('$SYS/broker/uptime', 'x', { qos: 1 });
     assert.equal(refused.reasonCode, v === 5 ? 0x87 : undefined);
     await c.unsubscribe('$SYS/broker/+');
