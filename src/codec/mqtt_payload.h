@@ -19,6 +19,12 @@ extern void fox_mqtt_strings_raw(bool raw);
 extern bool fox_mqtt_to_json(FoxSlice bytes, FoxBuf *scratch, FoxSlice *args, FoxSlice *kwargs);
 extern bool fox_mqtt_from_json(FoxSlice args, FoxSlice kwargs, FoxBuf *scratch, FoxSlice *bytes, FoxSlice *props);
 
+/*
+ * Appends base, encoded properties, with those of a JSON object as fox_mqtt_props_json() makes them, their length
+ * before them.  False: no memory.
+ */
+extern bool fox_mqtt_props_of(FoxSlice details, FoxSlice base, FoxBuf *out);
+
 /* Appends the properties as a JSON object. */
 extern void fox_mqtt_props_json(FoxSlice props, FoxBuf *out);
 

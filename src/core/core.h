@@ -241,6 +241,7 @@ typedef struct FoxPublish
 	FoxPayload	payload;		/* JSON if it is to be stored */
 	FoxSlice	original;		/* that payload as it came, if it came by MQTT (mqtt_payload.h); absent otherwise */
 	int			qos;			/* -1: not given */
+	FoxSlice	mqtt;			/* properties for MQTT clients: a JSON object; absent: none */
 	bool		acknowledge;
 	bool		acknowledged_delivery;	/* and only when the event was acknowledged */
 	bool		exclude_me;

@@ -20,6 +20,7 @@ typedef enum OptionType
 	OPT_MILLISECONDS,
 	OPT_QOS,
 	OPT_WILL_ON,
+	OPT_OBJECT,
 	OPT_ROW
 } OptionType;
 
@@ -43,6 +44,7 @@ static const struct
 	{"rkey", OPT_STRING, offsetof(FoxPublish, rkey), "option rkey must be a string"},
 	{"will_on", OPT_WILL_ON, 0, "option will_on must be \"lost\" or \"end\""},
 	{"qos", OPT_QOS, offsetof(FoxPublish, qos), "option qos must be 0, 1 or 2"},
+	{"mqtt", OPT_OBJECT, offsetof(FoxPublish, mqtt), "option mqtt must be an object"},
 	{"ttl", OPT_SECONDS, offsetof(FoxPublish, ttl), "option ttl must be a positive number of seconds"},
 	{"timeout", OPT_MILLISECONDS, offsetof(FoxPublish, timeout_ms), "option timeout must be a number of milliseconds"},
 	{"ppt_scheme", OPT_TEXT, offsetof(FoxPublish, ppt.scheme), "option ppt_scheme must be a string"},
@@ -103,6 +105,9 @@ read_option(FoxPublish *p, size_t i, FoxSlice value, bool *will_on_given)
 			*will_on_given = true;
 			p->will_on_end = fox_slice_is(value, "\"end\"");
 			return p->will_on_end || fox_slice_is(value, "\"lost\"");
+		case OPT_OBJECT:
+			*(FoxSlice *) field = value;
+			return kind == FOX_JSON_OBJECT;
 		case OPT_ROW:
 			p->row = value;
 			p->has_audience = true;
@@ -122,7 +127,7 @@ fox_publish_options(FoxPublish *p)
 	p->acknowledge = p->acknowledged_delivery = p->disclose_me = p->retain = p->watch = p->merge = false;
 	p->will_on_end = p->has_audience = false;
 	p->exclude_me = true;
-	p->when = p->will = p->rkey = p->row = FOX_ABSENT;
+	p->when = p->will = p->rkey = p->row = p->mqtt = FOX_ABSENT;
 	p->ttl = 0;
 	p->timeout_ms = 0;
 	p->qos = -1;

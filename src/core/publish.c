@@ -46,7 +46,7 @@ fox_publish_now(FoxSession *s, const FoxPublish *p)
 {
 	FoxRealm   *realm = s->realm;
 	FoxEvent	e = {.topic = p->topic, .payload = p->payload, .ppt = p->ppt, .origin = s->id,
-	.qos = qos_of(p, p->acknowledge)};
+	.qos = qos_of(p, p->acknowledge), .mqtt = p->mqtt};
 
 	if (!fox_absent(p->when) && !fox_retained_holds(realm, p->topic, p->when))
 	{
@@ -232,6 +232,7 @@ change_topic(FoxRouter *r, FoxRealm *realm, const FoxChange *c)
 	if (w == NULL && !fox_absent(c->options))
 		fox_publish_options(&sql);
 	e.qos = qos_of(p, w == NULL || p->acknowledge);
+	e.mqtt = p->mqtt;
 	fox_payload_original(w != NULL ? w->p.original : c->original, &e.payload);
 	if (c->kind != FOX_CHANGE_EVENT)
 	{

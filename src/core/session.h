@@ -72,6 +72,7 @@ struct FoxEvent
 	FoxPpt		ppt;			/* of a payload that nobody looks into */
 	FoxDisclosed publisher;
 	uint8_t		qos;			/* as MQTT has it: 0, 1 or 2 */
+	FoxSlice	mqtt;			/* what the publisher has for MQTT clients: a JSON object; absent: nothing */
 	bool		kept;			/* it was published to be retained */
 	bool		retained;		/* an initial value, not a change */
 	uint64_t	expires_us;		/* of an initial value that goes by itself; 0: it stays */

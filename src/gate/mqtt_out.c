@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "codec/mqtt_payload.h"
 #include "codec/mqtt_topic.h"
 #include "gate/mqtt_private.h"
 
@@ -18,6 +19,7 @@ static FoxBuf out;
 static FoxBuf rewritten;		/* a payload that came in another encoding */
 static FoxBuf topic_text;
 static FoxBuf own_props;
+static FoxBuf said_props;		/* of an event of WAMP's */
 
 /* --- encoding --- */
 
@@ -34,6 +36,18 @@ mqtt_say(const FoxEvent *e, FoxMqttDelivery *d)
 	d->topic = fox_buf_view(&topic_text);
 	d->payload = payload.args;
 	d->props = fox_absent(payload.kwargs) ? FOX_LIT("") : payload.kwargs;
+	if (!fox_absent(e->mqtt) && e->payload.encoding != FOX_MQTT)
+	{
+		FoxMqttReader r;
+		uint32_t	len;
+
+		fox_buf_reset(&said_props);
+		if (!fox_mqtt_props_of(e->mqtt, d->props, &said_props))
+			return false;
+		r = fox_mqtt_reader(fox_buf_view(&said_props));
+		len = fox_mqtt_varint(&r);
+		d->props = fox_mqtt_take(&r, len);
+	}
 	return true;
 }
 

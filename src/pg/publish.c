@@ -61,7 +61,9 @@ typedef enum OptionType
 	OPTION_LIST,
 	OPTION_NUMBER,
 	OPTION_STRING,
-	OPTION_WILL_ON
+	OPTION_WILL_ON,
+	OPTION_QOS,
+	OPTION_OBJECT
 } OptionType;
 
 /* Kept in step with core/options.c; delivery marks what passes to the router. */
@@ -89,6 +91,8 @@ static const struct
 	{"eligible_authid", OPTION_LIST, true},
 	{"eligible_authrole", OPTION_LIST, true},
 	{"rkey", OPTION_STRING, true},
+	{"qos", OPTION_QOS, true},
+	{"mqtt", OPTION_OBJECT, true},
 };
 
 static void pg_attribute_noreturn()
@@ -150,6 +154,10 @@ read_option(Publish *p, FoxSlice key, FoxSlice value, StringInfo delivery, Strin
 			bad_option(psprintf("\"%s\" must be a string.", name));
 		if (option_types[i].type == OPTION_NUMBER && kind != FOX_JSON_NUMBER)
 			bad_option(psprintf("\"%s\" must be a number.", name));
+		if (option_types[i].type == OPTION_QOS && !fox_slice_is(value, "0") && !fox_slice_is(value, "1") && !fox_slice_is(value, "2"))
+			bad_option("\"qos\" must be 0, 1 or 2.");
+		if (option_types[i].type == OPTION_OBJECT && kind != FOX_JSON_OBJECT)
+			bad_option(psprintf("\"%s\" must be an object.", name));
 		if (option_types[i].type == OPTION_WILL_ON &&
 			!fox_slice_is(value, "\"lost\"") && !fox_slice_is(value, "\"end\""))
 			bad_option("\"will_on\" must be \"lost\" or \"end\".");

@@ -615,6 +615,50 @@ test('payloads from WAMP and SQL to MQTT', async () => {
   session.leaveNow();
 });
 
+test('properties and QoS from WAMP and SQL', async () => {
+  const topic = unique('p').replaceAll('-', '_');
+  const session = await join();
+  const c = await MqttClient.join(5);
+  const old = await MqttClient.join(4);
+  await c.subscribe(`${topic}/#`, { qos: 2 });
+  await old.subscribe(`${topic}/#`);
+  const properties = { content_type: 'a/b', response_topic: 'r/t', correlation_data: '\0AQI=', user: [['k', 'v'], ['k', 'w'], ['n']], message_expiry: 60, other: 1 };
+  const seen = (p) => ({ ...p.properties, userProperties: { ...p.properties.userProperties } });
+  const expected = { payloadFormatIndicator: true, contentType: 'a/b', responseTopic: 'r/t', correlationData: Buffer.from([1, 2]), userProperties: { k: ['v', 'w'] } };
+  const check = async (qos) => {
+    const p = await c.take('publish');
+    assert.equal(p.qos, qos);
+    const { messageExpiryInterval, ...rest } = seen(p);
+    assert.ok(messageExpiryInterval > 0 && messageExpiryInterval <= 60);
+    assert.deepEqual(rest, expected);
+    await c.acknowledge(p);
+    assert.equal((await old.take('publish')).properties, undefined);
+  };
+  for (const qos of [0, 1, 2]) {
+    session.publish(`${topic}.w`, [1], {}, { mqtt: properties, qos });
+    await check(qos);
+  }
+  await session.publish(`${topic}.r`, [1], {}, { mqtt: properties, retain: true, acknowledge: true });
+  await check(1);
+  await session.publish(`${topic}.r`, [], {}, { retain: true, acknowledge: true });
+  await c.acknowledge(await c.take('publish'));
+  await sql(`SELECT fox_wamp.publish('${topic}.s', '[1]', options => '${JSON.stringify({ mqtt: { ...properties, correlation_data: '\u0001\u0002' }, qos: 2 })}')`);
+  await check(2);
+  for (const mqtt of [{ response_topic: 'a/#', user: 7, content_type: 1, correlation_data: [] }, {}]) {
+    session.publish(`${topic}.bad`, [1], {}, { mqtt });
+    const p = await c.take('publish');
+    assert.equal(p.properties.responseTopic, undefined);
+    assert.equal(p.properties.contentType, 'application/json');
+  }
+  const refused = await session.publish(`${topic}.x`, [], {}, { mqtt: 7, acknowledge: true }).catch((e) => e);
+  assert.equal(refused.error, 'wamp.error.invalid_argument');
+  await assert.rejects(sql(`SELECT fox_wamp.publish('${topic}.x', options => '{"qos":3}')`), /must be 0, 1 or 2/);
+  await assert.rejects(sql(`SELECT fox_wamp.publish('${topic}.x', options => '{"mqtt":3}')`), /must be an object/);
+  c.kill();
+  old.kill();
+  session.leaveNow();
+});
+
 test('what MQTT retains WAMP sees, and the other way', async () => {
   const topic = unique('r').replaceAll('-', '_');
   const session = await join();
