@@ -27,8 +27,8 @@ fox_mqtt_broker_new(FoxRouter *router, const FoxMqttConfig *config)
 	if (b == NULL)
 		return NULL;
 	b->router = router;
-	fox_mqtt_broker_configure(b, config);
 	fox_list_init(&b->all);
+	fox_mqtt_broker_configure(b, config);
 	fox_list_init(&b->promises);
 	b->started_us = fox_router_now(router);
 	mqtt_sys_start(b);
@@ -44,6 +44,15 @@ fox_mqtt_broker_configure(FoxMqttBroker *b, const FoxMqttConfig *config)
 	if (other_interval)
 		mqtt_sys_start(b);
 	fox_mqtt_strings_raw(config->raw_strings);
+	if (config->redirect[0] == '\0')
+		return;
+	fox_list_each(n, &b->all)
+	{
+		MqttPeer   *p = fox_container(MqttSession, in_broker, n)->peer;
+
+		if (p != NULL)
+			mqtt_redirect(p);
+	}
 }
 
 void
@@ -125,6 +134,27 @@ mqtt_cut(MqttPeer *p, FoxMqttReason reason, const char *text)
 	mqtt_login_end(p);
 	p->transport.pause(p->transport.conn, false);
 	p->transport.close(p->transport.conn, 1002, text);
+}
+
+void
+mqtt_redirect(MqttPeer *p)
+{
+	FoxMqttPacket packet = {.type = p->state == MQTT_JOINED ? FOX_MQTT_DISCONNECT : FOX_MQTT_CONNACK, .reason = FOX_MQTT_USE_ANOTHER};
+	MqttSession *s = p->session;
+
+	if (p->version == FOX_MQTT_50)
+	{
+		fox_mqtt_set(&packet.props, FOX_PROP_SERVER_REFERENCE);
+		packet.props.server_reference = fox_cstr(p->broker->config.redirect);
+		mqtt_send(p, &packet);
+	}
+	else if (p->state != MQTT_JOINED)
+		mqtt_send(p, &(FoxMqttPacket){.type = FOX_MQTT_CONNACK, .reason = 3});
+	p->state = MQTT_DEAD;
+	p->session = NULL;
+	if (s != NULL)
+		mqtt_session_detach(s, true);
+	p->transport.close(p->transport.conn, 1001, "use another server");
 }
 
 void

@@ -19,6 +19,7 @@ typedef struct FoxMqttConfig
 	uint32_t	max_session_expiry;	/* seconds that a session outlives its connection */
 	uint32_t	max_keep_alive;	/* seconds; 0: as the client likes */
 	uint32_t	sys_interval;	/* seconds between values of $SYS; 0: there are none */
+	char		redirect[256];	/* server that clients are to use; "": this one */
 	bool		raw_strings;	/* a single string goes out as its text, not as JSON */
 } FoxMqttConfig;
 

@@ -213,6 +213,8 @@ extern void mqtt_watch(MqttPeer *p);
 /* Says why, to who understands it, and closes; the session is left as lost. */
 extern void mqtt_cut(MqttPeer *p, FoxMqttReason reason, const char *text);
 
+/* Sends the peer to another server, as it understands it, and closes. */
+extern void mqtt_redirect(MqttPeer *p);
 /* Closes without a word, from within the core: the session is left when the transport has gone. */
 extern void mqtt_drop(MqttPeer *p, const char *text);
 

@@ -69,6 +69,7 @@ static int	mqtt_max_session_expiry = 7 * 24 * 3600;
 static int	mqtt_max_keep_alive = 0;
 static int	mqtt_sys_interval = 10;
 static int	mqtt_port = 0;
+static char *mqtt_redirect = NULL;
 static int	mqtt_tls_port = 0;
 
 static const struct config_enum_entry mqtt_queue_full_options[] = {
@@ -259,6 +260,8 @@ fox_guc_define(void)
 			   &mqtt_max_keep_alive, 0, 0, 65535, GUC_UNIT_S);
 	define_int("fox_wamp.mqtt_sys_interval", "Time between values of $SYS topics; 0 for none.",
 			   &mqtt_sys_interval, 10, 0, INT_MAX / 1000, GUC_UNIT_S);
+	define_string("fox_wamp.mqtt_redirect", "Server that MQTT clients are sent to instead of being served here.",
+				  &mqtt_redirect, "");
 	define_int("fox_wamp.mqtt_port", "Another TCP port that takes what fox_wamp.port does; 0 for none.",
 			   &mqtt_port, 0, 0, 65535, 0);
 	define_int("fox_wamp.mqtt_tls_port", "Another TCP port that takes what fox_wamp.tls_port does; 0 for none.",
@@ -344,4 +347,5 @@ fox_guc_mqtt_config(FoxMqttConfig *config)
 		.raw_strings = mqtt_string_payload,
 	};
 	strlcpy(config->default_realm, fox_guc_default_realm, sizeof(config->default_realm));
+	strlcpy(config->redirect, mqtt_redirect, sizeof(config->redirect));
 }

@@ -3,7 +3,7 @@
 
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
-const { start, stop, sql, join, Raw, withSettings } = require('./lib');
+const { start, stop, sql, join, Raw, withSettings, until } = require('./lib');
 const { MqttClient, unique, str, packet } = require('./mqtt_client');
 
 before(start);
@@ -393,6 +393,23 @@ each([4, 5], 'a session that is kept: its subscriptions, what came meanwhile, an
   await fresh.nothing();
   fresh.kill();
   p.kill();
+});
+
+test('clients are sent to another server, and taken again', async () => {
+  const five = await MqttClient.join(5);
+  const four = await MqttClient.join(4);
+  await withSettings({ 'fox_wamp.mqtt_redirect': 'other.example:1883' }, async () => {
+    assert.equal(await five.end(), 0x9c);
+    assert.equal(five.packets.find((p) => p.cmd === 'disconnect').properties.serverReference, 'other.example:1883');
+    await four.end();
+    const c = await MqttClient.open(5);
+    const ack = await c.connect();
+    assert.equal(ack.reasonCode, 0x9c);
+    assert.equal(ack.properties.serverReference, 'other.example:1883');
+    await c.end();
+    assert.equal(await MqttClient.refusal(4), 3);
+  });
+  await until(async () => MqttClient.join(5).then((c) => { c.kill(); return true; }, () => false));
 });
 
 test('answers go out in the order of the messages, whichever is taken first', async () => {
