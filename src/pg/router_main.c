@@ -1,7 +1,7 @@
 /*
  * router_main.c - the router's process: one event loop for sockets, ring and lanes.
  *
- * Order of the start (consistency.md section 5): the ring is announced, then what is
+ * Order of the start: the ring is announced, then what is
  * stored is read, then wills of sessions that are no more have been applied, then the
  * port opens; a second read after everybody who held a lock on fox_wamp.retained has
  * ended catches transactions that wrote before the ring was there.
