@@ -30,6 +30,7 @@
 
 #include "pg/ask.h"
 #include "pg/compat.h"
+#include "pg/connect.h"
 #include "pg/guc.h"
 #include "pg/jsonpath.h"
 #include "pg/lane.h"
@@ -567,7 +568,7 @@ fox_wamp_router_main(Datum arg)
 	pqsignal(SIGINT, SIG_IGN);
 	pqsignal(SIGPIPE, SIG_IGN);
 	BackgroundWorkerUnblockSignals();
-	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(arg), InvalidOid, 0);
+	fox_connect(DatumGetObjectId(arg));
 	pgstat_report_appname("fox_wamp router");
 
 	slot = fox_shmem_slot(MyDatabaseId);
