@@ -80,6 +80,8 @@ ask_sessions(FoxRouter *r, uint64_t ask)
 	{
 		FoxSession *s = slot->value;
 
+		if (s->passing)
+			continue;
 		put_text(&row, "realm", s->realm->name);
 		put_number(&row, "id", s->id);
 		put_text(&row, "authid", s->authid);

@@ -84,6 +84,7 @@ struct FoxRouter
 	uint64_t	past_written;
 	FoxIdMap	backends;		/* pid → FoxSession of SQL sessions */
 	FoxIdMap	logins;			/* that wait for an executor, by token */
+	uint32_t	login_calls;	/* authenticators that are being asked */
 	uint64_t	authenticator_warned_us;	/* when the log last heard that one could not be called */
 	FoxIdMap	cookie_tasks;	/* of cookie.c, by token */
 	FoxMap		role_counts;	/* of role_sessions.c */
@@ -97,6 +98,7 @@ struct FoxRouter
 	uint64_t	random[2];		/* state of the generator of publication ids */
 	uint64_t	reread;			/* generation of the current or last re-read */
 	bool		rereading;
+	FoxMap		roots;			/* of http_route.c */
 	FoxNode		config_rows;	/* of config_rows.c */
 	FoxMap		config_rows_by_key;
 	bool		loaded;			/* the first re-read is over */
@@ -164,6 +166,7 @@ struct FoxSession
 	bool		ppt_publisher;
 	bool		ppt_subscriber;
 	bool		ppt_callee;
+	bool		passing;		/* requests of somebody who has no session go by it */
 	bool		leaving;		/* it hears nothing any more */
 	bool		exempt;			/* no permission is asked for: the router's own, or SQL's, which has GRANT */
 	char	   *identity;		/* what the next seven are slices into */

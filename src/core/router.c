@@ -8,6 +8,7 @@
 #include "codec/json.h"
 #include "core/auth_rule.h"
 #include "core/config_rows.h"
+#include "core/http_route.h"
 #include "core/permission.h"
 #include "core/review.h"
 #include "core/roles.h"
@@ -276,6 +277,7 @@ fox_router_free(FoxRouter *r)
 	fox_map_free(&r->sessions);
 	fox_map_free(&r->pendings);
 	fox_map_free(&r->backends);
+	fox_roots_free(r);
 	fox_config_rows_free(r);
 	fox_map_free(&r->logins);
 	fox_map_free(&r->cookie_tasks);

@@ -28,6 +28,7 @@ keep_info(FoxSession *s, const FoxSessionInfo *info)
 	s->authprovider = fox_slice_keep(&at, info->authprovider);
 	s->role = fox_slice_keep(&at, info->role);
 	s->backend = info->backend;
+	s->passing = info->passing;
 	s->subscription_revocation = info->subscription_revocation;
 	s->acknowledges_events = info->acknowledges_events;
 	s->encoding = info->encoding;
@@ -62,8 +63,8 @@ fox_router_session_id(FoxRouter *r)
 static bool
 is_too_many(FoxSession *s, const char **reason)
 {
-	s->exempt = !fox_meta_is_client(s);
-	if (s->exempt || !fox_role_full(s->realm->router, fox_session_role(s)))
+	s->exempt = !s->passing && !fox_meta_is_client(s);
+	if (!fox_meta_is_client(s) || !fox_role_full(s->realm->router, fox_session_role(s)))
 		return false;
 	*reason = FOX_ERR_TOO_MANY_SESSIONS;
 	return true;
@@ -119,11 +120,18 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 		fox_pool_free(pool);
 		return NULL;
 	}
-	if (!s->exempt)
+	if (fox_meta_is_client(s))
 		fox_role_enter(s);
 	fox_list_push(&realm->sessions, &s->in_realm);
-	fox_meta_session_joined(s);
+	if (!s->passing)
+		fox_meta_session_joined(s);
 	return s;
+}
+
+FoxSessionInfo
+fox_session_identity(const FoxSession *s)
+{
+	return (FoxSessionInfo){.authid = s->authid, .authrole = s->authrole, .authmethod = s->authmethod};
 }
 
 bool
@@ -141,6 +149,8 @@ fox_session_renew(FoxSession *s, const FoxSessionInfo *info)
 		return false;
 	if (!same_role)
 	{
+		fox_role_leave(s);
+		fox_role_enter(s);
 		fox_permissions_forget(s);
 		fox_permissions_changed(s->realm->router);
 	}
@@ -187,7 +197,8 @@ fox_session_leave(FoxSession *s, FoxEnd how)
 	fox_list_del(&s->in_realm);
 	if (s->pid != 0)
 		fox_idmap_del(&r->backends, (uint64_t) s->pid);
-	fox_meta_session_left(s);
+	if (!s->passing)
+		fox_meta_session_left(s);
 	fox_map_free(&s->calls);
 	fox_map_free(&s->invocations);
 	fox_map_free(&s->callees_by_id);

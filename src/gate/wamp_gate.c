@@ -251,7 +251,7 @@ fox_wamp_gate_open(FoxRouter *router, const FoxTransport *transport, const FoxPe
 	p->gate.ops = &gate_ops;
 	p->router = router;
 	p->transport = *transport;
-	p->local = peer->loopback && fox_origin_is_local(peer->origin);
+	p->local = peer->loopback && fox_origin_is_local(fox_cstr(peer->origin));
 	p->confidential = peer->confidential;
 	p->transport_name = peer->transport;
 	p->encoding = encoding_of(peer->subprotocol);

@@ -116,7 +116,7 @@ fox_call_error(const ErrorData *e, bool canceled, FoxCallError *out)
 	else if (binding)
 	{
 		out->uri = "wamp.error.invalid_argument";
-		out->status = 400;
+		out->status = is_pt(unpack_sql_state(e->sqlerrcode)) ? out->status : 400;
 		out->ours = true;
 	}
 	else if (e->sqlerrcode != ERRCODE_INSUFFICIENT_PRIVILEGE)

@@ -7,6 +7,7 @@
 #include "utils/memutils.h"
 
 #include "pg/delivery_sql.h"
+#include "pg/mqtt_sql.h"
 #include "pg/sqlarg.h"
 #include "pg/store_sql.h"
 
@@ -46,11 +47,22 @@ fox_delivery_write(FoxWire *rows, bool careful)
 	while (fox_wire_more(rows))
 	{
 		FoxDelivery d;
+		FoxMqttRow	row;
 
-		fox_wire_delivery(rows, &d);
+		if (fox_wire_is_mqtt(rows))
+		{
+			fox_wire_mqtt(rows, &row);
+			if (!rows->bad)
+				fox_mqtt_row_write(&row);
+		}
+		else
+		{
+			fox_wire_delivery(rows, &d);
+			if (!rows->bad)
+				write_delivery(&d, careful);
+		}
 		if (rows->bad)
 			break;
-		write_delivery(&d, careful);
 		if (++n % PORTION == 0)
 			MemoryContextReset(portion);
 	}
