@@ -17,7 +17,9 @@
  *
  * Any other message of the peer's is a protocol violation: a challenge is answered once,
  * and each has its own.  What waits for an executor is limited, so that peers that no one
- * knows cost the database little; failures are limited by address and by name.
+ * knows cost the database little; failures are limited by address and by name.  Many may be
+ * challenged before the first has failed: the limit is looked at again before an answer is
+ * checked and before the outcome is said, so that a crowd learns no more than one peer would.
  */
 #include "core/login.h"
 
@@ -153,6 +155,16 @@ count_failure(FoxLogin *l)
 						fox_router_now(r));
 	if (!fox_absent(l->authid))
 		fox_throttle_failed(&r->failed_names, l->authid, r->config.auth_attempts, fox_router_now(r));
+}
+
+/* True: too many have failed, and so has this one, which is gone. */
+static bool
+refuse_another_try(FoxLogin *l)
+{
+	if (may_try(l))
+		return false;
+	refuse(l, FOX_AUTH_DENIED, "too many log-ins have failed: try again in a minute");
+	return true;
 }
 
 /* --- questions --- */
@@ -397,8 +409,8 @@ begin(FoxLogin *l, const FoxRealm *realm)
 		refuse(l, FOX_AUTH_NO_PRINCIPAL, "an authid has 1 to 255 bytes");
 	else if (fox_absent(l->authid) && (l->method == FOX_AUTH_WAMPCRA || l->method == FOX_AUTH_SCRAM))
 		refuse(l, FOX_AUTH_NO_PRINCIPAL, "this method needs an authid");
-	else if (!may_try(l))
-		refuse(l, FOX_AUTH_DENIED, "too many log-ins have failed: try again in a minute");
+	else if (refuse_another_try(l))
+		return;
 	else if (l->method != FOX_AUTH_TICKET && fox_authenticator(realm, l->method) != NULL)
 		call(l, fox_authenticator(realm, l->method));
 	else
@@ -430,11 +442,15 @@ fox_login_hello(FoxLogin *l, FoxSlice realm_name, FoxSlice details, const FoxSes
 bool
 fox_login_authenticate(FoxLogin *l, FoxSlice signature, FoxSlice extra)
 {
-	const FoxRealm *realm = fox_realm_find(l->router, l->realm);
-	const FoxAuthority *authenticator = realm != NULL && l->method == FOX_AUTH_TICKET ? fox_authenticator(realm, l->method) : NULL;
+	const FoxRealm *realm;
+	const FoxAuthority *authenticator;
 
 	if (l->state != CHALLENGED)
 		return false;
+	if (refuse_another_try(l))
+		return true;
+	realm = fox_realm_find(l->router, l->realm);
+	authenticator = realm != NULL && l->method == FOX_AUTH_TICKET ? fox_authenticator(realm, l->method) : NULL;
 	if (authenticator != NULL && signature.len > 0)
 	{
 		fox_buf_slice(&l->ticket, signature);
@@ -514,6 +530,8 @@ fox_router_login_answer(FoxRouter *r, uint64_t token, FoxSlice answer)
 	l->token = 0;
 	if (fox_absent(answer) || !fox_json_valid(answer, NULL) || fox_json_kind(answer) != FOX_JSON_OBJECT)
 		refuse(l, FOX_AUTH_FAILED, "the log-in could not be carried out");
+	else if (l->state == CHECKED && refuse_another_try(l))
+		return;
 	else if (!fox_absent(part = fox_json_get(answer, "welcome")))
 		welcomed(l, part);
 	else if (!fox_absent(part = fox_json_get(answer, "challenge")))

@@ -33,7 +33,7 @@ deliver(FoxConn *conn, char *data, size_t len)
 		fox_conn_deliver(conn, data, len, binary);
 		return;
 	}
-	result = fox_inflate(fox_slice(data, len), conn->net->config.max_message_size, &message);
+	result = fox_inflate(fox_slice(data, len), fox_conn_in_max(conn), &message);
 	if (result == FOX_INFLATED)
 		fox_conn_deliver(conn, message.data, message.len, binary);
 	else if (result == FOX_INFLATE_CORRUPT)

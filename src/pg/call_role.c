@@ -9,7 +9,7 @@
  *
  * Session-level state goes at the end of each call: settings, advisory locks and those of
  * fox_wamp.lock(), prepared statements, cursors, temporary objects, sequences' last values,
- * LISTENs.
+ * LISTENs, and what setseed() has set: the next caller's random() is not to be foreseen.
  */
 #include "postgres.h"
 
@@ -23,6 +23,7 @@
 #include "commands/prepare.h"
 #include "commands/sequence.h"
 #include "commands/trigger.h"
+#include "common/pg_prng.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
 #include "utils/acl.h"
@@ -141,6 +142,7 @@ release_session(void)
 	LockReleaseAll(USER_LOCKMETHOD, true);
 	DropAllPreparedStatements();
 	ResetSequenceCaches();
+	DirectFunctionCall1(setseed, Float8GetDatum(2 * pg_prng_double(&pg_global_prng_state) - 1));
 	fox_backend_release();
 }
 

@@ -12,6 +12,7 @@
 
 #define ROLES "\"roles\":{\"caller\":{}}"
 #define DENIED "[3,{\"message\":\"the log-in has failed\"},\"wamp.error.authentication_denied\"]"
+#define TOO_MANY "[3,{\"message\":\"too many log-ins have failed: try again in a minute\"},\"wamp.error.authentication_denied\"]"
 #define FOUND "\"agent\":\"fox_wamp\",\"roles\":"
 
 /* RFC 7677's user: its password is "pencil". */
@@ -416,6 +417,56 @@ test_attempts(void **state)
 	world_peer()->address = "[2001:db8::4]:1";
 	expect_abort(hello(",\"authid\":\"j\",\"authmethods\":[\"ticket\"]"), "authentication_denied");
 	fail_once("[2001:db8:0:1::1]:1", "k", &none);
+}
+
+/* Those who were challenged before any of them had failed learn no more than who comes one after the other. */
+static void
+test_attempts_at_once(void **state)
+{
+	FoxPrincipal ann = principal("ann");
+	Peer	   *crowd[2];
+
+	(void) state;
+	world_config()->auth_attempts = 1;
+	fox_router_configure(world_router(), world_config());
+	for (int i = 0; i < 2; i++)
+	{
+		crowd[i] = hello(",\"authid\":\"ann\",\"authmethods\":[\"ticket\"]");
+		world_login(&ann);
+		peer_expect(crowd[i], "[4,\"ticket\",{}]");
+	}
+	peer_send(crowd[0], "[5,\"wrong\",{}]");
+	world_login(&ann);
+	peer_expect(crowd[0], DENIED);
+	peer_send(crowd[1], "[5,\"pencil\",{}]");
+	peer_expect(crowd[1], TOO_MANY);
+}
+
+/* Nor those whose answers are being looked at: what is right gets the same as what is wrong. */
+static void
+test_attempt_overtaken(void **state)
+{
+	FoxPrincipal ann = principal("ann");
+	Peer	   *slow;
+	Peer	   *p;
+	uint64_t	token;
+
+	(void) state;
+	world_config()->auth_attempts = 1;
+	fox_router_configure(world_router(), world_config());
+	slow = hello(",\"authid\":\"ann\",\"authmethods\":[\"ticket\"]");
+	world_login(&ann);
+	peer_expect(slow, "[4,\"ticket\",{}]");
+	p = hello(",\"authid\":\"ann\",\"authmethods\":[\"ticket\"]");
+	world_login(&ann);
+	peer_expect(p, "[4,\"ticket\",{}]");
+	peer_send(slow, "[5,\"pencil\",{}]");
+	token = world_login_token();
+	peer_send(p, "[5,\"wrong\",{}]");
+	world_login(&ann);
+	peer_expect(p, DENIED);
+	fox_router_login_answer(world_router(), token, FOX_LIT("{\"welcome\":{\"authid\":\"ann\",\"authrole\":\"clerk\"}}"));
+	peer_expect(slow, TOO_MANY);
 }
 
 /* --- WAMP-CRA --- */
@@ -955,7 +1006,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_ticket), TEST(test_welcome), TEST(test_out_of_order), TEST(test_bad_answers), TEST(test_no_executor),
 		TEST(test_time_is_up), TEST(test_negotiation), TEST(test_transport), TEST(test_tls), TEST(test_reread),
-		TEST(test_attempts), TEST(test_cra_derivation), TEST(test_cra), TEST(test_scram_verifier),
+		TEST(test_attempts), TEST(test_attempts_at_once), TEST(test_attempt_overtaken), TEST(test_cra_derivation), TEST(test_cra), TEST(test_scram_verifier),
 		TEST(test_scram_vector), TEST(test_scram_hello), TEST(test_many_iterations), TEST(test_argon2), TEST(test_argon2_challenge),
 		TEST(test_cryptosign), TEST(test_authenticator),
 	};

@@ -143,6 +143,12 @@ world_login(const FoxPrincipal *who)
 	fox_buf_free(&out);
 }
 
+uint64_t
+world_login_token(void)
+{
+	return login_token;
+}
+
 void
 world_login_answer(const char *answer)
 {

@@ -40,6 +40,7 @@ extern const char *world_answer(void);	/* the last row answered to an ask */
 extern FoxRouter *world_router(void);
 extern const char *world_question(void);	/* the last of a log-in */
 extern void world_login(const FoxPrincipal *who);	/* answers it, as an executor does that knows only who */
+extern uint64_t world_login_token(void);	/* of the question that was put last */
 extern void world_login_answer(const char *answer);	/* the same by hand; NULL: there is no answer */
 extern FoxRouterConfig *world_config(void);	/* for fox_router_configure() */
 extern FoxPeer *world_peer(void);	/* what later peers' transports say of them */
