@@ -23,7 +23,6 @@
 #include "commands/prepare.h"
 #include "commands/sequence.h"
 #include "commands/trigger.h"
-#include "common/pg_prng.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
 #include "utils/acl.h"
@@ -36,6 +35,7 @@
 #include "utils/timestamp.h"
 
 #include "pg/call_role.h"
+#include "pg/compat.h"
 #include "pg/locks.h"
 
 #define SETTINGS_MS 1000		/* so old may be what we know of roles' settings */
@@ -142,7 +142,7 @@ release_session(void)
 	LockReleaseAll(USER_LOCKMETHOD, true);
 	DropAllPreparedStatements();
 	ResetSequenceCaches();
-	DirectFunctionCall1(setseed, Float8GetDatum(2 * pg_prng_double(&pg_global_prng_state) - 1));
+	DirectFunctionCall1(setseed, Float8GetDatum((double) (int64) FOX_RANDOM64() / (double) PG_INT64_MAX));
 	fox_backend_release();
 }
 

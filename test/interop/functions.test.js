@@ -322,6 +322,29 @@ test('a late cancel hits no other call', async () => {
   assert.ok(results >= 2000);
 });
 
+test('a cancel that comes while the result is on the way breaks no message', async () => {
+  await sql(`CREATE TABLE ${schema}.go (a int)`, `GRANT SELECT ON ${schema}.go TO PUBLIC`);
+  const uri = await make('wide() RETURNS text', plpgsql(`WHILE NOT EXISTS (SELECT FROM ${schema}.go) LOOP PERFORM pg_sleep(0.01); END LOOP; RETURN repeat('x', 8000000);`));
+  const raw = await Raw.join();
+  const executor = `FROM pg_stat_activity WHERE query = '${uri}' AND state = 'active'`;
+  const is = (condition) => until(async () => await sql(`SELECT count(*) ${executor} ${condition}`) === '1');
+  const router = Number(await sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'fox_wamp router' AND datname = current_database()"));
+  raw.send([48, 1, {}, uri]);
+  await is('');
+  process.kill(router, 'SIGSTOP'); // it takes nothing out of the queue, which is too short for all of the result
+  try {
+    await sql(`INSERT INTO ${schema}.go VALUES (1)`);
+    await is("AND wait_event = 'MessageQueueSend'");
+    await sql(`SELECT pg_cancel_backend(pid) ${executor}`);
+    await is("AND wait_event = 'MessageQueueSend'");
+  } finally {
+    process.kill(router, 'SIGCONT');
+  }
+  const answer = await raw.next();
+  assert.deepEqual([answer[0], answer[1], answer[3][0].length], [50, 1, 8000000]);
+  assert.equal((await raw.ask([48, 2, {}, uri]))[0], 50);
+});
+
 test('a timeout of the call, of the exposed function and of the role stops the statement', async () => {
   const uri = await make('long_sleep() RETURNS text', "LANGUAGE sql VOLATILE AS $$SELECT '' FROM pg_sleep(600)$$");
   const idle = async () => (await sql(`SELECT count(*) FROM pg_stat_activity WHERE query = '${uri}' AND state = 'active'`)) === '0';
