@@ -50,7 +50,9 @@ ALTER SCHEMA autho RENAME TO autho2;
 ALTER FUNCTION autho2.who RENAME TO whoever;
 SELECT authorizer_function FROM fox_wamp.permission WHERE realm = 'autho' AND authorizer_function IS NOT NULL
 UNION ALL SELECT authenticator_function FROM fox_wamp.auth_method WHERE realm = 'autho';
+SELECT ok, detail FROM fox_wamp.doctor() WHERE check_name = 'authorizers';
 DROP FUNCTION autho2.may, autho2.whoever;
+SELECT ok, detail FROM fox_wamp.doctor() WHERE check_name = 'authorizers';
 SELECT authorizer_function FROM fox_wamp.permission WHERE realm = 'autho' AND authorizer_function IS NOT NULL
 UNION ALL SELECT authenticator_function FROM fox_wamp.auth_method WHERE realm = 'autho';
 
@@ -73,8 +75,7 @@ FROM (VALUES ('a.a', 'subscribe', 'exact'), ('b', 'subscribe', 'exact'), ('a.a',
 SELECT fox_wamp.topic_policies('{"realm":"autho","role":"autho_nobody"}', 'a', 'publish', '{}', 'exact');
 SELECT fox_wamp.topic_policies('{}', 'a', 'publish', '{}', 'exact');
 SELECT current_user = session_user AS myself, count(*) FROM fox_wamp.topic_access;
-DROP POLICY autho_read ON fox_wamp.topic_access;
-DROP POLICY autho_write ON fox_wamp.topic_access;
+DROP TABLE fox_wamp.topic_access;
 
 SELECT fox_wamp.drop_realm('autho');
 DROP SCHEMA autho2 CASCADE;

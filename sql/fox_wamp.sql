@@ -200,12 +200,16 @@ CREATE TABLE fox_wamp.root (
 	name text COLLATE "C" PRIMARY KEY CHECK (name ~ '^[^[:space:]./?%&=+#*"]+$' AND octet_length(name) <= 255 AND
 		lower(name) NOT IN ('ws', 'wamp', 'fox_wamp', 'mqtt', 'longpoll', 'metrics', 'healthz', 'readyz', 'dashboard')),
 	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
+	style text NOT NULL DEFAULT 'result' CHECK (style IN ('result', 'plain')),
+	auth boolean NOT NULL DEFAULT false,
 	UNIQUE (name, realm)
 );
 CREATE UNIQUE INDEX root_name ON fox_wamp.root (lower(name));
 COMMENT ON TABLE fox_wamp.root IS 'first components of the names of exposed functions, and the realm they are in';
 COMMENT ON COLUMN fox_wamp.root.name IS 'first component of procedures';
 COMMENT ON COLUMN fox_wamp.root.realm IS 'realm of the procedures';
+COMMENT ON COLUMN fox_wamp.root.style IS 'how HTTP answers: result puts values into {"Result":…} and errors into {"ErrorCode":…,"ErrorText":…}, plain sends the value alone';
+COMMENT ON COLUMN fox_wamp.root.auth IS 'by HTTP only who logs in may call a function that is not exposed as anonymous';
 
 -- The triggers know the columns by their position: upgrades append.
 CREATE TABLE fox_wamp.exposed_function (
@@ -216,6 +220,9 @@ CREATE TABLE fox_wamp.exposed_function (
 	function text NOT NULL,
 	concurrency integer CHECK (concurrency BETWEEN 1 AND 1000000),
 	timeout interval CHECK (timeout BETWEEN interval '1 ms' AND interval '24 days'),
+	methods text[] CHECK (methods <@ ARRAY['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] AND cardinality(methods) > 0),
+	anonymous boolean NOT NULL DEFAULT false,
+	result_as text NOT NULL DEFAULT 'object' CHECK (result_as IN ('object', 'array')),
 	PRIMARY KEY (realm, root, name),
 	FOREIGN KEY (root, realm) REFERENCES fox_wamp.root (name, realm) ON UPDATE CASCADE ON DELETE CASCADE
 );
@@ -227,6 +234,12 @@ COMMENT ON COLUMN fox_wamp.exposed_function.name IS 'the rest of the procedure';
 COMMENT ON COLUMN fox_wamp.exposed_function.function IS 'schema, name and argument types; follows ALTER, and the row goes with the function';
 COMMENT ON COLUMN fox_wamp.exposed_function.concurrency IS 'calls that may run at a time, the others wait; null: no limit';
 COMMENT ON COLUMN fox_wamp.exposed_function.timeout IS 'how long a call may run; null: as statement_timeout says';
+COMMENT ON COLUMN fox_wamp.exposed_function.methods IS 'HTTP methods that it may be called by; null: GET, HEAD and POST';
+COMMENT ON COLUMN fox_wamp.exposed_function.anonymous IS 'by HTTP anybody may call it without logging in, from anywhere, as the anonymous role';
+COMMENT ON COLUMN fox_wamp.exposed_function.result_as IS 'what HTTP makes of several columns: an object or an array';
+
+CREATE TYPE fox_wamp.http_response AS (status integer, content_type text, headers jsonb, body bytea, raw boolean);
+COMMENT ON TYPE fox_wamp.http_response IS 'what a function may return to say all of an HTTP reply, see returns()';
 
 -- The triggers know the columns by their position: upgrades append.
 CREATE TABLE fox_wamp.handler (
@@ -273,6 +286,7 @@ CREATE TABLE fox_wamp.delivery (
 );
 CREATE INDEX delivery_queue ON fox_wamp.delivery (handler, id) WHERE NOT dead;
 CREATE INDEX delivery_failing ON fox_wamp.delivery (handler, topic, next_try) WHERE NOT dead AND attempts > 0;
+CREATE INDEX delivery_dead ON fox_wamp.delivery (handler) WHERE dead;
 COMMENT ON TABLE fox_wamp.delivery IS 'events that durable handlers have yet to see to their end';
 COMMENT ON COLUMN fox_wamp.delivery.id IS 'their order';
 COMMENT ON COLUMN fox_wamp.delivery.handler IS 'id of the handler';
@@ -288,6 +302,92 @@ COMMENT ON COLUMN fox_wamp.delivery.last_error IS 'SQLSTATE and message of the l
 COMMENT ON COLUMN fox_wamp.delivery.next_try IS 'not before; until then later events of the topic wait';
 COMMENT ON COLUMN fox_wamp.delivery.dead IS 'it is not tried any more, and later events of the topic do not wait for it';
 COMMENT ON SEQUENCE fox_wamp.delivery_id_seq IS 'numbers of deliveries';
+
+-- Written by the router alone, and read when it starts.
+CREATE TABLE fox_wamp.mqtt_session (
+	id bigint PRIMARY KEY,
+	realm text COLLATE "C" NOT NULL,
+	client_id text COLLATE "C" NOT NULL,
+	authid text NOT NULL,
+	authrole text NOT NULL,
+	authmethod text NOT NULL,
+	since timestamptz NOT NULL DEFAULT now(),
+	expiry bigint,
+	disconnected timestamptz,
+	will_topic text COLLATE "C",
+	will_payload bytea,
+	will_properties bytea,
+	will_qos smallint,
+	will_retain boolean,
+	will_delay bigint
+);
+COMMENT ON TABLE fox_wamp.mqtt_session IS 'sessions of MQTT clients that outlive their connections, or have a will';
+COMMENT ON COLUMN fox_wamp.mqtt_session.id IS 'what the other tables name';
+COMMENT ON COLUMN fox_wamp.mqtt_session.realm IS 'realm that the client has joined';
+COMMENT ON COLUMN fox_wamp.mqtt_session.client_id IS 'the client''s name for itself';
+COMMENT ON COLUMN fox_wamp.mqtt_session.authid IS 'user';
+COMMENT ON COLUMN fox_wamp.mqtt_session.authrole IS 'role of the last log-in';
+COMMENT ON COLUMN fox_wamp.mqtt_session.authmethod IS 'method of the last log-in';
+COMMENT ON COLUMN fox_wamp.mqtt_session.since IS 'when it began';
+COMMENT ON COLUMN fox_wamp.mqtt_session.expiry IS 'seconds that it outlives its connection; null: for ever';
+COMMENT ON COLUMN fox_wamp.mqtt_session.disconnected IS 'when the connection ended; null: there is one';
+COMMENT ON COLUMN fox_wamp.mqtt_session.will_topic IS 'topic of the will; null: none is open';
+COMMENT ON COLUMN fox_wamp.mqtt_session.will_payload IS 'bytes of the will';
+COMMENT ON COLUMN fox_wamp.mqtt_session.will_properties IS 'its properties, as MQTT encodes them';
+COMMENT ON COLUMN fox_wamp.mqtt_session.will_qos IS 'its QoS';
+COMMENT ON COLUMN fox_wamp.mqtt_session.will_retain IS 'it is to be retained';
+COMMENT ON COLUMN fox_wamp.mqtt_session.will_delay IS 'seconds after the end of the connection';
+
+CREATE TABLE fox_wamp.mqtt_subscription (
+	session bigint,
+	filter text COLLATE "C",
+	qos smallint NOT NULL,
+	no_local boolean NOT NULL,
+	retain_as_published boolean NOT NULL,
+	identifier bigint,
+	PRIMARY KEY (session, filter)
+);
+COMMENT ON TABLE fox_wamp.mqtt_subscription IS 'subscriptions of such sessions';
+COMMENT ON COLUMN fox_wamp.mqtt_subscription.session IS 'id of the session';
+COMMENT ON COLUMN fox_wamp.mqtt_subscription.filter IS 'as the client has sent it';
+COMMENT ON COLUMN fox_wamp.mqtt_subscription.qos IS 'highest QoS of what is sent';
+COMMENT ON COLUMN fox_wamp.mqtt_subscription.no_local IS 'without the client''s own messages';
+COMMENT ON COLUMN fox_wamp.mqtt_subscription.retain_as_published IS 'the retain flag stays';
+COMMENT ON COLUMN fox_wamp.mqtt_subscription.identifier IS 'subscription identifier; null: none';
+
+CREATE TABLE fox_wamp.mqtt_message (
+	session bigint,
+	number bigint,
+	topic text COLLATE "C" NOT NULL,
+	payload bytea NOT NULL,
+	properties bytea NOT NULL,
+	own_properties bytea NOT NULL,
+	qos smallint NOT NULL,
+	retain boolean NOT NULL,
+	released boolean NOT NULL DEFAULT false,
+	expires timestamptz,
+	PRIMARY KEY (session, number)
+);
+COMMENT ON TABLE fox_wamp.mqtt_message IS 'messages that such sessions have yet to acknowledge';
+COMMENT ON COLUMN fox_wamp.mqtt_message.session IS 'id of the session';
+COMMENT ON COLUMN fox_wamp.mqtt_message.number IS 'their order; the packet identifier follows from it';
+COMMENT ON COLUMN fox_wamp.mqtt_message.topic IS 'in MQTT''s notation';
+COMMENT ON COLUMN fox_wamp.mqtt_message.payload IS 'bytes of the message';
+COMMENT ON COLUMN fox_wamp.mqtt_message.properties IS 'its properties, as MQTT encodes them';
+COMMENT ON COLUMN fox_wamp.mqtt_message.own_properties IS 'subscription identifiers, as MQTT encodes them';
+COMMENT ON COLUMN fox_wamp.mqtt_message.qos IS '1 or 2';
+COMMENT ON COLUMN fox_wamp.mqtt_message.retain IS 'it is sent with the retain flag';
+COMMENT ON COLUMN fox_wamp.mqtt_message.released IS 'QoS 2: the client has it, and PUBREL is due';
+COMMENT ON COLUMN fox_wamp.mqtt_message.expires IS 'after which it is not sent; null: it stays';
+
+CREATE TABLE fox_wamp.mqtt_received (
+	session bigint,
+	packet bigint,
+	PRIMARY KEY (session, packet)
+);
+COMMENT ON TABLE fox_wamp.mqtt_received IS 'messages of QoS 2 that such sessions have sent, and have yet to release';
+COMMENT ON COLUMN fox_wamp.mqtt_received.session IS 'id of the session';
+COMMENT ON COLUMN fox_wamp.mqtt_received.packet IS 'packet identifier';
 
 -- The trigger knows the columns by their position: upgrades append.
 CREATE TABLE fox_wamp.auth_method (
@@ -321,7 +421,7 @@ COMMENT ON SEQUENCE fox_wamp.auth_group_id_seq IS 'numbers of groups';
 CREATE TABLE fox_wamp.auth_user (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	logon_name text COLLATE "C" NOT NULL UNIQUE
-		CHECK (octet_length(logon_name) BETWEEN 1 AND 255 AND logon_name NOT IN ('anonymous', 'sql')),
+		CHECK (octet_length(logon_name) BETWEEN 1 AND 255 AND logon_name NOT IN ('anonymous', 'sql', 'router')),
 	group_id bigint NOT NULL REFERENCES fox_wamp.auth_group,
 	realm text COLLATE "C" REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
 	verifier text,
@@ -381,41 +481,54 @@ COMMENT ON COLUMN fox_wamp.permission.authorizer IS 'procedure of a client''s th
 COMMENT ON COLUMN fox_wamp.permission.authorizer_function IS 'function that is asked instead, by its full signature; follows ALTER, and once it is dropped nothing is allowed';
 COMMENT ON COLUMN fox_wamp.permission.authorizer_role IS 'role that the function runs as; null: its owner';
 
--- A question of the router's and never a row that stays: unlogged, and of each process its own.
-CREATE UNLOGGED TABLE fox_wamp.topic_access (
-	pid integer PRIMARY KEY DEFAULT pg_catalog.pg_backend_pid(),
-	realm text COLLATE "C" NOT NULL,
-	topic text COLLATE "C",
-	pattern text COLLATE "C",
-	match text NOT NULL
-);
-ALTER TABLE fox_wamp.topic_access ENABLE ROW LEVEL SECURITY;
-COMMENT ON TABLE fox_wamp.topic_access IS 'always empty: its policies decide who may subscribe (SELECT) and publish (INSERT), see use_topic_policies()';
-COMMENT ON COLUMN fox_wamp.topic_access.pid IS 'process that asks';
-COMMENT ON COLUMN fox_wamp.topic_access.realm IS 'realm of the topic';
-COMMENT ON COLUMN fox_wamp.topic_access.topic IS 'topic that is published or subscribed to; null: a pattern is';
-COMMENT ON COLUMN fox_wamp.topic_access.pattern IS 'pattern that is subscribed to; null: a topic is';
-COMMENT ON COLUMN fox_wamp.topic_access.match IS 'exact, prefix, wildcard, or pattern (* and #)';
-
 CREATE FUNCTION fox_wamp.topic_access_before() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'fox_wamp_topic_access_before' LANGUAGE C;
 COMMENT ON FUNCTION fox_wamp.topic_access_before() IS 'internal: only the router may ask';
-CREATE TRIGGER topic_access_before BEFORE INSERT ON fox_wamp.topic_access
-	FOR EACH ROW EXECUTE FUNCTION fox_wamp.topic_access_before();
-COMMENT ON TRIGGER topic_access_before ON fox_wamp.topic_access IS 'only the router may ask';
-
 CREATE FUNCTION fox_wamp.topic_policies(session jsonb, uri text, action text, options jsonb, match text) RETURNS jsonb
 	AS 'MODULE_PATHNAME', 'fox_wamp_topic_policies' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION fox_wamp.topic_policies(jsonb, text, text, jsonb, text)
 	IS 'internal: the authorizer that asks the policies of fox_wamp.topic_access';
 
+-- The table is none of the extension's: pg_dump leaves out policies of those.  Its rows are questions of the
+-- router's that are rolled back: unlogged, and of each process its own.
+CREATE FUNCTION fox_wamp.create_topic_access() RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+	BEGIN
+		IF to_regclass('fox_wamp.topic_access') IS NOT NULL THEN
+			RETURN;
+		END IF;
+		CREATE UNLOGGED TABLE fox_wamp.topic_access (
+			pid integer PRIMARY KEY DEFAULT pg_backend_pid(),
+			realm text COLLATE "C" NOT NULL,
+			topic text COLLATE "C",
+			pattern text COLLATE "C",
+			match text NOT NULL
+		);
+		ALTER TABLE fox_wamp.topic_access ENABLE ROW LEVEL SECURITY;
+		CREATE TRIGGER topic_access_before BEFORE INSERT ON fox_wamp.topic_access
+			FOR EACH ROW EXECUTE FUNCTION fox_wamp.topic_access_before();
+		-- Nobody but the router may insert: that is the trigger's; its policies decide the rest.
+		GRANT SELECT, INSERT ON fox_wamp.topic_access TO PUBLIC;
+		COMMENT ON TABLE fox_wamp.topic_access IS 'always empty: its policies decide who may subscribe (SELECT) and publish (INSERT), see use_topic_policies()';
+		COMMENT ON COLUMN fox_wamp.topic_access.pid IS 'process that asks';
+		COMMENT ON COLUMN fox_wamp.topic_access.realm IS 'realm of the topic';
+		COMMENT ON COLUMN fox_wamp.topic_access.topic IS 'topic that is published or subscribed to; null: a pattern is';
+		COMMENT ON COLUMN fox_wamp.topic_access.pattern IS 'pattern that is subscribed to; null: a topic is';
+		COMMENT ON COLUMN fox_wamp.topic_access.match IS 'exact, prefix, wildcard, or pattern (* and #)';
+		COMMENT ON TRIGGER topic_access_before ON fox_wamp.topic_access IS 'only the router may ask';
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.create_topic_access() IS 'internal: makes the table fox_wamp.topic_access, which is no part of the extension';
+
 CREATE FUNCTION fox_wamp.use_topic_policies(realm text DEFAULT 'realm1', pattern text DEFAULT '#') RETURNS void
 	LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
+		SELECT fox_wamp.create_topic_access();
 		INSERT INTO fox_wamp.permission (realm, pattern, role, allow_publish, allow_subscribe, authorizer_function)
 		VALUES ($1, $2, 'public', true, true, 'fox_wamp.topic_policies(jsonb,text,text,jsonb,text)')
 		ON CONFLICT ON CONSTRAINT permission_pkey DO UPDATE SET allow_publish = true, allow_subscribe = true,
-			authorizer = NULL, authorizer_function = EXCLUDED.authorizer_function, authorizer_role = NULL
+			authorizer = NULL, authorizer_function = EXCLUDED.authorizer_function, authorizer_role = NULL;
 	$$;
 COMMENT ON FUNCTION fox_wamp.use_topic_policies(text, text)
 	IS 'policies of fox_wamp.topic_access decide who may publish to and subscribe to what matches the pattern';
@@ -424,9 +537,14 @@ CREATE FUNCTION fox_wamp.forget_decisions() RETURNS void
 	AS 'MODULE_PATHNAME', 'fox_wamp_forget_decisions' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION fox_wamp.forget_decisions() IS 'authorizers are asked again, at commit: for triggers of what they look at';
 
+CREATE FUNCTION fox_wamp.transaction_ended(transaction text) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'fox_wamp_transaction_ended' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION fox_wamp.transaction_ended(text) IS 'internal: waits until a transaction has quite ended, caches included';
+
 -- A statement may have changed what functions and policies say; which ones is not worth finding out.
+-- Without a router there are no decisions: that is nothing to tell of every statement.
 CREATE FUNCTION fox_wamp.decisions_outdated() RETURNS event_trigger
-	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
 	AS $$
 	BEGIN
 		IF EXISTS (SELECT FROM fox_wamp.permission WHERE authorizer_function IS NOT NULL) THEN
@@ -610,6 +728,8 @@ CREATE TRIGGER history_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.hist
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER trust_level_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.trust_level
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
+CREATE TRIGGER root_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.root
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER exposed_function_before BEFORE INSERT OR UPDATE ON fox_wamp.exposed_function
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.exposed_function_before();
 CREATE TRIGGER exposed_function_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.exposed_function
@@ -642,6 +762,7 @@ COMMENT ON TRIGGER "0_realm_changed" ON fox_wamp.realm IS 'hands the change to t
 COMMENT ON TRIGGER bridge_changed ON fox_wamp.bridge IS 'hands the change to the router';
 COMMENT ON TRIGGER history_changed ON fox_wamp.history IS 'hands the change to the router';
 COMMENT ON TRIGGER trust_level_changed ON fox_wamp.trust_level IS 'hands the change to the router';
+COMMENT ON TRIGGER root_changed ON fox_wamp.root IS 'hands the change to the router';
 COMMENT ON TRIGGER exposed_function_before ON fox_wamp.exposed_function IS 'checks the function and writes its signature in full';
 COMMENT ON TRIGGER exposed_function_changed ON fox_wamp.exposed_function IS 'hands the change to the router';
 COMMENT ON TRIGGER handler_before ON fox_wamp.handler IS 'checks the function, writes its signature in full, and its owner';
@@ -657,6 +778,7 @@ ALTER TABLE fox_wamp.realm ENABLE ALWAYS TRIGGER "0_realm_changed";
 ALTER TABLE fox_wamp.bridge ENABLE ALWAYS TRIGGER bridge_changed;
 ALTER TABLE fox_wamp.history ENABLE ALWAYS TRIGGER history_changed;
 ALTER TABLE fox_wamp.trust_level ENABLE ALWAYS TRIGGER trust_level_changed;
+ALTER TABLE fox_wamp.root ENABLE ALWAYS TRIGGER root_changed;
 ALTER TABLE fox_wamp.exposed_function ENABLE ALWAYS TRIGGER exposed_function_before;
 ALTER TABLE fox_wamp.exposed_function ENABLE ALWAYS TRIGGER exposed_function_changed;
 ALTER TABLE fox_wamp.handler ENABLE ALWAYS TRIGGER handler_before;
@@ -902,25 +1024,28 @@ COMMENT ON FUNCTION fox_wamp.reset_trust_level(text, text, text, text)
 -- SQL functions as procedures
 --
 
-CREATE FUNCTION fox_wamp.expose_root(root text, realm text DEFAULT NULL) RETURNS void
+CREATE FUNCTION fox_wamp.expose_root(root text, realm text DEFAULT NULL, style text DEFAULT 'result', auth boolean DEFAULT false) RETURNS void
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 	AS $$
-		INSERT INTO fox_wamp.root (name, realm) VALUES ($1, fox_wamp.default_realm($2))
-		ON CONFLICT ON CONSTRAINT root_pkey DO UPDATE SET realm = EXCLUDED.realm
+		INSERT INTO fox_wamp.root (name, realm, style, auth) VALUES ($1, fox_wamp.default_realm($2), $3, $4)
+		ON CONFLICT ON CONSTRAINT root_pkey DO UPDATE SET realm = EXCLUDED.realm, style = EXCLUDED.style, auth = EXCLUDED.auth
 	$$;
-COMMENT ON FUNCTION fox_wamp.expose_root(text, text) IS 'a name that exposed functions may have in front of theirs, and the realm they are in';
+COMMENT ON FUNCTION fox_wamp.expose_root(text, text, text, boolean)
+	IS 'a name that exposed functions may have in front of theirs, the realm they are in, and how HTTP answers below it';
 
 CREATE FUNCTION fox_wamp.expose_function(function regprocedure, name text DEFAULT NULL, root text DEFAULT 'root',
-										 concurrency integer DEFAULT NULL, timeout interval DEFAULT NULL) RETURNS text
+										 concurrency integer DEFAULT NULL, timeout interval DEFAULT NULL,
+										 methods text[] DEFAULT NULL, anonymous boolean DEFAULT false,
+										 result_as text DEFAULT 'object') RETURNS text
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 	AS $$
-		INSERT INTO fox_wamp.exposed_function (realm, root, name, function, concurrency, timeout)
+		INSERT INTO fox_wamp.exposed_function (realm, root, name, function, concurrency, timeout, methods, anonymous, result_as)
 		VALUES (coalesce((SELECT r.realm FROM fox_wamp.root r WHERE r.name = $3), ''), $3,
-				coalesce($2, (SELECT p.proname FROM pg_proc p WHERE p.oid = $1)), $1::text, $4, $5)
+				coalesce($2, (SELECT p.proname FROM pg_proc p WHERE p.oid = $1)), $1::text, $4, $5, $6, $7, $8)
 		RETURNING exposed_function.root || '.' || exposed_function.name
 	$$;
-COMMENT ON FUNCTION fox_wamp.expose_function(regprocedure, text, text, integer, interval)
-	IS 'makes a function a procedure that clients may call as their role; returns the name of the procedure';
+COMMENT ON FUNCTION fox_wamp.expose_function(regprocedure, text, text, integer, interval, text[], boolean, text)
+	IS 'makes a function a procedure and an HTTP method that clients may call as their role; returns the name of the procedure';
 
 CREATE FUNCTION fox_wamp.unexpose(name text, root text DEFAULT 'root') RETURNS boolean
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -955,11 +1080,58 @@ CREATE FUNCTION fox_wamp.called_realm() RETURNS text
 	AS 'MODULE_PATHNAME', 'fox_wamp_called_realm' LANGUAGE C STABLE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION fox_wamp.called_realm() IS 'in a function that a client calls: its realm; else null';
 
+CREATE FUNCTION fox_wamp.http_method() RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_http_method' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION fox_wamp.http_method() IS 'in a function that an HTTP request calls: GET, POST, …; else null';
+
+CREATE FUNCTION fox_wamp.request_path() RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_request_path' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION fox_wamp.request_path() IS 'in a function that an HTTP request calls: the path as it came; else null';
+
+CREATE FUNCTION fox_wamp.request_id() RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_request_id' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION fox_wamp.request_id() IS 'in a function that an HTTP request calls: the number of the request since the router has started; else null';
+
+CREATE FUNCTION fox_wamp.remote_ip() RETURNS inet
+	AS 'MODULE_PATHNAME', 'fox_wamp_remote_ip' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION fox_wamp.remote_ip() IS 'in a function that an HTTP request calls: the address it comes from, as far as proxies are trusted; else null';
+
+CREATE FUNCTION fox_wamp.user_agent() RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_user_agent' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION fox_wamp.user_agent() IS 'in a function that an HTTP request calls: its User-Agent; else null';
+
+CREATE FUNCTION fox_wamp.in_header(name text) RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_in_header' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION fox_wamp.in_header(text) IS 'in a function that an HTTP request calls: its header of that name; else null';
+
+CREATE FUNCTION fox_wamp.in_body() RETURNS bytea
+	AS 'MODULE_PATHNAME', 'fox_wamp_in_body' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION fox_wamp.in_body() IS 'in a function that an HTTP request calls: its body as it came; else null';
+
+CREATE FUNCTION fox_wamp.set_status(status integer) RETURNS void
+	AS 'MODULE_PATHNAME', 'fox_wamp_set_status' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION fox_wamp.set_status(integer) IS 'the status of the HTTP reply, if the function returns';
+
+CREATE FUNCTION fox_wamp.returns(body bytea, status integer DEFAULT 200, content_type text DEFAULT 'text/plain; charset=UTF-8',
+								 headers jsonb DEFAULT NULL, raw boolean DEFAULT false) RETURNS fox_wamp.http_response
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN ROW(status, content_type, headers, body, raw)::fox_wamp.http_response;
+COMMENT ON FUNCTION fox_wamp.returns(bytea, integer, text, jsonb, boolean)
+	IS 'all of an HTTP reply; with a status from 400 on it is the text of an error, unless raw';
+
+CREATE FUNCTION fox_wamp.returns(body text, status integer DEFAULT 200, content_type text DEFAULT 'text/plain; charset=UTF-8',
+								 headers jsonb DEFAULT NULL, raw boolean DEFAULT false) RETURNS fox_wamp.http_response
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN ROW(status, content_type, headers, pg_catalog.convert_to(body, 'UTF8'), raw)::fox_wamp.http_response;
+COMMENT ON FUNCTION fox_wamp.returns(text, integer, text, jsonb, boolean)
+	IS 'all of an HTTP reply; with a status from 400 on it is the text of an error, unless raw';
+
 CREATE VIEW fox_wamp.exposed AS
 	SELECT 'function' AS kind, e.realm, e.root || '.' || e.name AS procedure, e.function,
 		pg_catalog.pg_get_function_arguments(p.oid) AS arguments, pg_catalog.pg_get_function_result(p.oid) AS result,
 		CASE p.provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END AS volatility,
-		e.concurrency, e.timeout
+		e.concurrency, e.timeout, '/' || e.root || '/' || e.name AS path,
+		coalesce(e.methods, ARRAY['GET', 'HEAD', 'POST']) AS methods
 	FROM fox_wamp.exposed_function e JOIN pg_catalog.pg_proc p ON p.oid = pg_catalog.to_regprocedure(e.function);
 COMMENT ON VIEW fox_wamp.exposed IS 'what the database offers to callers';
 
@@ -1048,7 +1220,7 @@ CREATE FUNCTION fox_wamp.create_user(name text, ident text, password text DEFAUL
 	DECLARE
 		the_group bigint;
 	BEGIN
-		IF octet_length($1) NOT BETWEEN 1 AND 255 OR $1 IN ('anonymous', 'sql') THEN
+		IF octet_length($1) NOT BETWEEN 1 AND 255 OR $1 IN ('anonymous', 'sql', 'router') THEN
 			RAISE EXCEPTION 'no user can be named "%"', $1 USING ERRCODE = 'invalid_name';
 		END IF;
 		SELECT g.id INTO the_group FROM fox_wamp.auth_group g WHERE g.ident = $2;
@@ -1191,13 +1363,12 @@ COMMENT ON VIEW fox_wamp.stat_router IS 'numbers of the router, one a row';
 
 CREATE VIEW fox_wamp.attached AS
 	SELECT h.id, h.realm, h.pattern, h.match, h.function, h.owner, h.durable, h.concurrency,
-		CASE WHEN h.durable THEN q.open ELSE r.waiting END AS waiting, q.failing, q.dead,
+		CASE WHEN h.durable THEN (SELECT count(*) FROM fox_wamp.delivery d WHERE d.handler = h.id AND NOT d.dead)
+			ELSE r.waiting END AS waiting,
+		(SELECT count(*) FROM fox_wamp.delivery d WHERE d.handler = h.id AND NOT d.dead AND d.attempts > 0) AS failing,
+		(SELECT count(*) FROM fox_wamp.delivery d WHERE d.handler = h.id AND d.dead) AS dead,
 		r.running, r.runs, r.failures, r.dropped, r.last_error
 	FROM fox_wamp.handler h
-		LEFT JOIN LATERAL (
-			SELECT count(*) FILTER (WHERE NOT d.dead) AS open, count(*) FILTER (WHERE NOT d.dead AND d.attempts > 0) AS failing,
-				count(*) FILTER (WHERE d.dead) AS dead
-			FROM fox_wamp.delivery d WHERE d.handler = h.id) AS q ON true
 		LEFT JOIN (
 			SELECT x.* FROM fox_wamp.ask_view('handlers') AS a(a),
 				jsonb_to_record(a) AS x(id bigint, runs bigint, failures bigint, dropped bigint, waiting bigint, running bigint,
@@ -1265,8 +1436,8 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.set_trust_level(text, integer, text, text, text),
 	fox_wamp.use_topic_policies(text, text),
 	fox_wamp.reset_trust_level(text, text, text, text),
-	fox_wamp.expose_root(text, text),
-	fox_wamp.expose_function(regprocedure, text, text, integer, interval),
+	fox_wamp.expose_root(text, text, text, boolean),
+	fox_wamp.expose_function(regprocedure, text, text, integer, interval, text[], boolean, text),
 	fox_wamp.unexpose(text, text),
 	fox_wamp.attach(text, regprocedure, text, boolean, integer, integer, interval, text),
 	fox_wamp.detach(text, regprocedure, text, text),
@@ -1295,10 +1466,18 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.caller_authid(),
 	fox_wamp.caller_authrole(),
 	fox_wamp.called_procedure(),
-	fox_wamp.called_realm()
+	fox_wamp.called_realm(),
+	fox_wamp.http_method(),
+	fox_wamp.request_path(),
+	fox_wamp.request_id(),
+	fox_wamp.remote_ip(),
+	fox_wamp.user_agent(),
+	fox_wamp.in_header(text),
+	fox_wamp.in_body(),
+	fox_wamp.set_status(integer),
+	fox_wamp.returns(text, integer, text, jsonb, boolean),
+	fox_wamp.returns(bytea, integer, text, jsonb, boolean)
 	TO PUBLIC;
--- Of that its policies are left, and nobody but the router may insert.
-GRANT SELECT, INSERT ON fox_wamp.topic_access TO PUBLIC;
 GRANT SELECT ON fox_wamp.realm, fox_wamp.retained, fox_wamp.lock, fox_wamp.registration, fox_wamp.bridge,
 	fox_wamp.history, fox_wamp.event_history, fox_wamp.trust_level, fox_wamp.permission,
 	fox_wamp.root, fox_wamp.exposed_function, fox_wamp.exposed, fox_wamp.watched,
@@ -1312,6 +1491,7 @@ GRANT UPDATE (attempts, next_try, dead), DELETE ON fox_wamp.delivery TO fox_wamp
 GRANT DELETE ON fox_wamp.auth_cookie TO fox_wamp_admin;
 GRANT SELECT (realm, authid, authrole, authprovider, authmethod, since, expires, replaced) ON fox_wamp.auth_cookie TO fox_wamp_admin;
 -- Verifiers are written and never read.
+GRANT SELECT ON fox_wamp.mqtt_session, fox_wamp.mqtt_subscription, fox_wamp.mqtt_message, fox_wamp.mqtt_received TO fox_wamp_admin;
 GRANT SELECT ON fox_wamp.auth_method, fox_wamp.auth_group, fox_wamp.auth_key TO fox_wamp_admin;
 GRANT SELECT (id, logon_name, group_id, realm) ON fox_wamp.auth_user TO fox_wamp_admin;
 GRANT SELECT (kid, alg, realm, audience, issuer, role_claim, authid_claim, roles) ON fox_wamp.jwt_key TO fox_wamp_admin;

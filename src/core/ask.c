@@ -80,6 +80,8 @@ ask_sessions(FoxRouter *r, uint64_t ask)
 	{
 		FoxSession *s = slot->value;
 
+		if (s->passing)
+			continue;
 		put_text(&row, "realm", s->realm->name);
 		put_number(&row, "id", s->id);
 		put_text(&row, "authid", s->authid);
@@ -556,6 +558,7 @@ ask_sync(FoxRouter *r, uint64_t ask)
 	if (a == NULL)
 		return;
 	a->is_sync = true;
+	a->reviews = r->reviews_wanted;
 	a->ticket = r->next_ticket;
 	a->past = r->past_sent;
 	a->deliveries = r->deliveries_sent;
@@ -580,7 +583,8 @@ fox_ask_progress(FoxRouter *r)
 		FoxAsker   *a = fox_container(FoxAsker, node, n);
 
 		if (a->is_sync && settled(r, a->ticket) && r->past_written >= a->past &&
-			r->deliveries_written >= a->deliveries && r->sights_done >= a->sights && r->roles_read >= a->roles)
+			r->deliveries_written >= a->deliveries && r->sights_done >= a->sights && r->roles_read >= a->roles &&
+			r->reviews_done >= a->reviews)
 		{
 			answer_text(r, a->ask, "{\"ok\":true}");
 			fox_asker_free(a);

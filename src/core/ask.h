@@ -19,6 +19,7 @@ typedef struct FoxAsker
 	uint64_t	deliveries;		/* so many events are in the queues of handlers */
 	uint64_t	past;			/* and so many rows of the event history */
 	uint64_t	roles;			/* and so many changes of roles */
+	uint64_t	reviews;		/* and so many reviews */
 	FoxSession *session;		/* wait_for, call: a session for this one question */
 	FoxTimer	timer;
 } FoxAsker;

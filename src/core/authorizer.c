@@ -16,7 +16,6 @@
 #include <stdlib.h>
 
 #include "codec/json.h"
-#include "core/inquiry.h"
 
 #include "base/pure.h"
 
@@ -242,10 +241,8 @@ put_text(FoxBuf *b, const char *before, FoxSlice text)
 }
 
 static void
-put_question(FoxBuf *b, const FoxAsked *a)
+put_question(FoxBuf *b, const FoxSession *s, const FoxWish *wish)
 {
-	const FoxSession *s = a->session;
-
 	fox_buf_str(b, "[{\"session\":");
 	fox_buf_u64(b, s->id);
 	put_text(b, ",\"realm\":", s->realm->name);
@@ -253,11 +250,11 @@ put_question(FoxBuf *b, const FoxAsked *a)
 	put_text(b, ",\"authrole\":", s->authrole);
 	put_text(b, ",\"authmethod\":", s->authmethod);
 	put_text(b, ",\"role\":", fox_session_role(s));
-	put_text(b, "},", a->wish.uri);
-	put_text(b, ",", fox_cstr(fox_action_name(a->wish.action)));
+	put_text(b, "},", wish->uri);
+	put_text(b, ",", fox_cstr(fox_action_name(wish->action)));
 	fox_buf_char(b, ',');
-	fox_buf_slice(b, fox_json_kind(a->wish.options) == FOX_JSON_OBJECT ? a->wish.options : FOX_LIT("{}"));
-	put_text(b, ",", fox_cstr(fox_match_name(a->wish.kind)));
+	fox_buf_slice(b, fox_json_kind(wish->options) == FOX_JSON_OBJECT ? wish->options : FOX_LIT("{}"));
+	put_text(b, ",", fox_cstr(fox_match_name(wish->kind)));
 	fox_buf_char(b, ']');
 }
 
@@ -291,18 +288,21 @@ function_said(void *ctx, FoxSlice value)
 		take_answer(a, fox_json_kind(value) == FOX_JSON_NULL ? FOX_LIT("false") : value);
 }
 
-static void
-ask_function(FoxAsked *a, const FoxAuthority *authorizer, FoxSlice args)
+FoxInquiry *
+fox_authorizer_inquire(const FoxSession *s, const FoxWish *wish, const FoxAuthority *authorizer,
+					   void (*done) (void *ctx, FoxSlice value), void *ctx)
 {
-	const FoxSession *s = a->session;
-	FoxFunctionCall c = {
-		.realm = s->realm->name, .function = authorizer->function, .role = authorizer->role,
-		.caller = s->id, .authid = s->authid, .authrole = s->authrole, .timeout_ms = ANSWER_MS, .args = args
-	};
+	FoxBuf		args = {0};
+	FoxInquiry *inquiry = NULL;
 
-	a->inquiry = fox_inquiry_new(s->realm->router, &c, function_said, a);
-	if (a->inquiry == NULL)
-		answered(a, ASKED_FAILED);
+	put_question(&args, s, wish);
+	if (!args.failed)
+		inquiry = fox_inquiry_new(s->realm->router, &(FoxFunctionCall){
+			.realm = s->realm->name, .function = authorizer->function, .role = authorizer->role,
+			.caller = s->id, .authid = s->authid, .authrole = s->authrole, .timeout_ms = ANSWER_MS, .args = fox_buf_view(&args)
+		}, done, ctx);
+	fox_buf_free(&args);
+	return inquiry;
 }
 
 static void
@@ -312,13 +312,18 @@ ask(FoxAsked *a, const FoxAuthority *authorizer)
 
 	a->state = ASKED_OPEN;
 	a->number = a->session->realm->router->permissions_number;
-	put_question(&args, a);
+	if (!fox_absent(authorizer->function))
+	{
+		a->inquiry = fox_authorizer_inquire(a->session, &a->wish, authorizer, function_said, a);
+		if (a->inquiry == NULL)
+			answered(a, ASKED_FAILED);
+		return;
+	}
+	put_question(&args, a->session, &a->wish);
 	if (args.failed)
 		answered(a, ASKED_FAILED);
-	else if (fox_absent(authorizer->function))
-		ask_procedure(a, authorizer->procedure, fox_buf_view(&args));
 	else
-		ask_function(a, authorizer, fox_buf_view(&args));
+		ask_procedure(a, authorizer->procedure, fox_buf_view(&args));
 	fox_buf_free(&args);
 }
 

@@ -4,6 +4,7 @@
 #ifndef FOX_CORE_AUTHORIZER_H
 #define FOX_CORE_AUTHORIZER_H
 
+#include "core/inquiry.h"
 #include "core/permission.h"
 
 /* What a session has asked for. */
@@ -44,6 +45,10 @@ fox_permit(FoxSession *s, const FoxWish *wish, bool again, FoxPermit *permit)
 	permit->disclosure = s->realm->disclosure;
 	return s->realm->open || s->exempt ? FOX_PASSES : fox_permit_slowly(s, wish, again, permit);
 }
+
+/* Asks an authorizer that is a function whether the session may; as fox_inquiry_new(). */
+extern FoxInquiry *fox_authorizer_inquire(const FoxSession *s, const FoxWish *wish, const FoxAuthority *authorizer,
+										  void (*done) (void *ctx, FoxSlice value), void *ctx);
 
 /* CANCEL of a call that has not passed, and *open if more of it follows; false: there is none. */
 extern bool fox_authorizer_cancel(FoxSession *s, uint64_t request, bool *open);

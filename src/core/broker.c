@@ -10,6 +10,7 @@
 #include "codec/match.h"
 #include "core/authorizer.h"
 #include "core/history.h"
+#include "core/sight.h"
 
 #include "base/pure.h"
 
@@ -571,8 +572,7 @@ deliver_to_members(Delivery *d, FoxSubscription *sub, const FoxMember *only)
 
 		if (only != NULL ? m != only : !may_hear(d, m))
 			continue;
-		if (d->audience != NULL && d->audience->seers != NULL &&
-			(m->born >= d->audience->sight || fox_map_get(d->audience->seers, fox_session_role(m->session)) == NULL))
+		if (d->audience != NULL && d->audience->seers != NULL && !fox_sight_allows(d->audience, m))
 			continue;
 		if (e->receipt != NULL && m->session->acknowledges_events != e->wants_receipt)
 			continue;

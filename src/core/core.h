@@ -70,6 +70,9 @@ struct FoxRouter
 	uint64_t	roles_wanted;	/* how often they may have changed, and up to which time they are read */
 	uint64_t	roles_read;
 	uint64_t	permissions_number;	/* of the last change of permissions or roles */
+	struct FoxReview *review;	/* of review.c; NULL: there was none yet */
+	uint64_t	reviews_wanted;	/* how often, and how many of these wishes are fulfilled */
+	uint64_t	reviews_done;
 	bool		permissions_stale;	/* sessions may have what they may have no longer (permission.c) */
 	FoxIdMap	questions;		/* to authorizers: request → FoxAsked of authorizer.c */
 	uint64_t	last_question;
@@ -81,7 +84,9 @@ struct FoxRouter
 	uint64_t	past_written;
 	FoxIdMap	backends;		/* pid → FoxSession of SQL sessions */
 	FoxIdMap	logins;			/* that wait for an executor, by token */
+	uint32_t	login_calls;	/* authenticators that are being asked */
 	uint64_t	authenticator_warned_us;	/* when the log last heard that one could not be called */
+	FoxIdMap	cookie_tasks;	/* of cookie.c, by token */
 	FoxMap		role_counts;	/* of role_sessions.c */
 	FoxThrottle failed_addresses;
 	FoxThrottle failed_names;
@@ -93,6 +98,7 @@ struct FoxRouter
 	uint64_t	random[2];		/* state of the generator of publication ids */
 	uint64_t	reread;			/* generation of the current or last re-read */
 	bool		rereading;
+	FoxMap		roots;			/* of http_route.c */
 	FoxNode		config_rows;	/* of config_rows.c */
 	FoxMap		config_rows_by_key;
 	bool		loaded;			/* the first re-read is over */
@@ -160,6 +166,7 @@ struct FoxSession
 	bool		ppt_publisher;
 	bool		ppt_subscriber;
 	bool		ppt_callee;
+	bool		passing;		/* requests of somebody who has no session go by it */
 	bool		leaving;		/* it hears nothing any more */
 	bool		exempt;			/* no permission is asked for: the router's own, or SQL's, which has GRANT */
 	char	   *identity;		/* what the next seven are slices into */

@@ -19,7 +19,11 @@ typedef struct FoxExposed
 	uint64_t	registration;	/* 0: none, for want of memory */
 	uint64_t	timeout_ms;		/* 0: none */
 	char	   *function;		/* owned */
+	unsigned	verbs;			/* these three are HTTP's, see http_route.h */
+	FoxHttpColumns columns;
+	bool		anonymous;
 	FoxSlice	uri;			/* in block */
+	FoxSlice	lower;			/* the same in lower case */
 	char		block[];
 } FoxExposed;
 
@@ -29,6 +33,7 @@ typedef struct FoxExposedSet
 	FoxSession *session;
 	FoxNode		all;
 	FoxMap		by_uri;
+	FoxMap		by_lower;		/* the last of those that differ by case only */
 	FoxIdMap	by_registration;
 	FoxExposed *registering;
 } FoxExposedSet;
@@ -38,6 +43,8 @@ exposed_free(FoxExposedSet *set, FoxExposed *e)
 {
 	fox_list_del(&e->node);
 	fox_map_del(&set->by_uri, e->uri);
+	if (fox_map_get(&set->by_lower, e->lower) == e)
+		fox_map_del(&set->by_lower, e->lower);
 	fox_idmap_del(&set->by_registration, e->registration);
 	free(e->function);
 	free(e);
@@ -80,7 +87,8 @@ exposed_invoke(FoxSession *s, const FoxInvocation *inv)
 		.session = s->id, .invocation = inv->id,
 		.realm = s->realm->name, .procedure = FOX_ABSENT, .function = FOX_ABSENT,
 		.role = fox_session_role(caller), .caller = caller->id, .authid = caller->authid, .authrole = caller->authrole,
-		.caller_pid = caller->backend, .receive_progress = inv->receive_progress
+		.caller_pid = caller->backend, .receive_progress = inv->receive_progress,
+		.http = caller->ops->http != NULL ? caller->ops->http(call->caller, call->request) : FOX_ABSENT
 	};
 
 	/* Without memory, now or when it was registered, the call names no function, and fails. */
@@ -128,6 +136,7 @@ exposed_ended(FoxSession *s, const char *reason, FoxSlice message)
 	fox_list_each(n, &set->all)
 		exposed_free(set, fox_container(FoxExposed, node, n));
 	fox_map_free(&set->by_uri);
+	fox_map_free(&set->by_lower);
 	fox_map_free(&set->by_registration);
 	s->realm->functions = NULL;
 	free(set);
@@ -174,15 +183,19 @@ fox_exposed_holds(const FoxRegistration *reg)
 static FoxExposed *
 exposed_new(FoxExposedSet *set, FoxSlice uri)
 {
-	FoxExposed *e = calloc(1, sizeof(*e) + uri.len + 1);
+	FoxExposed *e = calloc(1, sizeof(*e) + 2 * uri.len + 1);
 	char	   *at;
 
 	if (e == NULL)
 		return NULL;
 	at = e->block;
 	e->uri = fox_slice_keep(&at, uri);
-	if (!fox_map_put(&set->by_uri, e->uri, e))
+	e->lower = fox_slice(at, uri.len);
+	for (size_t i = 0; i < uri.len; i++)
+		at[i] = uri.ptr[i] >= 'A' && uri.ptr[i] <= 'Z' ? (char) (uri.ptr[i] | 0x20) : uri.ptr[i];
+	if (!fox_map_put(&set->by_lower, e->lower, e) || !fox_map_put(&set->by_uri, e->uri, e))
 	{
+		fox_map_del(&set->by_lower, e->lower);
 		free(e);
 		return NULL;
 	}
@@ -226,6 +239,22 @@ conceal(FoxExposedSet *set, FoxExposed *e)
 	exposed_free(set, e);
 }
 
+/* GET brings HEAD along. */
+static unsigned
+verbs_of(FoxSlice methods)
+{
+	unsigned	verbs = 0;
+	FoxSlice	name;
+	size_t		pos = 0;
+
+	if (fox_json_kind(methods) != FOX_JSON_ARRAY)
+		return FOX_VERBS_DEFAULT;
+	while (fox_json_element(methods, &pos, &name))
+		if (fox_json_kind(name) == FOX_JSON_STRING)
+			verbs |= fox_verb_named(fox_slice(name.ptr + 1, name.len - 2));
+	return verbs & FOX_GET ? verbs | FOX_HEAD : verbs;
+}
+
 static bool
 expose(FoxRealm *realm, FoxSlice uri, FoxSlice row)
 {
@@ -248,11 +277,29 @@ expose(FoxRealm *realm, FoxSlice uri, FoxSlice row)
 	e->timeout_ms = 0;
 	(void) fox_json_uint(fox_json_get(row, "timeout"), &e->timeout_ms);
 	(void) fox_json_uint(fox_json_get(row, "concurrency"), &concurrency);
+	e->verbs = verbs_of(fox_json_get(row, "methods"));
+	e->columns = fox_slice_is(fox_json_get(row, "result_as"), "\"array\"") ? FOX_HTTP_ARRAY : FOX_HTTP_OBJECT;
+	e->anonymous = fox_json_is_true(fox_json_get(row, "anonymous"));
 	serve(set, e, concurrency);
 	return true;
 }
 
-/* topic = URI, args = [{"function":text,"concurrency":number or null,"timeout":ms or null}] */
+bool
+fox_exposed_method(const FoxRealm *realm, FoxSlice procedure, FoxMethod *out)
+{
+	const FoxExposedSet *set = realm->functions != NULL ? realm->functions->data : NULL;
+	const FoxExposed *e = set != NULL ? fox_map_get(&set->by_lower, procedure) : NULL;
+
+	if (e == NULL)
+		return false;
+	*out = (FoxMethod){e->uri, e->verbs, e->columns, e->anonymous};
+	return true;
+}
+
+/*
+ * topic = URI, args = [{"function":text,"concurrency":number or null,"timeout":ms or null,
+ * "methods":[text] or null,"anonymous":boolean,"result_as":text}]
+ */
 void
 fox_exposed_change(FoxRouter *r, const FoxChange *c)
 {

@@ -10,9 +10,12 @@
 #define FOX_CORE_EXPOSED_H
 
 #include "core/core.h"
+#include "core/http_route.h"
 
 /* A row has come, has changed or has gone. */
 extern void fox_exposed_change(FoxRouter *r, const FoxChange *c);
+/* What there is under the procedure, which is in lower case; false: nothing. */
+extern bool fox_exposed_method(const FoxRealm *realm, FoxSlice procedure, FoxMethod *out);
 /* Is the registration one of them, which no client takes over? */
 extern bool fox_exposed_holds(const FoxRegistration *reg);
 

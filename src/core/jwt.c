@@ -28,8 +28,8 @@ in_base64url(char c)
 	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
 }
 
-bool
-fox_jwt_looks(FoxSlice token)
+static bool
+is_compact(FoxSlice token)
 {
 	int			dots = 0;
 
@@ -49,6 +49,18 @@ is_object(FoxSlice text)
 	return fox_json_valid(text, &kind) && kind == FOX_JSON_OBJECT;
 }
 
+bool
+fox_jwt_looks(FoxSlice token)
+{
+	const char *dot = token.len > 0 ? memchr(token.ptr, '.', token.len) : NULL;
+	FoxBuf		header = {0};
+	bool		looks = dot != NULL && is_compact(token) &&
+		fox_base64url_decode(fox_slice(token.ptr, (size_t) (dot - token.ptr)), &header) && is_object(fox_buf_view(&header));
+
+	fox_buf_free(&header);
+	return looks;
+}
+
 static FoxSlice
 text_of(FoxSlice object, const char *name, FoxBuf *scratch)
 {
@@ -65,7 +77,7 @@ fox_jwt_parse(FoxSlice token, FoxJwt *t)
 	int			n = 0;
 
 	memset(t, 0, sizeof(*t));
-	if (token.len > FOX_JWT_MAX || !fox_jwt_looks(token))
+	if (token.len > FOX_JWT_MAX || !is_compact(token))
 		return false;
 	for (size_t i = 0; i <= token.len; i++)
 	{

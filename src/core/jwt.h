@@ -21,7 +21,7 @@ typedef struct FoxJwt
 	FoxBuf		texts[2];
 } FoxJwt;
 
-/* Does it look like one?  Three runs of base64url's characters, joined by dots. */
+/* Does it look like one?  Three runs of base64url's characters, joined by dots; the first is a JSON object, and no password. */
 extern bool fox_jwt_looks(FoxSlice token);
 /* False: malformed.  What it says is not to be believed before it has been verified. */
 extern bool fox_jwt_parse(FoxSlice token, FoxJwt *t);

@@ -17,9 +17,9 @@
  *
  * Any other message of the peer's is a protocol violation: a challenge is answered once,
  * and each has its own.  What waits for an executor is limited, so that peers that no one
- * knows cost the database little; failures are limited by address and by name.  Many may be
- * challenged before the first has failed: the limit is looked at again before an answer is
- * checked and before the outcome is said, so that a crowd learns no more than one peer would.
+ * knows cost the database little; failures are limited by address and by name.  Who leaves
+ * before the answer has failed as well, and of many answers that come at once those behind
+ * the last failure that is allowed count for nothing, right or wrong.
  */
 #include "core/login.h"
 
@@ -27,15 +27,16 @@
 
 #include "codec/json.h"
 #include "core/auth_rule.h"
+#include "core/cookie.h"
 #include "core/core.h"
 #include "core/login_call.h"
-#include "core/role_sessions.h"
 #include "core/throttle.h"
 
 #include "base/pure.h"
 
 #define ASKED_MAX 1000			/* questions that wait for an executor */
 #define AUTHID_MAX 255
+#define TOO_MANY_FAILED "too many log-ins have failed: try again in a minute"
 
 typedef enum LoginState
 {
@@ -80,12 +81,32 @@ wipe(FoxBuf *b)
 }
 
 static void
+dispose(FoxLogin *l)
+{
+	FoxRouter  *r = l->router;
+
+	if (l->token != 0)
+	{
+		fox_idmap_del(&r->logins, l->token);
+		r->ports.login_gone(r->ports.ctx, l->token);
+	}
+	fox_timer_clear(&r->timers, &l->timer);
+	if (l->call != NULL)
+		fox_login_call_free(l->call);
+	fox_buf_free(&l->state_of_challenge);
+	wipe(&l->found);
+	wipe(&l->ticket);
+	free(l->block);
+	free(l);
+}
+
+static void
 refuse(FoxLogin *l, const char *reason, const char *text)
 {
 	const FoxLoginOps *ops = l->ops;
 	void	   *data = l->data;
 
-	fox_login_free(l);
+	dispose(l);
 	ops->refused(data, reason, text);
 }
 
@@ -115,21 +136,6 @@ fox_login_new(FoxRouter *r, const FoxLoginPeer *peer, const FoxLoginOps *ops, vo
 	return l;
 }
 
-void
-fox_login_free(FoxLogin *l)
-{
-	if (l->token != 0)
-		fox_idmap_del(&l->router->logins, l->token);
-	fox_timer_clear(&l->router->timers, &l->timer);
-	if (l->call != NULL)
-		fox_login_call_free(l->call);
-	fox_buf_free(&l->state_of_challenge);
-	wipe(&l->found);
-	wipe(&l->ticket);
-	free(l->block);
-	free(l);
-}
-
 /* --- failures --- */
 
 static bool
@@ -157,14 +163,12 @@ count_failure(FoxLogin *l)
 		fox_throttle_failed(&r->failed_names, l->authid, r->config.auth_attempts, fox_router_now(r));
 }
 
-/* True: too many have failed, and so has this one, which is gone. */
-static bool
-refuse_another_try(FoxLogin *l)
+void
+fox_login_free(FoxLogin *l)
 {
-	if (may_try(l))
-		return false;
-	refuse(l, FOX_AUTH_DENIED, "too many log-ins have failed: try again in a minute");
-	return true;
+	if (l->state == CHECKED || (l->state == CALLED && l->ticket.len > 0))
+		count_failure(l);
+	dispose(l);
 }
 
 /* --- questions --- */
@@ -187,12 +191,8 @@ ask(FoxLogin *l, FoxSlice signature, FoxSlice extra)
 		fox_buf_str(&question, ",\"superusers\":true");
 	if (r->config.argon2)
 		fox_buf_str(&question, ",\"argon2\":true");
-	if (l->peer.cookie != NULL && r->config.cookie_seconds > 0)
-	{
+	if (l->method == FOX_AUTH_COOKIE)
 		fox_auth_put(&question, "cookie", fox_cstr(l->peer.cookie));
-		fox_buf_str(&question, ",\"cookie_seconds\":");
-		fox_buf_u64(&question, r->config.cookie_seconds);
-	}
 	fox_buf_str(&question, ",\"session\":");
 	fox_buf_u64(&question, l->info.id);
 	fox_buf_str(&question, ",\"authextra\":");
@@ -364,10 +364,11 @@ keep(FoxLogin *l, FoxSlice realm, FoxSlice details)
 	return at != NULL;
 }
 
-static FoxSlice
-role_of(const FoxLogin *l)
+/* A zero byte would cut it to somebody else's where it becomes a text of C. */
+static bool
+is_authid(FoxSlice name)
 {
-	return l->method == FOX_AUTH_ANONYMOUS ? fox_cstr(l->router->config.anonymous_role) : l->info.authrole;
+	return name.len > 0 && name.len <= AUTHID_MAX && memchr(name.ptr, '\0', name.len) == NULL;
 }
 
 /* The log-in is gone when the gate hears of it. */
@@ -380,13 +381,10 @@ accept(FoxLogin *l, FoxSlice authextra)
 	FoxSlice	realm = l->realm;
 	char	   *block = l->block;
 
-	if (fox_role_full(l->router, role_of(l)))
-	{
-		refuse(l, FOX_ERR_TOO_MANY_SESSIONS, "the role has as many sessions as it may");
-		return;
-	}
+	if (l->peer.cookie != NULL && l->method != FOX_AUTH_ANONYMOUS && l->method != FOX_AUTH_COOKIE)
+		fox_cookie_keep(l->router, l->peer.cookie, realm, &info);
 	l->block = NULL;
-	fox_login_free(l);
+	dispose(l);
 	ops->accepted(data, realm, &info, authextra);
 	free(block);
 }
@@ -405,12 +403,12 @@ begin(FoxLogin *l, const FoxRealm *realm)
 		l->info.authid = l->info.authrole = l->info.authmethod = FOX_LIT("anonymous");
 		accept(l, FOX_ABSENT);
 	}
-	else if (!fox_absent(l->authid) && (l->authid.len == 0 || l->authid.len > AUTHID_MAX))
-		refuse(l, FOX_AUTH_NO_PRINCIPAL, "an authid has 1 to 255 bytes");
+	else if (!fox_absent(l->authid) && !is_authid(l->authid))
+		refuse(l, FOX_AUTH_NO_PRINCIPAL, "an authid has 1 to 255 bytes, none of them zero");
 	else if (fox_absent(l->authid) && (l->method == FOX_AUTH_WAMPCRA || l->method == FOX_AUTH_SCRAM))
 		refuse(l, FOX_AUTH_NO_PRINCIPAL, "this method needs an authid");
-	else if (refuse_another_try(l))
-		return;
+	else if (!may_try(l))
+		refuse(l, FOX_AUTH_DENIED, TOO_MANY_FAILED);
 	else if (l->method != FOX_AUTH_TICKET && fox_authenticator(realm, l->method) != NULL)
 		call(l, fox_authenticator(realm, l->method));
 	else
@@ -442,21 +440,24 @@ fox_login_hello(FoxLogin *l, FoxSlice realm_name, FoxSlice details, const FoxSes
 bool
 fox_login_authenticate(FoxLogin *l, FoxSlice signature, FoxSlice extra)
 {
-	const FoxRealm *realm;
-	const FoxAuthority *authenticator;
+	const FoxRealm *realm = fox_realm_find(l->router, l->realm);
+	const FoxAuthority *authenticator = realm != NULL && l->method == FOX_AUTH_TICKET ? fox_authenticator(realm, l->method) : NULL;
 
 	if (l->state != CHALLENGED)
 		return false;
-	if (refuse_another_try(l))
+	if (!may_try(l))
+	{
+		refuse(l, FOX_AUTH_DENIED, TOO_MANY_FAILED);
 		return true;
-	realm = fox_realm_find(l->router, l->realm);
-	authenticator = realm != NULL && l->method == FOX_AUTH_TICKET ? fox_authenticator(realm, l->method) : NULL;
+	}
 	if (authenticator != NULL && signature.len > 0)
 	{
 		fox_buf_slice(&l->ticket, signature);
 		call(l, authenticator);
 		return true;
 	}
+	if (authenticator != NULL)
+		fox_buf_str(&l->found, "{}");	/* the empty ticket is nobody's */
 	l->state = CHECKED;
 	(void) ask(l, signature, extra);
 	return true;
@@ -488,6 +489,13 @@ welcomed(FoxLogin *l, FoxSlice who)
 	l->info.authmethod = fox_cstr(fox_auth_name(l->method));
 	if (fox_absent(l->info.authid) || fox_absent(l->info.authrole))
 		refuse(l, FOX_AUTH_FAILED, "the log-in could not be carried out");
+	else if (l->state == CHECKED && !may_try(l))
+	{
+		/* It has been given to a right guess, which is not to be found out by it. */
+		if (l->peer.cookie != NULL)
+			fox_cookie_forget(l->router, l->peer.cookie);
+		refuse(l, FOX_AUTH_DENIED, TOO_MANY_FAILED);
+	}
 	else
 		accept(l, fox_json_get(who, "authextra"));
 	for (int i = 0; i < 3; i++)
@@ -526,12 +534,13 @@ fox_router_login_answer(FoxRouter *r, uint64_t token, FoxSlice answer)
 	FoxSlice	part;
 
 	if (l == NULL)
-		return;					/* the peer has gone meanwhile */
+	{
+		(void) fox_cookie_task_done(r, token);
+		return;					/* or the peer has gone meanwhile */
+	}
 	l->token = 0;
 	if (fox_absent(answer) || !fox_json_valid(answer, NULL) || fox_json_kind(answer) != FOX_JSON_OBJECT)
 		refuse(l, FOX_AUTH_FAILED, "the log-in could not be carried out");
-	else if (l->state == CHECKED && refuse_another_try(l))
-		return;
 	else if (!fox_absent(part = fox_json_get(answer, "welcome")))
 		welcomed(l, part);
 	else if (!fox_absent(part = fox_json_get(answer, "challenge")))

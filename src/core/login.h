@@ -32,6 +32,7 @@ typedef struct FoxLoginOps
 
 /* NULL: no memory.  It ends by itself after the configuration's auth_timeout. */
 extern FoxLogin *fox_login_new(FoxRouter *r, const FoxLoginPeer *peer, const FoxLoginOps *ops, void *data);
+/* The peer has gone: a secret that waits for its check counts as a wrong one. */
 extern void fox_login_free(FoxLogin *l);
 
 /*

@@ -100,7 +100,7 @@ list_sessions(FoxMetaCall *c, bool ids)
 	{
 		FoxSession *s = fox_container(FoxSession, in_realm, n);
 
-		if (!listed(roles, s->authrole))
+		if (s->passing || !listed(roles, s->authrole))
 			continue;
 		count++;
 		if (ids)
@@ -160,7 +160,7 @@ session_get(FoxMetaCall *c)
 bool
 fox_meta_is_client(const FoxSession *s)
 {
-	return !fox_slice_is(s->authmethod, "sql") && !fox_slice_is(s->authmethod, "internal");
+	return !s->passing && !fox_slice_is(s->authmethod, "sql") && !fox_slice_is(s->authmethod, "internal");
 }
 
 typedef struct Kill

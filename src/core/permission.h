@@ -51,7 +51,7 @@ extern void fox_permission_change(FoxRouter *r, const FoxChange *c);
 /* Rows, roles or the configuration have changed: decisions that were kept are void. */
 extern void fox_permissions_changed(FoxRouter *r);
 /* Authorizers may decide otherwise by now: the same for what they have decided. */
-extern void fox_decisions_outdated(FoxRouter *r);
+extern void fox_decisions_outdated(FoxRouter *r, const FoxChange *c);
 /* Takes away what sessions may have no longer, if anything has changed.  For the top of a call into the core. */
 extern void fox_permissions_settle(FoxRouter *r);
 extern void fox_permissions_free(FoxRealm *realm);

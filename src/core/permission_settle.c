@@ -3,6 +3,8 @@
  */
 #include "core/permission_row.h"
 
+#include "core/review.h"
+
 #include "base/pure.h"
 
 void
@@ -13,9 +15,10 @@ fox_permissions_changed(FoxRouter *r)
 }
 
 void
-fox_decisions_outdated(FoxRouter *r)
+fox_decisions_outdated(FoxRouter *r, const FoxChange *c)
 {
 	r->permissions_number++;
+	fox_review_wanted(r, c->args);
 }
 
 /* What was decided last, for the many who have one role. */

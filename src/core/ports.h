@@ -70,12 +70,13 @@ typedef enum FoxChangeKind
 	FOX_CHANGE_PAST,			/* row of fox_wamp.event_history, at the start; options as in history.c */
 	FOX_CHANGE_TRUST,			/* row of fox_wamp.trust_level: topic = pattern, args as in trust.c; deleted flag */
 	FOX_CHANGE_EXPOSED,			/* row of fox_wamp.exposed_function: topic = URI, args as in exposed.c; deleted flag */
+	FOX_CHANGE_ROOT,			/* row of fox_wamp.root: topic = name, args as in http_route.c; deleted flag */
 	FOX_CHANGE_AUTH,			/* row of fox_wamp.auth_method: topic = method, args as in auth_rule.h; deleted flag */
 	FOX_CHANGE_PERMISSION,		/* row of fox_wamp.permission: topic = pattern, args as in permission.c; deleted flag */
 	FOX_CHANGE_HANDLER,			/* row of fox_wamp.handler: topic = pattern, args as in handler.c; deleted flag */
 	FOX_CHANGE_QUEUED,			/* fox_wamp.delivery has something to do for the handler whose id the topic is */
 	FOX_CHANGE_ROLES,			/* which roles have which, all of them: args as in roles.c; no realm */
-	FOX_CHANGE_DECISIONS,		/* what authorizers have decided is outdated; no realm */
+	FOX_CHANGE_DECISIONS,		/* what authorizers have decided is outdated, once a transaction has ended: args = its virtual id; no realm */
 	FOX_CHANGE_GAP				/* the ring overflowed: entries are missing; state will be re-read */
 } FoxChangeKind;
 
@@ -128,6 +129,49 @@ typedef struct FoxDelivery
 	FoxSlice	details;		/* a JSON object */
 } FoxDelivery;
 
+/* Something to be written of an MQTT session that outlives its connection, or was read of it at the start. */
+typedef enum FoxMqttRowKind
+{
+	FOX_MQTT_SESSION = 1,		/* what fox_wamp.mqtt_session has of it, its will with it */
+	FOX_MQTT_SESSION_END,		/* all rows of the session go */
+	FOX_MQTT_SUBSCRIPTION,
+	FOX_MQTT_SUBSCRIPTION_END,	/* filter says which */
+	FOX_MQTT_MESSAGE,			/* for the client; number says which, and their order */
+	FOX_MQTT_MESSAGE_RELEASED,	/* PUBREC has come */
+	FOX_MQTT_MESSAGE_END,
+	FOX_MQTT_RECEIVED,			/* QoS 2 from the client; number is the packet identifier */
+	FOX_MQTT_RECEIVED_END
+} FoxMqttRowKind;
+
+typedef struct FoxMqttRow
+{
+	FoxMqttRowKind kind;
+	uint64_t	session;		/* names the session in all of its rows */
+	uint64_t	number;
+	FoxSlice	realm;
+	FoxSlice	client_id;
+	FoxSlice	authid;
+	FoxSlice	authrole;
+	FoxSlice	authmethod;
+	uint32_t	expiry;			/* seconds that it outlives its connection; UINT32_MAX: for ever */
+	bool		connected;
+	uint64_t	away_us;		/* read: for how long it has not been connected */
+	bool		has_will;		/* of which topic, payload, props, qos, retain and delay are */
+	uint32_t	delay;			/* seconds */
+	FoxSlice	filter;
+	uint32_t	identifier;
+	bool		no_local;
+	bool		as_published;
+	uint8_t		qos;
+	bool		retain;
+	bool		released;
+	FoxSlice	topic;			/* as the packets have it; of a will in WAMP's notation */
+	FoxSlice	payload;
+	FoxSlice	props;			/* encoded, without their length */
+	FoxSlice	own;			/* those of the subscriptions */
+	uint64_t	expires_us;		/* by the clock of the ports, read: the time that is left; 0: never */
+} FoxMqttRow;
+
 typedef enum FoxRunKind
 {
 	FOX_RUN_PROCEDURE,			/* for a caller, as its role */
@@ -156,6 +200,7 @@ typedef struct FoxFunctionCall
 	uint64_t	timeout_ms;		/* of the statement; 0: none */
 	FoxSlice	args;			/* JSON array or absent */
 	FoxSlice	kwargs;			/* JSON object or absent */
+	FoxSlice	http;			/* what http_call.h makes of a request, whose reply comes as kwargs; absent: none */
 } FoxFunctionCall;
 
 typedef enum FoxLogLevel
@@ -178,6 +223,8 @@ typedef struct FoxPorts
 
 	/* Puts a question of auth.h to an executor; false: too many wait.  See fox_router_login_answer(). */
 	bool		(*login) (void *ctx, uint64_t token, FoxSlice question);
+	/* Nobody waits for the answer any more; it may come all the same. */
+	void		(*login_gone) (void *ctx, uint64_t token);
 
 	/* Sends one row (a JSON object text) of an answer to a backend's question; last ends it. */
 	void		(*answer) (void *ctx, uint64_t ask, FoxSlice row, bool last);
@@ -200,6 +247,8 @@ typedef struct FoxPorts
 
 	/* Queues an event for a durable handler, see fox_router_deliveries_written(); false: too much waits. */
 	bool		(*deliver) (void *ctx, const FoxDelivery *d);
+	/* The same of a row of an MQTT session: both are written in one order, and counted together. */
+	bool		(*mqtt) (void *ctx, const FoxMqttRow *row);
 
 	/* Runs a SQL function; answered later by fox_router_function_result() or _failed(). */
 	void		(*call) (void *ctx, const FoxFunctionCall *call);

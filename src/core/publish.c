@@ -5,6 +5,7 @@
 #include "codec/mqtt_payload.h"
 #include "core/ask.h"
 #include "core/exposed.h"
+#include "core/http_route.h"
 #include "core/handler.h"
 #include "core/auth_rule.h"
 #include "core/authorizer.h"
@@ -376,6 +377,9 @@ fox_router_change(FoxRouter *r, const FoxChange *c)
 		case FOX_CHANGE_EXPOSED:
 			fox_exposed_change(r, c);
 			break;
+		case FOX_CHANGE_ROOT:
+			fox_root_change(r, c);
+			break;
 		case FOX_CHANGE_HANDLER:
 			fox_handler_change(r, c);
 			break;
@@ -389,7 +393,7 @@ fox_router_change(FoxRouter *r, const FoxChange *c)
 			fox_roles_change(r, c);
 			break;
 		case FOX_CHANGE_DECISIONS:
-			fox_decisions_outdated(r);
+			fox_decisions_outdated(r, c);
 			break;
 		case FOX_CHANGE_TRUNCATE:
 			sweep_all(r, true);

@@ -8,7 +8,9 @@
 #include "codec/json.h"
 #include "core/auth_rule.h"
 #include "core/config_rows.h"
+#include "core/http_route.h"
 #include "core/permission.h"
+#include "core/review.h"
 #include "core/roles.h"
 #include "core/trust.h"
 
@@ -259,6 +261,7 @@ void
 fox_router_free(FoxRouter *r)
 {
 	fox_bridges_free(r);
+	fox_review_free(r);
 	fox_router_shutdown(r);
 	fox_asks_free(r);
 	for (;;)
@@ -274,8 +277,10 @@ fox_router_free(FoxRouter *r)
 	fox_map_free(&r->sessions);
 	fox_map_free(&r->pendings);
 	fox_map_free(&r->backends);
+	fox_roots_free(r);
 	fox_config_rows_free(r);
 	fox_map_free(&r->logins);
+	fox_map_free(&r->cookie_tasks);
 	fox_map_free(&r->role_counts);
 	fox_map_free(&r->questions);
 	fox_map_free(&r->inquiries);

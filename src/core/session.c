@@ -28,6 +28,7 @@ keep_info(FoxSession *s, const FoxSessionInfo *info)
 	s->authprovider = fox_slice_keep(&at, info->authprovider);
 	s->role = fox_slice_keep(&at, info->role);
 	s->backend = info->backend;
+	s->passing = info->passing;
 	s->subscription_revocation = info->subscription_revocation;
 	s->acknowledges_events = info->acknowledges_events;
 	s->encoding = info->encoding;
@@ -56,6 +57,24 @@ fox_router_session_id(FoxRouter *r)
 		id = (r->ports.random64(r->ports.ctx) >> 11) + 1;
 	while (fox_idmap_get(&r->sessions, id) != NULL);
 	return id;
+}
+
+/* Of the sessions of its role, which are counted if they are clients'. */
+static bool
+is_too_many(FoxSession *s, const char **reason)
+{
+	s->exempt = !s->passing && !fox_meta_is_client(s);
+	if (!fox_meta_is_client(s) || !fox_role_full(s->realm->router, fox_session_role(s)))
+		return false;
+	*reason = FOX_ERR_TOO_MANY_SESSIONS;
+	return true;
+}
+
+const char *
+fox_session_join_text(const char *reason)
+{
+	return strcmp(reason, FOX_ERR_TOO_MANY_SESSIONS) == 0 ? "the role has as many sessions as it may" :
+		"the session could not join the realm";
 }
 
 FoxSession *
@@ -96,17 +115,23 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 	fox_list_init(&s->claimed);
 	fox_list_init(&s->testaments);
 	fox_list_init(&s->asked);
-	if (!keep_info(s, info) || !fox_idmap_put(&r->sessions, s->id, s))
+	if (!keep_info(s, info) || is_too_many(s, reason) || !fox_idmap_put(&r->sessions, s->id, s))
 	{
 		fox_pool_free(pool);
 		return NULL;
 	}
-	s->exempt = !fox_meta_is_client(s);
-	if (!s->exempt)
+	if (fox_meta_is_client(s))
 		fox_role_enter(s);
 	fox_list_push(&realm->sessions, &s->in_realm);
-	fox_meta_session_joined(s);
+	if (!s->passing)
+		fox_meta_session_joined(s);
 	return s;
+}
+
+FoxSessionInfo
+fox_session_identity(const FoxSession *s)
+{
+	return (FoxSessionInfo){.authid = s->authid, .authrole = s->authrole, .authmethod = s->authmethod};
 }
 
 bool
@@ -124,6 +149,8 @@ fox_session_renew(FoxSession *s, const FoxSessionInfo *info)
 		return false;
 	if (!same_role)
 	{
+		fox_role_leave(s);
+		fox_role_enter(s);
 		fox_permissions_forget(s);
 		fox_permissions_changed(s->realm->router);
 	}
@@ -170,7 +197,8 @@ fox_session_leave(FoxSession *s, FoxEnd how)
 	fox_list_del(&s->in_realm);
 	if (s->pid != 0)
 		fox_idmap_del(&r->backends, (uint64_t) s->pid);
-	fox_meta_session_left(s);
+	if (!s->passing)
+		fox_meta_session_left(s);
 	fox_map_free(&s->calls);
 	fox_map_free(&s->invocations);
 	fox_map_free(&s->callees_by_id);

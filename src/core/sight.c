@@ -263,6 +263,21 @@ fox_sight_forget(FoxRealm *realm, const FoxSnapshot *snap)
 
 /* --- events --- */
 
+/* Absent: it acts as none, like a bridge. */
+static FoxSlice
+role_of(const FoxSession *s)
+{
+	return fox_meta_is_client(s) || !fox_absent(s->role) ? fox_session_role(s) : FOX_ABSENT;
+}
+
+bool
+fox_sight_allows(const FoxPublish *p, const FoxMember *m)
+{
+	FoxSlice	role = role_of(m->session);
+
+	return m->born < p->sight && !fox_absent(role) && fox_map_get(p->seers, role) != NULL;
+}
+
 typedef struct Roles
 {
 	FoxMap		known;			/* names are the sessions' */
@@ -277,7 +292,7 @@ collect_roles(void *ctx, void *value)
 	for (const FoxSubscription *sub = value; sub != NULL; sub = sub->next_filter)
 		for (uint32_t i = 0; i < sub->count; i++)
 		{
-			FoxSlice	role = fox_session_role(sub->members[i]->session);
+			FoxSlice	role = role_of(sub->members[i]->session);
 
 			if (fox_absent(role) || fox_map_get(&roles->known, role) != NULL || !fox_map_put(&roles->known, role, roles))
 				continue;

@@ -24,6 +24,9 @@
 extern void fox_sight_deliver(FoxRealm *realm, const FoxEvent *e, const FoxSession *publisher, const FoxPublish *p,
 							  const FoxValue *former);
 
+/* Does the member hear the event of p, which has its seers? */
+extern bool fox_sight_allows(const FoxPublish *p, const FoxMember *m);
+
 /*
  * Asks which of the rows (JSON as above, separated by commas, without brackets) the session may see; fox_snapshot_seen()
  * will have the answer, unless fox_sight_forget() comes before.  False: it can not be asked.

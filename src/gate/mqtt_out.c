@@ -202,8 +202,14 @@ shared_bytes(const MqttPeer *p, FoxEvent *e)
 static void
 send_event(MqttPeer *p, FoxEvent *e, const FoxSubscription *sub, FoxBytes *bytes, bool must_be_heard)
 {
+	MqttCounters *counters = &p->broker->counters;
+
 	if (bytes == NULL || bytes->len > p->max_packet)
 		return;
+	counters->sent++;
+	counters->publish_sent++;
+	counters->bytes_sent += bytes->len;
+	counters->payload_sent += e->payload.args.len;
 	if (must_be_heard)
 		p->transport.send(p->transport.conn, bytes, true);
 	else
@@ -242,13 +248,19 @@ out_free(MqttSession *s, MqttOut *o)
 	if (o->state == OUT_WAITING)
 		s->waiting_count--;
 	else
-	{
 		s->sent_count--;
-		fox_idmap_del(&s->sent_by_id, o->id);
-	}
+	fox_idmap_del(&s->outs_by_id, o->id);
 	fox_list_del(&o->node);
 	fox_bytes_unref(o->kept);
 	free(o);
+}
+
+/* The client has it, or will never have it. */
+static void
+out_end(MqttSession *s, MqttOut *o)
+{
+	mqtt_store_progress(s, FOX_MQTT_MESSAGE_END, o->number);
+	out_free(s, o);
 }
 
 void
@@ -258,8 +270,8 @@ mqtt_out_free(MqttSession *s)
 		out_free(s, fox_container(MqttOut, node, n));
 	fox_list_each(n, &s->waiting)
 		out_free(s, fox_container(MqttOut, node, n));
-	fox_map_free(&s->sent_by_id);
-	s->sent_by_id = (FoxIdMap){0};
+	fox_map_free(&s->outs_by_id);
+	s->outs_by_id = (FoxIdMap){0};
 }
 
 /* False: it is not to be sent, for it has expired or is too large for the client. */
@@ -282,17 +294,10 @@ send_message(MqttSession *s, MqttOut *o, bool again)
 	if (out.len > p->max_packet)
 		return false;
 	bytes = bytes_of(p, &out);
+	p->broker->counters.publish_sent++;
+	p->broker->counters.payload_sent += d.payload.len;
 	mqtt_send_bytes(p, bytes);
 	return true;
-}
-
-static uint16_t
-next_id(MqttSession *s)
-{
-	do
-		s->last_id++;
-	while (s->last_id == 0 || fox_idmap_get(&s->sent_by_id, s->last_id) != NULL);
-	return s->last_id;
 }
 
 static uint32_t
@@ -311,17 +316,54 @@ send_waiting(MqttSession *s)
 	{
 		MqttOut    *o = fox_container(MqttOut, node, s->waiting.next);
 
-		o->id = next_id(s);
-		if (!fox_idmap_put(&s->sent_by_id, o->id, o))
-			return;				/* with the next acknowledgement there is another try */
 		fox_list_del(&o->node);
 		fox_list_push(&s->sent, &o->node);
 		o->state = OUT_SENT;
 		s->waiting_count--;
 		s->sent_count++;
-		if (!send_message(s, o, false))
-			out_free(s, o);
+		if (!send_message(s, o, o->again))
+			out_end(s, o);
 	}
+}
+
+static uint16_t
+id_of(uint64_t number)
+{
+	return (uint16_t) (number % UINT16_MAX + 1);
+}
+
+/* The next message of that number waits; NULL: no memory.  kept is referenced. */
+static MqttOut *
+out_new(MqttSession *s, uint64_t number, FoxBytes *kept, FoxSlice own)
+{
+	MqttOut    *o = calloc(1, sizeof(*o) + own.len);
+
+	if (o == NULL || !fox_idmap_put(&s->outs_by_id, id_of(number), o))
+	{
+		free(o);
+		return NULL;
+	}
+	o->number = number;
+	o->id = id_of(number);
+	o->kept = fox_bytes_ref(kept);
+	o->own_len = (uint32_t) own.len;
+	if (own.len > 0)
+		memcpy(o->own, own.ptr, own.len);
+	fox_list_push(&s->waiting, &o->node);
+	s->waiting_count++;
+	s->last_number = number;
+	return o;
+}
+
+/* A number whose packet identifier is free: fewer messages wait than there are. */
+static uint64_t
+next_number(const MqttSession *s)
+{
+	uint64_t	number = s->last_number + 1;
+
+	while (fox_idmap_get(&s->outs_by_id, id_of(number)) != NULL)
+		number++;
+	return number;
 }
 
 static void
@@ -330,24 +372,103 @@ deliver_surely(MqttSession *s, FoxEvent *e, uint8_t qos, bool retain, FoxSlice o
 	FoxMqttDelivery d;
 	FoxBytes   *kept;
 	MqttOut    *o;
+	uint64_t	place;
 
 	if (s->waiting_count >= s->broker->config.max_queued)
+	{
+		s->broker->counters.dropped++;
 		return;
+	}
 	kept = keep(s->peer, e);
-	o = kept != NULL ? calloc(1, sizeof(*o) + own.len) : NULL;
+	o = kept != NULL ? out_new(s, next_number(s), kept, own) : NULL;
 	if (o == NULL)
+	{
+		fox_event_store(e, 0);
 		return;
-	o->kept = fox_bytes_ref(kept);
+	}
 	o->qos = qos;
 	o->retain = retain;
-	o->own_len = (uint32_t) own.len;
-	if (own.len > 0)
-		memcpy(o->own, own.ptr, own.len);
 	delivery_of(kept, &d);
 	o->expires_us = e->expires_us > 0 ? e->expires_us : expiry_of(d.props, fox_router_now(s->broker->router));
-	fox_list_push(&s->waiting, &o->node);
-	s->waiting_count++;
+	if (s->durable)
+	{
+		place = mqtt_store_message(s, o, &d);
+		fox_event_store(e, place);
+		if (place == 0)
+		{
+			out_free(s, o);
+			return;
+		}
+	}
 	send_waiting(s);
+}
+
+void
+mqtt_out_restore(MqttSession *s, const FoxMqttRow *row)
+{
+	Kept		head = {(uint32_t) row->topic.len, (uint32_t) row->props.len};
+	const MqttOut *known = fox_idmap_get(&s->outs_by_id, id_of(row->number));
+	FoxBytes   *kept;
+	MqttOut    *o = NULL;
+
+	if (known != NULL && known->number == row->number)
+		return;					/* the rows come once more */
+	fox_buf_reset(&out);
+	fox_buf_put(&out, &head, sizeof(head));
+	fox_buf_slice(&out, row->topic);
+	fox_buf_slice(&out, row->props);
+	fox_buf_slice(&out, row->payload);
+	kept = bytes_of(NULL, &out);
+	if (kept != NULL)
+		o = out_new(s, row->number, kept, row->own);
+	fox_bytes_unref(kept);
+	if (o == NULL)
+	{
+		fox_router_warn(s->broker->router, "a message of MQTT waits for the next start of the router", "out of memory");
+		return;
+	}
+	o->qos = row->qos;
+	o->retain = row->retain;
+	o->expires_us = row->expires_us > 0 ? fox_router_now(s->broker->router) + row->expires_us : 0;
+	o->again = s->waiting_count + s->sent_count <= s->broker->config.max_inflight;
+	if (row->released)
+	{
+		fox_list_del(&o->node);
+		fox_list_push(&s->sent, &o->node);
+		o->state = OUT_RELEASED;
+		s->waiting_count--;
+		s->sent_count++;
+	}
+}
+
+void
+mqtt_send_message(MqttSession *s, const MqttSub *sub, FoxSlice topic, FoxSlice props, FoxSlice payload, bool retain)
+{
+	FoxMqttDelivery d = {.retain = retain, .topic = topic, .props = props, .payload = payload, .own_props = FOX_LIT("")};
+	Kept		head = {(uint32_t) topic.len, (uint32_t) props.len};
+	FoxBytes   *kept;
+	MqttOut    *o;
+
+	fox_buf_reset(&out);
+	if (sub->qos == 0)
+	{
+		fox_mqtt_encode_delivery(s->peer->version, &d, &out);
+		if (out.len <= s->peer->max_packet)
+			mqtt_send_bytes(s->peer, bytes_of(s->peer, &out));
+		return;
+	}
+	fox_buf_put(&out, &head, sizeof(head));
+	fox_buf_slice(&out, topic);
+	fox_buf_slice(&out, props);
+	fox_buf_slice(&out, payload);
+	kept = bytes_of(s->peer, &out);
+	if (kept != NULL && (o = out_new(s, next_number(s), kept, FOX_LIT(""))) != NULL)
+	{
+		o->qos = sub->qos;
+		o->retain = retain;
+		send_waiting(s);
+	}
+	fox_bytes_unref(kept);
 }
 
 /* --- events --- */
@@ -418,20 +539,25 @@ mqtt_event(FoxSession *core, const FoxSubscription *sub, FoxEvent *e)
 static void
 release(MqttPeer *p, uint16_t id, FoxMqttReason reason)
 {
-	mqtt_send(p, &(FoxMqttPacket){.type = FOX_MQTT_PUBREL, .id = id, .reason = (uint8_t) reason});
+	mqtt_send_written(p, &(FoxMqttPacket){.type = FOX_MQTT_PUBREL, .id = id, .reason = (uint8_t) reason});
 }
 
 void
 mqtt_acknowledged(MqttPeer *p, const FoxMqttPacket *packet)
 {
 	MqttSession *s = p->session;
-	MqttOut    *o = fox_idmap_get(&s->sent_by_id, packet->id);
+	MqttOut    *o = fox_idmap_get(&s->outs_by_id, packet->id);
 	bool		refused = packet->reason >= FOX_MQTT_UNSPECIFIED;
 
+	if (o != NULL && o->state == OUT_WAITING)
+		o = NULL;				/* the client can not know it */
 	if (packet->type == FOX_MQTT_PUBREC && !refused)
 	{
-		if (o != NULL && o->qos == 2)
+		if (o != NULL && o->qos == 2 && o->state == OUT_SENT)
+		{
 			o->state = OUT_RELEASED;
+			mqtt_store_progress(s, FOX_MQTT_MESSAGE_RELEASED, o->number);
+		}
 		release(p, packet->id, o != NULL && o->qos == 2 ? FOX_MQTT_SUCCESS : FOX_MQTT_ID_NOT_FOUND);
 		return;
 	}
@@ -439,7 +565,7 @@ mqtt_acknowledged(MqttPeer *p, const FoxMqttPacket *packet)
 	if (o == NULL || (o->qos == 1) != (packet->type == FOX_MQTT_PUBACK) ||
 		(packet->type == FOX_MQTT_PUBCOMP && o->state != OUT_RELEASED))
 		return;
-	out_free(s, o);
+	out_end(s, o);
 	send_waiting(s);
 }
 
@@ -453,7 +579,7 @@ mqtt_resume(MqttSession *s)
 		if (o->state == OUT_RELEASED)
 			release(s->peer, o->id, FOX_MQTT_SUCCESS);
 		else if (!send_message(s, o, true))
-			out_free(s, o);
+			out_end(s, o);
 	}
 	send_waiting(s);
 }

@@ -220,7 +220,7 @@ login_accepted(void *data, FoxSlice realm, const FoxSessionInfo *info, FoxSlice 
 	p->session = fox_session_join(p->router, realm, info, &fox_wamp_ops, p, &reason);
 	if (p->session == NULL)
 	{
-		fox_wamp_abort(p, reason, "the session could not join the realm");
+		fox_wamp_abort(p, reason, fox_session_join_text(reason));
 		return;
 	}
 	p->state = WAMP_JOINED;
@@ -251,7 +251,7 @@ fox_wamp_gate_open(FoxRouter *router, const FoxTransport *transport, const FoxPe
 	p->gate.ops = &gate_ops;
 	p->router = router;
 	p->transport = *transport;
-	p->local = peer->loopback && fox_origin_is_local(peer->origin);
+	p->local = peer->loopback && fox_origin_is_local(fox_cstr(peer->origin));
 	p->confidential = peer->confidential;
 	p->transport_name = peer->transport;
 	p->encoding = encoding_of(peer->subprotocol);

@@ -12,8 +12,8 @@
  * already, keeps a state for each connection, refers to earlier messages, and takes of
  * the answer's parameters those only that the client has named.  What is here in its
  * place is an extension that does nothing, which makes libwebsockets pass RSV1.  A
- * compressed message is collected as any other, up to what the peer's messages may have, and
- * decompressed when it is whole, up to as much again.
+ * compressed message is collected as any other, up to the limit of its length, and decompressed
+ * when it is whole, up to that limit again.
  *
  * Messages of the batched subprotocols are sent uncompressed: a frame has what happens to
  * be queued for one peer, so nothing could be shared.  What such a peer sends may be compressed.

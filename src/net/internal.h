@@ -40,6 +40,10 @@ struct FoxNet
 	FoxMap		polls;			/* FoxPoll by its id */
 	FoxNode		ended_polls;	/* to be closed and freed by the reaper, in the next turn */
 	uv_timer_t	reaper;
+	int			http_poll;		/* an epoll of the sockets that speak HTTP, or whose first bytes are waited for */
+	uv_poll_t	http_watch;		/* of that */
+	FoxIdMap	https;			/* FoxHttp by the address of its struct lws */
+	FoxNode		busy_https;		/* have to go on, or to be closed */
 	FoxNode		rated;			/* connections that have sent too much (rate.c) */
 	uv_timer_t	rate_timer;
 	FoxMap		peers;			/* FoxAddress by text (address.c) */
@@ -186,6 +190,8 @@ extern void fox_longpoll_end(FoxNet *net);	/* closes what is left */
 
 /* True: the path is below the prefix of HTTP long-poll. */
 extern bool fox_request_is_ours(const char *path);
+/* The same of a path of which more may come, and something behind it. */
+extern bool fox_request_begins_ours(FoxSlice path);
 /* A request for such a path has come, its body has not; returns what the callback returns. */
 extern int	fox_request_begin(FoxNet *net, struct lws *wsi, const char *path);
 /* What happens to a socket later; what has nothing to do with such a request is left to libwebsockets. */
@@ -241,6 +247,8 @@ extern void fox_address_leave(FoxConn *conn);
 extern bool fox_peer_address(struct lws *wsi, FoxConnInfo *info);
 /* Who asks by HTTP: the same, and what the headers say of it and of the origin. */
 extern void fox_peer_of_request(struct lws *wsi, FoxConnInfo *info);
+/* The same, of a request whose headers are at hand: info is that of the socket. */
+extern void fox_peer_of_headers(const FoxNet *net, FoxSlice headers, FoxConnInfo *info);
 
 /* --- net.c --- */
 

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "net/deflate.h"
-#include "net/internal.h"
+#include "net/http.h"
 #include "net/subprotocol.h"
 
 /* libwebsockets' own pings know nothing of ours and of paused connections: none. */
@@ -122,7 +122,6 @@ static int
 http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
 	FoxNet	   *net = lws_context_user(lws_get_context(wsi));
-
 	switch (reason)
 	{
 		case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
@@ -135,8 +134,12 @@ http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, voi
 		case LWS_CALLBACK_WSI_CREATE:
 			net->sockets++;
 			return 0;
+		case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED:
+			fox_http_greet(net, wsi);
+			return 0;
 		case LWS_CALLBACK_WSI_DESTROY:
 			net->sockets--;
+			fox_http_destroyed(net, wsi);
 			return fox_request_event(wsi, reason, user, in, len);
 		case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
 			fox_tls_serve(net->tls, user);
@@ -322,7 +325,9 @@ fox_listen(FoxNet *net, char *err, size_t errlen)
 		if (strcmp(item, "*") == 0)
 			item = NULL;
 		if (!listen_on(net, item, net->config.port, false, err, errlen) ||
-			(net->tls != NULL && !listen_on(net, item, net->config.tls_port, true, err, errlen)))
+			(net->config.more_port != 0 && !listen_on(net, item, net->config.more_port, false, err, errlen)) ||
+			(net->tls != NULL && !listen_on(net, item, net->config.tls_port, true, err, errlen)) ||
+			(net->tls != NULL && net->config.more_tls_port != 0 && !listen_on(net, item, net->config.more_tls_port, true, err, errlen)))
 			return false;
 		any = true;
 	}

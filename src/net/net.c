@@ -10,8 +10,8 @@
 #include <sys/resource.h>
 
 #include "base/digest.h"
-#include "net/internal.h"
 #include "codec/proxies.h"
+#include "net/http.h"
 
 #define LOG_PER_SECOND 5
 #define HANDSHAKES_MAX 256		/* sockets that are not a connection yet, beside max_connections */
@@ -78,6 +78,7 @@ sweep(uv_timer_t *timer)
 
 	fox_list_each(n, &net->conns)
 		fox_conn_sweep(fox_container(FoxConn, in_net, n), now);
+	fox_http_sweep(net, now);
 }
 
 /*
@@ -185,6 +186,12 @@ fox_net_create(const FoxNetConfig *config, const FoxNetHandler *handler, char *e
 	uv_timer_init(&net->loop, &net->rate_timer);
 	net->rate_timer.data = net;
 	fox_longpoll_init(net);
+	if (!fox_http_init(net))
+	{
+		snprintf(err, errlen, "could not make an epoll");
+		fox_net_destroy(net);
+		return NULL;
+	}
 	if (!fox_listen(net, err, errlen))
 	{
 		fox_net_destroy(net);
@@ -204,11 +211,15 @@ fox_net_configure(FoxNet *net, const FoxNetConfig *config)
 {
 	int			port = net->config.port;
 	int			tls_port = net->config.tls_port;
+	int			more_port = net->config.more_port;
+	int			more_tls_port = net->config.more_tls_port;
 	char		err[440];
 
 	net->config = *config;
 	net->config.port = port;
 	net->config.tls_port = tls_port;
+	net->config.more_port = more_port;
+	net->config.more_tls_port = more_tls_port;
 	if (net->tls != NULL && !fox_tls_reload(net->tls, config, err, sizeof(err)))
 		tell(net, 2, "%s; the TLS port goes on with what it had", err);
 }
@@ -229,7 +240,9 @@ fox_net_destroy(FoxNet *net)
 	fox_unlisten(net);
 	uv_close((uv_handle_t *) &net->sweep, NULL);
 	uv_close((uv_handle_t *) &net->rate_timer, NULL);
+	fox_http_attend(net);
 	lws_context_destroy(net->context);
+	fox_http_end(net);
 	for (int i = 0; i < 100 && uv_run(&net->loop, UV_RUN_NOWAIT) != 0; i++)
 		;
 	lws_context_destroy(net->context);	/* with a foreign loop the second call frees */
@@ -254,7 +267,7 @@ has_unarmed(const FoxNet *net)
 int
 fox_net_timeout_ms(const FoxNet *net)
 {
-	if (has_unarmed(net) || !fox_list_empty(&net->dirty))
+	if (has_unarmed(net) || !fox_list_empty(&net->dirty) || !fox_list_empty(&net->busy_https))
 		return 0;
 	return fox_limits_timeout_ms(net, uv_backend_timeout(&net->loop));
 }
@@ -289,6 +302,7 @@ fox_net_turn(FoxNet *net)
 	uint64_t	round_began;
 	int			rounds = 0;
 
+	fox_http_attend(net);
 	do
 	{
 		round_began = net->stats.bytes_in;

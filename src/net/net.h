@@ -14,6 +14,7 @@
 
 typedef struct FoxNet FoxNet;
 typedef struct FoxConn FoxConn;
+typedef struct FoxHttp FoxHttp;
 
 /* A file's path, relative to the current directory or not, and the setting that it came from. */
 typedef struct FoxTlsFile
@@ -35,6 +36,8 @@ typedef struct FoxNetConfig
 	const char *listen_addresses;	/* comma-separated IPv4/IPv6 literals, "localhost" or "*" */
 	int			port;
 	int			tls_port;		/* 0: no TLS, and none of the next five is looked at */
+	int			more_port;		/* takes what port does; 0: none */
+	int			more_tls_port;	/* takes what tls_port does, if there is one; 0: none */
 	FoxTlsFile	tls_cert;
 	FoxTlsFile	tls_key;
 	FoxTlsFile	tls_ca;			/* path "" or NULL: clients are asked for no certificate */
@@ -56,6 +59,7 @@ typedef struct FoxNetConfig
 	size_t		byte_rate;		/* bytes a second; 0: no limit */
 	uint64_t	cookie_seconds;	/* WebSockets are given a cookie for so long; 0: none */
 	bool		compression;	/* WebSockets that offer permessage-deflate get it */
+	size_t		http_max_body;	/* of an HTTP request; a longer one: 413 */
 } FoxNetConfig;
 
 typedef enum FoxCloseCause
@@ -73,12 +77,24 @@ typedef struct FoxConnInfo
 	char		subprotocol[32];	/* "wamp.2.json", "" if none was asked for */
 	const char *transport;		/* "websocket", "rawsocket", "rawsocket-unix", "tcp", "unix" or "longpoll"; a constant */
 	bool		loopback;		/* peer address is loopback or a unix socket, and no X-Forwarded-For/Forwarded header */
+	bool		tls;			/* of the socket, a proxy's or not */
 	bool		confidential;	/* TLS, or loopback as above */
 	char		certificate[256];	/* common name of the client's certificate, which TLS has checked; "" if none */
 	char		origin[256];	/* Origin header or "" */
 	char		cookie[65];		/* that a WebSocket has brought along, if its page may use it; "" if none */
 	char		new_cookie[65];	/* that it has been given; "" if none */
 } FoxConnInfo;
+
+/* An HTTP request that has come whole; slices are borrowed for the length of the call. */
+typedef struct FoxHttpRequest
+{
+	unsigned	status;			/* 0, or the request can not be taken: the status says why, and nothing else is known */
+	FoxSlice	method;
+	FoxSlice	target;
+	FoxSlice	headers;		/* as they came, see http_req.h */
+	FoxSlice	body;
+	const FoxConnInfo *info;	/* who asks, as far as the proxy in front is believed */
+} FoxHttpRequest;
 
 typedef struct FoxNetHandler
 {
@@ -91,6 +107,12 @@ typedef struct FoxNetHandler
 	void		(*alive) (void *gate);
 	/* The last call for this connection, exactly once after open succeeded. */
 	void		(*close) (void *gate, FoxCloseCause cause);
+	/* The first HTTP request of a connection comes.  NULL: no memory, it is closed. */
+	void	   *(*http_open) (void *ctx, FoxHttp *http);
+	/* The next one comes when fox_http_answer() has been called, now or later. */
+	void		(*http_request) (void *gate, const FoxHttpRequest *request);
+	/* The last call for this connection; an answer that is due is not. */
+	void		(*http_close) (void *gate);
 	void		(*log) (void *ctx, int level, const char *text);	/* level: 0 debug 1 info 2 warning 3 error */
 } FoxNetHandler;
 
@@ -140,6 +162,20 @@ extern void fox_conn_probe(FoxConn *conn);
 extern bool fox_conn_relieve(FoxConn *conn, size_t bytes);
 extern size_t fox_conn_queued(const FoxConn *conn);	/* bytes not yet handed to the kernel */
 
+/*
+ * Answers the request that waits.  headers: lines that end with CRLF, those of length and
+ * connection not among them; the body is left out for HEAD, its length is not.
+ */
+extern void fox_http_answer(FoxHttp *http, unsigned status, FoxSlice headers, FoxSlice body);
+
+/*
+ * Answers it with a body that comes in parts, and ends with the connection; what a slow reader
+ * has to wait for is limited by out_hard_limit.
+ */
+extern void fox_http_stream(FoxHttp *http, unsigned status, FoxSlice headers);
+extern void fox_http_part(FoxHttp *http, FoxSlice part);
+extern void fox_http_part_last(FoxHttp *http);
+
 typedef struct FoxNetStats
 {
 	uint64_t	connections;	/* open now */
@@ -156,6 +192,8 @@ typedef struct FoxNetStats
 	uint64_t	bytes_in;
 	uint64_t	bytes_out;
 	uint64_t	queued;			/* bytes in all out queues */
+	uint64_t	http_connections;	/* open now, of those that speak HTTP */
+	uint64_t	http_requests;
 } FoxNetStats;
 
 extern void fox_net_stats(const FoxNet *net, FoxNetStats *stats);

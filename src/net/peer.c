@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "net/internal.h"
+#include "codec/http_req.h"
 #include "codec/proxies.h"
 
 static void
@@ -33,7 +34,7 @@ fox_peer_address(struct lws *wsi, FoxConnInfo *info)
 
 	snprintf(info->peer, sizeof(info->peer), "?");
 	info->loopback = false;
-	info->confidential = tls = fox_tls_peer(wsi, info->certificate, sizeof(info->certificate));
+	info->tls = info->confidential = tls = fox_tls_peer(wsi, info->certificate, sizeof(info->certificate));
 	if (getpeername(fd, (struct sockaddr *) &a, &len) != 0)
 		return false;
 	if (a.ss_family == AF_UNIX)
@@ -84,33 +85,62 @@ host_of(const char *peer, char *host, size_t size)
  * whether it came confidentially, is told by trusted proxies alone.
  */
 static void
-see_through_proxy(struct lws *wsi, FoxConnInfo *info)
+see_through_proxy(const FoxNet *net, const char *forwarded_for, const char *proto, FoxConnInfo *info)
 {
-	const FoxNet *net = lws_context_user(lws_get_context(wsi));
 	bool		safe_link = info->confidential;
-	char		header[512];
 	char		address[sizeof(info->peer)];
-	char		proto[8];
 
 	info->loopback = false;
-	info->confidential = lws_get_ssl(wsi) != NULL;
+	info->confidential = info->tls;
 	host_of(info->peer, address, sizeof(address));
-	if (!fox_proxies_hold(net->config.trusted_proxies, address) ||
-		lws_hdr_copy(wsi, header, sizeof(header), WSI_TOKEN_X_FORWARDED_FOR) <= 0 ||
-		!fox_proxies_client(net->config.trusted_proxies, header, address, sizeof(address)))
+	if (!fox_proxies_hold(net->config.trusted_proxies, address) || forwarded_for[0] == '\0' ||
+		!fox_proxies_client(net->config.trusted_proxies, forwarded_for, address, sizeof(address)))
 		return;
 	snprintf(info->peer, sizeof(info->peer), strchr(address, ':') != NULL ? "[%.40s]:0" : "%.40s:0", address);
-	if (lws_hdr_custom_copy(wsi, proto, sizeof(proto), "x-forwarded-proto:", 18) > 0)
+	if (proto[0] != '\0')
 		info->confidential = safe_link && (strcmp(proto, "https") == 0 || strcmp(proto, "wss") == 0);
 }
 
 void
 fox_peer_of_request(struct lws *wsi, FoxConnInfo *info)
 {
+	char		forwarded_for[512] = "";
+	char		proto[8] = "";
+	bool		forwarded = lws_hdr_total_length(wsi, WSI_TOKEN_X_FORWARDED_FOR) > 0 ||
+		lws_hdr_custom_length(wsi, "forwarded:", 10) > 0;
+
 	(void) fox_peer_address(wsi, info);
-	if (lws_hdr_total_length(wsi, WSI_TOKEN_X_FORWARDED_FOR) > 0 ||
-		lws_hdr_custom_length(wsi, "forwarded:", 10) > 0)
-		see_through_proxy(wsi, info);
+	if (lws_hdr_copy(wsi, forwarded_for, sizeof(forwarded_for), WSI_TOKEN_X_FORWARDED_FOR) < 0)
+		forwarded_for[0] = '\0';
+	if (lws_hdr_custom_copy(wsi, proto, sizeof(proto), "x-forwarded-proto:", 18) < 0)
+		proto[0] = '\0';
+	if (forwarded)
+		see_through_proxy(lws_context_user(lws_get_context(wsi)), forwarded_for, proto, info);
 	if (lws_hdr_copy(wsi, info->origin, sizeof(info->origin), WSI_TOKEN_ORIGIN) < 0)
 		info->origin[0] = '\0';
+}
+
+/* Empty if there is none, or if it is too long to be true. */
+static void
+copy_header(FoxSlice headers, const char *name, char *out, size_t size)
+{
+	FoxSlice	value = fox_http_header(headers, name);
+
+	if (fox_absent(value) || value.len >= size)
+		value = FOX_LIT("");
+	memcpy(out, value.ptr, value.len);
+	out[value.len] = '\0';
+}
+
+void
+fox_peer_of_headers(const FoxNet *net, FoxSlice headers, FoxConnInfo *info)
+{
+	char		forwarded_for[512];
+	char		proto[8];
+
+	copy_header(headers, "x-forwarded-for", forwarded_for, sizeof(forwarded_for));
+	copy_header(headers, "x-forwarded-proto", proto, sizeof(proto));
+	if (!fox_absent(fox_http_header(headers, "x-forwarded-for")) || !fox_absent(fox_http_header(headers, "forwarded")))
+		see_through_proxy(net, forwarded_for, proto, info);
+	copy_header(headers, "origin", info->origin, sizeof(info->origin));
 }

@@ -293,6 +293,14 @@ fox_request_is_ours(const char *path)
 	return strncmp(path, PREFIX, n) == 0 && (path[n] == '/' || path[n] == '\0');
 }
 
+bool
+fox_request_begins_ours(FoxSlice path)
+{
+	size_t		n = strlen(PREFIX);
+
+	return path.len > n && strncmp(path.ptr, PREFIX, n) == 0 && strchr("/ ?", path.ptr[n]) != NULL;
+}
+
 int
 fox_request_begin(FoxNet *net, struct lws *wsi, const char *path)
 {

@@ -63,7 +63,8 @@ running(const ErrorData *e, bool canceled, FoxCallError *out)
 	out->status = 400;
 	if (e->sqlerrcode == ERRCODE_FOX_RAISED)
 	{
-		out->uri = e->datatype_name ? e->datatype_name : RUNTIME_ERROR;
+		/* A function can RAISE this itself, with any name. */
+		out->uri = e->datatype_name && fox_uri_valid(fox_cstr(e->datatype_name), false) ? e->datatype_name : RUNTIME_ERROR;
 		out->status = e->constraint_name ? atoi(e->constraint_name) : 400;
 	}
 	else if (is_pt(state))
@@ -115,7 +116,7 @@ fox_call_error(const ErrorData *e, bool canceled, FoxCallError *out)
 	else if (binding)
 	{
 		out->uri = "wamp.error.invalid_argument";
-		out->status = 400;
+		out->status = is_pt(unpack_sql_state(e->sqlerrcode)) ? out->status : 400;
 		out->ours = true;
 	}
 	else if (e->sqlerrcode != ERRCODE_INSUFFICIENT_PRIVILEGE)

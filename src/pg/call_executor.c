@@ -31,6 +31,7 @@
 #include "pg/call_role.h"
 #include "pg/caller.h"
 #include "pg/handler_exec.h"
+#include "pg/http_exec.h"
 #include "pg/lane_seg.h"
 #include "pg/pool.h"
 #include "pg/routine.h"
@@ -56,6 +57,7 @@ typedef struct Call
 	FoxSlice	args;
 	FoxSlice	kwargs;
 	FoxCaller	caller;
+	FoxHttpCall http;			/* if caller.http says so */
 } Call;
 
 static FoxLaneHeader *volatile lane;
@@ -200,21 +202,32 @@ run_procedure(const Call *c, StringInfo json, bool progressive)
 	f = fox_routine_find(c->function);
 	role = fox_absent(c->role) ? f->owner : fox_call_role(pnstrdup(c->role.ptr, c->role.len));
 	fox_routine_check(f, role);
-	if (!f->is_volatile)
+	if (!f->is_volatile || (c->caller.http != NULL && fox_http_reads(&c->http)))
 		XactReadOnly = true;
 	fox_call_role_enter(role);
+	if (c->caller.http != NULL)
+		fox_http_begin(&c->http);
 	arm_timeout(c->timeout_ms);
 	if (pg_atomic_read_u64(&lane->board.cancel) == c->id)
 		InterruptPending = QueryCancelPending = true;
 	CHECK_FOR_INTERRUPTS();
-	fox_routine_bind(f, c->args, c->kwargs, &values);
+	if (c->caller.http != NULL)
+		fox_http_bind(f, &c->http, &values);
+	else
+		fox_routine_bind(f, c->args, c->kwargs, &values);
 	SPI_connect();
-	fox_routine_run(f, role, &values, json, progressive ? send_row : NULL, unconstify(Call *, c));
+	fox_routine_run(f, role, &values, c->caller.http != NULL ? FOX_BINARY_HEX : FOX_BINARY_WAMP, json,
+					progressive ? send_row : NULL, unconstify(Call *, c));
 	SPI_finish();
+	if (c->caller.http != NULL)
+		fox_http_result(f, &c->http, json, call_context);
 	fox_call_role_commit();
 	disable_timeout(STATEMENT_TIMEOUT, false);
 	MemoryContextSwitchTo(call_context);
-	send_result(c, f, json, f->set && progressive);
+	if (c->caller.http != NULL)
+		send_answer(FOX_CALL_RESULT, c->id, FOX_ABSENT, FOX_LIT("[]"), fox_http_reply_made());
+	else
+		send_result(c, f, json, f->set && progressive);
 }
 
 static void
@@ -255,7 +268,13 @@ fail(const Call *c)
 	disable_timeout(STATEMENT_TIMEOUT, false);
 	fox_call_role_abort();
 	MemoryContextSwitchTo(call_context);
-	send_answer(FOX_CALL_FAILED, c->id, fox_cstr(error.uri), fox_cstr(error.args), fox_cstr(error.kwargs));
+	if (c->caller.http != NULL)
+	{
+		fox_http_failed(&c->http, e, &error);
+		send_answer(FOX_CALL_RESULT, c->id, FOX_ABSENT, FOX_LIT("[]"), fox_http_reply_made());
+	}
+	else
+		send_answer(FOX_CALL_FAILED, c->id, fox_cstr(error.uri), fox_cstr(error.args), fox_cstr(error.kwargs));
 }
 
 static bool
@@ -312,6 +331,7 @@ take_request(const void *data, Size len)
 	FoxWire		w = fox_wire(data, len);
 	uint8		type = fox_wire_u8(&w);
 	Call		c = {0};
+	FoxSlice	http;
 
 	c.id = fox_wire_u64(&w);
 	c.place = fox_wire_u64(&w);
@@ -329,7 +349,10 @@ take_request(const void *data, Size len)
 	c.caller.authrole = fox_wire_slice(&w);
 	c.args = fox_wire_slice(&w);
 	c.kwargs = fox_wire_slice(&w);
-	if (w.bad || type != FOX_CALL_REQUEST || c.place >= FOX_CALL_PLACES || c.kind > FOX_RUN_QUEUE || fox_absent(c.function))
+	http = fox_wire_slice(&w);
+	if (!fox_absent(http))
+		c.caller.http = &c.http;
+	if (w.bad || (!fox_absent(http) && !fox_http_call_get(http, &c.http)) || type != FOX_CALL_REQUEST || c.place >= FOX_CALL_PLACES || c.kind > FOX_RUN_QUEUE || fox_absent(c.function))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROTOCOL_VIOLATION),
 				 errmsg("fox_wamp executor received a malformed request")));

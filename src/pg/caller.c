@@ -6,6 +6,7 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 
+#include "codec/http_call.h"
 #include "pg/caller.h"
 
 PG_FUNCTION_INFO_V1(fox_wamp_session_id);
@@ -22,11 +23,19 @@ fox_caller_set(const FoxCaller *caller)
 	current = caller;
 }
 
+const FoxCaller *
+fox_caller(void)
+{
+	return current;
+}
+
 Datum
 fox_wamp_session_id(PG_FUNCTION_ARGS)
 {
-	if (current == NULL)
+	if (current == NULL || current->session == 0)
 		PG_RETURN_NULL();
+	if (current->http != NULL && current->http->caller != FOX_HTTP_SOMEBODY)
+		PG_RETURN_INT64(current->http->caller == FOX_HTTP_ANYBODY ? 1 : 0);
 	PG_RETURN_INT64((int64) current->session);
 }
 

@@ -15,9 +15,11 @@ typedef struct FoxCaller
 	FoxSlice	authrole;
 	FoxSlice	procedure;
 	FoxSlice	realm;
+	const struct FoxHttpCall *http;	/* the request that makes the call; NULL: none does */
 } FoxCaller;
 
 /* NULL: nobody calls. Borrowed until the next call of this. */
 extern void fox_caller_set(const FoxCaller *caller);
+extern const FoxCaller *fox_caller(void);
 
 #endif

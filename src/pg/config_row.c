@@ -79,6 +79,16 @@ integer_column(HeapTuple row, TupleDesc desc, int column)
 	return isnull ? FOX_ABSENT : fox_cstr(psprintf("%d", DatumGetInt32(value)));
 }
 
+/* Of an array of texts; absent when it is null. */
+static FoxSlice
+array_column(HeapTuple row, TupleDesc desc, int column)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(row, column, desc, &isnull);
+
+	return isnull ? FOX_ABSENT : fox_cstr(TextDatumGetCString(DirectFunctionCall1(array_to_json, value)));
+}
+
 /* Of an interval that is more than none, in milliseconds; absent when it is null. */
 static FoxSlice
 ms_column(HeapTuple row, TupleDesc desc, int column)
@@ -229,7 +239,7 @@ fill_trust_level(HeapTuple row, TupleDesc desc, FoxChange *change)
 	return true;
 }
 
-/* exposed_function: realm, root, name, function, concurrency, timeout */
+/* exposed_function: realm, root, name, function, concurrency, timeout, methods, anonymous, result_as */
 static bool
 fill_exposed_function(HeapTuple row, TupleDesc desc, FoxChange *change)
 {
@@ -239,6 +249,9 @@ fill_exposed_function(HeapTuple row, TupleDesc desc, FoxChange *change)
 	fox_append_member(&args, "function", quoted_column(row, desc, 4));
 	fox_append_member(&args, "concurrency", integer_column(row, desc, 5));
 	fox_append_member(&args, "timeout", ms_column(row, desc, 6));
+	fox_append_member(&args, "methods", array_column(row, desc, 7));
+	fox_append_member(&args, "anonymous", boolean_column(row, desc, 8));
+	fox_append_member(&args, "result_as", quoted_column(row, desc, 9));
 	change->realm = fox_text_column(row, desc, 1);
 	change->topic = fox_cstr(psprintf("%s.%s", fox_text_column(row, desc, 2).ptr, fox_text_column(row, desc, 3).ptr));
 	change->args = args_of(&args);
@@ -292,6 +305,21 @@ fill_handler(HeapTuple row, TupleDesc desc, FoxChange *change)
 	return true;
 }
 
+/* root: name, realm, style, auth */
+static bool
+fill_root(HeapTuple row, TupleDesc desc, FoxChange *change)
+{
+	StringInfoData args;
+
+	initStringInfo(&args);
+	fox_append_member(&args, "style", quoted_column(row, desc, 3));
+	fox_append_member(&args, "auth", boolean_column(row, desc, 4));
+	change->realm = fox_text_column(row, desc, 2);
+	change->topic = fox_text_column(row, desc, 1);
+	change->args = args_of(&args);
+	return true;
+}
+
 /* bridge: direction, realm, channel, pattern */
 static bool
 fill_bridge(HeapTuple row, TupleDesc desc, FoxChange *change)
@@ -311,7 +339,8 @@ static ConfigTable tables[] = {
 	{"auth_method", FOX_CHANGE_AUTH, 5, 2, check_auth_method, fill_auth_method, NULL},
 	{"history", FOX_CHANGE_HISTORY, 5, 3, check_pattern, fill_history, NULL},
 	{"trust_level", FOX_CHANGE_TRUST, 5, 4, check_pattern, fill_trust_level, NULL},
-	{"exposed_function", FOX_CHANGE_EXPOSED, 6, 3, NULL, fill_exposed_function, NULL},
+	{"root", FOX_CHANGE_ROOT, 4, 2, NULL, fill_root, NULL},
+	{"exposed_function", FOX_CHANGE_EXPOSED, 9, 3, NULL, fill_exposed_function, NULL},
 	{"permission", FOX_CHANGE_PERMISSION, 12, 4, check_any_pattern, fill_permission, NULL},
 	{"handler", FOX_CHANGE_HANDLER, 10, 4, check_any_pattern, fill_handler, NULL},
 	{"bridge", FOX_CHANGE_BRIDGE_OUT, 4, 4, check_bridge, fill_bridge, NULL},

@@ -218,7 +218,20 @@ send_row(const FoxChange *row)
 		send_out();
 }
 
-static const FoxBootSink sink = {.setting = send_setting,.row = send_row};
+/* They come last: what is of another type has to leave first. */
+static void
+send_mqtt(const FoxMqttRow *row)
+{
+	if (out.len > 0 && out.data[0] != FOX_WIRE_MQTT)
+		send_out();
+	if (out.len == 0)
+		fox_wire_put_u8(&out, FOX_WIRE_MQTT);
+	fox_wire_put_mqtt(&out, row);
+	if (out.len >= ROWS_BYTES)
+		send_out();
+}
+
+static const FoxBootSink sink = {.setting = send_setting,.row = send_row,.mqtt = send_mqtt};
 
 static void
 load(void *arg pg_attribute_unused())
@@ -334,6 +347,12 @@ static void
 sweep(void *arg pg_attribute_unused())
 {
 	fox_boot_sweep(lane->boot_id);
+}
+
+static void
+owners(void *arg pg_attribute_unused())
+{
+	fox_delivery_owners();
 }
 
 /* A lock that somebody holds for a moment is waited out; then the rows are given up: false. */
@@ -475,6 +494,7 @@ upkeep(TimestampTz *last_expire)
 	{
 		last_sweep = now;
 		(void) guarded(sweep, NULL, "apply wills", true);
+		(void) guarded(owners, NULL, "look for the owners of handlers", true);
 	}
 	(void) pgstat_report_stat(false);
 }

@@ -53,6 +53,8 @@ static char *trusted_proxies = NULL;
 static int	message_rate = 0;
 static int	byte_rate = 0;
 static bool websocket_compression = false;
+static char *http_origins = NULL;
+static int	http_max_body = 1024;
 static int	ping_interval = 10000;
 static int	ping_timeout = 10000;
 static int	watch_timeout = 0;
@@ -64,6 +66,9 @@ static int	mqtt_max_inflight = 100;
 static int	mqtt_max_queued = 1000;
 static int	mqtt_max_session_expiry = 7 * 24 * 3600;
 static int	mqtt_max_keep_alive = 0;
+static int	mqtt_sys_interval = 10;
+static int	mqtt_port = 0;
+static int	mqtt_tls_port = 0;
 
 static const struct config_enum_entry mqtt_string_options[] = {
 	{"json", false, false},
@@ -201,6 +206,10 @@ fox_guc_define(void)
 			   &message_rate, 0, 0, 1000000, 0);
 	define_int("fox_wamp.byte_rate", "What one connection may send in a second; 0: any amount.",
 			   &byte_rate, 0, 0, INT_MAX, GUC_UNIT_KB);
+	define_string("fox_wamp.http_origins", "Web sites whose pages may read what HTTP answers, separated by commas; * for all.",
+				  &http_origins, "");
+	define_int("fox_wamp.http_max_body", "Largest body of an HTTP request.",
+			   &http_max_body, 1024, 1, 1024 * 1024, GUC_UNIT_KB);
 	define_int("fox_wamp.ping_interval", "Silence after which a client is pinged; 0 never.",
 			   &ping_interval, 10000, 0, INT_MAX / 2, GUC_UNIT_MS);
 	define_int("fox_wamp.ping_timeout", "Time a pinged client has before it counts as lost.",
@@ -234,11 +243,17 @@ fox_guc_define(void)
 	define_int("fox_wamp.mqtt_max_inflight", "Messages of QoS 1 and 2 that one MQTT session may have under way in each direction.",
 			   &mqtt_max_inflight, 100, 20, 65535, 0);
 	define_int("fox_wamp.mqtt_max_queued", "Messages of QoS 1 and 2 that may wait for one MQTT session.",
-			   &mqtt_max_queued, 1000, 1, INT_MAX, 0);
+			   &mqtt_max_queued, 1000, 1, 60000, 0);
 	define_int("fox_wamp.mqtt_max_session_expiry", "Time that an MQTT session may outlive its connection.",
 			   &mqtt_max_session_expiry, 7 * 24 * 3600, 0, INT_MAX, GUC_UNIT_S);
 	define_int("fox_wamp.mqtt_max_keep_alive", "Longest keep alive of MQTT 5 clients; 0: as they like.",
 			   &mqtt_max_keep_alive, 0, 0, 65535, GUC_UNIT_S);
+	define_int("fox_wamp.mqtt_sys_interval", "Time between values of $SYS topics; 0 for none.",
+			   &mqtt_sys_interval, 10, 0, INT_MAX / 1000, GUC_UNIT_S);
+	define_int("fox_wamp.mqtt_port", "Another TCP port that takes what fox_wamp.port does; 0 for none.",
+			   &mqtt_port, 0, 0, 65535, 0);
+	define_int("fox_wamp.mqtt_tls_port", "Another TCP port that takes what fox_wamp.tls_port does; 0 for none.",
+			   &mqtt_tls_port, 0, 0, 65535, 0);
 	FOX_RESERVE_GUC_PREFIX("fox_wamp");
 }
 
@@ -259,6 +274,7 @@ fox_guc_router_config(FoxRouterConfig *config)
 		.sessions_per_role = (uint32) sessions_per_role,
 		.cookie_seconds = (uint64) cookie_lifetime,
 	};
+	strlcpy(config->http_origins, http_origins, sizeof(config->http_origins));
 	strlcpy(config->anonymous_role, anonymous_role, sizeof(config->anonymous_role));
 }
 
@@ -278,6 +294,8 @@ fox_guc_net_config(FoxNetConfig *config)
 		.listen_addresses = fox_guc_listen_addresses,
 		.port = fox_guc_port,
 		.tls_port = tls_port,
+		.more_port = mqtt_port,
+		.more_tls_port = mqtt_tls_port,
 		.tls_cert = tls_file(tls_cert_file, "fox_wamp.tls_cert_file", ssl_cert_file, "ssl_cert_file"),
 		.tls_key = tls_file(tls_key_file, "fox_wamp.tls_key_file", ssl_key_file, "ssl_key_file"),
 		.tls_ca = tls_file(tls_ca_file, "fox_wamp.tls_ca_file", ssl_ca_file, "ssl_ca_file"),
@@ -299,6 +317,7 @@ fox_guc_net_config(FoxNetConfig *config)
 		.byte_rate = (size_t) byte_rate * 1024,
 		.cookie_seconds = (uint64) cookie_lifetime,
 		.compression = websocket_compression,
+		.http_max_body = (size_t) http_max_body * 1024,
 	};
 }
 
@@ -311,6 +330,7 @@ fox_guc_mqtt_config(FoxMqttConfig *config)
 		.max_queued = (uint32) mqtt_max_queued,
 		.max_session_expiry = (uint32) mqtt_max_session_expiry,
 		.max_keep_alive = (uint32) mqtt_max_keep_alive,
+		.sys_interval = (uint32) mqtt_sys_interval,
 		.raw_strings = mqtt_string_payload,
 	};
 	strlcpy(config->default_realm, fox_guc_default_realm, sizeof(config->default_realm));

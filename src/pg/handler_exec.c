@@ -108,7 +108,7 @@ call_function(FoxSlice function, FoxSlice args, uint8 hops, MemoryContext memory
 	fox_routine_bind(f, first_args(args, f->nargs), FOX_ABSENT, &values);
 	fox_queue_handling(hops);
 	SPI_connect();
-	fox_routine_run(f, f->owner, &values, &result, drop_row, NULL);
+	fox_routine_run(f, f->owner, &values, FOX_BINARY_WAMP, &result, drop_row, NULL);
 	SPI_finish();
 	fox_call_role_commit();
 	fox_queue_handling_end();

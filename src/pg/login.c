@@ -8,7 +8,6 @@
 
 #include "common/saslprep.h"
 
-#include "codec/json.h"
 #include "core/jwt.h"
 #include "pg/cookie_sql.h"
 #include "pg/jwt_sql.h"
@@ -91,35 +90,46 @@ answer_of_cookie(const FoxAuthQuestion *q, const char *realm, FoxBuf *out)
 	fox_auth_answer(q, &who, out);
 }
 
+static void
+answer(FoxAuthQuestion *q, FoxBuf *out)
+{
+	char	   *realm;
+
+	fox_store_begin();
+	realm = c_string(q->realm);
+	if (q->method == FOX_AUTH_COOKIE)
+		answer_of_cookie(q, realm ? realm : "", out);
+	else if (!fox_absent(q->found))
+		answer_of_found(q, out);
+	else if (q->method == FOX_AUTH_TICKET && q->answered && fox_jwt_looks(q->signature))
+		fox_jwt_answer(q, realm ? realm : "", out);
+	else
+		answer_of_principal(q, realm ? realm : "", out);
+	fox_store_commit();
+}
+
 void
 fox_login_answer(FoxSlice question, FoxBuf *out)
 {
 	FoxAuthQuestion q;
-	char	   *realm;
+	bool		is_question;
 
 	if (fox_cookie_told(question))
 	{
 		fox_buf_str(out, "{}");
 		return;
 	}
-	if (!fox_auth_read(question, &q))
+	is_question = fox_auth_read(question, &q);
+	PG_TRY();
+	{
+		if (is_question)
+			answer(&q, out);
+		else
+			fox_auth_refuse(out, FOX_AUTH_FAILED, "the log-in could not be carried out");
+	}
+	PG_FINALLY();
 	{
 		fox_auth_free(&q);
-		fox_auth_refuse(out, FOX_AUTH_FAILED, "the log-in could not be carried out");
-		return;
 	}
-	fox_store_begin();
-	realm = c_string(q.realm);
-	if (q.method == FOX_AUTH_COOKIE)
-		answer_of_cookie(&q, realm ? realm : "", out);
-	else if (!fox_absent(q.found))
-		answer_of_found(&q, out);
-	else if (q.method == FOX_AUTH_TICKET && q.answered && fox_jwt_looks(q.signature))
-		fox_jwt_answer(&q, realm ? realm : "", out);
-	else
-		answer_of_principal(&q, realm ? realm : "", out);
-	if (q.method != FOX_AUTH_COOKIE && !fox_absent(q.cookie) && !out->failed)
-		fox_cookie_keep(&q, realm, fox_json_get(fox_buf_view(out), "welcome"));
-	fox_store_commit();
-	fox_auth_free(&q);
+	PG_END_TRY();
 }

@@ -76,6 +76,7 @@ put_call(FoxBuf *b, uint64 id, const FoxFunctionCall *c)
 	fox_wire_put_slice(b, c->authrole);
 	fox_wire_put_slice(b, c->args);
 	fox_wire_put_slice(b, c->kwargs);
+	fox_wire_put_slice(b, c->http);
 }
 
 /* All that is kept is the key, for the answer. */

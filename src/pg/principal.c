@@ -21,7 +21,7 @@
 bool
 fox_principal_name_valid(const char *name)
 {
-	return *name != '\0' && strcmp(name, "anonymous") != 0 && strcmp(name, "sql") != 0;
+	return *name != '\0' && strcmp(name, "anonymous") != 0 && strcmp(name, "sql") != 0 && strcmp(name, "router") != 0;
 }
 
 /* By GRANT: superusers are members of nothing by being superusers. */
@@ -67,7 +67,7 @@ fox_principal_find(const char *realm, const char *authid, bool with_password, bo
 	seed(authid, who->seed);
 	(void) fox_spi(&plan,
 				   "SELECT u.id IS NOT NULL, r.rolname, r.oid, r.rolsuper,"
-				   " r.rolcanlogin AND (r.rolvaliduntil IS NULL OR r.rolvaliduntil > now()),"
+				   " r.rolcanlogin, r.rolvaliduntil IS NULL OR r.rolvaliduntil > now(),"
 				   " has_database_privilege(r.oid, d.oid, 'CONNECT'),"
 				   " CASE WHEN u.id IS NULL THEN r.rolpassword ELSE u.verifier END, u.cra_verifier,"
 				   " (SELECT json_agg(k.public_key)::text FROM fox_wamp.auth_key k"
@@ -79,12 +79,12 @@ fox_principal_find(const char *realm, const char *authid, bool with_password, bo
 				   " WHERE d.datname = current_database()", 2, values);
 	is_user = is_true(1);
 	role = fox_absent(column(3)) ? InvalidOid : (Oid) strtoul(column(3).ptr, NULL, 10);
-	may = OidIsValid(role) && fox_principal_name_valid(authid) && (superusers || !is_true(4)) && is_true(6);
+	may = OidIsValid(role) && fox_principal_name_valid(authid) && (superusers || !is_true(4)) && is_true(7);
 	if (!is_user)
-		may = may && may_connect(role) && (is_true(5) || !with_password);
-	who->scram = column(7);
-	who->cra = column(8);
-	who->keys = column(9);
+		may = may && may_connect(role) && is_true(5) && (is_true(6) || !with_password);
+	who->scram = column(8);
+	who->cra = column(9);
+	who->keys = column(10);
 	if (!may)
 		return;
 	who->authid = fox_cstr(authid);

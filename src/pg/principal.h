@@ -10,7 +10,7 @@
 
 /*
  * Who logs in under that name in that realm; who->authid is absent if nobody may.  with_password: by a
- * proof of a password, which a role must be able to log in with.  Inside of fox_store_begin() and
+ * proof of a password, which expires.  Inside of fox_store_begin() and
  * _commit(), whose memory the slices are in.
  */
 extern void fox_principal_find(const char *realm, const char *authid, bool with_password, bool superusers, FoxPrincipal *who);

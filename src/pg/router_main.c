@@ -97,9 +97,16 @@ on_load_begin(void *ctx)
 }
 
 static void
+on_load_mqtt(void *ctx, const FoxMqttRow *row)
+{
+	fox_wire_restore(row);
+}
+
+static void
 on_loaded(void *ctx)
 {
 	fox_router_reread_end(router);
+	fox_wire_restored();
 	loaded = true;
 }
 
@@ -120,6 +127,7 @@ static void
 on_deliveries_written(void *ctx, uint64 deliveries)
 {
 	fox_router_deliveries_written(router, deliveries);
+	fox_wire_written();
 }
 
 static void
@@ -171,6 +179,8 @@ put_stats(void *ctx, void (*put) (void *arg, const char *name, uint64_t value), 
 	put(arg, "dead_peers_cut", n.dead_cut);
 	put(arg, "messages_too_large", n.too_big);
 	put(arg, "messages_too_large_for_peer", n.too_big_for_peer);
+	put(arg, "http_connections", n.http_connections);
+	put(arg, "http_requests", n.http_requests);
 	put(arg, "rate_pauses", n.rate_pauses);
 	put(arg, "bytes_in", n.bytes_in);
 	put(arg, "bytes_out", n.bytes_out);
@@ -378,7 +388,7 @@ start_up(void)
 {
 	static FoxLaneHandler lane_handler = {
 		.refused = on_refused, .load_begin = on_load_begin, .load_row = on_change,
-		.loaded = on_loaded, .roles_read = on_roles_read, .past_written = on_past_written,
+		.load_mqtt = on_load_mqtt, .loaded = on_loaded, .roles_read = on_roles_read, .past_written = on_past_written,
 		.deliveries_written = on_deliveries_written, .login_answer = on_login_answer,
 		.settings = on_setting
 	};

@@ -145,6 +145,23 @@ read_args(FoxRoutine *f, HeapTuple proc)
 	f->variadic = OidIsValid(form->provariadic);
 }
 
+/* What the type's name says of it, for HTTP. */
+static void
+name_result(FoxRoutine *f)
+{
+	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(f->type));
+	Form_pg_type type;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for type %u", f->type);
+	type = (Form_pg_type) GETSTRUCT(tuple);
+	if (type->typtype == TYPTYPE_DOMAIN && strchr(NameStr(type->typname), '/') != NULL)
+		f->media = pstrdup(NameStr(type->typname));
+	f->is_response = strcmp(NameStr(type->typname), "http_response") == 0 &&
+		type->typnamespace == get_namespace_oid("fox_wamp", true);
+	ReleaseSysCache(tuple);
+}
+
 static void
 read_result(FoxRoutine *f, HeapTuple proc)
 {
@@ -156,6 +173,7 @@ read_result(FoxRoutine *f, HeapTuple proc)
 	f->is_volatile = form->provolatile == PROVOLATILE_VOLATILE;
 	f->type = form->prorettype;
 	f->kind = f->type == VOIDOID ? FOX_RESULT_VOID : type_is_rowtype(f->type) ? FOX_RESULT_RECORD : FOX_RESULT_VALUE;
+	name_result(f);
 	switch (getBaseType(f->type))
 	{
 		case VOIDOID:

@@ -53,6 +53,8 @@ typedef struct FoxRoutine
 	bool		is_volatile;
 	FoxRoutineResult kind;
 	Oid			type;			/* of a row of the result */
+	char	   *media;			/* a domain's name that is a media type, which the result is of; NULL: it is not */
+	bool		is_response;	/* it is fox_wamp.http_response */
 	FmgrInfo	output;			/* to_json() of that type, or its output function */
 	FoxRoutinePlan *plans;
 } FoxRoutine;
@@ -93,10 +95,28 @@ typedef struct FoxRoutineValues
 
 /* args: a JSON array or absent; kwargs: a JSON object or absent.  The values are in the current memory context. */
 extern void fox_routine_bind(FoxRoutine *f, FoxSlice args, FoxSlice kwargs, FoxRoutineValues *out);
+/*
+ * The same in steps: between begin and end any argument may be given, once.  Names that the
+ * function does not have are an error only with strict.
+ */
+extern void fox_routine_bind_begin(const FoxRoutine *f, FoxRoutineValues *out);
+extern void fox_routine_bind_json(FoxRoutine *f, FoxSlice args, FoxSlice kwargs, bool strict, FoxRoutineValues *out);
+/* The i-th by the text that its type's input function takes; NULL: it is null. */
+extern void fox_routine_set(FoxRoutine *f, int i, char *literal, FoxRoutineValues *out);
+/* Its number, -1: there is none of that name; the very name goes before one that differs by case. */
+extern int	fox_routine_argument_named(const FoxRoutine *f, const char *name);
+/* Defaults for what was not given, or the ERROR that it is missing. */
+extern void fox_routine_bind_end(FoxRoutine *f, FoxRoutineValues *out);
 /* A JSON value as text that the type's input function takes; false: it is null. */
 extern bool fox_json_literal(FoxSlice json, Oid type, StringInfo out);
 
 /* --- routine_result.c --- */
+
+typedef enum FoxRoutineBinary
+{
+	FOX_BINARY_WAMP,
+	FOX_BINARY_HEX
+} FoxRoutineBinary;
 
 /* One row of a set, as JSON, while it runs. */
 typedef void (*FoxRoutineRow) (void *ctx, const char *json, int len);
@@ -104,8 +124,9 @@ typedef void (*FoxRoutineRow) (void *ctx, const char *json, int len);
 /*
  * Runs it, with SPI connected.  Appends to out the result as JSON: nothing for void, the
  * value, an object of the columns, or of a set an array of these, unless row is given,
- * which gets each of them.
+ * which gets each of them.  A bytea is WAMP's binary or PostgreSQL's \x….
  */
-extern void fox_routine_run(FoxRoutine *f, Oid role, const FoxRoutineValues *values, StringInfo out, FoxRoutineRow row, void *ctx);
+extern void fox_routine_run(FoxRoutine *f, Oid role, const FoxRoutineValues *values, FoxRoutineBinary binary, StringInfo out,
+							FoxRoutineRow row, void *ctx);
 
 #endif

@@ -195,26 +195,34 @@ name_argument(const FoxRoutine *f, int i)
 		snprintf(fox_routine_argument, NAMEDATALEN, "%d", i + 1);
 }
 
-static void
-set_value(FoxRoutine *f, int i, FoxSlice json, FoxRoutineValues *out)
+/* A domain wants to see its nulls. */
+void
+fox_routine_set(FoxRoutine *f, int i, char *literal, FoxRoutineValues *out)
 {
 	FoxRoutineArg *arg = &f->args[i];
-	StringInfoData literal;
-	bool		any;
 
 	name_argument(f, i);
 	if (out->given[i])
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("parameter \"%s\" is given twice", fox_routine_argument)));
-	initStringInfo(&literal);
-	any = fox_json_literal(json, arg->type, &literal);
-	/* A domain wants to see its nulls. */
-	out->values[i] = InputFunctionCall(&arg->input, any ? literal.data : NULL, arg->ioparam, -1);
-	out->nulls[i] = !any;
+	out->values[i] = InputFunctionCall(&arg->input, literal, arg->ioparam, -1);
+	out->nulls[i] = literal == NULL;
 	out->given[i] = true;
-	pfree(literal.data);
 	fox_routine_argument[0] = '\0';
+}
+
+static void
+set_value(FoxRoutine *f, int i, FoxSlice json, FoxRoutineValues *out)
+{
+	StringInfoData literal;
+	bool		any;
+
+	name_argument(f, i);
+	initStringInfo(&literal);
+	any = fox_json_literal(json, f->args[i].type, &literal);
+	fox_routine_set(f, i, any ? literal.data : NULL, out);
+	pfree(literal.data);
 }
 
 /* What is left of the list from the element at pos on, as an array of its own. */
@@ -255,8 +263,8 @@ bind_positions(FoxRoutine *f, FoxSlice args, FoxRoutineValues *out)
 	}
 }
 
-static int
-find_argument(const FoxRoutine *f, const char *name)
+int
+fox_routine_argument_named(const FoxRoutine *f, const char *name)
 {
 	int			found = -1;
 
@@ -276,7 +284,7 @@ find_argument(const FoxRoutine *f, const char *name)
 }
 
 static void
-bind_names(FoxRoutine *f, FoxSlice kwargs, FoxRoutineValues *out)
+bind_names(FoxRoutine *f, FoxSlice kwargs, bool strict, FoxRoutineValues *out)
 {
 	FoxSlice	key;
 	FoxSlice	value;
@@ -290,12 +298,15 @@ bind_names(FoxRoutine *f, FoxSlice kwargs, FoxRoutineValues *out)
 		initStringInfo(&name);
 		append_text(&name, fox_slice(key.ptr - 1, key.len + 2), TEXTOID);
 		strlcpy(fox_routine_argument, name.data, NAMEDATALEN);
-		i = find_argument(f, name.data);
-		if (i < 0)
+		i = fox_routine_argument_named(f, name.data);
+		if (i < 0 && !strict)
+			fox_routine_argument[0] = '\0';
+		else if (i < 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("unknown parameter \"%s\"", name.data)));
-		set_value(f, i, value, out);
+		else
+			set_value(f, i, value, out);
 		pfree(name.data);
 	}
 }
@@ -326,14 +337,33 @@ take_default(const FoxRoutine *f, int i, FoxRoutineValues *out)
 }
 
 void
-fox_routine_bind(FoxRoutine *f, FoxSlice args, FoxSlice kwargs, FoxRoutineValues *out)
+fox_routine_bind_begin(const FoxRoutine *f, FoxRoutineValues *out)
 {
 	fox_routine_stage = FOX_STAGE_BIND;
+	fox_routine_argument[0] = '\0';
 	memset(out->given, 0, sizeof(bool) * f->nargs);
+}
+
+void
+fox_routine_bind_json(FoxRoutine *f, FoxSlice args, FoxSlice kwargs, bool strict, FoxRoutineValues *out)
+{
 	if (!fox_absent(args))
 		bind_positions(f, args, out);
 	if (!fox_absent(kwargs))
-		bind_names(f, kwargs, out);
+		bind_names(f, kwargs, strict, out);
+}
+
+void
+fox_routine_bind(FoxRoutine *f, FoxSlice args, FoxSlice kwargs, FoxRoutineValues *out)
+{
+	fox_routine_bind_begin(f, out);
+	fox_routine_bind_json(f, args, kwargs, true, out);
+	fox_routine_bind_end(f, out);
+}
+
+void
+fox_routine_bind_end(FoxRoutine *f, FoxRoutineValues *out)
+{
 	for (int i = 0; i < f->nargs; i++)
 	{
 		if (out->given[i])

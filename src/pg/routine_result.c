@@ -26,6 +26,7 @@ typedef struct Receiver
 	const FoxRoutine *f;
 	StringInfo	out;
 	int			rows;
+	FoxRoutineBinary binary;
 	FoxRoutineRow row;			/* NULL: rows are joined */
 	void	   *ctx;
 	MemoryContext memory;		/* reset for each row */
@@ -42,12 +43,20 @@ append_number(StringInfo out, const char *digits)
 }
 
 static void
-append_bytes(StringInfo out, bytea *bytes)
+append_bytes(StringInfo out, bytea *bytes, FoxRoutineBinary binary)
 {
 	int			n = (int) VARSIZE_ANY_EXHDR(bytes);
 	int			room = pg_b64_enc_len(n);
 	int			len;
 
+	if (binary == FOX_BINARY_HEX)
+	{
+		appendStringInfoString(out, "\"\\\\x");
+		enlargeStringInfo(out, 2 * n + 2);
+		out->len += (int) hex_encode(VARDATA_ANY(bytes), n, out->data + out->len);
+		appendStringInfoChar(out, '"');
+		return;
+	}
 	appendStringInfoString(out, "\"\\u0000");
 	enlargeStringInfo(out, room + 2);
 	len = pg_b64_encode(VARDATA_ANY(bytes), n, out->data + out->len, room);
@@ -59,7 +68,7 @@ append_bytes(StringInfo out, bytea *bytes)
 }
 
 static void
-append_json(StringInfo out, const FoxRoutine *f, Datum value, bool isnull)
+append_json(StringInfo out, const FoxRoutine *f, Datum value, bool isnull, FoxRoutineBinary binary)
 {
 	FmgrInfo   *output = unconstify(FmgrInfo *, &f->output);
 
@@ -87,7 +96,7 @@ append_json(StringInfo out, const FoxRoutine *f, Datum value, bool isnull)
 			appendStringInfoString(out, OutputFunctionCall(output, value));
 			break;
 		case BYTEAOID:
-			append_bytes(out, DatumGetByteaPP(value));
+			append_bytes(out, DatumGetByteaPP(value), binary);
 			break;
 		default:
 			appendStringInfoString(out, text_to_cstring(DatumGetTextPP(FunctionCall1(output, value))));
@@ -106,14 +115,14 @@ receive(TupleTableSlot *slot, DestReceiver *self)
 	if (r->row != NULL)
 	{
 		resetStringInfo(r->out);
-		append_json(r->out, r->f, value, isnull);
+		append_json(r->out, r->f, value, isnull, r->binary);
 		r->row(r->ctx, r->out->data, r->out->len);
 	}
 	else
 	{
 		if (r->rows > 0)
 			appendStringInfoChar(r->out, ',');
-		append_json(r->out, r->f, value, isnull);
+		append_json(r->out, r->f, value, isnull, r->binary);
 	}
 	r->rows++;
 	if (r->out->len > (int64) fox_guc_max_message_size * 1024)
@@ -151,11 +160,12 @@ parameters(const FoxRoutine *f, const FoxRoutineValues *values)
 }
 
 void
-fox_routine_run(FoxRoutine *f, Oid role, const FoxRoutineValues *values, StringInfo out, FoxRoutineRow row, void *ctx)
+fox_routine_run(FoxRoutine *f, Oid role, const FoxRoutineValues *values, FoxRoutineBinary binary, StringInfo out,
+				FoxRoutineRow row, void *ctx)
 {
 	Receiver	receiver = {
 		.pub = {.receiveSlot = receive, .rStartup = begin, .rShutdown = end, .rDestroy = end, .mydest = DestNone},
-		.f = f, .out = out, .row = f->set ? row : NULL, .ctx = ctx
+		.f = f, .binary = binary, .out = out, .row = f->set ? row : NULL, .ctx = ctx
 	};
 	SPIExecuteOptions options = {.read_only = !f->is_volatile, .dest = (DestReceiver *) &receiver};
 	SPIPlanPtr	plan;

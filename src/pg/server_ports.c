@@ -6,6 +6,8 @@
  */
 #include "postgres.h"
 
+#include "utils/timestamp.h"
+
 #include <time.h>
 
 #include "pg/ask.h"
@@ -60,6 +62,12 @@ login(void *ctx, uint64_t token, FoxSlice question)
 }
 
 static void
+login_gone(void *ctx, uint64_t token)
+{
+	fox_lane_login_gone(token);
+}
+
+static void
 answer(void *ctx, uint64_t ask, FoxSlice row, bool last)
 {
 	fox_ask_answer(ask, row, last);
@@ -89,6 +97,16 @@ deliver(void *ctx, const FoxDelivery *d)
 	return fox_lane_deliver(d);
 }
 
+static bool
+mqtt(void *ctx, const FoxMqttRow *row)
+{
+	FoxMqttRow	absolute = *row;
+
+	if (row->expires_us != 0)
+		absolute.expires_us = (uint64) (GetCurrentTimestamp() + (int64) (row->expires_us - now_us(ctx)));
+	return fox_lane_mqtt(&absolute);
+}
+
 static void
 call(void *ctx, const FoxFunctionCall *c)
 {
@@ -110,11 +128,13 @@ fox_server_ports(void)
 		.log = log_text,
 		.write = write_value,
 		.login = login,
+		.login_gone = login_gone,
 		.answer = answer,
 		.notify = notify,
 		.registration = registration,
 		.past = past,
 		.deliver = deliver,
+		.mqtt = mqtt,
 		.call = call,
 		.cancel = cancel,
 	};

@@ -3,15 +3,18 @@
  */
 #include "postgres.h"
 
+#include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 
 #include "pg/compat.h"
 #include "pg/guc.h"
 #include "pg/launcher.h"
+#include "pg/sqlarg.h"
 
 PG_FUNCTION_INFO_V1(fox_wamp_doctor);
 
@@ -26,17 +29,57 @@ put_row(ReturnSetInfo *result, const char *name, bool ok, const char *detail, co
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+/* Functions that rows name as authorizers and authenticators and that are no more; NULL: none. */
+static char *
+missing_functions(void)
+{
+	static void *plan = NULL;
+	MemoryContext caller = CurrentMemoryContext;
+	FoxAsOwner	saved = fox_as_owner();
+	char	   *missing;
+
+	SPI_connect();
+	fox_spi(&plan, "SELECT pg_catalog.string_agg(f.function, ', ' ORDER BY f.function) FROM (SELECT authorizer_function AS function FROM fox_wamp.permission"
+			" UNION SELECT authenticator_function FROM fox_wamp.auth_method) f"
+			" WHERE f.function IS NOT NULL AND pg_catalog.to_regprocedure(f.function) IS NULL", 0, NULL);
+	missing = fox_spi_value(1);
+	if (missing != NULL)
+		missing = MemoryContextStrdup(caller, missing);
+	SPI_finish();
+	fox_as_caller(saved);
+	return missing;
+}
+
+static void
+put_handlers(ReturnSetInfo *result)
+{
+	static void *plan = NULL;
+	FoxAsOwner	saved = fox_as_owner();
+	uint64		dead;
+
+	SPI_connect();
+	fox_spi(&plan, "SELECT pg_catalog.count(*) FROM fox_wamp.delivery WHERE dead", 0, NULL);
+	dead = strtoull(fox_spi_value(1), NULL, 10);
+	SPI_finish();
+	fox_as_caller(saved);
+	put_row(result, "handlers", dead == 0, dead == 0 ? "no event has failed for good" :
+			psprintf(UINT64_FORMAT " events have failed for good", dead),
+			"SELECT id, topic, last_error FROM fox_wamp.delivery WHERE dead; then fox_wamp.retry_delivery(id) or fox_wamp.drop_delivery(id).");
+}
+
 Datum
 fox_wamp_doctor(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	FoxSlot    *slot = fox_shmem_slot(MyDatabaseId);
 	uint32		state = slot ? pg_atomic_read_u32(&slot->state) : FOX_SLOT_STOPPED;
+	char	   *missing;
 	static const char *const states[] = {"not started", "starting", "running", "stopping", "restarting", "stopped"};
 	bool		preloaded = strstr(shared_preload_libraries_string ? shared_preload_libraries_string : "", "fox_wamp") != NULL ||
 		strstr(session_preload_libraries_string ? session_preload_libraries_string : "", "fox_wamp") != NULL;
 
 	InitMaterializedSRF(fcinfo, 0);
+	missing = missing_functions();
 	put_row(result, "launcher", fox_shmem_launcher()->pid != 0,
 			fox_shmem_launcher()->pid != 0 ? psprintf("pid %d", fox_shmem_launcher()->pid) : "not running",
 			"SELECT fox_wamp.start();");
@@ -51,6 +94,9 @@ fox_wamp_doctor(PG_FUNCTION_ARGS)
 			psprintf("%d of up to %d%s", slot ? slot->call_executors : 0, fox_guc_executors,
 					 slot != NULL && slot->call_executors_missing != 0 ? ", no worker slot is free for another" : ""),
 			"Raise max_worker_processes, or lower fox_wamp.executors.");
+	put_row(result, "authorizers", missing == NULL, missing == NULL ? "every function that decides is there" : psprintf("missing: %s", missing),
+			"Create the function again, or change the rows of fox_wamp.permission and fox_wamp.auth_method that name it: until then nothing is allowed by them.");
+	put_handlers(result);
 	put_row(result, "preload", preloaded,
 			preloaded ? "the router comes back after a server restart" : "the router does not come back after a server restart",
 			"ALTER SYSTEM SET shared_preload_libraries = 'fox_wamp'; (takes a restart), or "

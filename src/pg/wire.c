@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "gate/http_gate.h"
 #include "gate/mqtt_gate.h"
 #include "gate/wamp_gate.h"
 #include "pg/guc.h"
@@ -92,6 +93,43 @@ wire_closed(void *gate, FoxCloseCause cause)
 }
 
 static void
+wire_answer(void *conn, unsigned status, FoxSlice headers, FoxSlice body)
+{
+	fox_http_answer(conn, status, headers, body);
+}
+
+static void
+wire_stream(void *conn, unsigned status, FoxSlice headers)
+{
+	fox_http_stream(conn, status, headers);
+}
+
+static void
+wire_part(void *conn, FoxSlice part)
+{
+	fox_http_part(conn, part);
+}
+
+static void
+wire_end(void *conn)
+{
+	fox_http_part_last(conn);
+}
+
+static void *
+wire_http_open(void *ctx, FoxHttp *http)
+{
+	return fox_http_gate_open(router, &(FoxHttpTransport) {http, wire_answer, wire_stream, wire_part, wire_end});
+}
+
+static void
+wire_http_request(void *gate, const FoxHttpRequest *r)
+{
+	fox_http_gate_request(gate, &(FoxHttpAsk) {r->status, r->method, r->target, r->headers, r->body, r->info->peer,
+			r->info->origin, r->info->loopback, r->info->confidential, r->info->certificate});
+}
+
+static void
 wire_log(void *ctx, int level, const char *text)
 {
 	ereport(level >= 2 ? WARNING : level == 1 ? LOG : DEBUG1, (errmsg_internal("fox_wamp: %s", text)));
@@ -125,6 +163,27 @@ fox_wire_handler(void)
 		.message = wire_message,
 		.alive = wire_alive,
 		.close = wire_closed,
+		.http_open = wire_http_open,
+		.http_request = wire_http_request,
+		.http_close = fox_http_gate_close,
 		.log = wire_log,
 	};
+}
+
+void
+fox_wire_restore(const FoxMqttRow *row)
+{
+	fox_mqtt_broker_restore(mqtt, row);
+}
+
+void
+fox_wire_restored(void)
+{
+	fox_mqtt_broker_restored(mqtt);
+}
+
+void
+fox_wire_written(void)
+{
+	fox_mqtt_broker_written(mqtt);
 }

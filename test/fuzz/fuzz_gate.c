@@ -70,6 +70,12 @@ login(void *ctx, uint64_t token, FoxSlice text)
 }
 
 static void
+login_gone(void *ctx, uint64_t token)
+{
+	(void) ctx, (void) token;
+}
+
+static void
 answer_login(void)
 {
 	FoxPrincipal who = {.authid = FOX_LIT("ann"), .authrole = FOX_LIT("clerk"), .provider = FOX_LIT("fuzz"),
@@ -199,7 +205,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		"\"progressive_call_invocations\":true,\"payload_passthru_mode\":true}},\"subscriber\":{\"features\":{"
 		"\"x_acknowledged_event_delivery\":true}}}}]";
 	FoxPorts	ports = {.now_us = now_us, .random64 = random64, .log = log_text, .write = store, .login = login,
-	.answer = answer, .notify = notify, .registration = registration, .past = past, .stats = stats};
+	.login_gone = login_gone, .answer = answer, .notify = notify, .registration = registration, .past = past, .stats = stats};
 	FoxRouterConfig config = {.call_queue_limit = 4, .waiter_limit = 4, .anonymous = true};
 	void	   *gates[2];
 	int			turn = 0;

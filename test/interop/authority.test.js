@@ -33,6 +33,13 @@ after(async () => {
   stop();
 });
 
+/** One who is told what it loses. */
+async function attentive(where) {
+  const raw = await Raw.connect();
+  raw.send([1, where, { roles: { subscriber: { features: { subscription_revocation: true } }, callee: { features: { registration_revocation: true } } } }]);
+  assert.equal((await raw.next())[0], 2);
+  return raw;
+}
 const close = () => sql(`DELETE FROM fox_wamp.permission WHERE realm = '${realm}'`, `TRUNCATE "${schema}".asked RESTART IDENTITY`, sync);
 const ask = (pattern, name, more = '') => sql(`INSERT INTO fox_wamp.permission (realm, role, pattern, allow_publish, allow_subscribe, allow_call, allow_register, authorizer_function, authorizer_role)
   VALUES ('${realm}', 'public', '${pattern}', true, true, true, true, '"${schema}".${name}(jsonb,text,text,jsonb,text)', ${more || 'NULL'})`, sync);
@@ -102,7 +109,13 @@ test('the row follows ALTER, a new body holds at once, and without the function 
   assert.equal((await p.ask([16, 2, { acknowledge: true }, 'a']))[0], 17);
   await sql(`CREATE OR REPLACE FUNCTION "${schema}".passed(session jsonb, uri text, action text, options jsonb, match text) RETURNS boolean LANGUAGE sql AS 'SELECT false'`, sync);
   assert.equal((await p.ask([16, 3, { acknowledge: true }, 'a']))[4], 'wamp.error.not_authorized');
+  const offered = await attentive(realm);
+  await sql(`CREATE OR REPLACE FUNCTION "${schema}".passed(session jsonb, uri text, action text, options jsonb, match text) RETURNS boolean LANGUAGE sql AS 'SELECT true'`, sync);
+  const [kind, , registration] = await offered.ask([64, 1, {}, 'a.procedure']);
+  assert.equal(kind, 65);
   await sql(`DROP FUNCTION "${schema}".passed`, sync);
+  assert.deepEqual(await offered.next(), [67, 0, { registration, reason: 'wamp.error.not_authorized' }]);
+  offered.ws.terminate();
   assert.equal((await p.ask([16, 4, { acknowledge: true }, 'a']))[4], 'wamp.error.authorization_failed');
   assert.equal(await sql(`SELECT count(*) FROM fox_wamp.permission WHERE realm = '${realm}'`), '1');
   p.ws.terminate();
@@ -251,6 +264,14 @@ test('policies of fox_wamp.topic_access decide', async () => {
   assert.equal(await publishes('chat.b'), false);
   await policy('DROP POLICY chat_write ON fox_wamp.topic_access');
   assert.equal(await publishes('chat.a'), false);
+  // What was allowed before ends when a policy allows it no longer.
+  const ear = await attentive(inside);
+  const [kept, lost] = [(await ear.ask([32, 1, {}, 'chat.a']))[2], (await ear.ask([32, 2, {}, 'chat.b']))[2]];
+  await policy(`ALTER POLICY chat_read ON fox_wamp.topic_access USING (realm = '${inside}' AND topic = 'chat.a')`);
+  assert.deepEqual(await ear.next(), [35, 0, { subscription: lost, reason: 'wamp.error.not_authorized' }]);
+  await sql(`SELECT fox_wamp.publish('chat.b', realm => '${inside}'), fox_wamp.publish('chat.a', realm => '${inside}')`);
+  assert.deepEqual((await ear.next()).slice(0, 2), [36, kept]);
+  ear.ws.terminate();
   // Of another role.
   await policy(`ALTER POLICY chat_read ON fox_wamp.topic_access TO "${member}"`);
   assert.equal(await subscribes('chat.b'), false);

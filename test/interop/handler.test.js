@@ -2,7 +2,8 @@
 // SQL functions as subscribers: what they are told, their order, their failures, and who they run as.
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
-const { start, stop, join, sql, refusal, until } = require('./lib');
+const { start, stop, join, sql, refusal, until, Raw } = require('./lib');
+const { MqttClient } = require('./mqtt_client');
 
 const schema = `h${process.pid}`;
 let session;
@@ -71,8 +72,12 @@ for (const durable of [false, true]) {
     await session.publish(pattern, [2], {}, acknowledged);
     await until(async () => /cannot set parameter "role"/.test(await attached(pattern, 'last_error')));
     assert.equal(await seen('escaped'), '');
+    await sql(`ALTER ROLE ${role} RENAME TO ${role}_too`);
+    await until(async () => (await attached(pattern, 'owner')) === `${role}_too`);
+    await sql(`REASSIGN OWNED BY ${role}_too TO postgres`);
+    await until(async () => (await attached(pattern, 'owner')) === 'postgres');
     await detach(pattern);
-    await sql(`DROP OWNED BY ${role}`, `DROP ROLE ${role}`);
+    await sql(`DROP OWNED BY ${role}_too`, `DROP ROLE ${role}_too`);
   });
 
   test(`a ${kind} handler follows CREATE OR REPLACE and RENAME, and goes with DROP`, async () => {
@@ -112,6 +117,7 @@ test('what a durable handler fails is tried again, blocks its topic alone, and i
   assert.equal(await of('retry.b'), 'after1', 'the one before is given up');
   assert.equal(await sql("SELECT topic, attempts, last_error, dead FROM fox_wamp.delivery WHERE topic LIKE 'retry.%'"), 'retry.b|4|P0001: no bad|t');
   assert.equal(await attached(pattern, "concat_ws(' ', waiting, failing, dead)"), '0 0 1');
+  assert.equal(await sql("SELECT ok, detail FROM fox_wamp.doctor() WHERE check_name = 'handlers'"), 'f|1 events have failed for good');
   await sql(`CREATE OR REPLACE FUNCTION ${schema}.retry(topic text, args jsonb, kwargs jsonb, details jsonb) RETURNS void LANGUAGE sql AS
     $fn$ INSERT INTO ${schema}.seen (pattern, args) VALUES ('mended', args) $fn$`);
   assert.equal(await sql("SELECT fox_wamp.retry_delivery(id) FROM fox_wamp.delivery WHERE topic = 'retry.b'"), 't');
@@ -142,6 +148,64 @@ test('PUBLISHED comes when a durable handler has it in its queue', async () => {
   await session.publish(`${pattern}.go`, [], {}, acknowledged);
   await holder;
   await until(async () => (await sql(`SELECT count(*) FROM fox_wamp.delivery WHERE topic = '${pattern}'`)) === '0');
+  await detach(pattern);
+});
+
+test('a queue that can not be written for a while keeps the publisher waiting, and loses nothing', async () => {
+  const pattern = 'locked.#';
+  await attach(pattern, ', durable => true', 'locked');
+  const holder = sql('BEGIN', 'LOCK TABLE fox_wamp.delivery', "SELECT * FROM fox_wamp.wait_for('unlock', '60s')", 'COMMIT');
+  await until(async () => (await sql("SELECT count(*) FROM fox_wamp.subscription WHERE topic = 'unlock'")) === '1');
+  let published = 0;
+  const all = [1, 2, 3].map((n) => session.publish('locked.a', [n], {}, acknowledged).then(() => { published++; }));
+  await until(async () => (await sql("SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.backend_type = 'fox_wamp executor'")) !== '0');
+  assert.equal(published, 0);
+  await session.publish('unlock', [], {}, acknowledged);
+  await Promise.all([holder, ...all]);
+  await until(async () => (await seen(pattern)) === '[1]|[2]|[3]');
+  await detach(pattern);
+});
+
+test('what jsonb can not hold is kept as failed; the character 0 it can, as elsewhere', async () => {
+  const pattern = 'odd.#';
+  await attach(pattern, ', durable => true', 'odd');
+  const raw = await Raw.join();
+  raw.ws.send('[16,1,{"acknowledge":true},"odd.a",[1e400000]]');
+  assert.equal((await raw.next())[0], 17);
+  raw.ws.send('[16,2,{"acknowledge":true},"odd.a",["a\\u0000b"],{"big":12345678901234567890.5}]');
+  assert.equal((await raw.next())[0], 17);
+  await until(async () => (await seen(pattern, 'args, kwargs')) === '[{"$text": "YQBi"}] {"big": 12345678901234567890.5}');
+  assert.equal(await sql("SELECT dead, last_error FROM fox_wamp.delivery WHERE topic = 'odd.a'"), "t|22023: the event's arguments are nothing that jsonb takes");
+  assert.equal(await sql("SELECT fox_wamp.drop_delivery(id) FROM fox_wamp.delivery WHERE topic = 'odd.a'"), 't');
+  await detach(pattern);
+});
+
+test('what MQTT publishes, PUBACK and PUBCOMP come when it is in the queue', async () => {
+  const pattern = 'thing.#';
+  const c = await MqttClient.join(5);
+  for (const durable of [false, true]) {
+    await attach(pattern, `, durable => ${durable}`, 'mqtt', "IF topic = 'thing.broken' THEN RAISE EXCEPTION 'broken'; END IF;");
+    await sql(`DELETE FROM ${schema}.seen`);
+    assert.equal((await c.publish('thing/a', '{"t":21.5}', { qos: 1 })).cmd, 'puback');
+    assert.equal((await c.publish('thing/b', Buffer.from([255, 0]), { qos: 2 })).cmd, 'pubcomp');
+    await c.publish('thing/c', 'kept', { qos: 1, retain: true });
+    await c.publish('thing/c', '', { qos: 1, retain: true });
+    await until(async () => (await seen(pattern, 'topic, args, kwargs')) ===
+      'thing.a [] {"t": 21.5}|thing.b [{"$text": "AC93QT0="}] {}|thing.c ["kept"] {}|thing.c [] {}');
+  }
+  assert.equal((await c.publish('thing/broken', 'x', { qos: 1 })).cmd, 'puback');
+  assert.equal(await sql("SELECT count(*) FROM fox_wamp.delivery WHERE topic = 'thing.broken'"), '1');
+  await detach(pattern);
+  c.kill();
+});
+
+test('the router\'s own events can be handled too', async () => {
+  const pattern = 'wamp.session.on_join';
+  for (const durable of [false, true]) {
+    await attach(pattern, `, durable => ${durable}`, 'meta');
+    const other = await join();
+    await until(async () => (await seen(pattern, "args->0->'session'") ?? '').split('|').includes(String(other.id)));
+  }
   await detach(pattern);
 });
 

@@ -162,6 +162,21 @@ test('live events and snapshots of the same moment: none lost, none doubled', as
   await write(`DELETE FROM ${schema}.doc`, `SELECT fox_wamp.unwatch('${schema}.doc')`);
 });
 
+test('an executor that ends loses no event and doubles none; a bridge has no sight', async () => {
+  await write(`INSERT INTO ${schema}.doc VALUES (1, '${ann}', '0')`, `SELECT fox_wamp.watch('${schema}.doc', '${schema}.kill.{id}', row_security => true)`,
+    `SELECT fox_wamp.bridge_out('${schema}.kill.#', '${schema}')`);
+  const heard = await hear(ann, `${schema}.kill.1`);
+  const writing = sql(`LISTEN ${schema}`, `DO $$ BEGIN FOR i IN 1 .. 3000 LOOP UPDATE ${schema}.doc SET body = i WHERE id = 1; COMMIT; END LOOP; END $$`, 'SELECT fox_wamp.sync()', 'SELECT 1');
+  for (let n = 1; n <= 5; n++) {
+    await until(() => heard.length > n * 100);
+    await sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'fox_wamp call executor'");
+  }
+  assert.doesNotMatch(await writing, /notification/i);
+  await until(() => heard.length >= 3000);
+  assert.deepEqual(heard.map((e) => Number(e[2].body)), Array.from({ length: 3000 }, (_, i) => i + 1));
+  await write(`SELECT fox_wamp.unbridge('${schema}')`, `DELETE FROM ${schema}.doc`, `SELECT fox_wamp.unwatch('${schema}.doc')`);
+});
+
 test('of a partition the policies of the whole count', async () => {
   await sql(`SELECT fox_wamp.watch('${schema}.part', row_security => true)`);
   const heard = await everybody(`${schema}.part.#`);

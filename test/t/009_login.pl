@@ -71,10 +71,18 @@ $node->safe_psql('postgres', q{CREATE ROLE clerk;
 	SELECT fox_wamp.create_group('clerks', 'clerk');
 	SELECT fox_wamp.create_user('ann', 'clerks', 'secret');
 	SELECT fox_wamp.add_key('ann', repeat('ab', 32));
-	SELECT fox_wamp.add_jwt_secret('key', repeat('s', 32), roles => '{clerk}')});
+	SELECT fox_wamp.add_jwt_secret('key', repeat('s', 32), roles => '{clerk}');
+	CREATE FUNCTION who(realm text, authid text, method text, details jsonb) RETURNS text LANGUAGE sql AS 'SELECT NULL';
+	INSERT INTO fox_wamp.auth_method (realm, method, authenticator_function) VALUES ('realm1', 'wamp-scram', 'who(text,text,text,jsonb)');
+	CREATE FUNCTION may(session jsonb, uri text, action text, options jsonb, match text) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+	INSERT INTO fox_wamp.permission (realm, role, pattern, authorizer_function) VALUES ('realm1', 'clerk', 'a', 'may(jsonb,text,text,jsonb,text)');
+	SELECT fox_wamp.use_topic_policies('realm1', 'b');
+	CREATE POLICY clerks_hear ON fox_wamp.topic_access FOR SELECT TO clerk USING (topic = 'b')});
 my $kept = q{SELECT (SELECT verifier || cra_verifier FROM fox_wamp.auth_user),
 	(SELECT string_agg(method, ',' ORDER BY method) FROM fox_wamp.auth_method),
-	(SELECT pg_role FROM fox_wamp.auth_group), (SELECT public_key FROM fox_wamp.auth_key), (SELECT jwk FROM fox_wamp.jwt_key)};
+	(SELECT pg_role FROM fox_wamp.auth_group), (SELECT public_key FROM fox_wamp.auth_key), (SELECT jwk FROM fox_wamp.jwt_key),
+	(SELECT string_agg(authenticator_function, ',') FROM fox_wamp.auth_method), (SELECT string_agg(authorizer_function, ',' ORDER BY pattern) FROM fox_wamp.permission),
+	(SELECT count(*) FROM pg_policies WHERE policyname = 'clerks_hear')};
 my $before = $node->safe_psql('postgres', $kept);
 $node->command_ok([ 'pg_dump', '-Fc', '-f', $node->basedir . '/dump', $node->connstr('postgres') ], 'a dump');
 $node->safe_psql('postgres', 'CREATE DATABASE restored TEMPLATE template0');

@@ -18,7 +18,11 @@ set_up(void **state)
 	(void) state;
 	world_open();
 	world_permit("x.#", "public", ALL ",\"function\":\"app.may(jsonb)\",\"function_role\":\"judge\"");
-	p = peer_join();
+	p = peer_open();
+	peer_send(p, "[1,\"realm1\",{\"roles\":{\"publisher\":{},\"caller\":{\"features\":{\"call_canceling\":true}},"
+			  "\"subscriber\":{\"features\":{\"subscription_revocation\":true}},"
+			  "\"callee\":{\"features\":{\"registration_revocation\":true}}}}]");
+	peer_next(p);
 	return 0;
 }
 
@@ -125,6 +129,76 @@ who_has_gone_or_given_up_needs_no_answer(void **state)
 	says("[true]");
 }
 
+/* What sessions hold by a function's word is asked for anew, and by a row's alone is not. */
+static void
+what_was_allowed_is_reviewed(void **state)
+{
+	(void) state;
+	world_permit("own.#", "public", ALL);
+	peer_send(p, "[32,1,{},\"own.a\"]");
+	peer_expect(p, "[33,1,%]");
+	peer_send(p, "[32,2,{\"match\":\"prefix\"},\"x.a.\"]");
+	says("[true]");
+	peer_expect(p, "[33,2,%]");
+	peer_send(p, "[64,3,{},\"x.p\"]");
+	says("[true]");
+	peer_expect(p, "[65,3,%]");
+	while (*world_called() != '\0')
+		;
+	fox_router_change(world_router(), &(FoxChange){.kind = FOX_CHANGE_DECISIONS});
+	fox_router_ask(world_router(), 7, FOX_LIT("{\"ask\":\"sync\"}"), 0);
+	assert_string_equal(world_answer(), "");
+	world_pass_ms(0);
+	/* The registration has been asked for last, and the first question goes unanswered. */
+	expect_asked("},\"x.p\",\"register\",{},\"exact\"]");
+	says("[{\"allow\":true}]");
+	peer_expect_nothing(p);
+	fox_router_change(world_router(), &(FoxChange){.kind = FOX_CHANGE_DECISIONS});
+	world_pass_ms(0);
+	expect_asked("\"register\"");
+	says("[false]");
+	peer_expect(p, "[67,0,{\"registration\":%,\"reason\":\"wamp.error.not_authorized\"}]");
+	peer_lose(p);
+	assert_string_equal(world_called(), "");
+}
+
+static void
+a_review_takes_a_subscription_away(void **state)
+{
+	(void) state;
+	peer_send(p, "[32,1,{\"match\":\"prefix\"},\"x.a.\"]");
+	says("[true]");
+	peer_expect(p, "[33,1,%]");
+	(void) world_called();
+	fox_router_change(world_router(), &(FoxChange){.kind = FOX_CHANGE_DECISIONS});
+	world_pass_ms(0);
+	expect_asked("},\"x.a.\",\"subscribe\",{},\"prefix\"]");
+	fox_router_ask(world_router(), 7, FOX_LIT("{\"ask\":\"sync\"}"), 0);
+	assert_string_equal(world_answer(), "");
+	world_fails("pg.error.22012", "[\"division by zero\"]");
+	world_pass_ms(0);
+	peer_expect(p, "[35,0,{\"subscription\":%,\"reason\":\"wamp.error.not_authorized\"}]");
+	assert_string_equal(world_answer(), "{\"ok\":true}");
+	/* It waits for the end of the transaction, and once for one; what was kept meanwhile is void. */
+	peer_send(p, "[32,2,{\"match\":\"prefix\"},\"x.a.\"]");
+	says("[true]");
+	peer_expect(p, "[33,2,%]");
+	fox_router_change(world_router(), &(FoxChange){.kind = FOX_CHANGE_DECISIONS, .args = FOX_LIT("[\"3/7\"]")});
+	fox_router_change(world_router(), &(FoxChange){.kind = FOX_CHANGE_DECISIONS, .args = FOX_LIT("[\"3/7\"]")});
+	world_pass_ms(0);
+	assert_string_equal(world_called(), "fox_wamp.transaction_ended(text)  0 [\"3/7\"] - 0 10000");
+	says("[true]");
+	expect_asked("\"x.a.\"");
+	says("[false]");
+	peer_expect(p, "[35,0,{\"subscription\":%,\"reason\":\"wamp.error.not_authorized\"}]");
+	/* The router may end in the middle of one. */
+	peer_send(p, "[32,3,{\"match\":\"prefix\"},\"x.a.\"]");
+	says("[true]");
+	peer_expect(p, "[33,3,%]");
+	fox_router_change(world_router(), &(FoxChange){.kind = FOX_CHANGE_DECISIONS});
+	world_pass_ms(0);
+}
+
 /* --- authenticators --- */
 
 static Peer *
@@ -208,6 +282,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(what_is_no_answer_denies, set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(an_answer_is_kept_until_decisions_are_outdated, set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(who_has_gone_or_given_up_needs_no_answer, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(what_was_allowed_is_reviewed, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(a_review_takes_a_subscription_away, set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(a_function_says_who_logs_in, set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(without_its_answer_nobody_gets_in, set_up, world_tear_down),
 	};

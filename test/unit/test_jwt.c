@@ -133,6 +133,11 @@ test_malformed(void **state)
 			fail_msg("taken: %s", bad[i]);
 		fox_jwt_free(&t);
 	}
+	assert_true(fox_jwt_looks(FOX_LIT("eyJhbGciOiJub25lIn0.e30.")));
+	assert_true(fox_jwt_looks(FOX_LIT("eyJhbGciOiJIUzI1NiJ9.no.one")));
+	assert_false(fox_jwt_looks(FOX_LIT("my.pass.word")));
+	assert_false(fox_jwt_looks(FOX_LIT("..")));
+	assert_false(fox_jwt_looks(FOX_LIT("W10.e30.AAAA")));
 	memset(long_one, 'e', sizeof(long_one));
 	long_one[20] = long_one[40] = '.';
 	assert_false(fox_jwt_parse(fox_slice(long_one, sizeof(long_one)), &t));

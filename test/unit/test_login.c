@@ -12,7 +12,6 @@
 
 #define ROLES "\"roles\":{\"caller\":{}}"
 #define DENIED "[3,{\"message\":\"the log-in has failed\"},\"wamp.error.authentication_denied\"]"
-#define TOO_MANY "[3,{\"message\":\"too many log-ins have failed: try again in a minute\"},\"wamp.error.authentication_denied\"]"
 #define FOUND "\"agent\":\"fox_wamp\",\"roles\":"
 
 /* RFC 7677's user: its password is "pencil". */
@@ -298,6 +297,7 @@ test_negotiation(void **state)
 	expect_abort(hello(",\"authmethods\":[\"tls\"]"), "no_matching_auth_method");
 	expect_abort(hello(",\"authmethods\":[\"wampcra\"]"), "no_such_principal");
 	expect_abort(hello(",\"authid\":\"\",\"authmethods\":[\"ticket\"]"), "no_such_principal");
+	expect_abort(hello(",\"authid\":\"ann\\u0000x\",\"authmethods\":[\"wamp-scram\"]"), "none of them zero");
 
 	rule("wamp-scram", false);
 	assert_true(fox_router_authenticates(world_router()));
@@ -419,54 +419,78 @@ test_attempts(void **state)
 	fail_once("[2001:db8:0:1::1]:1", "k", &none);
 }
 
-/* Those who were challenged before any of them had failed learn no more than who comes one after the other. */
+/* A ticket on its way to an executor; the token of the question. */
+static uint64_t
+guess(Peer **p, const char *ticket, const FoxPrincipal *who)
+{
+	*p = hello(",\"authid\":\"ann\",\"authmethods\":[\"ticket\"]");
+	world_login(who);
+	peer_expect(*p, "[4,\"ticket\",{}]");
+	peer_send(*p, "[5,\"%s\",{}]", ticket);
+	return world_login_token();
+}
+
 static void
 test_attempts_at_once(void **state)
 {
+	static const char wrong[] = "{\"refused\":\"wamp.error.authentication_denied\",\"text\":\"the log-in has failed\"}";
+	static const char right[] = "{\"welcome\":{\"authid\":\"ann\",\"authrole\":\"clerk\",\"authprovider\":\"x\",\"authextra\":{}}}";
 	FoxPrincipal ann = principal("ann");
-	Peer	   *crowd[2];
+	Peer	   *peers[5];
+	uint64_t	tokens[4];
 
 	(void) state;
-	world_config()->auth_attempts = 1;
+	world_config()->auth_attempts = 2;
+	world_config()->cookie_seconds = 60;
 	fox_router_configure(world_router(), world_config());
-	for (int i = 0; i < 2; i++)
-	{
-		crowd[i] = hello(",\"authid\":\"ann\",\"authmethods\":[\"ticket\"]");
-		world_login(&ann);
-		peer_expect(crowd[i], "[4,\"ticket\",{}]");
-	}
-	peer_send(crowd[0], "[5,\"wrong\",{}]");
+	world_peer()->new_cookie = "a cookie";
+	for (int i = 0; i < 4; i++)
+		tokens[i] = guess(&peers[i], "guess", &ann);
+	/* One that is challenged by now, and answers when the tries are over. */
+	peers[4] = hello(",\"authid\":\"ann\",\"authmethods\":[\"ticket\"]");
 	world_login(&ann);
-	peer_expect(crowd[0], DENIED);
-	peer_send(crowd[1], "[5,\"pencil\",{}]");
-	peer_expect(crowd[1], TOO_MANY);
+	peer_expect(peers[4], "[4,\"ticket\",{}]");
+
+	/* As long as nothing has failed any number may come. */
+	fox_router_login_answer(world_router(), tokens[0], FOX_LIT(right));
+	expect_prefix(peers[0], "[2,");
+	for (int i = 1; i < 3; i++)
+	{
+		fox_router_login_answer(world_router(), tokens[i], fox_cstr(wrong));
+		peer_expect(peers[i], DENIED);
+	}
+	fox_router_login_answer(world_router(), tokens[3], FOX_LIT(right));
+	peer_expect(peers[3], "[3,{\"message\":\"too many log-ins have failed: try again in a minute\"},\"wamp.error.authentication_denied\"]");
+	assert_string_equal(world_question(), "{\"forget_cookie\":\"a cookie\"}");
+	peer_send(peers[4], "[5,\"pencil\",{}]");
+	expect_abort(peers[4], "too many log-ins have failed");
 }
 
-/* Nor those whose answers are being looked at: what is right gets the same as what is wrong. */
 static void
-test_attempt_overtaken(void **state)
+test_leaving_guesser(void **state)
 {
 	FoxPrincipal ann = principal("ann");
-	Peer	   *slow;
-	Peer	   *p;
 	uint64_t	token;
+	Peer	   *p;
 
 	(void) state;
-	world_config()->auth_attempts = 1;
+	world_config()->auth_attempts = 2;
 	fox_router_configure(world_router(), world_config());
-	slow = hello(",\"authid\":\"ann\",\"authmethods\":[\"ticket\"]");
-	world_login(&ann);
-	peer_expect(slow, "[4,\"ticket\",{}]");
-	p = hello(",\"authid\":\"ann\",\"authmethods\":[\"ticket\"]");
-	world_login(&ann);
-	peer_expect(p, "[4,\"ticket\",{}]");
-	peer_send(slow, "[5,\"pencil\",{}]");
-	token = world_login_token();
-	peer_send(p, "[5,\"wrong\",{}]");
-	world_login(&ann);
-	peer_expect(p, DENIED);
-	fox_router_login_answer(world_router(), token, FOX_LIT("{\"welcome\":{\"authid\":\"ann\",\"authrole\":\"clerk\"}}"));
-	peer_expect(slow, TOO_MANY);
+	/* Before the challenge it has tried nothing. */
+	for (int i = 0; i < 3; i++)
+	{
+		p = hello(",\"authid\":\"ann\",\"authmethods\":[\"ticket\"]");
+		token = world_login_token();
+		peer_lose(p);
+		assert_true(world_login_gone(token));
+	}
+	for (int i = 0; i < 2; i++)
+	{
+		token = guess(&p, "guess", &ann);
+		peer_lose(p);
+		assert_true(world_login_gone(token));
+	}
+	expect_abort(hello(",\"authid\":\"ann\",\"authmethods\":[\"ticket\"]"), "too many log-ins have failed");
 }
 
 /* --- WAMP-CRA --- */
@@ -947,6 +971,15 @@ test_authenticator(void **state)
 	world_login_answer("{\"welcome\":{\"authid\":\"ann\",\"authrole\":\"clerk\",\"authprovider\":\"dynamic\",\"authextra\":{}}}");
 	expect_prefix(p, "[2,");
 
+	/* The empty one is nobody's: it is not asked, and the tables are not either. */
+	p = hello(",\"authid\":\"ann\",\"authmethods\":[\"ticket\"]");
+	world_login(&ann);
+	peer_expect(p, "[4,\"ticket\",{}]");
+	peer_send(p, "[5,\"\",{}]");
+	peer_expect_nothing(callee);
+	assert_non_null(strstr(world_question(), "\"found\":{}"));
+	peer_lose(p);
+
 	/* Its error: nobody, which the executor hears as any other; a result of no use, the same. */
 	p = hello(",\"authid\":\"ghost\",\"authmethods\":[\"wampcra\"]");
 	peer_next(callee);
@@ -1007,9 +1040,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_ticket), TEST(test_welcome), TEST(test_out_of_order), TEST(test_bad_answers), TEST(test_no_executor),
 		TEST(test_time_is_up), TEST(test_negotiation), TEST(test_transport), TEST(test_tls), TEST(test_reread),
-		TEST(test_attempts), TEST(test_attempts_at_once), TEST(test_attempt_overtaken), TEST(test_cra_derivation), TEST(test_cra), TEST(test_scram_verifier),
-		TEST(test_scram_vector), TEST(test_scram_hello), TEST(test_many_iterations), TEST(test_argon2), TEST(test_argon2_challenge),
-		TEST(test_cryptosign), TEST(test_authenticator),
+		TEST(test_attempts), TEST(test_attempts_at_once), TEST(test_leaving_guesser), TEST(test_cra_derivation), TEST(test_cra),
+		TEST(test_scram_verifier), TEST(test_scram_vector), TEST(test_scram_hello), TEST(test_many_iterations), TEST(test_argon2),
+		TEST(test_argon2_challenge), TEST(test_cryptosign), TEST(test_authenticator),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,6 +55,7 @@ static int	n_writes;
 static int	n_past = 0;
 static FoxRouterConfig config;
 static uint64_t login_token;
+static uint64_t gone_login;
 static char *login_question;
 static FoxPeer facts;
 
@@ -124,6 +125,25 @@ login(void *ctx, uint64_t token, FoxSlice question)
 	return !store_full;
 }
 
+static void
+login_gone(void *ctx, uint64_t token)
+{
+	(void) ctx;
+	gone_login = token;
+}
+
+uint64_t
+world_login_token(void)
+{
+	return login_token;
+}
+
+bool
+world_login_gone(uint64_t token)
+{
+	return gone_login == token;
+}
+
 const char *
 world_question(void)
 {
@@ -141,12 +161,6 @@ world_login(const FoxPrincipal *who)
 	fox_router_login_answer(router, login_token, fox_buf_view(&out));
 	fox_auth_free(&q);
 	fox_buf_free(&out);
-}
-
-uint64_t
-world_login_token(void)
-{
-	return login_token;
 }
 
 void
@@ -417,7 +431,7 @@ FoxRouter *
 world_open(void)
 {
 	FoxPorts	ports = {.now_us = now_us, .random64 = random64, .log = log_text, .write = store_write, .login = login,
-	.answer = answer, .notify = notify, .registration = registration, .past = past, .stats = stats,
+	.login_gone = login_gone, .answer = answer, .notify = notify, .registration = registration, .past = past, .stats = stats,
 	.call = call, .cancel = cancel, .deliver = deliver};
 	facts = (FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "", "websocket", true, "", "", ""};
 	config = (FoxRouterConfig){.call_queue_limit = 3, .waiter_limit = 100, .anonymous = true, .anonymous_role = "guest"};

@@ -39,8 +39,9 @@ extern int	world_rows(void);	/* stored values */
 extern const char *world_answer(void);	/* the last row answered to an ask */
 extern FoxRouter *world_router(void);
 extern const char *world_question(void);	/* the last of a log-in */
+extern uint64_t world_login_token(void);	/* that question's */
+extern bool world_login_gone(uint64_t token);	/* it was the last that nobody waits for any more */
 extern void world_login(const FoxPrincipal *who);	/* answers it, as an executor does that knows only who */
-extern uint64_t world_login_token(void);	/* of the question that was put last */
 extern void world_login_answer(const char *answer);	/* the same by hand; NULL: there is no answer */
 extern FoxRouterConfig *world_config(void);	/* for fox_router_configure() */
 extern FoxPeer *world_peer(void);	/* what later peers' transports say of them */

@@ -1,0 +1,147 @@
+/*
+ * http_route.c - which function an HTTP request means (see http_route.h).
+ */
+#include "core/http_route.h"
+
+#include <stdlib.h>
+
+#include "codec/json.h"
+#include "core/core.h"
+#include "core/exposed.h"
+
+#include "base/pure.h"
+
+#define NAME_MAX 512			/* bytes of root and name together */
+
+typedef struct Root
+{
+	FoxRoot		pub;
+	FoxSlice	key;			/* the name in lower case */
+	char		block[];
+} Root;
+
+/* Copies text in lower case, as far as ASCII goes. */
+static void
+put_lower(char *to, FoxSlice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		to[i] = text.ptr[i] >= 'A' && text.ptr[i] <= 'Z' ? (char) (text.ptr[i] | 0x20) : text.ptr[i];
+}
+
+static void
+forget(FoxRouter *r, Root *root)
+{
+	(void) fox_map_del(&r->roots, root->key);
+	free(root);
+}
+
+static Root *
+find(const FoxRouter *r, FoxSlice name)
+{
+	char		key[NAME_MAX];
+
+	if (name.len > sizeof(key))
+		return NULL;
+	put_lower(key, name);
+	return fox_map_get(&r->roots, fox_slice(key, name.len));
+}
+
+/* realm, topic = name, args = [{"style":"result" or "plain","auth":true or false}] */
+void
+fox_root_change(FoxRouter *r, const FoxChange *c)
+{
+	Root	   *former = find(r, c->topic);
+	Root	   *root;
+	FoxSlice	row = FOX_ABSENT;
+	size_t		pos = 0;
+	char	   *at;
+
+	if (former != NULL && (!c->deleted || fox_slice_eq(former->pub.realm, c->realm)))
+		forget(r, former);
+	if (c->deleted)
+		return;
+	root = calloc(1, sizeof(*root) + 2 * c->topic.len + c->realm.len + 1);
+	if (root == NULL || fox_absent(c->args) || !fox_json_element(c->args, &pos, &row))
+	{
+		free(root);
+		return;
+	}
+	at = root->block;
+	root->pub.name = fox_slice_keep(&at, c->topic);
+	root->pub.realm = fox_slice_keep(&at, c->realm);
+	root->pub.style = fox_slice_is(fox_json_get(row, "style"), "\"plain\"") ? FOX_HTTP_PLAIN : FOX_HTTP_RESULT;
+	root->pub.auth = fox_json_is_true(fox_json_get(row, "auth"));
+	put_lower(at, c->topic);
+	root->key = fox_slice(at, c->topic.len);
+	if (!fox_map_put(&r->roots, root->key, root))
+		free(root);
+}
+
+void
+fox_roots_free(FoxRouter *r)
+{
+	size_t		pos = 0;
+	FoxMapSlot *slot;
+
+	while ((slot = fox_map_next(&r->roots, &pos)) != NULL)
+		free(slot->value);
+	fox_map_free(&r->roots);
+}
+
+const FoxRoot *
+fox_root_find(const FoxRouter *r, FoxSlice name)
+{
+	const Root *root = find(r, name);
+
+	return root != NULL ? &root->pub : NULL;
+}
+
+bool
+fox_method_find(FoxRouter *r, const FoxRoot *root, FoxSlice name, FoxMethod *out)
+{
+	const FoxRealm *realm = fox_realm_find(r, root->realm);
+	char		key[NAME_MAX];
+	size_t		len = root->name.len + 1 + name.len;
+
+	if (realm == NULL || len > sizeof(key))
+		return false;
+	put_lower(key, root->name);
+	key[root->name.len] = '.';
+	put_lower(key + root->name.len + 1, name);
+	return fox_exposed_method(realm, fox_slice(key, len), out);
+}
+
+/* --- verbs --- */
+
+static const struct
+{
+	const char *name;
+	unsigned	verb;
+}			verbs[] = {
+	{"GET", FOX_GET}, {"HEAD", FOX_HEAD}, {"POST", FOX_POST}, {"PUT", FOX_PUT}, {"PATCH", FOX_PATCH}, {"DELETE", FOX_DELETE}
+};
+
+#define VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+unsigned
+fox_verb_named(FoxSlice name)
+{
+	for (size_t i = 0; i < VERBS; i++)
+		if (fox_slice_is(name, verbs[i].name))
+			return verbs[i].verb;
+	return 0;
+}
+
+void
+fox_verbs_put(unsigned set, FoxBuf *out)
+{
+	const char *comma = "";
+
+	for (size_t i = 0; i < VERBS; i++)
+		if (set & verbs[i].verb)
+		{
+			fox_buf_str(out, comma);
+			fox_buf_str(out, verbs[i].name);
+			comma = ", ";
+		}
+}

@@ -1,0 +1,211 @@
+/*
+ * http_gate.c - HTTP requests, routed and called (see http_gate.h).
+ */
+#include "gate/http_gate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "codec/http_req.h"
+#include "codec/url.h"
+#include "core/core.h"
+#include "gate/http_private.h"
+#include "gate/origin.h"
+
+#include "base/pure.h"
+
+void *
+fox_http_gate_open(FoxRouter *router, const FoxHttpTransport *transport)
+{
+	FoxHttpPeer *p = calloc(1, sizeof(*p));
+
+	if (p != NULL)
+	{
+		p->router = router;
+		p->transport = *transport;
+	}
+	return p;
+}
+
+void
+fox_http_gate_close(void *gate)
+{
+	FoxHttpPeer *p = gate;
+
+	p->request = 0;
+	p->calling = p->streaming = false;
+	fox_router_timer_clear(p->router, &p->heartbeat);
+	fox_http_log_out(p);
+	fox_buf_free(&p->credentials);
+	fox_buf_free(&p->password);
+	fox_buf_free(&p->realm);
+	fox_buf_free(&p->call);
+	fox_buf_free(&p->procedure);
+	fox_buf_free(&p->options);
+	free(p);
+}
+
+/* --- paths --- */
+
+/* A segment decoded; false: a slash or a zero byte is in it, which no name has. */
+static bool
+decode_segment(FoxSlice segment, FoxBuf *out)
+{
+	size_t		from = out->len;
+
+	fox_url_decode(segment, false, out);
+	return !out->failed && memchr(out->data + from, '/', out->len - from) == NULL &&
+		memchr(out->data + from, '\0', out->len - from) == NULL;
+}
+
+/* The root, and behind it the name: what follows, with dots between; false: no such path can be. */
+static bool
+read_path(FoxSlice path, FoxBuf *root, FoxBuf *name)
+{
+	FoxSlice	segment;
+	size_t		pos = 0;
+
+	if (path.len == 0 || path.ptr[0] != '/' || !fox_url_segment(path, &pos, &segment) || !decode_segment(segment, root))
+		return false;
+	while (fox_url_segment(path, &pos, &segment))
+	{
+		if (name->len > 0)
+			fox_buf_char(name, '.');
+		if (segment.len == 0 || !decode_segment(segment, name))
+			return false;
+	}
+	return true;
+}
+
+/* --- what is built in --- */
+
+static void
+timestamp(FoxHttpPeer *p)
+{
+	char		text[24];
+	int			n = snprintf(text, sizeof(text), "%lld", (long long) time(NULL));
+
+	fox_http_reply(p, 200, FOX_LIT(FOX_HTTP_TYPE_TEXT), FOX_LIT("Cache-Control: no-store\r\n"), fox_slice(text, (size_t) n));
+}
+
+/* --- calls --- */
+
+void
+fox_http_make_call(FoxHttpPeer *p)
+{
+	p->calling = true;
+	if (p->wish != FOX_HTTP_WISH_FUNCTION)
+		fox_http_bridge_ask(p);
+	else
+		fox_session_call(p->session, p->request, FOX_LIT("{}"), fox_buf_view(&p->procedure), FOX_ABSENT, FOX_ABSENT);
+}
+
+static void
+call(FoxHttpPeer *p, const FoxRoot *root, const FoxMethod *m, const FoxHttpAsk *ask, FoxSlice path, FoxSlice query)
+{
+	static uint64_t number = 0;
+	FoxSlice	authorization = fox_http_header(ask->headers, "authorization");
+	char		id[24];
+	FoxHttpCall c = {
+		.style = root->style, .columns = m->columns, .method = ask->method, .path = path, .query = query,
+		.headers = ask->headers, .body = ask->body, .peer = fox_cstr(ask->address), .id = fox_cstr(id)
+	};
+
+	c.caller = !fox_absent(authorization) ? FOX_HTTP_SOMEBODY : root->auth ? FOX_HTTP_NOBODY : FOX_HTTP_ANYBODY;
+	snprintf(id, sizeof(id), "%llu", (unsigned long long) ++number);
+	fox_buf_reset(&p->call);
+	fox_http_call_put(&p->call, &c);
+	fox_buf_reset(&p->procedure);
+	fox_buf_slice(&p->procedure, m->procedure);
+	p->wish = FOX_HTTP_WISH_FUNCTION;
+	p->may_be_anyone = m->anonymous;
+	if (p->call.failed || p->procedure.failed)
+	{
+		fox_buf_free(&p->call);
+		fox_buf_free(&p->procedure);
+		fox_http_fail(p, 503, NULL, FOX_ABSENT);
+	}
+	else
+		fox_http_log_in(p, root, authorization);
+}
+
+/* --- requests --- */
+
+static void
+know_peer(FoxHttpPeer *p, const FoxHttpAsk *ask)
+{
+	FoxSlice	origin = fox_cstr(ask->origin);
+	FoxSlice	host = fox_http_header(ask->headers, "host");
+	FoxSlice	site = fox_http_header(ask->headers, "sec-fetch-site");
+	bool		listed = fox_origin_listed(p->router->config.http_origins, origin);
+
+	snprintf(p->address, sizeof(p->address), "%s", ask->address);
+	snprintf(p->origin, sizeof(p->origin), "%s", listed ? ask->origin : "");
+	p->confidential = ask->confidential;
+	/* A name that only leads to the loopback address is a stranger's page, whatever its origin. */
+	p->local = ask->loopback && (listed || (fox_origin_is_local(origin) && (fox_absent(host) || fox_host_is_local(host)) &&
+											!fox_slice_is(site, "cross-site")));
+}
+
+static void
+route(FoxHttpPeer *p, const FoxHttpAsk *ask, FoxSlice root_name, FoxSlice name, FoxSlice path, FoxSlice query)
+{
+	const FoxRoot *root = fox_root_find(p->router, root_name);
+	bool		options = fox_slice_is(ask->method, "OPTIONS");
+	unsigned	verb = fox_verb_named(ask->method);
+	FoxMethod	m;
+
+	if (root == NULL)
+	{
+		fox_http_fail(p, 404, NULL, FOX_ABSENT);
+		return;
+	}
+	p->style = root->style;
+	if (fox_http_bridge(p, root, ask, name, query))
+		return;
+	if (fox_slice_is(name, "timestamp"))
+		m = (FoxMethod){.verbs = FOX_GET | FOX_HEAD};
+	else if (!fox_method_find(p->router, root, name, &m))
+	{
+		fox_http_fail(p, 404, NULL, FOX_ABSENT);
+		return;
+	}
+	if (options)
+		fox_http_reply_options(p, m.verbs, ask->headers);
+	else if ((verb & m.verbs) == 0)
+		fox_http_fail_verb(p, m.verbs);
+	else if (fox_absent(m.procedure))
+		timestamp(p);
+	else
+		call(p, root, &m, ask, path, query);
+}
+
+void
+fox_http_gate_request(void *gate, const FoxHttpAsk *ask)
+{
+	static uint64_t last_request = 0;
+	FoxHttpPeer *p = gate;
+	FoxBuf		root = {0};
+	FoxBuf		name = {0};
+	FoxSlice	path;
+	FoxSlice	query;
+
+	p->request = ++last_request;
+	p->calling = false;
+	p->style = FOX_HTTP_RESULT;
+	p->origin[0] = '\0';
+	if (ask->status != 0)
+	{
+		fox_http_fail(p, ask->status, NULL, FOX_ABSENT);
+		return;
+	}
+	know_peer(p, ask);
+	fox_url_split(ask->target, &path, &query);
+	if (read_path(path, &root, &name))
+		route(p, ask, fox_buf_view(&root), fox_buf_view(&name), path, query);
+	else
+		fox_http_fail(p, 404, NULL, FOX_ABSENT);
+	fox_buf_free(&root);
+	fox_buf_free(&name);
+}

@@ -1,0 +1,98 @@
+/*
+ * http_private.h - what the files of the HTTP gate share.
+ *
+ *   http_gate.c    requests: what is asked for, and the call
+ *   http_answer.c  answers, errors, and what browsers want to hear
+ *   http_login.c   who asks
+ *   http_bridge.c  WAMP's verbs
+ */
+#ifndef FOX_GATE_HTTP_PRIVATE_H
+#define FOX_GATE_HTTP_PRIVATE_H
+
+#include "codec/http_call.h"
+#include "core/http_route.h"
+#include "core/login.h"
+#include "core/timer.h"
+#include "gate/http_gate.h"
+
+#define FOX_HTTP_ADDRESS 64
+#define FOX_HTTP_ORIGIN 256
+
+typedef enum FoxHttpWish
+{
+	FOX_HTTP_WISH_FUNCTION,		/* an exposed function by its path */
+	FOX_HTTP_WISH_CALL,			/* these are http_bridge.c's */
+	FOX_HTTP_WISH_PUBLISH,
+	FOX_HTTP_WISH_EVENTS
+} FoxHttpWish;
+
+struct FoxHttpPeer
+{
+	FoxRouter  *router;
+	FoxHttpTransport transport;
+
+	/* who asks, kept for the next requests of the connection */
+	FoxSession *session;		/* NULL: none */
+	FoxLogin   *login;			/* under way */
+	uint64_t	session_until_us;
+	FoxBuf		credentials;	/* the Authorization that the session is of */
+	FoxBuf		password;		/* while the log-in is under way */
+	FoxBuf		realm;			/* that the session is in */
+	char		certificate[256];
+
+	/* the request in hand */
+	uint64_t	request;		/* its number; 0: none is */
+	FoxHttpWish	wish;
+	FoxBuf		call;			/* what goes to the executor, or the body that args and kwargs are in */
+	FoxBuf		procedure;		/* or topic */
+	FoxBuf		options;
+	FoxSlice	args;
+	FoxSlice	kwargs;
+	bool		streaming;		/* events are being sent */
+	FoxTimer	heartbeat;
+	FoxHttpStyle style;
+	char		address[FOX_HTTP_ADDRESS];
+	char		origin[FOX_HTTP_ORIGIN];	/* "" if it may not read the answer */
+	bool		local;			/* may ask without logging in */
+	bool		confidential;
+	bool		may_be_anyone;	/* the same, for this function */
+	bool		calling;		/* the session has the call */
+};
+
+/* --- http_gate.c --- */
+
+/* The session is there: the call. */
+extern void fox_http_make_call(FoxHttpPeer *p);
+
+/* --- http_answer.c --- */
+
+/* Ends the request in hand.  more: further lines, or absent. */
+extern void fox_http_reply(FoxHttpPeer *p, unsigned status, FoxSlice type, FoxSlice more, FoxSlice body);
+/* The same with an error's body; text may be NULL. */
+extern void fox_http_fail(FoxHttpPeer *p, unsigned status, const char *text, FoxSlice more);
+/* An error of the router's own, by its URI. */
+extern void fox_http_fail_uri(FoxHttpPeer *p, FoxSlice uri, FoxSlice text);
+/* OPTIONS: what the resource takes. */
+extern void fox_http_reply_options(FoxHttpPeer *p, unsigned verbs, FoxSlice headers);
+extern void fox_http_fail_verb(FoxHttpPeer *p, unsigned verbs);
+/* For who has not logged in, or could not. */
+extern void fox_http_challenge(FoxHttpPeer *p, const char *text);
+
+/* --- http_login.c --- */
+
+/* Sees to it that p->session is that of the request, then makes the call, or answers. */
+extern void fox_http_log_in(FoxHttpPeer *p, const FoxRoot *root, FoxSlice authorization);
+extern void fox_http_log_out(FoxHttpPeer *p);
+
+
+/* --- http_bridge.c --- */
+
+/* Takes the request if it is for the bridge; name: what stands behind the root, in dots. */
+extern bool fox_http_bridge(FoxHttpPeer *p, const FoxRoot *root, const FoxHttpAsk *ask, FoxSlice name, FoxSlice query);
+extern void fox_http_bridge_ask(FoxHttpPeer *p);
+extern void fox_http_bridge_result(FoxHttpPeer *p, const FoxPayload *payload);
+extern void fox_http_bridge_done(FoxHttpPeer *p, FoxRequest what, uint64_t id);
+extern void fox_http_bridge_event(FoxHttpPeer *p, FoxEvent *e);
+extern void fox_http_bridge_end(FoxHttpPeer *p);	/* of a stream, if there is one */
+
+#endif

@@ -1,0 +1,180 @@
+/*
+ * http_context.c - what a function may ask of the HTTP request that calls it, and say of the reply.
+ *
+ * NULL without such a request; no setting can forge it.  Roots of the plain style set
+ * PostgREST's settings request.method, .path and .headers too, for functions that come from there.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/formatting.h"
+#include "utils/guc.h"
+#include "utils/inet.h"
+#include "utils/json.h"
+
+#include "codec/http_req.h"
+#include "pg/caller.h"
+#include "pg/errcodes.h"
+#include "pg/http_exec.h"
+
+PG_FUNCTION_INFO_V1(fox_wamp_http_method);
+PG_FUNCTION_INFO_V1(fox_wamp_request_path);
+PG_FUNCTION_INFO_V1(fox_wamp_request_id);
+PG_FUNCTION_INFO_V1(fox_wamp_remote_ip);
+PG_FUNCTION_INFO_V1(fox_wamp_user_agent);
+PG_FUNCTION_INFO_V1(fox_wamp_in_header);
+PG_FUNCTION_INFO_V1(fox_wamp_in_body);
+PG_FUNCTION_INFO_V1(fox_wamp_set_status);
+
+static unsigned status_set;
+
+bool
+fox_http_reads(const FoxHttpCall *call)
+{
+	return fox_slice_is(call->method, "GET") || fox_slice_is(call->method, "HEAD");
+}
+
+unsigned
+fox_http_status_set(void)
+{
+	return status_set;
+}
+
+static void
+set(const char *name, FoxSlice value)
+{
+	SetConfigOption(name, pnstrdup(value.ptr, value.len), PGC_USERSET, PGC_S_SESSION);
+}
+
+static void
+set_headers(FoxSlice headers)
+{
+	StringInfoData json;
+	FoxSlice	name;
+	FoxSlice	value;
+	size_t		pos = 0;
+
+	initStringInfo(&json);
+	while (fox_http_header_next(headers, &pos, &name, &value))
+	{
+		if (!pg_verifymbstr(value.ptr, (int) value.len, true))
+			continue;
+		appendStringInfoChar(&json, json.len > 0 ? ',' : '{');
+		escape_json(&json, asc_tolower(name.ptr, name.len));
+		appendStringInfoChar(&json, ':');
+		escape_json(&json, pnstrdup(value.ptr, value.len));
+	}
+	appendStringInfoString(&json, json.len > 0 ? "}" : "{}");
+	set("request.headers", fox_slice(json.data, json.len));
+}
+
+void
+fox_http_begin(const FoxHttpCall *call)
+{
+	status_set = 0;
+	if (call->style != FOX_HTTP_PLAIN)
+		return;
+	set("request.method", call->method);
+	set("request.path", call->path);
+	set_headers(call->headers);
+}
+
+/* --- getters --- */
+
+static const FoxHttpCall *
+request(void)
+{
+	const FoxCaller *caller = fox_caller();
+
+	return caller != NULL ? caller->http : NULL;
+}
+
+static Datum
+text_or_null(FunctionCallInfo fcinfo, FoxSlice s)
+{
+	/* A client may send anything. */
+	if (fox_absent(s) || !pg_verifymbstr(s.ptr, (int) s.len, true))
+		PG_RETURN_NULL();
+	return PointerGetDatum(cstring_to_text_with_len(s.ptr, (int) s.len));
+}
+
+Datum
+fox_wamp_http_method(PG_FUNCTION_ARGS)
+{
+	return text_or_null(fcinfo, request() ? request()->method : FOX_ABSENT);
+}
+
+Datum
+fox_wamp_request_path(PG_FUNCTION_ARGS)
+{
+	return text_or_null(fcinfo, request() ? request()->path : FOX_ABSENT);
+}
+
+Datum
+fox_wamp_request_id(PG_FUNCTION_ARGS)
+{
+	return text_or_null(fcinfo, request() ? request()->id : FOX_ABSENT);
+}
+
+/* "127.0.0.1:54321" or "[::1]:54321"; NULL for what is no address. */
+Datum
+fox_wamp_remote_ip(PG_FUNCTION_ARGS)
+{
+	char	   *text;
+	char	   *colon;
+
+	if (request() == NULL)
+		PG_RETURN_NULL();
+	text = pnstrdup(request()->peer.ptr, request()->peer.len);
+	if ((colon = strrchr(text, ':')) == NULL || strncmp(text, "unix", 4) == 0)
+		PG_RETURN_NULL();
+	*colon = '\0';
+	if (text[0] == '[')
+	{
+		text++;
+		text[strcspn(text, "]")] = '\0';
+	}
+	return DirectFunctionCall1(inet_in, CStringGetDatum(text));
+}
+
+static FoxSlice
+header(const char *name)
+{
+	return request() ? fox_http_header(request()->headers, name) : FOX_ABSENT;
+}
+
+Datum
+fox_wamp_user_agent(PG_FUNCTION_ARGS)
+{
+	return text_or_null(fcinfo, header("user-agent"));
+}
+
+Datum
+fox_wamp_in_header(PG_FUNCTION_ARGS)
+{
+	return text_or_null(fcinfo, header(text_to_cstring(PG_GETARG_TEXT_PP(0))));
+}
+
+Datum
+fox_wamp_in_body(PG_FUNCTION_ARGS)
+{
+	if (request() == NULL || fox_absent(request()->body))
+		PG_RETURN_NULL();
+	/* A bytea is laid out as a text is. */
+	return PointerGetDatum(cstring_to_text_with_len(request()->body.ptr, (int) request()->body.len));
+}
+
+Datum
+fox_wamp_set_status(PG_FUNCTION_ARGS)
+{
+	int			status = PG_GETARG_INT32(0);
+
+	if (status < 200 || status > 599)
+		ereport(ERROR,
+				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
+				 errmsg("the status of a reply must be from 200 to 599")));
+	status_set = (unsigned) status;
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,37 @@
+/*
+ * http_exec.h - an HTTP request's function, in the executor: its arguments, its reply.
+ *
+ * In this order, within a call: begin, bind, result; or failed, whatever went wrong.
+ */
+#ifndef FOX_PG_HTTP_EXEC_H
+#define FOX_PG_HTTP_EXEC_H
+
+#include "codec/http_call.h"
+#include "pg/call_error.h"
+#include "pg/routine.h"
+
+/* Is it a request that changes nothing? */
+extern bool fox_http_reads(const FoxHttpCall *call);
+/* In the caller's role, before anything of the function's runs. */
+extern void fox_http_begin(const FoxHttpCall *call);
+
+/* --- http_bind.c --- */
+
+/* The arguments, from query and body; as fox_routine_bind(). */
+extern void fox_http_bind(FoxRoutine *f, const FoxHttpCall *call, FoxRoutineValues *out);
+
+/* --- http_reply.c --- */
+
+/* Makes the reply of a result; ERROR if it says what no reply can be. */
+extern void fox_http_result(const FoxRoutine *f, const FoxHttpCall *call, StringInfo json, MemoryContext context);
+/* Makes that of an error. */
+extern void fox_http_failed(const FoxHttpCall *call, const ErrorData *e, const FoxCallError *error);
+/* What was made, for the router; until the next one is. */
+extern FoxSlice fox_http_reply_made(void);
+
+/* --- http_context.c --- */
+
+/* What set_status() has said; 0: nothing. */
+extern unsigned fox_http_status_set(void);
+
+#endif
