@@ -2,7 +2,7 @@
 // SQL functions as procedures: arguments, results, errors, canceling, and what the role may not get at.
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
-const { start, stop, join, sql, Raw, refusal, until, autobahn } = require('./lib');
+const { start, stop, restart, join, sql, Raw, refusal, until, autobahn } = require('./lib');
 
 const schema = `f${process.pid}`;
 const root = `r${process.pid}`;
@@ -242,7 +242,7 @@ test('CREATE OR REPLACE, RENAME, SET SCHEMA and DROP are followed', async () => 
 
 test('exposed functions outlive the router; unexpose() ends it; no client takes the name', async () => {
   await make('stays() RETURNS int', "LANGUAGE sql AS 'SELECT 1'");
-  await sql('SELECT fox_wamp.restart()', 'SELECT fox_wamp.wait_until_running()');
+  await restart();
   session = await join();
   assert.equal(await call('stays'), 1);
   for (const options of [{}, { force_reregister: true }, { invoke: 'roundrobin' }]) {

@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const crypto = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
-const { start, stop, sql, withSettings, fresh, url, Raw, WebSocket, autobahn, env } = require('./lib');
+const { start, stop, restart, sql, withSettings, fresh, url, Raw, WebSocket, autobahn, env } = require('./lib');
 
 const role = `sec_${process.pid}`;
 const group = fresh('group');
@@ -166,7 +166,7 @@ test('an unknown name and a wrong secret are told apart by nothing that is said'
 }));
 
 test('guesses of many connections that were challenged before the first has failed', () => withSettings({ 'fox_wamp.auth_attempts': 3 }, async () => {
-  await sql('SELECT fox_wamp.restart()', 'SELECT fox_wamp.wait_until_running()');
+  await restart();
   const raws = [];
   for (let i = 0; i < 5; i++) raws.push(await hello({ authid: i === 4 ? role : `${user}${i}`, authmethods: ['ticket'] }));
   for (const raw of raws.slice(0, 3)) {
@@ -177,7 +177,7 @@ test('guesses of many connections that were challenged before the first has fail
     raw.send([5, 'role secret', {}]);
     assert.match((await raw.next())[1].message, /too many log-ins have failed/);
   }
-  await sql('SELECT fox_wamp.restart()', 'SELECT fox_wamp.wait_until_running()');
+  await restart();
 }));
 
 test('strangers that wait for an authenticator are so many and no more', () => withSettings({ 'fox_wamp.auth_timeout': '1h' }, async () => {
