@@ -70,6 +70,15 @@ for (const setting of ['role', 'session_authorization']) {
     session = await join({ authid: role, authmethods: ['ticket'], onchallenge: () => 'pw' });
   });
 }
+test('a caller reaches no file, program, secret, nor what only superusers set', async () => {
+  for (const statement of ["SELECT pg_read_file('/etc/passwd')", "SELECT lo_import('/etc/passwd')", "COPY pg_class TO PROGRAM 'true'", "COPY pg_class TO '/tmp/a'",
+    "LOAD '/tmp/a.so'", 'SELECT pg_reload_conf()', "ALTER SYSTEM SET work_mem = '1MB'", "SET fox_wamp.superuser_login = 'on'", "SET fox_wamp.anonymous_role = 'postgres'",
+    "SELECT set_config('is_superuser', 'on', false)", 'ALTER ROLE CURRENT_USER SUPERUSER', 'CREATE ROLE a', 'GRANT postgres TO CURRENT_USER', 'SELECT rolpassword FROM pg_authid',
+    'SELECT verifier FROM fox_wamp.auth_user', 'SELECT jwk FROM fox_wamp.jwt_key', "SELECT fox_wamp.create_user('a', 'b', 'c')", 'SELECT fox_wamp.stop()',
+    "INSERT INTO fox_wamp.permission (realm, role, pattern) VALUES ('realm1', 'public', 'a')", 'CREATE EVENT TRIGGER a ON ddl_command_end EXECUTE FUNCTION fox_wamp.config_trigger()']) {
+    assert.match(await refused(statement), /^(wamp\.error\.not_authorized|pg\.error\.\w+) .*(permission denied|must be|cannot|superuser|not allowed|privilege)/i, statement);
+  }
+});
 
 test('no transaction is ended from within, by no statement', async () => {
   await run(`CREATE PROCEDURE ${schema}.ends() LANGUAGE plpgsql AS $p$ BEGIN INSERT INTO ${schema}.seen VALUES ('ended'); COMMIT; END $p$`);
