@@ -303,6 +303,92 @@ COMMENT ON COLUMN fox_wamp.delivery.next_try IS 'not before; until then later ev
 COMMENT ON COLUMN fox_wamp.delivery.dead IS 'it is not tried any more, and later events of the topic do not wait for it';
 COMMENT ON SEQUENCE fox_wamp.delivery_id_seq IS 'numbers of deliveries';
 
+-- Written by the router alone, and read when it starts.
+CREATE TABLE fox_wamp.mqtt_session (
+	id bigint PRIMARY KEY,
+	realm text COLLATE "C" NOT NULL,
+	client_id text COLLATE "C" NOT NULL,
+	authid text NOT NULL,
+	authrole text NOT NULL,
+	authmethod text NOT NULL,
+	since timestamptz NOT NULL DEFAULT now(),
+	expiry bigint,
+	disconnected timestamptz,
+	will_topic text COLLATE "C",
+	will_payload bytea,
+	will_properties bytea,
+	will_qos smallint,
+	will_retain boolean,
+	will_delay bigint
+);
+COMMENT ON TABLE fox_wamp.mqtt_session IS 'sessions of MQTT clients that outlive their connections, or have a will';
+COMMENT ON COLUMN fox_wamp.mqtt_session.id IS 'what the other tables name';
+COMMENT ON COLUMN fox_wamp.mqtt_session.realm IS 'realm that the client has joined';
+COMMENT ON COLUMN fox_wamp.mqtt_session.client_id IS 'the client''s name for itself';
+COMMENT ON COLUMN fox_wamp.mqtt_session.authid IS 'user';
+COMMENT ON COLUMN fox_wamp.mqtt_session.authrole IS 'role of the last log-in';
+COMMENT ON COLUMN fox_wamp.mqtt_session.authmethod IS 'method of the last log-in';
+COMMENT ON COLUMN fox_wamp.mqtt_session.since IS 'when it began';
+COMMENT ON COLUMN fox_wamp.mqtt_session.expiry IS 'seconds that it outlives its connection; null: for ever';
+COMMENT ON COLUMN fox_wamp.mqtt_session.disconnected IS 'when the connection ended; null: there is one';
+COMMENT ON COLUMN fox_wamp.mqtt_session.will_topic IS 'topic of the will; null: none is open';
+COMMENT ON COLUMN fox_wamp.mqtt_session.will_payload IS 'bytes of the will';
+COMMENT ON COLUMN fox_wamp.mqtt_session.will_properties IS 'its properties, as MQTT encodes them';
+COMMENT ON COLUMN fox_wamp.mqtt_session.will_qos IS 'its QoS';
+COMMENT ON COLUMN fox_wamp.mqtt_session.will_retain IS 'it is to be retained';
+COMMENT ON COLUMN fox_wamp.mqtt_session.will_delay IS 'seconds after the end of the connection';
+
+CREATE TABLE fox_wamp.mqtt_subscription (
+	session bigint,
+	filter text COLLATE "C",
+	qos smallint NOT NULL,
+	no_local boolean NOT NULL,
+	retain_as_published boolean NOT NULL,
+	identifier bigint,
+	PRIMARY KEY (session, filter)
+);
+COMMENT ON TABLE fox_wamp.mqtt_subscription IS 'subscriptions of such sessions';
+COMMENT ON COLUMN fox_wamp.mqtt_subscription.session IS 'id of the session';
+COMMENT ON COLUMN fox_wamp.mqtt_subscription.filter IS 'as the client has sent it';
+COMMENT ON COLUMN fox_wamp.mqtt_subscription.qos IS 'highest QoS of what is sent';
+COMMENT ON COLUMN fox_wamp.mqtt_subscription.no_local IS 'without the client''s own messages';
+COMMENT ON COLUMN fox_wamp.mqtt_subscription.retain_as_published IS 'the retain flag stays';
+COMMENT ON COLUMN fox_wamp.mqtt_subscription.identifier IS 'subscription identifier; null: none';
+
+CREATE TABLE fox_wamp.mqtt_message (
+	session bigint,
+	number bigint,
+	topic text COLLATE "C" NOT NULL,
+	payload bytea NOT NULL,
+	properties bytea NOT NULL,
+	own_properties bytea NOT NULL,
+	qos smallint NOT NULL,
+	retain boolean NOT NULL,
+	released boolean NOT NULL DEFAULT false,
+	expires timestamptz,
+	PRIMARY KEY (session, number)
+);
+COMMENT ON TABLE fox_wamp.mqtt_message IS 'messages that such sessions have yet to acknowledge';
+COMMENT ON COLUMN fox_wamp.mqtt_message.session IS 'id of the session';
+COMMENT ON COLUMN fox_wamp.mqtt_message.number IS 'their order; the packet identifier follows from it';
+COMMENT ON COLUMN fox_wamp.mqtt_message.topic IS 'in MQTT''s notation';
+COMMENT ON COLUMN fox_wamp.mqtt_message.payload IS 'bytes of the message';
+COMMENT ON COLUMN fox_wamp.mqtt_message.properties IS 'its properties, as MQTT encodes them';
+COMMENT ON COLUMN fox_wamp.mqtt_message.own_properties IS 'subscription identifiers, as MQTT encodes them';
+COMMENT ON COLUMN fox_wamp.mqtt_message.qos IS '1 or 2';
+COMMENT ON COLUMN fox_wamp.mqtt_message.retain IS 'it is sent with the retain flag';
+COMMENT ON COLUMN fox_wamp.mqtt_message.released IS 'QoS 2: the client has it, and PUBREL is due';
+COMMENT ON COLUMN fox_wamp.mqtt_message.expires IS 'after which it is not sent; null: it stays';
+
+CREATE TABLE fox_wamp.mqtt_received (
+	session bigint,
+	packet bigint,
+	PRIMARY KEY (session, packet)
+);
+COMMENT ON TABLE fox_wamp.mqtt_received IS 'messages of QoS 2 that such sessions have sent, and have yet to release';
+COMMENT ON COLUMN fox_wamp.mqtt_received.session IS 'id of the session';
+COMMENT ON COLUMN fox_wamp.mqtt_received.packet IS 'packet identifier';
+
 -- The trigger knows the columns by their position: upgrades append.
 CREATE TABLE fox_wamp.auth_method (
 	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
@@ -335,7 +421,7 @@ COMMENT ON SEQUENCE fox_wamp.auth_group_id_seq IS 'numbers of groups';
 CREATE TABLE fox_wamp.auth_user (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	logon_name text COLLATE "C" NOT NULL UNIQUE
-		CHECK (octet_length(logon_name) BETWEEN 1 AND 255 AND logon_name NOT IN ('anonymous', 'sql')),
+		CHECK (octet_length(logon_name) BETWEEN 1 AND 255 AND logon_name NOT IN ('anonymous', 'sql', 'router')),
 	group_id bigint NOT NULL REFERENCES fox_wamp.auth_group,
 	realm text COLLATE "C" REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
 	verifier text,
@@ -1050,6 +1136,115 @@ CREATE VIEW fox_wamp.exposed AS
 COMMENT ON VIEW fox_wamp.exposed IS 'what the database offers to callers';
 
 --
+-- What there is below a root, as OpenAPI has it
+--
+
+CREATE DOMAIN fox_wamp."application/json" AS json;
+COMMENT ON DOMAIN fox_wamp."application/json" IS 'a result that HTTP sends as it is';
+
+CREATE FUNCTION fox_wamp.openapi_type(type oid) RETURNS json
+	LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp
+	AS $$
+	DECLARE
+		t pg_catalog.pg_type;
+	BEGIN
+		SELECT * INTO t FROM pg_catalog.pg_type WHERE oid = $1;
+		RETURN CASE
+			WHEN t.typtype = 'd' THEN fox_wamp.openapi_type(t.typbasetype)
+			WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN json_build_object('type', 'array', 'items', fox_wamp.openapi_type(t.typelem))
+			WHEN t.oid IN ('int2'::regtype, 'int4'::regtype) THEN '{"type":"integer","format":"int32"}'
+			WHEN t.oid = 'int8'::regtype THEN '{"type":"integer","format":"int64"}'
+			WHEN t.oid IN ('float4'::regtype, 'float8'::regtype, 'numeric'::regtype) THEN '{"type":"number"}'
+			WHEN t.oid = 'bool'::regtype THEN '{"type":"boolean"}'
+			WHEN t.oid IN ('json'::regtype, 'jsonb'::regtype, 'record'::regtype) THEN '{}'
+			WHEN t.oid = 'uuid'::regtype THEN '{"type":"string","format":"uuid"}'
+			WHEN t.oid = 'date'::regtype THEN '{"type":"string","format":"date"}'
+			WHEN t.oid IN ('timestamp'::regtype, 'timestamptz'::regtype) THEN '{"type":"string","format":"date-time"}'
+			WHEN t.typtype = 'e' THEN (SELECT json_build_object('type', 'string', 'enum', json_agg(enumlabel ORDER BY enumsortorder))
+				FROM pg_catalog.pg_enum WHERE enumtypid = t.oid)
+			WHEN t.typtype = 'c' THEN (SELECT json_build_object('type', 'object', 'properties',
+					coalesce(json_object_agg(attname, fox_wamp.openapi_type(atttypid) ORDER BY attnum), '{}'))
+				FROM pg_catalog.pg_attribute WHERE attrelid = t.typrelid AND attnum > 0 AND NOT attisdropped)
+			ELSE '{"type":"string"}'
+		END;
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.openapi_type(oid) IS 'internal: a type as JSON Schema';
+
+CREATE FUNCTION fox_wamp.openapi_function(function oid, style text, result_as text) RETURNS json
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+	AS $$
+		WITH f AS (
+			SELECT p.*, coalesce(p.proallargtypes, p.proargtypes::oid[]) AS types, obj_description(p.oid, 'pg_proc') AS comment
+			FROM pg_proc p WHERE p.oid = $1
+		), a AS (
+			SELECT nullif(f.proargnames[i], '') AS name, type, coalesce(f.proargmodes[i], 'i') AS mode, i
+			FROM f, unnest(f.types) WITH ORDINALITY u (type, i)
+		), put AS (
+			SELECT name, fox_wamp.openapi_type(type) AS schema, i,
+				row_number() OVER (ORDER BY i) <= f.pronargs - f.pronargdefaults AND mode <> 'v' AS required
+			FROM a, f WHERE mode IN ('i', 'b', 'v')
+		), got AS (
+			SELECT count(*) AS n, CASE WHEN $3 = 'array' THEN '{"type":"array"}'
+				ELSE json_build_object('type', 'object', 'properties', json_object_agg(coalesce(name, 'column' || i), fox_wamp.openapi_type(type) ORDER BY i)) END AS row
+			FROM a WHERE mode IN ('o', 'b', 't')
+		), value AS (
+			SELECT CASE WHEN f.proretset THEN json_build_object('type', 'array', 'items', one.schema) ELSE one.schema END AS schema
+			FROM f, LATERAL (SELECT CASE WHEN (SELECT n FROM got) > 1 OR f.prorettype = 'record'::regtype
+				THEN (SELECT row FROM got) ELSE fox_wamp.openapi_type(f.prorettype) END AS schema) one
+		), result AS (
+			SELECT CASE
+				WHEN f.prorettype = 'void'::regtype THEN json_build_object('description', 'done')
+				WHEN f.prorettype = 'fox_wamp.http_response'::regtype THEN json_build_object('description', 'a reply of the function''s own', 'content', '{"*/*":{}}'::json)
+				WHEN t.typtype = 'd' AND t.typname LIKE '%_/_%' AND NOT f.proretset
+					THEN json_build_object('description', 'the result', 'content', json_build_object(t.typname, '{}'::json))
+				ELSE json_build_object('description', 'the result', 'content', json_build_object('application/json', json_build_object('schema',
+					CASE $2 WHEN 'plain' THEN value.schema ELSE json_build_object('type', 'object', 'properties', json_build_object('Result', value.schema)) END)))
+			END AS reply
+			FROM f JOIN pg_type t ON t.oid = f.prorettype, value
+		)
+		SELECT json_strip_nulls(json_build_object(
+			'summary', split_part(f.comment, E'\n', 1),
+			'description', nullif(substr(f.comment, strpos(f.comment || E'\n', E'\n') + 1), ''),
+			'parameters', (SELECT coalesce(json_agg(json_build_object('name', name, 'in', 'query', 'required', required, 'schema', schema) ORDER BY i), '[]')
+				FROM put WHERE name IS NOT NULL),
+			'body', (SELECT json_build_object('content', json_build_object('application/json', json_build_object('schema', json_build_object('type', 'object',
+					'properties', json_object_agg(name, schema ORDER BY i), 'required', coalesce(json_agg(name ORDER BY i) FILTER (WHERE required), '[]')))))
+				FROM put WHERE name IS NOT NULL HAVING count(*) > 0),
+			'responses', json_build_object(CASE WHEN $2 = 'plain' AND f.prorettype = 'void'::regtype THEN '204' ELSE '200' END, result.reply,
+				'default', '{"description":"an error"}'::json)))
+		FROM f, result;
+	$$;
+COMMENT ON FUNCTION fox_wamp.openapi_function(oid, text, text) IS 'internal: what the operations of a function have in common, with its parameters both in the query and in the body';
+
+CREATE FUNCTION fox_wamp.openapi_of(root text, role name) RETURNS json
+	LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT json_build_object('openapi', '3.1.0',
+			'info', json_build_object('title', r.name || ' of ' || current_database(), 'version', '1'),
+			'servers', json_build_array(json_build_object('url', '/' || r.name)),
+			'paths', coalesce((
+				SELECT json_object_agg('/' || e.name, item.operations ORDER BY e.name)
+				FROM fox_wamp.exposed_function e JOIN pg_proc p ON p.oid = to_regprocedure(e.function),
+					LATERAL (SELECT fox_wamp.openapi_function(p.oid, r.style, e.result_as) AS said) f,
+					LATERAL (SELECT json_object_agg(lower(m.name), json_strip_nulls(json_build_object(
+							'operationId', lower(m.name) || '_' || e.name, 'summary', f.said -> 'summary', 'description', f.said -> 'description',
+							'parameters', CASE WHEN m.name IN ('GET', 'DELETE') THEN f.said -> 'parameters' END,
+							'requestBody', CASE WHEN m.name NOT IN ('GET', 'DELETE') THEN f.said -> 'body' END,
+							'responses', f.said -> 'responses')) ORDER BY m.i) AS operations
+						FROM unnest(coalesce(e.methods, ARRAY['GET', 'POST'])) WITH ORDINALITY m (name, i) WHERE m.name <> 'HEAD') item
+				WHERE e.root = r.name AND has_function_privilege($2, p.oid, 'EXECUTE') AND has_schema_privilege($2, p.pronamespace, 'USAGE')
+					AND item.operations IS NOT NULL), '{}'))
+		FROM fox_wamp.root r WHERE r.name = $1 AND pg_has_role(session_user, $2, 'MEMBER');
+	$$;
+COMMENT ON FUNCTION fox_wamp.openapi_of(text, name) IS 'the functions below a root that a role of the caller may execute, as OpenAPI 3.1';
+
+CREATE FUNCTION fox_wamp.openapi() RETURNS fox_wamp."application/json"
+	LANGUAGE sql STABLE
+	RETURN fox_wamp.openapi_of(pg_catalog.split_part(fox_wamp.called_procedure(), '.', 1), current_user);
+COMMENT ON FUNCTION fox_wamp.openapi() IS 'for GET /root/openapi.json: the functions below the root that the caller may execute';
+
+--
 -- SQL functions as subscribers
 --
 
@@ -1134,7 +1329,7 @@ CREATE FUNCTION fox_wamp.create_user(name text, ident text, password text DEFAUL
 	DECLARE
 		the_group bigint;
 	BEGIN
-		IF octet_length($1) NOT BETWEEN 1 AND 255 OR $1 IN ('anonymous', 'sql') THEN
+		IF octet_length($1) NOT BETWEEN 1 AND 255 OR $1 IN ('anonymous', 'sql', 'router') THEN
 			RAISE EXCEPTION 'no user can be named "%"', $1 USING ERRCODE = 'invalid_name';
 		END IF;
 		SELECT g.id INTO the_group FROM fox_wamp.auth_group g WHERE g.ident = $2;
@@ -1390,7 +1585,9 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.in_body(),
 	fox_wamp.set_status(integer),
 	fox_wamp.returns(text, integer, text, jsonb, boolean),
-	fox_wamp.returns(bytea, integer, text, jsonb, boolean)
+	fox_wamp.returns(bytea, integer, text, jsonb, boolean),
+	fox_wamp.openapi_of(text, name),
+	fox_wamp.openapi()
 	TO PUBLIC;
 GRANT SELECT ON fox_wamp.realm, fox_wamp.retained, fox_wamp.lock, fox_wamp.registration, fox_wamp.bridge,
 	fox_wamp.history, fox_wamp.event_history, fox_wamp.trust_level, fox_wamp.permission,
@@ -1405,6 +1602,7 @@ GRANT UPDATE (attempts, next_try, dead), DELETE ON fox_wamp.delivery TO fox_wamp
 GRANT DELETE ON fox_wamp.auth_cookie TO fox_wamp_admin;
 GRANT SELECT (realm, authid, authrole, authprovider, authmethod, since, expires, replaced) ON fox_wamp.auth_cookie TO fox_wamp_admin;
 -- Verifiers are written and never read.
+GRANT SELECT ON fox_wamp.mqtt_session, fox_wamp.mqtt_subscription, fox_wamp.mqtt_message, fox_wamp.mqtt_received TO fox_wamp_admin;
 GRANT SELECT ON fox_wamp.auth_method, fox_wamp.auth_group, fox_wamp.auth_key TO fox_wamp_admin;
 GRANT SELECT (id, logon_name, group_id, realm) ON fox_wamp.auth_user TO fox_wamp_admin;
 GRANT SELECT (kid, alg, realm, audience, issuer, role_claim, authid_claim, roles) ON fox_wamp.jwt_key TO fox_wamp_admin;

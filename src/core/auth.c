@@ -72,7 +72,6 @@ fox_auth_read(FoxSlice json, FoxAuthQuestion *q)
 	q->authextra = fox_json_get(json, "authextra");
 	q->signature = fox_auth_text(json, "signature", &q->texts[4]);
 	q->cookie = fox_auth_text(json, "cookie", &q->texts[5]);
-	(void) fox_json_uint(fox_json_get(json, "cookie_seconds"), &q->cookie_seconds);
 	q->argon2 = fox_json_is_true(fox_json_get(json, "argon2"));
 	q->superusers = fox_json_is_true(fox_json_get(json, "superusers"));
 	q->answered = !fox_absent(q->signature);

@@ -6,8 +6,7 @@
  *
  * Question:  {"method","realm","authid","session","certificate","superusers","argon2","authextra":{…}}, and
  *            after AUTHENTICATE also "signature", "extra":{…} and "state":{…}; "found":{…} if an authenticator
- *            was asked; "cookie" and "cookie_seconds" if the peer has one that is to stand for who logs in,
- *            or for the method cookie stands for who it is
+ *            was asked; "cookie" of that method
  * Answer:    {"challenge":{…},"state":{…}}
  *            {"welcome":{"authid","authrole","authprovider","authextra":{…}}}
  *            {"refused":"<URI>","text":"…"}
@@ -55,7 +54,6 @@ typedef struct FoxAuthQuestion
 	FoxSlice	state;			/* JSON object: what the challenge has left */
 	FoxSlice	found;			/* JSON object: what an authenticator says; absent: none was asked */
 	FoxSlice	cookie;			/* absent: none */
-	uint64_t	cookie_seconds;
 	FoxBuf		texts[6];		/* what the slices point into */
 } FoxAuthQuestion;
 

@@ -31,12 +31,25 @@ is_nonce(FoxSlice text)
 	return !fox_absent(text) && text.len >= NONCE_MIN && text.len <= NONCE_MAX && fox_base64_decode(text, bytes, &len);
 }
 
-/* "n=<authid>,r=<client's nonce>,r=<nonce>,s=<salt>,i=<iterations>" */
+/* Plain SCRAM: the gate says how the client has written its name, and the nonce is any text without commas. */
+static bool
+is_plain(FoxSlice name, FoxSlice nonce)
+{
+	if (fox_absent(name) || memchr(name.ptr, ',', name.len) != NULL || fox_absent(nonce) || nonce.len < NONCE_MIN || nonce.len > NONCE_MAX)
+		return false;
+	for (size_t i = 0; i < nonce.len; i++)
+		if (nonce.ptr[i] < '!' || nonce.ptr[i] > '~' || nonce.ptr[i] == ',')
+			return false;
+	return true;
+}
+
+/* "n=<authid>,r=<client's nonce>,r=<nonce>,s=<salt>,i=<iterations>"; name: the authid as it was written. */
 static void
-first_messages(FoxSlice authid, FoxSlice client, FoxSlice nonce, const FoxScramVerifier *v, FoxBuf *out)
+first_messages(FoxSlice authid, FoxSlice name, FoxSlice client, FoxSlice nonce, const FoxScramVerifier *v, FoxBuf *out)
 {
 	fox_buf_str(out, "n=");
-	for (size_t i = 0; i < authid.len; i++)
+	fox_buf_slice(out, name);
+	for (size_t i = 0; fox_absent(name) && i < authid.len; i++)
 		if (authid.ptr[i] == ',')
 			fox_buf_str(out, "=2C");
 		else if (authid.ptr[i] == '=')
@@ -57,12 +70,13 @@ void
 fox_scram_challenge(const FoxAuthQuestion *q, const FoxPrincipal *who, FoxBuf *out)
 {
 	FoxScramVerifier v;
-	FoxBuf		scratch = {0};
+	FoxBuf		scratch[2] = {{0}};
 	FoxBuf		nonce = {0};
 	FoxBuf		first = {0};
-	FoxSlice	client = fox_auth_text(q->authextra, "nonce", &scratch);
+	FoxSlice	client = fox_auth_text(q->authextra, "nonce", &scratch[0]);
+	FoxSlice	name = fox_auth_text(q->authextra, "sasl_name", &scratch[1]);
 
-	if (!is_nonce(client))
+	if (fox_absent(name) ? !is_nonce(client) : !is_plain(name, client))
 		fox_auth_refuse(out, FOX_AUTH_FAILED, "authextra.nonce must be 8 to 128 characters of base64");
 	else if (fox_auth_set(q->authextra, "channel_binding"))
 		fox_auth_refuse(out, FOX_AUTH_FAILED, "channel binding is not supported");
@@ -71,7 +85,7 @@ fox_scram_challenge(const FoxAuthQuestion *q, const FoxPrincipal *who, FoxBuf *o
 		(void) verifier_of(q, who, &v);
 		fox_buf_slice(&nonce, client);
 		fox_auth_nonce(&nonce);
-		first_messages(q->authid, client, fox_buf_view(&nonce), &v, &first);
+		first_messages(q->authid, name, client, fox_buf_view(&nonce), &v, &first);
 		fox_buf_str(out, "{\"challenge\":{");
 		fox_auth_put(out, "nonce", fox_buf_view(&nonce));
 		fox_auth_put(out, "salt", v.salt_text);
@@ -90,7 +104,8 @@ fox_scram_challenge(const FoxAuthQuestion *q, const FoxPrincipal *who, FoxBuf *o
 		out->failed = out->failed || nonce.failed || first.failed;
 		fox_wipe(&v, sizeof(v));
 	}
-	fox_buf_free(&scratch);
+	fox_buf_free(&scratch[0]);
+	fox_buf_free(&scratch[1]);
 	fox_buf_free(&nonce);
 	fox_buf_free(&first);
 }
@@ -142,7 +157,8 @@ welcome(const FoxPrincipal *who, const unsigned char mac[FOX_SHA256], FoxBuf *ou
 void
 fox_scram_check(const FoxAuthQuestion *q, const FoxPrincipal *who, FoxBuf *out)
 {
-	static const char *const bindings[] = {"biws", ""};	/* "n,,", and what Autobahn|Python has for it */
+	/* "n,,", what Autobahn|Python has for it, and "y,,": the client would bind a channel if the server could */
+	static const char *const bindings[] = {"biws", "", "eSws"};
 	FoxScramVerifier v;
 	FoxBuf		scratch[3] = {{0}};
 	char		proof[48];
@@ -159,7 +175,8 @@ fox_scram_check(const FoxAuthQuestion *q, const FoxPrincipal *who, FoxBuf *out)
 	if (fits)
 	{
 		fits = proof_holds(&v, fox_slice(proof, len), first, bindings[0], nonce, mac) ||
-			proof_holds(&v, fox_slice(proof, len), first, bindings[1], nonce, mac);
+			proof_holds(&v, fox_slice(proof, len), first, bindings[1], nonce, mac) ||
+			proof_holds(&v, fox_slice(proof, len), first, bindings[2], nonce, mac);
 	}
 	if (fits && known)
 		welcome(who, mac, out);

@@ -27,31 +27,55 @@ fox_cookie_task_done(FoxRouter *r, uint64_t token)
 	return fox_idmap_del(&r->cookie_tasks, token) != NULL;
 }
 
-/* {"<what>": cookie, "to": another or none} */
+/* The question is wiped. */
 static void
-tell(FoxRouter *r, const char *what, const char *cookie, const char *to)
+tell(FoxRouter *r, FoxBuf *question)
 {
-	FoxBuf		question = {0};
-
-	fox_buf_char(&question, '{');
-	fox_auth_put(&question, what, fox_cstr(cookie));
-	fox_auth_put(&question, "to", fox_cstr(to));
-	fox_buf_char(&question, '}');
-	if (question.failed || !send_question(r, fox_buf_view(&question)))
+	fox_buf_char(question, '}');
+	if (question->failed || !send_question(r, fox_buf_view(question)))
 		fox_router_log(r, FOX_LOG_INFO, "too many log-ins are under way: a client's cookie is lost");
-	if (question.cap > 0)
-		fox_wipe(question.data, question.cap);
-	fox_buf_free(&question);
+	if (question->cap > 0)
+		fox_wipe(question->data, question->cap);
+	fox_buf_free(question);
 }
 
 void
 fox_cookie_carry(FoxRouter *r, const char *from, const char *to)
 {
-	tell(r, "carry_cookie", from, to);
+	FoxBuf		question = {0};
+
+	fox_buf_char(&question, '{');
+	fox_auth_put(&question, "carry_cookie", fox_cstr(from));
+	fox_auth_put(&question, "to", fox_cstr(to));
+	tell(r, &question);
+}
+
+/* Not before who has logged in is let in: an answer that is right may come behind too many that were not. */
+void
+fox_cookie_keep(FoxRouter *r, const char *cookie, FoxSlice realm, const FoxSessionInfo *who)
+{
+	FoxBuf		question = {0};
+
+	if (r->config.cookie_seconds == 0)
+		return;
+	fox_buf_char(&question, '{');
+	fox_auth_put(&question, "keep_cookie", fox_cstr(cookie));
+	fox_auth_put(&question, "realm", realm);
+	fox_auth_put(&question, "authid", who->authid);
+	fox_auth_put(&question, "authrole", who->authrole);
+	fox_auth_put(&question, "authprovider", who->authprovider);
+	fox_auth_put(&question, "authmethod", who->authmethod);
+	fox_buf_str(&question, ",\"seconds\":");
+	fox_buf_u64(&question, r->config.cookie_seconds);
+	tell(r, &question);
 }
 
 void
 fox_cookie_forget(FoxRouter *r, const char *cookie)
 {
-	tell(r, "forget_cookie", cookie, NULL);
+	FoxBuf		question = {0};
+
+	fox_buf_char(&question, '{');
+	fox_auth_put(&question, "forget_cookie", fox_cstr(cookie));
+	tell(r, &question);
 }

@@ -84,6 +84,7 @@ struct FoxRouter
 	uint64_t	past_written;
 	FoxIdMap	backends;		/* pid → FoxSession of SQL sessions */
 	FoxIdMap	logins;			/* that wait for an executor, by token */
+	uint32_t	login_calls;	/* authenticators that are being asked */
 	uint64_t	authenticator_warned_us;	/* when the log last heard that one could not be called */
 	FoxIdMap	cookie_tasks;	/* of cookie.c, by token */
 	FoxMap		role_counts;	/* of role_sessions.c */
@@ -230,7 +231,7 @@ extern void fox_realm_change(FoxRouter *r, const FoxChange *c);	/* a row of fox_
 extern void fox_session_fail(FoxSession *s, FoxRequest what, uint64_t request, const char *uri, const char *text);
 extern void fox_session_kill(FoxSession *s, const char *reason, FoxSlice message);
 
-/* --- publish options (options.c; router-semantics section 3) --- */
+/* --- publish options (options.c) --- */
 
 typedef struct FoxPublish
 {

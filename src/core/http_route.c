@@ -28,9 +28,28 @@ put_lower(char *to, FoxSlice text)
 		to[i] = text.ptr[i] >= 'A' && text.ptr[i] <= 'Z' ? (char) (text.ptr[i] | 0x20) : text.ptr[i];
 }
 
+static const char *const own_names[] = {"openapi.json"};
+
+/* Appends the procedure. */
+static FoxSlice
+own_procedure(const FoxRoot *root, const char *name, FoxBuf *out)
+{
+	fox_buf_slice(out, root->name);
+	fox_buf_char(out, '.');
+	fox_buf_str(out, name);
+	return fox_buf_view(out);
+}
+
 static void
 forget(FoxRouter *r, Root *root)
 {
+	for (size_t i = 0; i < sizeof(own_names) / sizeof(own_names[0]); i++)
+	{
+		FoxBuf		uri = {0};
+
+		fox_exposed_change(r, &(FoxChange){.deleted = true, .realm = root->pub.realm, .topic = own_procedure(&root->pub, own_names[i], &uri)});
+		fox_buf_free(&uri);
+	}
 	(void) fox_map_del(&r->roots, root->key);
 	free(root);
 }
@@ -109,6 +128,29 @@ fox_method_find(FoxRouter *r, const FoxRoot *root, FoxSlice name, FoxMethod *out
 	key[root->name.len] = '.';
 	put_lower(key + root->name.len + 1, name);
 	return fox_exposed_method(realm, fox_slice(key, len), out);
+}
+
+bool
+fox_method_own(FoxRouter *r, const FoxRoot *root, const char *name, const char *function, FoxMethod *out)
+{
+	FoxBuf		uri = {0};
+	FoxBuf		row = {0};
+	FoxChange	c = {.realm = root->realm, .topic = own_procedure(root, name, &uri)};
+	bool		found = fox_method_find(r, root, fox_cstr(name), out);
+
+	if (!found)
+	{
+		fox_buf_str(&row, "[{\"function\":");
+		fox_buf_json_str(&row, fox_cstr(function));
+		fox_buf_str(&row, ",\"methods\":[\"GET\"]}]");
+		c.args = fox_buf_view(&row);
+		if (!row.failed && !uri.failed)
+			fox_exposed_change(r, &c);
+		found = fox_method_find(r, root, fox_cstr(name), out);
+	}
+	fox_buf_free(&uri);
+	fox_buf_free(&row);
+	return found;
 }
 
 /* --- verbs --- */

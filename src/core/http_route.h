@@ -46,6 +46,12 @@ extern const FoxRoot *fox_root_find(const FoxRouter *r, FoxSlice name);
 /* The function of that name below the root; false: there is none. */
 extern bool fox_method_find(FoxRouter *r, const FoxRoot *root, FoxSlice name, FoxMethod *out);
 
+/*
+ * A method that the router itself has below the root, and the SQL function behind it: a procedure like
+ * any other from the first time on that it is asked for, until the root goes.  False: no memory.
+ */
+extern bool fox_method_own(FoxRouter *r, const FoxRoot *root, const char *name, const char *function, FoxMethod *out);
+
 /* 0: it is none of them. */
 extern unsigned fox_verb_named(FoxSlice name);
 /* Appends the names of a set: "GET, HEAD, POST". */

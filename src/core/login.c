@@ -191,12 +191,8 @@ ask(FoxLogin *l, FoxSlice signature, FoxSlice extra)
 		fox_buf_str(&question, ",\"superusers\":true");
 	if (r->config.argon2)
 		fox_buf_str(&question, ",\"argon2\":true");
-	if (l->peer.cookie != NULL && r->config.cookie_seconds > 0)
-	{
+	if (l->method == FOX_AUTH_COOKIE)
 		fox_auth_put(&question, "cookie", fox_cstr(l->peer.cookie));
-		fox_buf_str(&question, ",\"cookie_seconds\":");
-		fox_buf_u64(&question, r->config.cookie_seconds);
-	}
 	fox_buf_str(&question, ",\"session\":");
 	fox_buf_u64(&question, l->info.id);
 	fox_buf_str(&question, ",\"authextra\":");
@@ -385,6 +381,8 @@ accept(FoxLogin *l, FoxSlice authextra)
 	FoxSlice	realm = l->realm;
 	char	   *block = l->block;
 
+	if (l->peer.cookie != NULL && l->method != FOX_AUTH_ANONYMOUS && l->method != FOX_AUTH_COOKIE)
+		fox_cookie_keep(l->router, l->peer.cookie, realm, &info);
 	l->block = NULL;
 	dispose(l);
 	ops->accepted(data, realm, &info, authextra);
@@ -492,7 +490,12 @@ welcomed(FoxLogin *l, FoxSlice who)
 	if (fox_absent(l->info.authid) || fox_absent(l->info.authrole))
 		refuse(l, FOX_AUTH_FAILED, "the log-in could not be carried out");
 	else if (l->state == CHECKED && !may_try(l))
+	{
+		/* It has been given to a right guess, which is not to be found out by it. */
+		if (l->peer.cookie != NULL)
+			fox_cookie_forget(l->router, l->peer.cookie);
 		refuse(l, FOX_AUTH_DENIED, TOO_MANY_FAILED);
+	}
 	else
 		accept(l, fox_json_get(who, "authextra"));
 	for (int i = 0; i < 3; i++)

@@ -16,6 +16,7 @@
 #include "base/pure.h"
 
 #define WARN_US UINT64_C(60000000)
+#define CALLS_MAX 1000			/* strangers are to leave room for the calls of those who are known */
 
 struct FoxLoginCall
 {
@@ -166,11 +167,12 @@ FoxLoginCall *
 fox_login_call(FoxRouter *r, FoxSlice realm, const FoxAuthority *authenticator, FoxSlice args,
 			   void (*done) (void *ctx, FoxSlice found), void *ctx)
 {
-	FoxLoginCall *c = calloc(1, sizeof(*c));
+	FoxLoginCall *c = r->login_calls < CALLS_MAX ? calloc(1, sizeof(*c)) : NULL;
 	bool		called;
 
 	if (c == NULL)
 		return NULL;
+	r->login_calls++;
 	c->router = r;
 	c->done = done;
 	c->ctx = ctx;
@@ -178,6 +180,7 @@ fox_login_call(FoxRouter *r, FoxSlice realm, const FoxAuthority *authenticator, 
 		ask_function(c, realm, authenticator, args);
 	if (called)
 		return c;
+	r->login_calls--;
 	free(c);
 	return NULL;
 }
@@ -193,5 +196,6 @@ fox_login_call_free(FoxLoginCall *c)
 	if (c->found.cap > 0)
 		fox_wipe(c->found.data, c->found.cap);
 	fox_buf_free(&c->found);
+	c->router->login_calls--;
 	free(c);
 }

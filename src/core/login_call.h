@@ -12,7 +12,8 @@ typedef struct FoxLoginCall FoxLoginCall;
 /*
  * Calls it with the arguments, a JSON array.  done() comes once, from a later tick,
  * unless the call is freed before: found is the object that it has returned, an empty
- * one if it knows nobody, absent if it could not be called.  NULL: no memory, or no such realm.
+ * one if it knows nobody, absent if it could not be called.  NULL: no memory, no such realm,
+ * or too many are under way.
  */
 extern FoxLoginCall *fox_login_call(FoxRouter *r, FoxSlice realm, const FoxAuthority *authenticator, FoxSlice args,
 									void (*done) (void *ctx, FoxSlice found), void *ctx);

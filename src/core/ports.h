@@ -129,6 +129,49 @@ typedef struct FoxDelivery
 	FoxSlice	details;		/* a JSON object */
 } FoxDelivery;
 
+/* Something to be written of an MQTT session that outlives its connection, or was read of it at the start. */
+typedef enum FoxMqttRowKind
+{
+	FOX_MQTT_SESSION = 1,		/* what fox_wamp.mqtt_session has of it, its will with it */
+	FOX_MQTT_SESSION_END,		/* all rows of the session go */
+	FOX_MQTT_SUBSCRIPTION,
+	FOX_MQTT_SUBSCRIPTION_END,	/* filter says which */
+	FOX_MQTT_MESSAGE,			/* for the client; number says which, and their order */
+	FOX_MQTT_MESSAGE_RELEASED,	/* PUBREC has come */
+	FOX_MQTT_MESSAGE_END,
+	FOX_MQTT_RECEIVED,			/* QoS 2 from the client; number is the packet identifier */
+	FOX_MQTT_RECEIVED_END
+} FoxMqttRowKind;
+
+typedef struct FoxMqttRow
+{
+	FoxMqttRowKind kind;
+	uint64_t	session;		/* names the session in all of its rows */
+	uint64_t	number;
+	FoxSlice	realm;
+	FoxSlice	client_id;
+	FoxSlice	authid;
+	FoxSlice	authrole;
+	FoxSlice	authmethod;
+	uint32_t	expiry;			/* seconds that it outlives its connection; UINT32_MAX: for ever */
+	bool		connected;
+	uint64_t	away_us;		/* read: for how long it has not been connected */
+	bool		has_will;		/* of which topic, payload, props, qos, retain and delay are */
+	uint32_t	delay;			/* seconds */
+	FoxSlice	filter;
+	uint32_t	identifier;
+	bool		no_local;
+	bool		as_published;
+	uint8_t		qos;
+	bool		retain;
+	bool		released;
+	FoxSlice	topic;			/* as the packets have it; of a will in WAMP's notation */
+	FoxSlice	payload;
+	FoxSlice	props;			/* encoded, without their length */
+	FoxSlice	own;			/* those of the subscriptions */
+	uint64_t	expires_us;		/* by the clock of the ports, read: the time that is left; 0: never */
+} FoxMqttRow;
+
 typedef enum FoxRunKind
 {
 	FOX_RUN_PROCEDURE,			/* for a caller, as its role */
@@ -204,6 +247,8 @@ typedef struct FoxPorts
 
 	/* Queues an event for a durable handler, see fox_router_deliveries_written(); false: too much waits. */
 	bool		(*deliver) (void *ctx, const FoxDelivery *d);
+	/* The same of a row of an MQTT session: both are written in one order, and counted together. */
+	bool		(*mqtt) (void *ctx, const FoxMqttRow *row);
 
 	/* Runs a SQL function; answered later by fox_router_function_result() or _failed(). */
 	void		(*call) (void *ctx, const FoxFunctionCall *call);

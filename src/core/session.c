@@ -128,6 +128,12 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 	return s;
 }
 
+FoxSessionInfo
+fox_session_identity(const FoxSession *s)
+{
+	return (FoxSessionInfo){.authid = s->authid, .authrole = s->authrole, .authmethod = s->authmethod};
+}
+
 bool
 fox_session_is_of(const FoxSession *s, const FoxSessionInfo *info)
 {
@@ -143,6 +149,8 @@ fox_session_renew(FoxSession *s, const FoxSessionInfo *info)
 		return false;
 	if (!same_role)
 	{
+		fox_role_leave(s);
+		fox_role_enter(s);
 		fox_permissions_forget(s);
 		fox_permissions_changed(s->realm->router);
 	}

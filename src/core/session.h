@@ -209,6 +209,8 @@ extern const char *fox_session_join_text(const char *reason);
 extern void fox_session_leave(FoxSession *s, FoxEnd how);
 /* The session's peer has shown that it lives, after a probe().  Nothing is said to any session at once. */
 extern void fox_session_alive(FoxSession *s);
+/* Who it is: authid, authrole and authmethod; valid as long as it is. */
+extern FoxSessionInfo fox_session_identity(const FoxSession *s);
 /* Does the session belong to who has logged in like that? */
 extern bool fox_session_is_of(const FoxSession *s, const FoxSessionInfo *info);
 /* It goes on for who has logged in again, maybe in another role.  False: no memory, and nothing has changed. */
@@ -223,11 +225,32 @@ extern FoxSlice fox_session_role(const FoxSession *s);
 /* What of the configuration a gate has to know. */
 extern bool fox_router_strict_request_ids(const FoxRouter *r);
 
+/* How many values are retained, in all realms. */
+extern uint64_t fox_router_retained(const FoxRouter *r);
+/* A line for the log. */
+extern void fox_router_warn(FoxRouter *r, const char *what, const char *why);
+
 /* Time, in microseconds that only grow, and chance, for gates; timers as in timer.h. */
 extern uint64_t fox_router_now(FoxRouter *r);
 extern uint64_t fox_router_random(FoxRouter *r);
 extern bool fox_router_timer_set(FoxRouter *r, FoxTimer *timer, uint64_t due_us, FoxTimerFn fn);
 extern void fox_router_timer_clear(FoxRouter *r, FoxTimer *timer);
+
+/* --- what outlives the router --- */
+
+/*
+ * Has a row of an MQTT session written.  Its place in the order of all that is written; 0: too much waits.
+ */
+extern uint64_t fox_router_store(FoxRouter *r, const FoxMqttRow *row);
+/* Up to which place there is something to write, and is it written? */
+extern uint64_t fox_router_stored(const FoxRouter *r);
+extern bool fox_router_is_written(const FoxRouter *r, uint64_t place);
+/* Whoever waits for the event to be taken waits until that place is written; 0: is told that it was not. */
+extern void fox_event_store(FoxEvent *e, uint64_t place);
+/* Acknowledged publishes in the session's realm may have to wait for what is to be written. */
+extern void fox_session_keeps(FoxSession *s, bool on);
+/* A subscription that the session had before the router started, by the same request. */
+extern void fox_session_resubscribe(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice topic);
 
 /* --- requests; answers come through the ops, at once or later; args and kwargs are in the session's encoding --- */
 

@@ -3,6 +3,9 @@
  *
  * Each node has a map of literal children and one child for "any component"; the
  * value for "the rest" hangs on the node above it, because `a.#` matches `a` too.
+ *
+ * A node with many children knows as well what the children of those are called: where
+ * `a.*.b` asks, only the nodes `b` are looked at, not all that stand between.
  */
 #include "core/trie.h"
 
@@ -10,11 +13,16 @@
 
 #include "base/pure.h"
 
+#define MANY 64
+
 struct FoxTrieNode
 {
 	FoxTrieNode *parent;
 	FoxTrieNode *any;			/* the child for `*` */
 	FoxMap		children;		/* literal component → node; keys live in the nodes */
+	FoxMap	   *cousins;		/* of many children: literal component → the first of their children called so; NULL: not kept */
+	FoxTrieNode *next;			/* the others, where the grandparent keeps cousins */
+	FoxTrieNode *previous;
 	void	   *value;			/* of the URI that ends here */
 	void	   *rest;			/* of the pattern that goes on with `#` */
 	uint32_t	len;
@@ -34,6 +42,94 @@ node_new(FoxTrieNode *parent, FoxSlice component)
 		memcpy(n->component, component.ptr, component.len);
 	return n;
 }
+
+/* --- cousins --- */
+
+static FoxSlice
+name_of(const FoxTrieNode *n)
+{
+	return fox_slice(n->component, n->len);
+}
+
+/* Who keeps n among its cousins; NULL: nobody. */
+static FoxTrieNode *
+keeper_of(const FoxTrieNode *n)
+{
+	FoxTrieNode *keeper = n->parent != NULL ? n->parent->parent : NULL;
+
+	return keeper != NULL && keeper->cousins != NULL && keeper->any != n->parent && n->parent->any != n ? keeper : NULL;
+}
+
+static void
+cousins_drop(FoxTrieNode *keeper)
+{
+	fox_map_free(keeper->cousins);
+	free(keeper->cousins);
+	keeper->cousins = NULL;
+}
+
+/* Without memory they are not kept. */
+static void
+cousin_enter(FoxTrieNode *keeper, FoxTrieNode *n)
+{
+	FoxTrieNode *first = fox_map_get(keeper->cousins, name_of(n));
+
+	n->previous = first;
+	n->next = first != NULL ? first->next : NULL;
+	if (n->next != NULL)
+		n->next->previous = n;
+	if (first != NULL)
+		first->next = n;
+	else if (!fox_map_put(keeper->cousins, name_of(n), n))
+		cousins_drop(keeper);
+}
+
+/* The key of the map is the first one's: it is made anew for the next. */
+static void
+cousin_leave(FoxTrieNode *keeper, FoxTrieNode *n)
+{
+	if (n->next != NULL)
+		n->next->previous = n->previous;
+	if (n->previous != NULL)
+	{
+		n->previous->next = n->next;
+		return;
+	}
+	fox_map_del(keeper->cousins, name_of(n));
+	if (n->next != NULL && !fox_map_put(keeper->cousins, name_of(n->next), n->next))
+		cousins_drop(keeper);
+}
+
+static void
+cousins_begin(FoxTrieNode *keeper)
+{
+	size_t		pos = 0;
+	FoxMapSlot *child;
+
+	keeper->cousins = calloc(1, sizeof(*keeper->cousins));
+	while (keeper->cousins != NULL && (child = fox_map_next(&keeper->children, &pos)) != NULL)
+	{
+		size_t		at = 0;
+		FoxMapSlot *slot;
+
+		while (keeper->cousins != NULL && (slot = fox_map_next(&((FoxTrieNode *) child->value)->children, &at)) != NULL)
+			cousin_enter(keeper, slot->value);
+	}
+}
+
+/* A literal child has come. */
+static void
+child_entered(FoxTrieNode *child)
+{
+	FoxTrieNode *keeper = keeper_of(child);
+
+	if (keeper != NULL)
+		cousin_enter(keeper, child);
+	if (child->parent->children.count == MANY && child->parent->cousins == NULL)
+		cousins_begin(child->parent);
+}
+
+/* --- the tree --- */
 
 static bool
 is_any(FoxSlice c, FoxMatchKind kind)
@@ -80,6 +176,8 @@ place(FoxTrie *t, FoxSlice uri, FoxMatchKind kind, bool create, FoxTrieNode **at
 				free(child);
 				return NULL;
 			}
+			else
+				child_entered(child);
 		}
 		n = child;
 	}
@@ -128,11 +226,18 @@ fox_trie_del(FoxTrie *t, FoxSlice uri, FoxMatchKind kind)
 		   n->children.count == 0)
 	{
 		FoxTrieNode *parent = n->parent;
+		FoxTrieNode *keeper = keeper_of(n);
 
+		if (keeper != NULL)
+			cousin_leave(keeper, n);
 		if (parent->any == n)
 			parent->any = NULL;
 		else
-			fox_map_del(&parent->children, fox_slice(n->component, n->len));
+			fox_map_del(&parent->children, name_of(n));
+		if (parent->cousins != NULL && parent->children.count < MANY / 2)
+			cousins_drop(parent);
+		if (n->cousins != NULL)
+			cousins_drop(n);
 		fox_map_free(&n->children);
 		free(n);
 		n = parent;
@@ -151,6 +256,8 @@ node_free(FoxTrieNode *n)
 	while ((slot = fox_map_next(&n->children, &pos)) != NULL)
 		node_free(slot->value);
 	node_free(n->any);
+	if (n->cousins != NULL)
+		cousins_drop(n);
 	fox_map_free(&n->children);
 	free(n);
 }
@@ -218,7 +325,14 @@ find_node(FoxTrieNode *n, FoxSlice rest, FoxMatchKind kind, FoxTrieFn fn, void *
 	{
 		size_t		pos = 0;
 		FoxMapSlot *slot;
+		FoxSlice	after = rest;
 
+		if (n->cousins != NULL && fox_uri_component(&after, &c) && !is_any(c, kind) && !is_rest(c, kind))
+		{
+			for (FoxTrieNode *cousin = fox_map_get(n->cousins, c); cousin != NULL; cousin = cousin->next)
+				find_node(cousin, after, kind, fn, ctx);
+			return;
+		}
 		while ((slot = fox_map_next(&n->children, &pos)) != NULL)
 			find_node(slot->value, rest, kind, fn, ctx);
 	}

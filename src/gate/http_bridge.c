@@ -3,7 +3,8 @@
  *
  * The bodies are those of Crossbar's bridge: {"procedure" or "topic","args","kwargs","options"}.
  * Events are server-sent: each has its publication for an id, and a client that comes back
- * with the last one hears what it has missed, where events are kept.
+ * with the last one hears what it has missed, where events are kept; where that is not known any
+ * more, an event `gap` takes the id back and ends the stream, and a client that comes again hears what is new.
  */
 #include <stdio.h>
 
@@ -16,6 +17,7 @@
 #include "base/pure.h"
 
 #define HEARTBEAT_US UINT64_C(15000000)
+#define GAP "event: gap\nid:\nretry: 1000\ndata: {}\n\n"
 #define REVOKED "event: end\ndata: {\"reason\":\"the subscription has ended\"}\n\n"
 
 /* --- what is asked --- */
@@ -96,6 +98,7 @@ read_events(FoxHttpPeer *p, const FoxHttpAsk *ask, FoxSlice pattern, FoxSlice qu
 	uint64_t	id;
 	bool		retained = false;
 
+	p->resumes = !fox_absent(after);
 	fox_buf_reset(&p->procedure);
 	fox_buf_slice(&p->procedure, pattern);
 	fox_buf_reset(&p->options);
@@ -115,6 +118,16 @@ read_events(FoxHttpPeer *p, const FoxHttpAsk *ask, FoxSlice pattern, FoxSlice qu
 	}
 	fox_buf_str(&p->options, retained ? "\"retained\":true" : "\"retained\":false");
 	fox_buf_char(&p->options, '}');
+}
+
+/* No page of another site can send that without asking for leave. */
+static bool
+is_json(FoxSlice type)
+{
+	const FoxSlice json = FOX_LIT("application/json");
+
+	return type.len >= json.len && fox_http_same(fox_slice(type.ptr, json.len), json) &&
+		(type.len == json.len || type.ptr[json.len] == ';' || type.ptr[json.len] == ' ');
 }
 
 bool
@@ -141,8 +154,13 @@ fox_http_bridge(FoxHttpPeer *p, const FoxRoot *root, const FoxHttpAsk *ask, FoxS
 		fox_http_reply_options(p, verbs, ask->headers);
 	else if ((fox_verb_named(ask->method) & verbs) == 0)
 		fox_http_fail_verb(p, verbs);
+	else if (verbs == FOX_POST && !is_json(fox_http_header(ask->headers, "content-type")))
+		fox_http_fail(p, 415, "the body must be application/json", FOX_ABSENT);
 	else
 	{
+		/* A listener is a session of its own, which others see and limits count. */
+		if (verbs == FOX_GET)
+			fox_http_log_out(p);
 		if (verbs == FOX_POST)
 			text = read_body(p, ask);
 		else
@@ -202,6 +220,34 @@ beat(void *ctx, FoxTimer *timer)
 	(void) fox_router_timer_set(p->router, timer, fox_router_now(p->router) + HEARTBEAT_US, beat);
 }
 
+static void
+begin_stream(FoxHttpPeer *p)
+{
+	p->streaming = true;
+	fox_http_reply(p, 200, FOX_LIT("text/event-stream"), FOX_LIT("Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n"), FOX_LIT(""));
+	p->transport.send(p->transport.conn, FOX_LIT(":\n\n"));
+	(void) fox_router_timer_set(p->router, &p->heartbeat, fox_router_now(p->router) + HEARTBEAT_US, beat);
+}
+
+static void
+end_stream(FoxHttpPeer *p, FoxSlice last)
+{
+	p->streaming = false;
+	fox_router_timer_clear(p->router, &p->heartbeat);
+	p->transport.send(p->transport.conn, last);
+	p->transport.end(p->transport.conn);
+}
+
+bool
+fox_http_bridge_gap(FoxHttpPeer *p, const FoxFailure *why)
+{
+	if (p->wish != FOX_HTTP_WISH_EVENTS || !p->resumes || !fox_slice_is(why->uri, FOX_ERR_INVALID_ARGUMENT))
+		return false;
+	begin_stream(p);
+	end_stream(p, FOX_LIT(GAP));
+	return true;
+}
+
 void
 fox_http_bridge_done(FoxHttpPeer *p, FoxRequest what, uint64_t id)
 {
@@ -214,14 +260,8 @@ fox_http_bridge_done(FoxHttpPeer *p, FoxRequest what, uint64_t id)
 		fox_http_reply(p, 200, FOX_LIT(FOX_HTTP_TYPE_JSON), FOX_ABSENT, fox_slice(text, (size_t) n));
 	}
 	else if (what == FOX_REQ_SUBSCRIBE)
-	{
-		p->streaming = true;
-		fox_http_reply(p, 200, FOX_LIT("text/event-stream"), FOX_LIT("Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n"), FOX_LIT(""));
-		p->transport.send(p->transport.conn, FOX_LIT(":\n\n"));
-		(void) fox_router_timer_set(p->router, &p->heartbeat, fox_router_now(p->router) + HEARTBEAT_US, beat);
-	}
+		begin_stream(p);
 }
-
 /* A line of data is one line. */
 static void
 put_line(FoxBuf *out, FoxSlice json)
@@ -261,10 +301,6 @@ fox_http_bridge_event(FoxHttpPeer *p, FoxEvent *e)
 void
 fox_http_bridge_end(FoxHttpPeer *p)
 {
-	if (!p->streaming)
-		return;
-	p->streaming = false;
-	fox_router_timer_clear(p->router, &p->heartbeat);
-	p->transport.send(p->transport.conn, FOX_LIT(REVOKED));
-	p->transport.end(p->transport.conn);
+	if (p->streaming)
+		end_stream(p, FOX_LIT(REVOKED));
 }

@@ -164,7 +164,15 @@ route(FoxHttpPeer *p, const FoxHttpAsk *ask, FoxSlice root_name, FoxSlice name, 
 	p->style = root->style;
 	if (fox_http_bridge(p, root, ask, name, query))
 		return;
-	if (fox_slice_is(name, "timestamp"))
+	if (fox_http_same(name, FOX_LIT("openapi.json")))
+	{
+		if (!fox_method_own(p->router, root, "openapi.json", "fox_wamp.openapi()", &m))
+		{
+			fox_http_fail(p, 503, NULL, FOX_ABSENT);
+			return;
+		}
+	}
+	else if (fox_slice_is(name, "timestamp"))
 		m = (FoxMethod){.verbs = FOX_GET | FOX_HEAD};
 	else if (!fox_method_find(p->router, root, name, &m))
 	{

@@ -70,7 +70,7 @@ session_failed(FoxSession *s, FoxRequest what, uint64_t request, const FoxFailur
 	size_t		pos = 0;
 
 	(void) what;
-	if (p->request != request)
+	if (p->request != request || fox_http_bridge_gap(p, why))
 		return;
 	if (fox_absent(text) && !fox_absent(why->payload.args) && fox_json_element(why->payload.args, &pos, &text))
 		text = fox_json_text(text, &scratch);
@@ -139,7 +139,7 @@ join(FoxHttpPeer *p, FoxSlice realm, const FoxSessionInfo *info)
 static FoxSessionInfo
 info_of(const FoxHttpPeer *p)
 {
-	return (FoxSessionInfo){.peer = fox_cstr(p->address), .protocol = FOX_LIT("http"), .transport = "http", .passing = true,
+	return (FoxSessionInfo){.peer = fox_cstr(p->address), .protocol = FOX_LIT("http"), .transport = "http", .passing = p->wish != FOX_HTTP_WISH_EVENTS,
 		.subscription_revocation = true};
 }
 
@@ -163,7 +163,7 @@ login_accepted(void *data, FoxSlice realm, const FoxSessionInfo *info, FoxSlice 
 	(void) authextra;
 	p->login = NULL;
 	wipe(&p->password);
-	passing.passing = true;
+	passing.passing = p->wish != FOX_HTTP_WISH_EVENTS;
 	join(p, realm, &passing);
 }
 

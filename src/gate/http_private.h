@@ -48,6 +48,9 @@ struct FoxHttpPeer
 	FoxBuf		options;
 	FoxSlice	args;
 	FoxSlice	kwargs;
+	bool		resumes;		/* Last-Event-ID says from where on they are wanted */
+	const char *function;		/* of the extension's, that makes the reply */
+	struct FoxInquiry *inquiry;	/* while it runs */
 	bool		streaming;		/* events are being sent */
 	FoxTimer	heartbeat;
 	FoxHttpStyle style;
@@ -93,6 +96,8 @@ extern void fox_http_bridge_ask(FoxHttpPeer *p);
 extern void fox_http_bridge_result(FoxHttpPeer *p, const FoxPayload *payload);
 extern void fox_http_bridge_done(FoxHttpPeer *p, FoxRequest what, uint64_t id);
 extern void fox_http_bridge_event(FoxHttpPeer *p, FoxEvent *e);
+/* What was missed is not known any more: false, it is another failure. */
+extern bool fox_http_bridge_gap(FoxHttpPeer *p, const FoxFailure *why);
 extern void fox_http_bridge_end(FoxHttpPeer *p);	/* of a stream, if there is one */
 
 #endif

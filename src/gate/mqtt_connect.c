@@ -5,6 +5,7 @@
 
 #include "codec/mqtt_topic.h"
 #include "gate/mqtt_private.h"
+#include "gate/mqtt_scram.h"
 
 #include "base/pure.h"
 
@@ -114,6 +115,13 @@ welcome(MqttPeer *p, const FoxMqttPacket *connect, bool present, FoxSlice assign
 	{
 		fox_mqtt_set(props, FOX_PROP_ASSIGNED_ID);
 		props->assigned_id = assigned;
+	}
+	if (p->scram_flag != 0)
+	{
+		fox_mqtt_set(props, FOX_PROP_AUTH_METHOD);
+		props->auth_method = FOX_LIT(FOX_SCRAM_METHOD);
+		fox_mqtt_set(props, FOX_PROP_AUTH_DATA);
+		props->auth_data = fox_buf_view(&p->server_final);
 	}
 	fox_mqtt_set(props, FOX_PROP_RECEIVE_MAXIMUM);
 	props->receive_maximum = config->max_inflight < UINT16_MAX ? config->max_inflight : UINT16_MAX;
@@ -242,6 +250,11 @@ mqtt_join(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice realm, const FoxSes
 	s->expiry = expiry_of(p, packet);
 	p->state = MQTT_JOINED;
 	mqtt_session_attach(s, p);
+	if (!mqtt_store_session(s))
+	{
+		mqtt_cut(p, FOX_MQTT_QUOTA, "too much waits for the database");
+		return;
+	}
 	mqtt_watch(p);
 	welcome(p, packet, present, packet->client_id.len == 0 ? client_id : FOX_ABSENT);
 	mqtt_resume(s);

@@ -29,19 +29,28 @@ fox_mqtt_broker_new(FoxRouter *router, const FoxMqttConfig *config)
 	b->router = router;
 	fox_mqtt_broker_configure(b, config);
 	fox_list_init(&b->all);
+	fox_list_init(&b->promises);
+	b->started_us = fox_router_now(router);
+	mqtt_sys_start(b);
 	return b;
 }
 
 void
 fox_mqtt_broker_configure(FoxMqttBroker *b, const FoxMqttConfig *config)
 {
+	bool		other_interval = b->config.sys_interval != config->sys_interval;
+
 	b->config = *config;
+	if (other_interval)
+		mqtt_sys_start(b);
 	fox_mqtt_strings_raw(config->raw_strings);
 }
 
 void
 fox_mqtt_broker_free(FoxMqttBroker *b)
 {
+	b->closing = true;
+	fox_router_timer_clear(b->router, &b->sys_timer);
 	fox_list_each(n, &b->all)
 		mqtt_session_gone(fox_container(MqttSession, in_broker, n));
 	fox_map_free(&b->sessions);
@@ -58,12 +67,14 @@ mqtt_send_bytes(MqttPeer *p, FoxBytes *bytes)
 		p->transport.close(p->transport.conn, 1013, "out of memory");
 		return;
 	}
+	p->broker->counters.sent++;
+	p->broker->counters.bytes_sent += bytes->len;
 	p->transport.send(p->transport.conn, bytes, true);
 	fox_bytes_unref(bytes);
 }
 
-void
-mqtt_send(MqttPeer *p, const FoxMqttPacket *packet)
+FoxBytes *
+mqtt_encode(MqttPeer *p, const FoxMqttPacket *packet)
 {
 	FoxMqttPacket plain;
 
@@ -76,7 +87,13 @@ mqtt_send(MqttPeer *p, const FoxMqttPacket *packet)
 		fox_buf_reset(&out);
 		fox_mqtt_encode(p->version, &plain, &out);
 	}
-	mqtt_send_bytes(p, out.failed ? NULL : fox_bytes_new(out.data, out.len));
+	return out.failed ? NULL : fox_bytes_new(out.data, out.len);
+}
+
+void
+mqtt_send(MqttPeer *p, const FoxMqttPacket *packet)
+{
+	mqtt_send_bytes(p, mqtt_encode(p, packet));
 }
 
 static void
@@ -197,7 +214,10 @@ joined(MqttPeer *p, const FoxMqttPacket *packet)
 			mqtt_cut(p, FOX_MQTT_PROTOCOL_ERROR, "a second CONNECT");
 			break;
 		case FOX_MQTT_AUTH:
-			mqtt_cut(p, FOX_MQTT_PROTOCOL_ERROR, "AUTH without an authentication method");
+			if (p->scram_flag == 0)
+				mqtt_cut(p, FOX_MQTT_PROTOCOL_ERROR, "AUTH without an authentication method");
+			else
+				mqtt_cut(p, FOX_MQTT_NOT_AUTHORIZED, "a session keeps the user that it was begun by: connect anew");
 			break;
 		default:
 			mqtt_cut(p, FOX_MQTT_PROTOCOL_ERROR, "a packet that only a server may send");
@@ -226,7 +246,7 @@ mqtt_packet(MqttPeer *p, FoxSlice bytes)
 	FoxMqttPacket packet;
 	FoxMqttReason reason = fox_mqtt_decode(p->version, bytes, &packet);
 
-	if (reason != FOX_MQTT_SUCCESS)
+	if (reason != FOX_MQTT_SUCCESS && packet.type != FOX_MQTT_CONNECT)
 		mqtt_cut(p, reason, text_of(reason));
 	else
 		joined(p, &packet);
@@ -264,12 +284,16 @@ gate_message(void *gate, char *data, size_t len, bool binary)
 	if (p->state == MQTT_DEAD)
 		return;
 	p->heard_us = fox_router_now(p->broker->router);
+	p->broker->counters.received++;
+	p->broker->counters.bytes_received += len;
 	if (!binary)
 		mqtt_cut(p, FOX_MQTT_MALFORMED, "MQTT is binary messages of a WebSocket");
 	else if (p->state == MQTT_NEW)
 		first_packet(p, bytes);
 	else if (p->state == MQTT_JOINED)
 		mqtt_packet(p, bytes);
+	else if (p->state == MQTT_CHALLENGED)
+		mqtt_authenticate(p, bytes);
 	else
 	{
 		fox_buf_slice(&p->early, bytes);
@@ -365,7 +389,7 @@ mqtt_done(FoxSession *core, FoxRequest what, uint64_t request, uint64_t id)
 
 	if (what == FOX_REQ_PUBLISH)
 		mqtt_published(core, request, FOX_MQTT_SUCCESS, FOX_ABSENT);
-	else if (what == FOX_REQ_SUBSCRIBE)
+	else if (what == FOX_REQ_SUBSCRIBE || what == FOX_REQ_REGISTER)
 		mqtt_subscribed(s, request, id);
 }
 
@@ -376,7 +400,9 @@ mqtt_failed(FoxSession *core, FoxRequest what, uint64_t request, const FoxFailur
 
 	if (what == FOX_REQ_PUBLISH)
 		mqtt_published(core, request, reason_of(why->uri), why->text);
-	else if (what == FOX_REQ_SUBSCRIBE)
+	else if (what == FOX_REQ_CALL)
+		mqtt_call_failed(s, request, why);
+	else if (what == FOX_REQ_SUBSCRIBE || what == FOX_REQ_REGISTER)
 	{
 		FoxMqttReason reason = reason_of(why->uri);
 
@@ -406,15 +432,19 @@ mqtt_ended(FoxSession *core, const char *reason, FoxSlice message)
 {
 	MqttSession *s = fox_session_data(core);
 	MqttPeer   *p = s->peer;
+	bool		shutdown = strcmp(reason, "wamp.close.system_shutdown") == 0;
 
 	(void) message;
+	s->broker->closing |= shutdown;
 	if (p != NULL)
 	{
 		s->peer = NULL;
+		s->broker->clients--;
 		p->session = NULL;
-		mqtt_cut(p, strcmp(reason, "wamp.close.system_shutdown") == 0 ? FOX_MQTT_SHUTTING_DOWN : FOX_MQTT_ADMINISTRATIVE, reason);
+		mqtt_cut(p, shutdown ? FOX_MQTT_SHUTTING_DOWN : FOX_MQTT_ADMINISTRATIVE, reason);
 	}
-	s->core = NULL;
+	if (!shutdown)
+		mqtt_will_publish(s);
 	mqtt_session_gone(s);
 }
 
@@ -422,7 +452,10 @@ const FoxSessionOps mqtt_ops = {
 	.event = mqtt_event,
 	.done = mqtt_done,
 	.failed = mqtt_failed,
+	.result = mqtt_result,
+	.invoke = mqtt_invoke,
 	.unsubscribed = mqtt_unsubscribed,
+	.unregistered = mqtt_unsubscribed,
 	.reachable = mqtt_reachable,
 	.ended = mqtt_ended
 };

@@ -15,8 +15,10 @@ typedef struct FoxMqttConfig
 	size_t		max_packet;		/* bytes of a client's packet */
 	uint32_t	max_inflight;	/* messages that one session has not acknowledged */
 	uint32_t	max_queued;		/* messages that wait for one session */
+	bool		drop_oldest;	/* when there are as many; else the new one is not kept */
 	uint32_t	max_session_expiry;	/* seconds that a session outlives its connection */
 	uint32_t	max_keep_alive;	/* seconds; 0: as the client likes */
+	uint32_t	sys_interval;	/* seconds between values of $SYS; 0: there are none */
 	bool		raw_strings;	/* a single string goes out as its text, not as JSON */
 } FoxMqttConfig;
 
@@ -25,6 +27,13 @@ extern FoxMqttBroker *fox_mqtt_broker_new(FoxRouter *router, const FoxMqttConfig
 extern void fox_mqtt_broker_configure(FoxMqttBroker *b, const FoxMqttConfig *config);
 /* After the router has been shut down, and all gates are closed. */
 extern void fox_mqtt_broker_free(FoxMqttBroker *b);
+
+/* What was given to the port `mqtt` has been written. */
+extern void fox_mqtt_broker_written(FoxMqttBroker *b);
+/* A row that an earlier run has left: sessions before what belongs to them, messages in their order. */
+extern void fox_mqtt_broker_restore(FoxMqttBroker *b, const FoxMqttRow *row);
+/* That was all. */
+extern void fox_mqtt_broker_restored(FoxMqttBroker *b);
 
 /* Its messages are whole packets, or the beginning of one that is too long or malformed.  NULL: no memory. */
 extern void *fox_mqtt_gate_open(FoxMqttBroker *b, const FoxTransport *transport, const FoxPeer *peer);

@@ -4,6 +4,7 @@
  *      CONNECT has                  method
  *      a password                   ticket: the password of a user or a role, or a JSON Web Token
  *      no password                  tls with a client certificate, else anonymous
+ *      SCRAM-SHA-256 (5.0)          wamp-scram
  *
  * Until it is known who that is, the connection is not read; what it had sent already is kept.
  */
@@ -11,6 +12,7 @@
 #include "codec/mqtt_stream.h"
 #include "codec/utf8.h"
 #include "gate/mqtt_private.h"
+#include "gate/mqtt_scram.h"
 
 #include "base/pure.h"
 
@@ -85,12 +87,63 @@ forget_connect(MqttPeer *p)
 }
 
 static void
+send_auth(MqttPeer *p, FoxSlice data)
+{
+	FoxMqttPacket packet = {.type = FOX_MQTT_AUTH, .reason = FOX_MQTT_AUTH_CONTINUE};
+
+	fox_mqtt_set(&packet.props, FOX_PROP_AUTH_METHOD);
+	packet.props.auth_method = FOX_LIT(FOX_SCRAM_METHOD);
+	fox_mqtt_set(&packet.props, FOX_PROP_AUTH_DATA);
+	packet.props.auth_data = data;
+	mqtt_send(p, &packet);
+}
+
+static void
 challenge(void *data, const char *method, FoxSlice extra)
 {
 	MqttPeer   *p = data;
+	FoxBuf		first = {0};
 
-	(void) method, (void) extra;
-	(void) fox_login_authenticate(p->login, connect_of(p).password, FOX_LIT("{}"));
+	(void) method;
+	if (p->scram_flag == 0)
+		(void) fox_login_authenticate(p->login, connect_of(p).password, FOX_LIT("{}"));
+	else if (!fox_scram_server_first(extra, &first))
+		mqtt_refuse(p, FOX_MQTT_NOT_AUTHORIZED, "the password of this user is not kept for SCRAM-SHA-256");
+	else
+	{
+		p->state = MQTT_CHALLENGED;
+		send_auth(p, fox_buf_view(&first));
+		p->transport.pause(p->transport.conn, false);
+	}
+	fox_buf_free(&first);
+}
+
+void
+mqtt_authenticate(MqttPeer *p, FoxSlice bytes)
+{
+	FoxMqttPacket packet;
+	FoxSlice	nonce;
+	FoxSlice	proof;
+	FoxBuf		extra = {0};
+
+	if (fox_mqtt_decode(p->version, bytes, &packet) != FOX_MQTT_SUCCESS || packet.type != FOX_MQTT_AUTH ||
+		packet.reason != FOX_MQTT_AUTH_CONTINUE || !fox_slice_is(packet.props.auth_method, FOX_SCRAM_METHOD))
+	{
+		mqtt_refuse(p, FOX_MQTT_PROTOCOL_ERROR, "AUTH of the same method is waited for");
+		return;
+	}
+	if (!fox_scram_final(packet.props.auth_data, p->scram_flag, &nonce, &proof))
+	{
+		mqtt_refuse(p, FOX_MQTT_NOT_AUTHORIZED, "malformed message of SCRAM-SHA-256");
+		return;
+	}
+	fox_buf_char(&extra, '{');
+	fox_auth_put(&extra, "nonce", nonce);
+	fox_buf_char(&extra, '}');
+	p->state = MQTT_LOGGING_IN;
+	p->transport.pause(p->transport.conn, true);
+	(void) fox_login_authenticate(p->login, proof, fox_buf_view(&extra));
+	fox_buf_free(&extra);
 }
 
 static void
@@ -113,9 +166,12 @@ catch_up(MqttPeer *p)
 	FoxMqttStream stream = {0};
 	FoxBuf		early = p->early;
 	const char *at = early.data;
-	const char *end = at + early.len;
+	const char *end;
 	FoxSlice	packet;
 
+	if (early.len == 0)
+		return;
+	end = at + early.len;
 	p->early = (FoxBuf){0};
 	while (p->state == MQTT_JOINED && fox_mqtt_next(&stream, SIZE_MAX, &at, end, &packet) == FOX_MQTT_PACKET)
 		mqtt_packet(p, packet);
@@ -131,8 +187,15 @@ accepted(void *data, FoxSlice realm, const FoxSessionInfo *info, FoxSlice authex
 	MqttPeer   *p = data;
 	FoxMqttPacket packet = connect_of(p);
 
-	(void) authextra;
 	p->login = NULL;
+	if (p->scram_flag != 0)
+	{
+		FoxBuf		scratch = {0};
+
+		fox_buf_str(&p->server_final, "v=");
+		fox_buf_slice(&p->server_final, fox_auth_text(authextra, "verifier", &scratch));
+		fox_buf_free(&scratch);
+	}
 	mqtt_join(p, &packet, realm, info);
 	forget_connect(p);
 	if (p->state == MQTT_JOINED)
@@ -148,8 +211,8 @@ static const FoxLoginOps login_ops = {challenge, accepted, refused};
 bool
 mqtt_login_begin(MqttPeer *p)
 {
-	p->login = fox_login_new(p->broker->router, &(FoxLoginPeer){p->address, p->local, p->confidential, p->certificate, NULL},
-							 &login_ops, p);
+	p->login = fox_login_new(p->broker->router, &(FoxLoginPeer){.address = p->address, .local = p->local,
+							 .confidential = p->confidential, .certificate = p->certificate}, &login_ops, p);
 	p->transport.limit(p->transport.conn, CONNECT_MAX);
 	return p->login != NULL;
 }
@@ -163,43 +226,38 @@ mqtt_login_end(MqttPeer *p)
 	forget_connect(p);
 	fox_buf_free(&p->early);
 	p->early = (FoxBuf){0};
+	fox_buf_free(&p->server_final);
+	p->server_final = (FoxBuf){0};
 }
 
 static void
-put_details(FoxBuf *out, FoxSlice name, bool with_password, FoxSlice client_id)
+put_details(FoxBuf *out, const char *methods, FoxSlice name, FoxSlice client_id, const FoxScramFirst *scram)
 {
-	fox_buf_str(out, with_password ? "{\"authmethods\":[\"ticket\"]" : "{\"authmethods\":[\"tls\",\"anonymous\"]");
+	fox_buf_str(out, "{\"authmethods\":");
+	fox_buf_str(out, methods);
 	if (name.len > 0)
 		fox_auth_put(out, "authid", name);
 	fox_buf_str(out, ",\"authextra\":{");
 	fox_auth_put(out, "client_id", client_id);
+	if (scram != NULL)
+	{
+		fox_auth_put(out, "nonce", scram->nonce);
+		fox_auth_put(out, "sasl_name", scram->name);
+	}
 	fox_buf_str(out, "}}");
 }
 
-void
-mqtt_login(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice bytes)
+/* Begins a log-in as name@realm. */
+static void
+hello(MqttPeer *p, FoxSlice name, const char *methods, FoxSlice client_id, const FoxScramFirst *scram)
 {
 	static const char *const protocols[] = {[FOX_MQTT_31] = "mqtt.3.1", [FOX_MQTT_311] = "mqtt.3.1.1", [FOX_MQTT_50] = "mqtt.5.0"};
 	FoxSessionInfo info = {.peer = fox_cstr(p->address), .protocol = fox_cstr(protocols[p->version]),
-	.transport = p->transport_name, .encoding = FOX_MQTT};
-	bool		with_password = !fox_absent(packet->password);
-	FoxSlice	name = packet->user_name;
+	.transport = p->transport_name, .encoding = FOX_MQTT, .registration_revocation = true};
 	FoxSlice	realm = realm_of(p->broker, &name);
 	FoxBuf		details = {0};
 
-	if (fox_mqtt_has(&packet->props, FOX_PROP_AUTH_METHOD))
-	{
-		mqtt_refuse(p, FOX_MQTT_BAD_AUTH_METHOD, "no enhanced authentication method is offered");
-		return;
-	}
-	if (with_password ? !is_text(packet->password) : name.len > 0 && p->certificate == NULL)
-	{
-		mqtt_refuse(p, FOX_MQTT_BAD_LOGIN, with_password ? "a password is text" :
-					"a user name needs a password or a client certificate");
-		return;
-	}
-	fox_buf_slice(&p->connect, bytes);
-	put_details(&details, name, with_password, packet->client_id);
+	put_details(&details, methods, name, client_id, scram);
 	if (p->connect.failed || details.failed)
 		mqtt_refuse(p, FOX_MQTT_UNAVAILABLE, "out of memory");
 	else
@@ -209,4 +267,40 @@ mqtt_login(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice bytes)
 		(void) fox_login_hello(p->login, realm, fox_buf_view(&details), &info);
 	}
 	fox_buf_free(&details);
+}
+
+/* The user is the one of the message, or of CONNECT if that names none. */
+static void
+hello_scram(MqttPeer *p, const FoxMqttPacket *packet)
+{
+	FoxScramFirst first;
+	FoxBuf		name = {0};
+
+	if (!fox_slice_is(packet->props.auth_method, FOX_SCRAM_METHOD))
+		mqtt_refuse(p, FOX_MQTT_BAD_AUTH_METHOD, "the only authentication method is " FOX_SCRAM_METHOD);
+	else if (!fox_scram_first(packet->props.auth_data, &first) || !fox_scram_name(first.name, &name) || !is_text(fox_buf_view(&name)))
+		mqtt_refuse(p, FOX_MQTT_NOT_AUTHORIZED, "malformed message of SCRAM-SHA-256, or one that asks for channel binding");
+	else
+	{
+		p->scram_flag = first.flag;
+		hello(p, name.len > 0 ? fox_buf_view(&name) : packet->user_name, "[\"wamp-scram\"]", packet->client_id, &first);
+	}
+	fox_buf_free(&name);
+}
+
+void
+mqtt_login(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice bytes)
+{
+	bool		with_password = !fox_absent(packet->password);
+	FoxSlice	name = packet->user_name;
+
+	fox_buf_slice(&p->connect, bytes);
+	(void) realm_of(p->broker, &name);
+	if (fox_mqtt_has(&packet->props, FOX_PROP_AUTH_METHOD))
+		hello_scram(p, packet);
+	else if (with_password ? !is_text(packet->password) : name.len > 0 && p->certificate == NULL)
+		mqtt_refuse(p, FOX_MQTT_BAD_LOGIN, with_password ? "a password is text" :
+					"a user name needs a password or a client certificate");
+	else
+		hello(p, packet->user_name, with_password ? "[\"ticket\"]" : "[\"tls\",\"anonymous\"]", packet->client_id, NULL);
 }

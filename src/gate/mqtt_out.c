@@ -3,11 +3,7 @@
  *
  * A message of QoS 0 is the same bytes for all clients of a version, unless one wants something of its own with it
  * (subscription identifiers, topic aliases, the retain flag): it is encoded once and queued by reference, and can
- * be missed.  One of QoS 1 or 2 is kept, once for all its readers, and each of them has its own entry:
- *
- *      waiting ──(fewer are under way than the client takes)──► sent ──PUBACK──► done
- *                                                                │
- *                                                                └──PUBREC──► released ──PUBCOMP──► done
+ * be missed.  One of QoS 1 or 2 goes through the session's queue (mqtt_queue.c).
  */
 #include <stdlib.h>
 
@@ -22,32 +18,11 @@ static FoxBuf out;
 static FoxBuf rewritten;		/* a payload that came in another encoding */
 static FoxBuf topic_text;
 static FoxBuf own_props;
-static FoxBuf aged;
 
-/* --- what is kept of a message --- */
+/* --- encoding --- */
 
-typedef struct Kept
-{
-	uint32_t	topic_len;
-	uint32_t	props_len;
-} Kept;
-
-static void
-delivery_of(const FoxBytes *kept, FoxMqttDelivery *d)
-{
-	Kept		head;
-	const char *at = kept->data + sizeof(head);
-
-	memcpy(&head, kept->data, sizeof(head));
-	d->topic = fox_slice(at, head.topic_len);
-	d->props = fox_slice(at + head.topic_len, head.props_len);
-	at += head.topic_len + head.props_len;
-	d->payload = fox_slice(at, (size_t) (kept->data + kept->len - at));
-}
-
-/* The event as MQTT says it; false: no memory, or its payload can not be said. */
-static bool
-say(const FoxEvent *e, FoxMqttDelivery *d)
+bool
+mqtt_say(const FoxEvent *e, FoxMqttDelivery *d)
 {
 	FoxPayload	payload;
 
@@ -62,9 +37,8 @@ say(const FoxEvent *e, FoxMqttDelivery *d)
 	return true;
 }
 
-/* When memory is out slow readers give up what waits for them. */
-static FoxBytes *
-bytes_of(const MqttPeer *p, const FoxBuf *b)
+FoxBytes *
+mqtt_bytes_of(const MqttPeer *p, const FoxBuf *b)
 {
 	FoxBytes   *bytes;
 
@@ -72,26 +46,6 @@ bytes_of(const MqttPeer *p, const FoxBuf *b)
 		bytes = b->failed ? NULL : fox_bytes_new(b->data, b->len);
 	while (bytes == NULL && p != NULL && p->transport.relieve(p->transport.conn, 2 * b->len + RELIEF));
 	return bytes;
-}
-
-static FoxBytes *
-keep(const MqttPeer *p, FoxEvent *e)
-{
-	FoxBytes  **form = &e->encoded[FOX_FORM_MQTT_KEPT];
-	FoxMqttDelivery d;
-	Kept		head;
-
-	if (*form == NULL && say(e, &d))
-	{
-		head = (Kept){(uint32_t) d.topic.len, (uint32_t) d.props.len};
-		fox_buf_reset(&out);
-		fox_buf_put(&out, &head, sizeof(head));
-		fox_buf_slice(&out, d.topic);
-		fox_buf_slice(&out, d.props);
-		fox_buf_slice(&out, d.payload);
-		*form = bytes_of(p, &out);
-	}
-	return *form;
 }
 
 /* --- properties that are of the connection or the subscription --- */
@@ -105,12 +59,8 @@ put_identifier(FoxBuf *b, uint32_t identifier)
 	fox_mqtt_put_varint(b, identifier);
 }
 
-/*
- * Puts an alias for the topic before own, and takes the topic away if the client knows the alias: the first topics
- * of a connection get one.  *defines: the client has to hear this message, for later ones.
- */
-static FoxSlice
-with_alias(MqttPeer *p, FoxSlice *topic, FoxSlice own, bool *defines)
+FoxSlice
+mqtt_with_alias(MqttPeer *p, FoxSlice *topic, FoxSlice own, bool *defines)
 {
 	uintptr_t	alias = (uintptr_t) fox_map_get(&p->aliases, *topic);
 	char	   *key;
@@ -138,49 +88,6 @@ with_alias(MqttPeer *p, FoxSlice *topic, FoxSlice own, bool *defines)
 	return fox_buf_view(&own_props);
 }
 
-/* The time that a message has left, in its properties; absent: none is left. */
-static FoxSlice
-age(FoxSlice props, uint64_t expires_us, uint64_t now)
-{
-	FoxMqttProps p;
-	FoxMqttReader r;
-
-	if (expires_us == 0)
-		return props;
-	if (now >= expires_us)
-		return FOX_ABSENT;
-	fox_buf_reset(&aged);
-	fox_mqtt_put_varint(&aged, (uint32_t) props.len);
-	fox_buf_slice(&aged, props);
-	r = fox_mqtt_reader(fox_buf_view(&aged));
-	if (aged.failed || fox_mqtt_props_read(&r, FOX_MQTT_PUBLISH, &p) != FOX_MQTT_SUCCESS ||
-		!fox_mqtt_has(&p, FOX_PROP_MESSAGE_EXPIRY))
-		return props;
-	for (int i = 0; i < 4; i++)
-		((char *) p.raw.ptr)[p.expiry_at + 1 + (uint32_t) i] =
-			(char) ((expires_us - now + MQTT_SECOND - 1) / MQTT_SECOND >> (24 - 8 * i));
-	return p.raw;
-}
-
-/* When a message that has just come expires; 0: never. */
-static uint64_t
-expiry_of(FoxSlice props, uint64_t now)
-{
-	FoxMqttProps p;
-	FoxMqttReader r;
-
-	if (props.len == 0)
-		return 0;
-	fox_buf_reset(&aged);
-	fox_mqtt_put_varint(&aged, (uint32_t) props.len);
-	fox_buf_slice(&aged, props);
-	r = fox_mqtt_reader(fox_buf_view(&aged));
-	if (aged.failed || fox_mqtt_props_read(&r, FOX_MQTT_PUBLISH, &p) != FOX_MQTT_SUCCESS ||
-		!fox_mqtt_has(&p, FOX_PROP_MESSAGE_EXPIRY))
-		return 0;
-	return now + (uint64_t) p.message_expiry * MQTT_SECOND;
-}
-
 /* --- QoS 0 --- */
 
 /* An event's bytes for everybody of that version. */
@@ -190,11 +97,11 @@ shared_bytes(const MqttPeer *p, FoxEvent *e)
 	FoxBytes  **form = &e->encoded[p->version == FOX_MQTT_50 ? FOX_FORM_MQTT5 : FOX_FORM_MQTT];
 	FoxMqttDelivery d = {0};
 
-	if (*form == NULL && say(e, &d))
+	if (*form == NULL && mqtt_say(e, &d))
 	{
 		fox_buf_reset(&out);
 		fox_mqtt_encode_delivery(p->version, &d, &out);
-		*form = bytes_of(p, &out);
+		*form = mqtt_bytes_of(p, &out);
 	}
 	return *form;
 }
@@ -202,8 +109,14 @@ shared_bytes(const MqttPeer *p, FoxEvent *e)
 static void
 send_event(MqttPeer *p, FoxEvent *e, const FoxSubscription *sub, FoxBytes *bytes, bool must_be_heard)
 {
+	MqttCounters *counters = &p->broker->counters;
+
 	if (bytes == NULL || bytes->len > p->max_packet)
 		return;
+	counters->sent++;
+	counters->publish_sent++;
+	counters->bytes_sent += bytes->len;
+	counters->payload_sent += e->payload.args.len;
 	if (must_be_heard)
 		p->transport.send(p->transport.conn, bytes, true);
 	else
@@ -223,131 +136,15 @@ deliver_now(MqttPeer *p, FoxEvent *e, const FoxSubscription *sub, bool retain, F
 		send_event(p, e, sub, shared_bytes(p, e), false);
 		return;
 	}
-	if (!say(e, &d))
+	if (!mqtt_say(e, &d))
 		return;
 	if (p->alias_maximum > 0)
-		d.own_props = with_alias(p, &d.topic, own, &defines);
+		d.own_props = mqtt_with_alias(p, &d.topic, own, &defines);
 	fox_buf_reset(&out);
 	fox_mqtt_encode_delivery(p->version, &d, &out);
-	bytes = bytes_of(p, &out);
+	bytes = mqtt_bytes_of(p, &out);
 	send_event(p, e, sub, bytes, defines);
 	fox_bytes_unref(bytes);
-}
-
-/* --- QoS 1 and 2 --- */
-
-static void
-out_free(MqttSession *s, MqttOut *o)
-{
-	if (o->state == OUT_WAITING)
-		s->waiting_count--;
-	else
-	{
-		s->sent_count--;
-		fox_idmap_del(&s->sent_by_id, o->id);
-	}
-	fox_list_del(&o->node);
-	fox_bytes_unref(o->kept);
-	free(o);
-}
-
-void
-mqtt_out_free(MqttSession *s)
-{
-	fox_list_each(n, &s->sent)
-		out_free(s, fox_container(MqttOut, node, n));
-	fox_list_each(n, &s->waiting)
-		out_free(s, fox_container(MqttOut, node, n));
-	fox_map_free(&s->sent_by_id);
-	s->sent_by_id = (FoxIdMap){0};
-}
-
-/* False: it is not to be sent, for it has expired or is too large for the client. */
-static bool
-send_message(MqttSession *s, MqttOut *o, bool again)
-{
-	MqttPeer   *p = s->peer;
-	FoxMqttDelivery d = {.id = o->id, .qos = o->qos, .retain = o->retain, .dup = again, .own_props = fox_slice(o->own, o->own_len)};
-	FoxBytes   *bytes;
-	bool		defines;
-
-	delivery_of(o->kept, &d);
-	d.props = age(d.props, o->expires_us, fox_router_now(s->broker->router));
-	if (fox_absent(d.props) && !again)
-		return false;
-	if (p->alias_maximum > 0)
-		d.own_props = with_alias(p, &d.topic, d.own_props, &defines);
-	fox_buf_reset(&out);
-	fox_mqtt_encode_delivery(p->version, &d, &out);
-	if (out.len > p->max_packet)
-		return false;
-	bytes = bytes_of(p, &out);
-	mqtt_send_bytes(p, bytes);
-	return true;
-}
-
-static uint16_t
-next_id(MqttSession *s)
-{
-	do
-		s->last_id++;
-	while (s->last_id == 0 || fox_idmap_get(&s->sent_by_id, s->last_id) != NULL);
-	return s->last_id;
-}
-
-static uint32_t
-window(const MqttSession *s)
-{
-	uint32_t	most = s->broker->config.max_inflight;
-
-	return s->peer->receive_maximum < most ? s->peer->receive_maximum : most;
-}
-
-/* Sends what waits, as far as the client takes it. */
-static void
-send_waiting(MqttSession *s)
-{
-	while (s->peer != NULL && s->peer->state == MQTT_JOINED && s->sent_count < window(s) && !fox_list_empty(&s->waiting))
-	{
-		MqttOut    *o = fox_container(MqttOut, node, s->waiting.next);
-
-		o->id = next_id(s);
-		if (!fox_idmap_put(&s->sent_by_id, o->id, o))
-			return;				/* with the next acknowledgement there is another try */
-		fox_list_del(&o->node);
-		fox_list_push(&s->sent, &o->node);
-		o->state = OUT_SENT;
-		s->waiting_count--;
-		s->sent_count++;
-		if (!send_message(s, o, false))
-			out_free(s, o);
-	}
-}
-
-static void
-deliver_surely(MqttSession *s, FoxEvent *e, uint8_t qos, bool retain, FoxSlice own)
-{
-	FoxMqttDelivery d;
-	FoxBytes   *kept;
-	MqttOut    *o;
-
-	if (s->waiting_count >= s->broker->config.max_queued)
-		return;
-	kept = keep(s->peer, e);
-	o = kept != NULL ? calloc(1, sizeof(*o) + own.len) : NULL;
-	if (o == NULL)
-		return;
-	o->kept = fox_bytes_ref(kept);
-	o->qos = qos;
-	o->retain = retain;
-	o->own_len = (uint32_t) own.len;
-	if (own.len > 0)
-		memcpy(o->own, own.ptr, own.len);
-	delivery_of(kept, &d);
-	o->expires_us = e->expires_us > 0 ? e->expires_us : expiry_of(d.props, fox_router_now(s->broker->router));
-	fox_list_push(&s->waiting, &o->node);
-	s->waiting_count++;
-	send_waiting(s);
 }
 
 /* --- events --- */
@@ -356,7 +153,7 @@ static void
 deliver(MqttSession *s, FoxEvent *e, const FoxSubscription *sub, uint8_t qos, bool retain, FoxSlice own)
 {
 	if (qos > 0)
-		deliver_surely(s, e, qos, retain, own);
+		mqtt_queue_event(s, e, qos, retain, own);
 	else if (s->peer != NULL)
 		deliver_now(s->peer, e, sub, retain, own);
 }
@@ -411,49 +208,4 @@ mqtt_event(FoxSession *core, const FoxSubscription *sub, FoxEvent *e)
 	put_identifier(&own, m->identifier);
 	deliver(s, e, sub, lower(m->qos, e->qos), e->retained || (m->as_published && e->kept), fox_buf_view(&own));
 	fox_buf_free(&own);
-}
-
-/* --- acknowledgements --- */
-
-static void
-release(MqttPeer *p, uint16_t id, FoxMqttReason reason)
-{
-	mqtt_send(p, &(FoxMqttPacket){.type = FOX_MQTT_PUBREL, .id = id, .reason = (uint8_t) reason});
-}
-
-void
-mqtt_acknowledged(MqttPeer *p, const FoxMqttPacket *packet)
-{
-	MqttSession *s = p->session;
-	MqttOut    *o = fox_idmap_get(&s->sent_by_id, packet->id);
-	bool		refused = packet->reason >= FOX_MQTT_UNSPECIFIED;
-
-	if (packet->type == FOX_MQTT_PUBREC && !refused)
-	{
-		if (o != NULL && o->qos == 2)
-			o->state = OUT_RELEASED;
-		release(p, packet->id, o != NULL && o->qos == 2 ? FOX_MQTT_SUCCESS : FOX_MQTT_ID_NOT_FOUND);
-		return;
-	}
-	/* PUBACK, PUBCOMP, or a PUBREC that refuses: of what is not under way they mean nothing. */
-	if (o == NULL || (o->qos == 1) != (packet->type == FOX_MQTT_PUBACK) ||
-		(packet->type == FOX_MQTT_PUBCOMP && o->state != OUT_RELEASED))
-		return;
-	out_free(s, o);
-	send_waiting(s);
-}
-
-void
-mqtt_resume(MqttSession *s)
-{
-	fox_list_each(n, &s->sent)
-	{
-		MqttOut    *o = fox_container(MqttOut, node, n);
-
-		if (o->state == OUT_RELEASED)
-			release(s->peer, o->id, FOX_MQTT_SUCCESS);
-		else if (!send_message(s, o, true))
-			out_free(s, o);
-	}
-	send_waiting(s);
 }

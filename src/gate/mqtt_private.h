@@ -18,22 +18,56 @@
 
 typedef struct MqttSession MqttSession;
 
+/* Numbers since the start, for $SYS. */
+typedef struct MqttCounters
+{
+	uint64_t	received;		/* packets */
+	uint64_t	sent;
+	uint64_t	bytes_received;
+	uint64_t	bytes_sent;
+	uint64_t	publish_received;
+	uint64_t	publish_sent;
+	uint64_t	payload_received;
+	uint64_t	payload_sent;
+	uint64_t	dropped;		/* messages that found a full queue */
+	uint64_t	connections;
+	uint64_t	maximum;		/* clients at a time */
+	uint64_t	expired;		/* sessions */
+} MqttCounters;
+
+#define MQTT_RATES 8			/* of which there are averages */
+#define MQTT_SPANS 3
+#define MQTT_SYS_VALUES 64
+
 struct FoxMqttBroker
 {
 	FoxRouter  *router;
 	FoxMqttConfig config;
 	FoxMap		sessions;		/* by realm, a zero byte, client identifier */
 	FoxNode		all;			/* the same, and those that are ending */
+	FoxNode		promises;		/* of mqtt_store.c */
+	FoxIdMap	restored;		/* while rows are read: by session->row */
+	bool		closing;		/* the router ends: rows stay */
+	uint64_t	clients;		/* that are connected */
+	MqttCounters counters;
+	uint64_t	started_us;
+	FoxTimer	sys_timer;		/* of mqtt_sys.c, and what it keeps */
+	double		averages[MQTT_RATES][MQTT_SPANS];
+	uint64_t	last_counts[MQTT_RATES];
+	uint64_t	last_values[MQTT_SYS_VALUES];	/* hashes */
 };
 
 /*
  *      NEW ──CONNECT──► LOGGING_IN ──► JOINED ──DISCONNECT, violation, takeover──► DEAD
+ *       │              AUTH ▲  │ AUTH                                                ▲
+ *       │               CHALLENGED                                                  │
  *       └────────────────┴── violation, refusal, no CONNECT in time ────────────────┘
  */
 typedef enum MqttState
 {
 	MQTT_NEW,
 	MQTT_LOGGING_IN,
+	MQTT_CHALLENGED,			/* AUTH is to come */
 	MQTT_JOINED,
 	MQTT_DEAD					/* nothing more is processed */
 } MqttState;
@@ -51,6 +85,8 @@ typedef struct MqttPeer
 	FoxLogin   *login;			/* until JOINED */
 	FoxBuf		connect;		/* CONNECT, while LOGGING_IN, and what has come behind it */
 	FoxBuf		early;
+	char		scram_flag;		/* of SCRAM-SHA-256; 0: this connection does not authenticate by it */
+	FoxBuf		server_final;	/* of it, for CONNACK */
 	MqttSession *session;		/* while JOINED */
 	FoxTransport transport;
 	FoxTimer	timer;			/* for the keep alive */
@@ -86,6 +122,8 @@ typedef struct MqttSub
 	bool		as_published;
 	bool		shared;
 	bool		pattern;
+	bool		sys;			/* of $SYS */
+	bool		callee;			/* id is a registration; 0 while the client is away */
 	FoxSlice	filter;
 	char		block[];
 } MqttSub;
@@ -102,10 +140,12 @@ typedef struct MqttOut
 {
 	FoxNode		node;			/* session->waiting or session->sent */
 	FoxBytes   *kept;			/* FOX_FORM_MQTT_KEPT */
+	uint64_t	number;			/* the order of the session's messages */
 	uint64_t	expires_us;		/* 0: never */
-	uint16_t	id;				/* once it is sent */
+	uint16_t	id;				/* follows from the number, so that it is the same after a restart */
 	uint8_t		qos;
 	bool		retain;
+	bool		again;			/* an earlier run of the router may have sent it */
 	MqttOutState state;
 	uint32_t	own_len;
 	char		own[];			/* its subscription identifiers, encoded */
@@ -120,6 +160,10 @@ struct MqttSession
 	FoxSlice	key;			/* in broker->sessions */
 	FoxSlice	client_id;		/* of the key */
 	bool		ending;			/* not in broker->sessions any more; waits for its writes */
+	uint64_t	row;			/* its name in rows */
+	bool		stored;			/* there are some */
+	bool		durable;		/* its subscriptions and messages are among them */
+	uint64_t	away_us;		/* restored: how long its client has been away */
 	uint32_t	generation;		/* counts peers, for answers that come late */
 	uint32_t	expiry;			/* seconds that it outlives its peer; UINT32_MAX: for ever */
 	FoxTimer	expiry_timer;
@@ -127,8 +171,12 @@ struct MqttSession
 	MqttWill	will;
 	FoxMap		subs;			/* MqttSub by filter */
 	FoxIdMap	subs_by_id;
+	uint32_t	sys_subs;		/* how many are of $SYS */
 	MqttSub    *only;			/* if there is just one */
 	uint32_t	patterns;		/* how many of them */
+	FoxNode		calls;			/* of the client's (mqtt_call.c) */
+	uint64_t	last_call;
+	FoxIdMap	invocations;	/* that it has not answered */
 	FoxNode		asks;			/* SUBSCRIBEs that the core has not answered whole (mqtt_subscribe.c) */
 	uint64_t	last_request;	/* for a subscription */
 	FoxIdMap	received;		/* by packet id: QoS 2, from PUBLISH to PUBREL */
@@ -136,10 +184,11 @@ struct MqttSession
 	uint32_t	unsettled;		/* publishes that the core has not answered */
 	FoxNode		waiting;
 	FoxNode		sent;
-	FoxIdMap	sent_by_id;
+	FoxIdMap	outs_by_id;		/* of both */
 	uint32_t	waiting_count;
 	uint32_t	sent_count;
-	uint16_t	last_id;
+	uint64_t	last_number;
+	FoxNode		promises;		/* of mqtt_store.c */
 	FoxLater	later;			/* an event that several subscriptions may bring */
 	uint8_t		later_qos;
 	bool		later_retain;
@@ -155,6 +204,8 @@ extern const FoxSessionOps mqtt_ops;
 extern void mqtt_send(MqttPeer *p, const FoxMqttPacket *packet);
 /* Sends bytes that are a packet, and releases them; NULL is no memory. */
 extern void mqtt_send_bytes(MqttPeer *p, FoxBytes *bytes);
+/* The same, encoded for the peer; NULL: no memory. */
+extern FoxBytes *mqtt_encode(MqttPeer *p, const FoxMqttPacket *packet);
 /* From now on the keep alive is looked at. */
 extern void mqtt_watch(MqttPeer *p);
 /* Says why, to who understands it, and closes; the session is left as lost. */
@@ -175,6 +226,9 @@ extern void mqtt_login_end(MqttPeer *p);
 /* A CONNECT, whose bytes are those, is to say who that is; then it joins or is refused. */
 extern void mqtt_login(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice bytes);
 
+/* An AUTH that was waited for. */
+extern void mqtt_authenticate(MqttPeer *p, FoxSlice bytes);
+
 /* --- mqtt_connect.c --- */
 
 extern void mqtt_connect(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice bytes);
@@ -194,12 +248,34 @@ extern void mqtt_session_attach(MqttSession *s, MqttPeer *p);
 /* The peer goes; the session stays as long as it is to, and its will is dealt with. */
 extern void mqtt_session_detach(MqttSession *s, bool lost);
 extern void mqtt_session_end(MqttSession *s);
+/* The client is away, since before the router started: its time runs. */
+extern void mqtt_session_away(MqttSession *s);
 /* A publish has been answered. */
 extern void mqtt_session_settled(MqttSession *s);
 /* The core has ended it. */
 extern void mqtt_session_gone(MqttSession *s);
 extern bool mqtt_will_keep(MqttSession *s, const FoxMqttWill *will, FoxSlice topic);
+/* The same with properties that are encoded already. */
+extern bool mqtt_will_set(MqttSession *s, const FoxMqttWill *will, FoxSlice topic, FoxSlice props, uint32_t delay);
+extern void mqtt_will_publish(MqttSession *s);
 extern void mqtt_will_forget(MqttSession *s);
+/* Appends a set in its encoded form without its length, with its user properties and more of those (may be NULL). */
+extern void mqtt_put_props(const FoxMqttProps *props, const FoxBuf *more_users, FoxBuf *out);
+
+/* --- mqtt_store.c --- */
+
+/* The row of the session as it is now, if it is to have one; false: too much waits. */
+extern bool mqtt_store_session(MqttSession *s);
+extern void mqtt_store_end(MqttSession *s);
+extern void mqtt_store_sub(const MqttSession *s, const MqttSub *sub);
+extern void mqtt_store_unsub(const MqttSession *s, const MqttSub *sub);
+/* Of a durable session; its place, 0: too much waits. */
+extern uint64_t mqtt_store_message(const MqttSession *s, const MqttOut *o, const FoxMqttDelivery *d);
+/* What has become of a message, either way. */
+extern void mqtt_store_progress(const MqttSession *s, FoxMqttRowKind kind, uint64_t number);
+/* Sends a packet once all that has been stored is written. */
+extern void mqtt_send_written(MqttPeer *p, const FoxMqttPacket *packet);
+extern void mqtt_promises_free(MqttSession *s);
 
 /* --- mqtt_publish.c: from the client --- */
 
@@ -211,6 +287,7 @@ extern void mqtt_publish_as(MqttSession *s, uint64_t request, uint8_t qos, bool 
 extern void mqtt_published(FoxSession *core, uint64_t request, FoxMqttReason reason, FoxSlice text);
 /* What a client may not publish to; SUCCESS: it may. */
 extern FoxMqttReason mqtt_topic_refusal(FoxSlice topic);
+extern void mqtt_received_restore(MqttSession *s, uint64_t id);
 
 /* --- mqtt_subscribe.c --- */
 
@@ -223,15 +300,57 @@ extern void mqtt_asks_free(MqttSession *s);
 extern MqttSub *mqtt_sub_by_id(const MqttSession *s, uint64_t id);
 extern void mqtt_sub_free(MqttSession *s, MqttSub *sub);
 extern void mqtt_subs_free(MqttSession *s);
+extern void mqtt_sub_restore(MqttSession *s, const FoxMqttRow *row);
+
+/* Registers the client, which is back, for what it is called for; and the other way. */
+extern void mqtt_subs_back(MqttSession *s);
+extern void mqtt_subs_away(MqttSession *s);
+
+/* --- mqtt_call.c --- */
+
+/* What a filter registers; absent: it is a subscription. */
+extern FoxSlice mqtt_procedure(FoxSlice filter);
+/* A message that is a call or a reply, and what becomes of it; false: it is neither. */
+extern bool mqtt_publish_call(MqttSession *s, uint8_t qos, FoxSlice topic, FoxSlice payload, FoxSlice props, FoxMqttReason *reason);
+extern void mqtt_result(FoxSession *core, uint64_t request, bool progress, const FoxPayload *payload, const FoxPpt *ppt);
+extern void mqtt_call_failed(MqttSession *s, uint64_t request, const FoxFailure *why);
+extern void mqtt_invoke(FoxSession *core, const FoxInvocation *inv);
+/* What was asked of the client is not answered any more. */
+extern void mqtt_callee_away(MqttSession *s);
+extern void mqtt_calls_free(MqttSession *s);
+
+/* --- mqtt_sys.c --- */
+
+extern bool mqtt_is_sys(FoxSlice filter);
+/* The values of the moment, for a new subscription. */
+extern void mqtt_sys_subscribed(MqttSession *s, const MqttSub *sub);
+/* The interval begins, if there is one. */
+extern void mqtt_sys_start(FoxMqttBroker *b);
 
 /* --- mqtt_out.c: to the client --- */
 
 extern void mqtt_event(FoxSession *core, const FoxSubscription *sub, FoxEvent *e);
 extern void mqtt_event_once(FoxLater *later, FoxEvent *e);
+/* The event as MQTT says it, until the next is said; false: no memory, or its payload can not be said. */
+extern bool mqtt_say(const FoxEvent *e, FoxMqttDelivery *d);
+/* What was built; when memory is out slow readers give up what waits for them.  NULL: there is none all the same. */
+extern FoxBytes *mqtt_bytes_of(const MqttPeer *p, const FoxBuf *b);
+/*
+ * Puts an alias for the topic before own, and takes the topic away if the client knows the alias: the first topics
+ * of a connection get one.  *defines: the client has to hear this message, for later ones.
+ */
+extern FoxSlice mqtt_with_alias(MqttPeer *p, FoxSlice *topic, FoxSlice own, bool *defines);
+
+/* --- mqtt_queue.c: the same with QoS 1 and 2 --- */
+
+extern void mqtt_queue_event(MqttSession *s, FoxEvent *e, uint8_t qos, bool retain, FoxSlice own);
+/* A message for the client alone, by that subscription; it is not stored. */
+extern void mqtt_send_message(MqttSession *s, const MqttSub *sub, FoxSlice topic, FoxSlice props, FoxSlice payload, bool retain);
 /* An acknowledgement of the client's. */
 extern void mqtt_acknowledged(MqttPeer *p, const FoxMqttPacket *packet);
 /* A new peer is sent what an earlier one has not acknowledged, then what waits. */
 extern void mqtt_resume(MqttSession *s);
 extern void mqtt_out_free(MqttSession *s);
+extern void mqtt_out_restore(MqttSession *s, const FoxMqttRow *row);
 
 #endif

@@ -19,6 +19,7 @@ static FoxBuf options;
 
 /* What received holds: the core has not answered yet, or it has. */
 static char asked;
+static char stored;				/* not yet, but its row is under way with what it has set off */
 static char taken;
 
 /*
@@ -33,7 +34,7 @@ request_of(const MqttSession *s, uint8_t qos, uint16_t id)
 FoxMqttReason
 mqtt_topic_refusal(FoxSlice topic)
 {
-	static const char *const reserved[] = {"wamp.", "fox_wamp.", "$SYS."};
+	static const char *const reserved[] = {"wamp.", "fox_wamp.", "$SYS.", "$call.", "$reply."};
 
 	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
 		if (topic.len >= strlen(reserved[i]) && memcmp(topic.ptr, reserved[i], strlen(reserved[i])) == 0)
@@ -106,7 +107,7 @@ acknowledge(MqttPeer *p, FoxMqttType type, uint16_t id, FoxMqttReason reason, Fo
 		fox_mqtt_set(&packet.props, FOX_PROP_REASON_STRING);
 		packet.props.reason_string = text;
 	}
-	mqtt_send(p, &packet);
+	mqtt_send_written(p, &packet);
 }
 
 /* The answer to a PUBLISH of QoS 1 or 2; before 5.0 there is none but success, unless the client is to try again. */
@@ -125,6 +126,32 @@ answer(MqttPeer *p, uint8_t qos, uint16_t id, FoxMqttReason reason, FoxSlice tex
 	acknowledge(p, qos == 1 ? FOX_MQTT_PUBACK : FOX_MQTT_PUBREC, id, reason, text);
 }
 
+/* The client is told, or may be told later, that it need not send the message again. */
+static void
+settle_received(MqttSession *s, uint16_t id, FoxMqttReason reason)
+{
+	void	   *known = fox_idmap_get(&s->received, id);
+
+	if (reason >= FOX_MQTT_UNSPECIFIED)
+	{
+		if (known == &stored)
+			mqtt_store_progress(s, FOX_MQTT_RECEIVED_END, id);
+		fox_idmap_del(&s->received, id);
+		return;
+	}
+	if (known == &asked)
+		mqtt_store_progress(s, FOX_MQTT_RECEIVED, id);
+	if (known != NULL)
+		fox_idmap_put(&s->received, id, &taken);
+}
+
+void
+mqtt_received_restore(MqttSession *s, uint64_t id)
+{
+	if (!fox_idmap_put(&s->received, id, &taken))
+		fox_router_warn(s->broker->router, "a message of MQTT may be published twice", "out of memory");
+}
+
 void
 mqtt_published(FoxSession *core, uint64_t request, FoxMqttReason reason, FoxSlice text)
 {
@@ -132,10 +159,8 @@ mqtt_published(FoxSession *core, uint64_t request, FoxMqttReason reason, FoxSlic
 	uint8_t		qos = request >> 16 & 3;
 	uint16_t	id = request & 0xffff;
 
-	if (qos == 2 && reason >= FOX_MQTT_UNSPECIFIED)
-		fox_idmap_del(&s->received, id);
-	else if (qos == 2 && fox_idmap_get(&s->received, id) == &asked)
-		fox_idmap_put(&s->received, id, &taken);
+	if (qos == 2)
+		settle_received(s, id, reason);
 	if (qos > 0 && s->peer != NULL && request == request_of(s, qos, id))
 		answer(s->peer, qos, id, reason, text);
 	mqtt_session_settled(s);
@@ -231,10 +256,29 @@ mqtt_publish(MqttPeer *p, const FoxMqttPacket *packet)
 
 	if (repeated(p, packet) || fox_absent(topic = topic_of(p, packet)) || !count_received(p, packet))
 		return;
+	p->broker->counters.publish_received++;
+	p->broker->counters.payload_received += packet->payload.len;
 	reason = mqtt_topic_refusal(topic);
-	if (reason == FOX_MQTT_SUCCESS)
+	if (p->version == FOX_MQTT_50 && mqtt_publish_call(s, packet->qos, topic, packet->payload, message_props(packet, &scratch), &reason))
+	{
+		if (packet->qos == 2)
+			settle_received(s, packet->id, reason);
+		if (packet->qos > 0)
+			answer(p, packet->qos, packet->id, reason, FOX_ABSENT);
+	}
+	else if (reason == FOX_MQTT_SUCCESS)
+	{
+		uint64_t	place = fox_router_stored(p->broker->router);
+
 		mqtt_publish_as(s, request_of(s, packet->qos, packet->id), packet->qos, packet->retain, topic, packet->payload,
 						message_props(packet, &scratch));
+		/* That it has been received is written together with what it has left in queues, or not at all. */
+		if (packet->qos == 2 && fox_router_stored(p->broker->router) > place && fox_idmap_get(&s->received, packet->id) == &asked)
+		{
+			fox_idmap_put(&s->received, packet->id, &stored);
+			mqtt_store_progress(s, FOX_MQTT_RECEIVED, packet->id);
+		}
+	}
 	else if (packet->qos > 0)
 	{
 		if (packet->qos == 2 && p->version == FOX_MQTT_50)
@@ -253,6 +297,9 @@ mqtt_pubrel(MqttPeer *p, const FoxMqttPacket *packet)
 	bool		known = fox_idmap_del(&p->session->received, packet->id) != NULL;
 
 	if (known)
+	{
 		p->session->unanswered--;
+		mqtt_store_progress(p->session, FOX_MQTT_RECEIVED_END, packet->id);
+	}
 	acknowledge(p, FOX_MQTT_PUBCOMP, packet->id, known ? FOX_MQTT_SUCCESS : FOX_MQTT_ID_NOT_FOUND, FOX_ABSENT);
 }

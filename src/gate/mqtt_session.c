@@ -56,6 +56,9 @@ mqtt_session_new(FoxMqttBroker *b, FoxSlice realm, FoxSlice client_id, const Fox
 	fox_list_init(&s->waiting);
 	fox_list_init(&s->sent);
 	fox_list_init(&s->asks);
+	fox_list_init(&s->promises);
+	fox_list_init(&s->calls);
+	s->row = (fox_router_random(b->router) >> 12) + 1;
 	fox_list_init(&s->in_broker);
 	s->core = fox_session_join(b->router, realm, info, &mqtt_ops, s, reason);
 	if (s->core == NULL)
@@ -79,7 +82,11 @@ static void
 hide(MqttSession *s)
 {
 	if (!s->ending)
+	{
 		fox_map_del(&s->broker->sessions, s->key);
+		if (s->durable)
+			fox_session_keeps(s->core, false);
+	}
 	s->ending = true;
 	fox_router_timer_clear(s->broker->router, &s->expiry_timer);
 	fox_router_timer_clear(s->broker->router, &s->will_timer);
@@ -89,9 +96,14 @@ void
 mqtt_session_gone(MqttSession *s)
 {
 	hide(s);
+	s->core = NULL;
 	fox_list_del(&s->in_broker);
+	if (!s->broker->closing)
+		mqtt_store_end(s);
+	mqtt_promises_free(s);
 	mqtt_will_forget(s);
 	mqtt_out_free(s);
+	mqtt_calls_free(s);
 	mqtt_asks_free(s);
 	mqtt_subs_free(s);
 	fox_map_free(&s->received);
@@ -125,8 +137,8 @@ mqtt_session_settled(MqttSession *s)
 		fox_router_timer_set(s->broker->router, &s->expiry_timer, 0, leave_soon);
 }
 
-static void
-publish_will(MqttSession *s)
+void
+mqtt_will_publish(MqttSession *s)
 {
 	MqttWill   *w = &s->will;
 
@@ -139,7 +151,7 @@ void
 mqtt_session_end(MqttSession *s)
 {
 	hide(s);
-	publish_will(s);
+	mqtt_will_publish(s);
 	mqtt_out_free(s);
 	mqtt_subs_free(s);
 	if (s->unsettled == 0)
@@ -149,15 +161,21 @@ mqtt_session_end(MqttSession *s)
 static void
 expired(void *ctx, FoxTimer *timer)
 {
+	MqttSession *s = fox_container(MqttSession, expiry_timer, timer);
+
 	(void) ctx;
-	mqtt_session_end(fox_container(MqttSession, expiry_timer, timer));
+	s->broker->counters.expired++;
+	mqtt_session_end(s);
 }
 
 static void
 will_due(void *ctx, FoxTimer *timer)
 {
+	MqttSession *s = fox_container(MqttSession, will_timer, timer);
+
 	(void) ctx;
-	publish_will(fox_container(MqttSession, will_timer, timer));
+	mqtt_will_publish(s);
+	(void) mqtt_store_session(s);
 }
 
 /* --- connections come and go --- */
@@ -170,18 +188,21 @@ mqtt_session_attach(MqttSession *s, MqttPeer *p)
 	fox_router_timer_clear(r, &s->expiry_timer);
 	fox_router_timer_clear(r, &s->will_timer);
 	s->peer = p;
+	s->broker->counters.connections++;
+	if (++s->broker->clients > s->broker->counters.maximum)
+		s->broker->counters.maximum = s->broker->clients;
 	s->generation++;
 	s->unanswered = (uint32_t) s->received.count;
 	p->session = s;
+	mqtt_subs_back(s);
 }
 
 void
 mqtt_session_detach(MqttSession *s, bool lost)
 {
-	FoxRouter  *r = s->broker->router;
-	uint64_t	now = fox_router_now(r);
-
 	s->peer = NULL;
+	s->broker->clients--;
+	mqtt_subs_away(s);
 	if (!lost)
 		mqtt_will_forget(s);
 	if (s->expiry == 0)
@@ -189,54 +210,90 @@ mqtt_session_detach(MqttSession *s, bool lost)
 		mqtt_session_end(s);
 		return;
 	}
-	if (s->expiry != UINT32_MAX)
-		fox_router_timer_set(r, &s->expiry_timer, now + (uint64_t) s->expiry * MQTT_SECOND, expired);
 	if (s->will.armed && s->will.delay == 0)
-		publish_will(s);
-	else if (s->will.armed)
-		fox_router_timer_set(r, &s->will_timer, now + (uint64_t) s->will.delay * MQTT_SECOND, will_due);
+		mqtt_will_publish(s);
+	s->away_us = 0;
+	mqtt_session_away(s);
+	(void) mqtt_store_session(s);
+}
+
+/* So many seconds after the client went. */
+static void
+set_timer(MqttSession *s, FoxTimer *timer, uint32_t seconds, FoxTimerFn fn)
+{
+	FoxRouter  *r = s->broker->router;
+	uint64_t	after = (uint64_t) seconds * MQTT_SECOND;
+
+	fox_router_timer_set(r, timer, fox_router_now(r) + (after > s->away_us ? after - s->away_us : 0), fn);
+}
+
+void
+mqtt_session_away(MqttSession *s)
+{
+	if (s->expiry != UINT32_MAX)
+		set_timer(s, &s->expiry_timer, s->expiry, expired);
+	if (s->will.armed)
+		set_timer(s, &s->will_timer, s->will.delay, will_due);
 }
 
 /* --- wills --- */
 
 bool
-mqtt_will_keep(MqttSession *s, const FoxMqttWill *will, FoxSlice topic)
+mqtt_will_set(MqttSession *s, const FoxMqttWill *will, FoxSlice topic, FoxSlice props, uint32_t delay)
 {
 	MqttWill   *w = &s->will;
-	FoxBuf		props = {0};
-	FoxMqttReader users = fox_mqtt_reader(fox_absent(will->props.raw) ? FOX_LIT("") : will->props.raw);
-	FoxMqttProps kept = will->props;
+	char	   *at = malloc(topic.len + will->payload.len + props.len + 1);
+
+	if (at == NULL)
+		return false;
+	*w = (MqttWill){.armed = true, .block = at, .qos = will->qos, .retain = will->retain, .delay = delay};
+	w->topic = fox_slice_keep(&at, topic);
+	w->payload = fox_slice_keep(&at, will->payload);
+	w->props = fox_slice_keep(&at, props);
+	return true;
+}
+
+void
+mqtt_put_props(const FoxMqttProps *props, const FoxBuf *more_users, FoxBuf *out)
+{
+	FoxMqttProps kept = *props;
+	FoxMqttReader users = fox_mqtt_reader(fox_absent(props->raw) ? FOX_LIT("") : props->raw);
+	FoxBuf		user = {0};
+	FoxBuf		block = {0};
 	FoxSlice	name;
 	FoxSlice	value;
-	FoxBuf		user = {0};
-	char	   *at;
 
-	/* Of its properties the message takes along all but the delay. */
-	kept.present &= ~((uint64_t) 1 << FOX_PROP_WILL_DELAY);
 	while (fox_mqtt_user_next(&users, &name, &value))
 		fox_mqtt_user_put(&user, name, value);
+	if (more_users != NULL)
+		fox_buf_slice(&user, fox_buf_view(more_users));
 	kept.user = user.len > 0 ? fox_buf_view(&user) : FOX_ABSENT;
-	fox_mqtt_props_write(&kept, &props);
-	at = malloc(topic.len + will->payload.len + props.len + 1);
-	if (at != NULL && !props.failed && !user.failed)
+	fox_mqtt_props_write(&kept, &block);
+	out->failed |= user.failed || block.failed;
+	if (!out->failed)
 	{
-		FoxMqttReader encoded = fox_mqtt_reader(fox_buf_view(&props));
+		FoxMqttReader encoded = fox_mqtt_reader(fox_buf_view(&block));
 		uint32_t	len = fox_mqtt_varint(&encoded);
 
-		w->block = at;
-		w->armed = true;
-		w->qos = will->qos;
-		w->retain = will->retain;
-		w->delay = will->props.will_delay;
-		w->topic = fox_slice_keep(&at, topic);
-		w->payload = fox_slice_keep(&at, will->payload);
-		w->props = len > 0 ? fox_slice_keep(&at, fox_mqtt_take(&encoded, len)) : FOX_ABSENT;
+		fox_buf_slice(out, fox_mqtt_take(&encoded, len));
 	}
-	else
-		free(at);
-	fox_buf_free(&props);
 	fox_buf_free(&user);
-	return w->armed;
+	fox_buf_free(&block);
+}
+
+/* Of its properties the message takes along all but the delay. */
+bool
+mqtt_will_keep(MqttSession *s, const FoxMqttWill *will, FoxSlice topic)
+{
+	FoxMqttProps kept = will->props;
+	FoxBuf		props = {0};
+	bool		done;
+
+	kept.present &= ~((uint64_t) 1 << FOX_PROP_WILL_DELAY);
+	mqtt_put_props(&kept, NULL, &props);
+	done = !props.failed && mqtt_will_set(s, will, topic, props.len > 0 ? fox_buf_view(&props) : FOX_ABSENT, will->props.will_delay);
+	fox_buf_free(&props);
+	return done;
 }
 
 void

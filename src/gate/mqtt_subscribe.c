@@ -8,6 +8,8 @@
 
 #include "base/pure.h"
 
+#define FILTER_MAX 2200			/* bytes: it is a key of a table */
+
 static FoxBuf uri;
 static FoxBuf options;
 static FoxBuf codes;
@@ -18,6 +20,16 @@ MqttSub *
 mqtt_sub_by_id(const MqttSession *s, uint64_t id)
 {
 	return s->only != NULL ? s->only : fox_idmap_get(&s->subs_by_id, id);
+}
+
+/* The core is told that it is over. */
+static void
+leave(MqttSession *s, const MqttSub *sub)
+{
+	if (sub->callee && sub->id != 0)
+		fox_session_unregister(s->core, 0, sub->id);
+	else if (!sub->callee)
+		fox_session_unsubscribe(s->core, 0, sub->id);
 }
 
 static void
@@ -34,12 +46,13 @@ sub_enter(MqttSession *s, MqttSub *sub)
 {
 	if (!fox_map_put(&s->subs, sub->filter, sub))
 		return false;
-	if (!fox_idmap_put(&s->subs_by_id, sub->id, sub))
+	if (sub->id != 0 && !fox_idmap_put(&s->subs_by_id, sub->id, sub))
 	{
 		fox_map_del(&s->subs, sub->filter);
 		return false;
 	}
 	s->patterns += sub->pattern;
+	s->sys_subs += sub->sys;
 	find_only(s);
 	return true;
 }
@@ -47,9 +60,11 @@ sub_enter(MqttSession *s, MqttSub *sub)
 void
 mqtt_sub_free(MqttSession *s, MqttSub *sub)
 {
+	mqtt_store_unsub(s, sub);
 	fox_map_del(&s->subs, sub->filter);
 	fox_idmap_del(&s->subs_by_id, sub->id);
 	s->patterns -= sub->pattern;
+	s->sys_subs -= sub->sys;
 	free(sub);
 	find_only(s);
 }
@@ -65,14 +80,14 @@ mqtt_subs_free(MqttSession *s)
 		MqttSub    *sub = slot->value;
 
 		if (s->core != NULL && s->unsettled > 0)
-			fox_session_unsubscribe(s->core, 0, sub->id);
+			leave(s, sub);
 		free(sub);
 	}
 	fox_map_free(&s->subs);
 	fox_map_free(&s->subs_by_id);
 	s->subs = s->subs_by_id = (FoxMap){0};
 	s->only = NULL;
-	s->patterns = 0;
+	s->patterns = s->sys_subs = 0;
 }
 
 /* --- SUBSCRIBE --- */
@@ -84,6 +99,8 @@ typedef struct MqttWish
 	uint8_t		code;
 	bool		pattern;
 	bool		shared;
+	bool		callee;
+	bool		retained;		/* initial values are wanted */
 	FoxMqttFilter f;
 } MqttWish;
 
@@ -96,6 +113,7 @@ typedef struct MqttAsk
 	uint16_t	id;
 	uint32_t	generation;		/* of the peer that waits */
 	uint32_t	identifier;
+	bool		restored;		/* it was granted before the router started, and nobody waits */
 	uint64_t	first;
 	uint32_t	count;
 	uint32_t	open;			/* not answered yet, and one while they are being made */
@@ -116,11 +134,11 @@ mqtt_asks_free(MqttSession *s)
 		ask_free(fox_container(MqttAsk, node, n));
 }
 
-/* Copies the packet's filters; NULL: no memory. */
+/* Copies the filters; NULL: no memory. */
 static MqttAsk *
-ask_new(MqttSession *s, const FoxMqttPacket *packet)
+ask_new(MqttSession *s, FoxSlice filters)
 {
-	FoxSlice	rest = packet->payload;
+	FoxSlice	rest = filters;
 	FoxMqttFilter f;
 	uint32_t	count = 0;
 	MqttAsk    *a;
@@ -128,18 +146,16 @@ ask_new(MqttSession *s, const FoxMqttPacket *packet)
 
 	while (fox_mqtt_filter_next(FOX_MQTT_SUBSCRIBE, &rest, &f))
 		count++;
-	a = calloc(1, sizeof(*a) + count * sizeof(MqttWish) + packet->payload.len);
+	a = calloc(1, sizeof(*a) + count * sizeof(MqttWish) + filters.len);
 	if (a == NULL)
 		return NULL;
-	a->id = packet->id;
 	a->generation = s->generation;
-	a->identifier = packet->props.subscription_id;
 	a->first = s->last_request + 1;
 	a->count = count;
 	a->open = count + 1;
 	s->last_request += count;
 	at = (char *) &a->wishes[count];
-	rest = packet->payload;
+	rest = filters;
 	for (uint32_t i = 0; fox_mqtt_filter_next(FOX_MQTT_SUBSCRIBE, &rest, &a->wishes[i].f); i++)
 		a->wishes[i].f.filter = fox_slice_keep(&at, a->wishes[i].f.filter);
 	fox_list_push(&s->asks, &a->node);
@@ -152,7 +168,7 @@ send_codes(MqttPeer *p, FoxMqttType type, uint16_t id)
 	if (codes.failed)
 		mqtt_cut(p, FOX_MQTT_QUOTA, "out of memory");
 	else
-		mqtt_send(p, &(FoxMqttPacket){.type = type, .id = id, .payload = fox_buf_view(&codes)});
+		mqtt_send_written(p, &(FoxMqttPacket){.type = type, .id = id, .payload = fox_buf_view(&codes)});
 }
 
 /* One answer more is there; with the last one SUBACK goes out. */
@@ -170,7 +186,7 @@ count_down(MqttSession *s, MqttAsk *a)
 
 		fox_buf_char(&codes, (char) (p == NULL || p->version == FOX_MQTT_50 || code < FOX_MQTT_UNSPECIFIED ? code : FOX_MQTT_UNSPECIFIED));
 	}
-	if (p != NULL && a->generation == s->generation)
+	if (p != NULL && !a->restored && a->generation == s->generation)
 		send_codes(p, FOX_MQTT_SUBACK, a->id);
 	ask_free(a);
 }
@@ -205,21 +221,30 @@ wish(MqttSession *s, MqttAsk *a, uint32_t place)
 {
 	MqttWish   *w = &a->wishes[place];
 	FoxSlice	filter = w->f.filter;
+	FoxSlice	procedure = mqtt_procedure(filter);
 	FoxSlice	group;
 	FoxMqttFilterKind kind;
 	bool		is_new = fox_map_get(&s->subs, filter) == NULL;
 
 	fox_buf_reset(&uri);
-	if (!fox_filter_share(&filter, &group) || (kind = fox_filter_from_mqtt(filter, &uri)) == FOX_MQTT_FILTER_INVALID)
+	w->callee = !fox_absent(procedure);
+	if (w->callee)
+		filter = procedure;
+	if ((w->callee && !a->restored && s->peer->version != FOX_MQTT_50) || filter.len > FILTER_MAX || !fox_filter_share(&filter, &group) || (kind = fox_filter_from_mqtt(filter, &uri)) == FOX_MQTT_FILTER_INVALID)
 	{
 		answer(s, a, w, FOX_MQTT_BAD_FILTER);
 		return;
 	}
-	w->pattern = kind == FOX_MQTT_FILTER_PATTERN;
+	w->pattern = kind == FOX_MQTT_FILTER_PATTERN && !w->callee;
 	w->shared = !fox_absent(group);
-	put_options(kind, group, fox_absent(group) && (w->f.retain_handling == 0 || (w->f.retain_handling == 1 && is_new)));
+	w->retained = fox_absent(group) && !a->restored && (w->f.retain_handling == 0 || (w->f.retain_handling == 1 && is_new));
+	put_options(kind, group, w->retained);
 	if (uri.failed || options.failed)
 		answer(s, a, w, FOX_MQTT_QUOTA);
+	else if (w->callee)
+		fox_session_register(s->core, a->first + place, kind == FOX_MQTT_FILTER_TOPIC ? FOX_LIT("{\"match\":\"exact\"}") : FOX_LIT("{}"), fox_buf_view(&uri));
+	else if (a->restored)
+		fox_session_resubscribe(s->core, a->first + place, fox_buf_view(&options), fox_buf_view(&uri));
 	else
 		fox_session_subscribe(s->core, a->first + place, fox_buf_view(&options), fox_buf_view(&uri));
 }
@@ -256,16 +281,24 @@ settle(MqttSession *s, const MqttAsk *a, const MqttWish *w, uint64_t id)
 		sub->id = id;
 		sub->shared = w->shared;
 		sub->pattern = w->pattern;
+		sub->callee = w->callee;
+		sub->sys = mqtt_is_sys(w->f.filter);
 		if (!sub_enter(s, sub))
 		{
 			free(sub);
 			return NULL;
 		}
 	}
+	if (sub->id != id && fox_idmap_put(&s->subs_by_id, id, sub))
+		sub->id = id;
 	sub->qos = w->f.qos;
 	sub->no_local = w->f.no_local;
 	sub->as_published = w->f.retain_as_published;
 	sub->identifier = a->identifier;
+	if (!a->restored)
+		mqtt_store_sub(s, sub);
+	if (sub->sys && w->retained)
+		mqtt_sys_subscribed(s, sub);
 	return sub;
 }
 
@@ -275,15 +308,8 @@ mqtt_subscribed(MqttSession *s, uint64_t request, uint64_t id)
 	MqttAsk    *a;
 	MqttWish   *w = wish_of(s, request, &a);
 
-	if (w == NULL || settle(s, a, w, id) == NULL)
-		fox_session_unsubscribe(s->core, 0, id);
-	else
-	{
-		answer(s, a, w, (FoxMqttReason) w->f.qos);
-		return;
-	}
 	if (w != NULL)
-		answer(s, a, w, FOX_MQTT_QUOTA);
+		answer(s, a, w, settle(s, a, w, id) != NULL ? (FoxMqttReason) w->f.qos : FOX_MQTT_QUOTA);
 }
 
 void
@@ -319,14 +345,97 @@ mqtt_subscribe(MqttPeer *p, const FoxMqttPacket *packet)
 		mqtt_cut(p, FOX_MQTT_PROTOCOL_ERROR, "no local on a shared subscription");
 		return;
 	}
-	if ((a = ask_new(s, packet)) == NULL)
+	if ((a = ask_new(s, packet->payload)) == NULL)
 	{
 		mqtt_cut(p, FOX_MQTT_QUOTA, "out of memory");
 		return;
 	}
+	a->id = packet->id;
+	a->identifier = packet->props.subscription_id;
 	for (uint32_t i = 0; i < a->count; i++)
 		wish(s, a, i);
 	count_down(s, a);
+}
+
+/* It is granted again, and nobody is told. */
+static void
+wish_again(MqttSession *s, const FoxMqttFilter *f, uint32_t identifier)
+{
+	FoxBuf		filter = {0};
+	MqttAsk    *a;
+
+	fox_mqtt_filter_put(FOX_MQTT_50, FOX_MQTT_SUBSCRIBE, f, &filter);
+	a = filter.failed ? NULL : ask_new(s, fox_buf_view(&filter));
+	fox_buf_free(&filter);
+	if (a == NULL)
+	{
+		fox_router_warn(s->broker->router, "a subscription of MQTT is lost", "out of memory");
+		return;
+	}
+	a->identifier = identifier;
+	a->restored = true;
+	wish(s, a, 0);
+	count_down(s, a);
+}
+
+void
+mqtt_sub_restore(MqttSession *s, const FoxMqttRow *row)
+{
+	FoxMqttFilter f = {row->filter, row->qos, row->no_local, row->as_published, 2};
+	MqttSub    *sub;
+	char	   *at;
+
+	if (fox_absent(mqtt_procedure(row->filter)))
+	{
+		wish_again(s, &f, row->identifier);
+		return;
+	}
+	if (fox_map_get(&s->subs, row->filter) != NULL || (sub = calloc(1, sizeof(*sub) + row->filter.len)) == NULL)
+		return;
+	at = sub->block;
+	sub->filter = fox_slice_keep(&at, row->filter);
+	sub->callee = true;
+	sub->qos = row->qos;
+	if (!sub_enter(s, sub))
+		free(sub);
+}
+
+/* The next of those that the client is called by. */
+static MqttSub *
+next_callee(const MqttSession *s, size_t *pos)
+{
+	FoxMapSlot *slot;
+
+	while ((slot = fox_map_next(&s->subs, pos)) != NULL)
+		if (((MqttSub *) slot->value)->callee)
+			return slot->value;
+	return NULL;
+}
+
+void
+mqtt_subs_back(MqttSession *s)
+{
+	size_t		pos = 0;
+	MqttSub    *sub;
+
+	while ((sub = next_callee(s, &pos)) != NULL)
+		if (sub->id == 0)
+			wish_again(s, &(FoxMqttFilter){.filter = sub->filter, .qos = sub->qos}, sub->identifier);
+}
+
+void
+mqtt_subs_away(MqttSession *s)
+{
+	size_t		pos = 0;
+	MqttSub    *sub;
+
+	mqtt_callee_away(s);
+	while ((sub = next_callee(s, &pos)) != NULL)
+	{
+		leave(s, sub);
+		fox_idmap_del(&s->subs_by_id, sub->id);
+		sub->id = 0;
+	}
 }
 
 /* --- UNSUBSCRIBE --- */
@@ -345,7 +454,7 @@ mqtt_unsubscribe(MqttPeer *p, const FoxMqttPacket *packet)
 
 		if (sub != NULL)
 		{
-			fox_session_unsubscribe(s->core, 0, sub->id);
+			leave(s, sub);
 			mqtt_sub_free(s, sub);
 		}
 		fox_buf_char(&codes, sub != NULL ? FOX_MQTT_SUCCESS : FOX_MQTT_NO_SUBSCRIPTION);

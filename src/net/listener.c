@@ -325,7 +325,9 @@ fox_listen(FoxNet *net, char *err, size_t errlen)
 		if (strcmp(item, "*") == 0)
 			item = NULL;
 		if (!listen_on(net, item, net->config.port, false, err, errlen) ||
-			(net->tls != NULL && !listen_on(net, item, net->config.tls_port, true, err, errlen)))
+			(net->config.more_port != 0 && !listen_on(net, item, net->config.more_port, false, err, errlen)) ||
+			(net->tls != NULL && !listen_on(net, item, net->config.tls_port, true, err, errlen)) ||
+			(net->tls != NULL && net->config.more_tls_port != 0 && !listen_on(net, item, net->config.more_tls_port, true, err, errlen)))
 			return false;
 		any = true;
 	}

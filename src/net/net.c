@@ -211,11 +211,15 @@ fox_net_configure(FoxNet *net, const FoxNetConfig *config)
 {
 	int			port = net->config.port;
 	int			tls_port = net->config.tls_port;
+	int			more_port = net->config.more_port;
+	int			more_tls_port = net->config.more_tls_port;
 	char		err[440];
 
 	net->config = *config;
 	net->config.port = port;
 	net->config.tls_port = tls_port;
+	net->config.more_port = more_port;
+	net->config.more_tls_port = more_tls_port;
 	if (net->tls != NULL && !fox_tls_reload(net->tls, config, err, sizeof(err)))
 		tell(net, 2, "%s; the TLS port goes on with what it had", err);
 }

@@ -36,6 +36,8 @@ typedef struct FoxNetConfig
 	const char *listen_addresses;	/* comma-separated IPv4/IPv6 literals, "localhost" or "*" */
 	int			port;
 	int			tls_port;		/* 0: no TLS, and none of the next five is looked at */
+	int			more_port;		/* takes what port does; 0: none */
+	int			more_tls_port;	/* takes what tls_port does, if there is one; 0: none */
 	FoxTlsFile	tls_cert;
 	FoxTlsFile	tls_key;
 	FoxTlsFile	tls_ca;			/* path "" or NULL: clients are asked for no certificate */

@@ -27,6 +27,7 @@
 #include "pg/delivery_sql.h"
 #include "pg/guc.h"
 #include "pg/history_sql.h"
+#include "pg/mqtt_sql.h"
 #include "pg/sqlarg.h"
 #include "pg/store_sql.h"
 #include "pg/upkeep_sql.h"
@@ -171,6 +172,8 @@ fox_boot_clear(uint64 boot_id)
 		CHECK_FOR_INTERRUPTS();
 	drop_orphans(boot_id);
 	fox_delivery_clear();
+	fox_delivery_owners();
+	fox_mqtt_clear();
 	while (fox_upkeep_expire())
 		CHECK_FOR_INTERRUPTS();
 }
@@ -285,7 +288,7 @@ load_retained(const FoxBootSink *sink)
 }
 
 void
-fox_boot_load(const FoxBootSink *sink, bool with_past)
+fox_boot_load(const FoxBootSink *sink, bool at_start)
 {
 	int			nest;
 
@@ -296,9 +299,11 @@ fox_boot_load(const FoxBootSink *sink, bool with_past)
 	set_config_option("enable_hashjoin", "on", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	fox_config_load(sink);
 	load_roles(sink);
-	if (with_past)
+	if (at_start)
 		fox_past_load(sink);
 	load_retained(sink);
+	if (at_start)
+		fox_mqtt_load(sink->mqtt);
 	AtEOXact_GUC(true, nest);
 	fox_store_commit();
 }

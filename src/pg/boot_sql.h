@@ -22,14 +22,15 @@ typedef struct FoxBootSink
 {
 	void		(*setting) (const char *name, const char *value);
 	void		(*row) (const FoxChange *row);
+	void		(*mqtt) (const FoxMqttRow *row);
 } FoxBootSink;
 
 /*
- * Settings of this database; realms, how they are logged in to, what is kept of events, those events (with_past),
- * trust levels, exposed functions, permissions, roles, bridges (out), retained values.
+ * Settings of this database; realms, how they are logged in to, what is kept of events, those events (at_start),
+ * trust levels, exposed functions, permissions, roles, bridges (out), retained values, and last (at_start) MQTT sessions.
  */
 extern void fox_boot_settings(const FoxBootSink *sink);
-extern void fox_boot_load(const FoxBootSink *sink, bool with_past);
+extern void fox_boot_load(const FoxBootSink *sink, bool at_start);
 /* Which roles have which. */
 extern void fox_boot_roles(const FoxBootSink *sink);
 

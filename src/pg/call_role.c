@@ -14,11 +14,13 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_db_role_setting.h"
+#include "catalog/pg_type.h"
 #include "commands/async.h"
 #include "commands/prepare.h"
 #include "commands/sequence.h"
@@ -26,10 +28,12 @@
 #include "miscadmin.h"
 #include "storage/lock.h"
 #include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/portal.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
@@ -83,16 +87,51 @@ fox_call_role(const char *name)
 
 /* --- settings --- */
 
-static bool
-has_settings(Relation relation, Snapshot snapshot, Oid role)
+/*
+ * Not as at a log-in, where they become what the process falls back to, for others as well.  Those of a
+ * connection's start, and those whose value is no good, are passed over; and nobody says by a setting who runs:
+ * any role may be written into one, to be judged here, where a superuser is.
+ */
+static void
+apply(ArrayType *settings)
 {
-	ScanKeyData key;
+	Datum	   *items;
+	int			n;
+
+	deconstruct_array(settings, TEXTOID, -1, false, TYPALIGN_INT, &items, NULL, &n);
+	for (int i = 0; i < n; i++)
+	{
+		char	   *name;
+		char	   *value;
+
+		ParseLongOption(TextDatumGetCString(items[i]), &name, &value);
+		if (value != NULL && strcmp(name, "role") != 0 && strcmp(name, "session_authorization") != 0)
+			(void) set_config_option(name, value, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SET, true, DEBUG1, false);
+	}
+}
+
+/* Of that database, or of all (invalid); true: there are some. */
+static bool
+apply_of(Relation relation, Snapshot snapshot, Oid database, Oid role)
+{
+	ScanKeyData keys[2];
 	SysScanDesc scan;
+	HeapTuple	row;
 	bool		any;
 
-	ScanKeyInit(&key, Anum_pg_db_role_setting_setrole, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(role));
-	scan = systable_beginscan(relation, InvalidOid, false, snapshot, 1, &key);
-	any = HeapTupleIsValid(systable_getnext(scan));
+	ScanKeyInit(&keys[0], Anum_pg_db_role_setting_setdatabase, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(database));
+	ScanKeyInit(&keys[1], Anum_pg_db_role_setting_setrole, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(role));
+	scan = systable_beginscan(relation, DbRoleSettingDatidRolidIndexId, true, snapshot, 2, keys);
+	row = systable_getnext(scan);
+	any = HeapTupleIsValid(row);
+	if (any)
+	{
+		bool		isnull;
+		Datum		settings = heap_getattr(row, Anum_pg_db_role_setting_setconfig, RelationGetDescr(relation), &isnull);
+
+		if (!isnull)
+			apply(DatumGetArrayTypeP(settings));
+	}
 	systable_endscan(scan);
 	return any;
 }
@@ -102,22 +141,17 @@ apply_settings(Oid role)
 {
 	Known	   *k = &known[role % SETTINGS_KNOWN];
 	TimestampTz now = GetCurrentTransactionStartTimestamp();
-	bool		fresh = k->role == role && now - k->at < SETTINGS_MS * INT64CONST(1000);
 	Relation	relation;
 	Snapshot	snapshot;
+	bool		any;
 
-	if (fresh && !k->any)
+	if (k->role == role && !k->any && now - k->at < SETTINGS_MS * INT64CONST(1000))
 		return;
 	relation = table_open(DbRoleSettingRelationId, AccessShareLock);
 	snapshot = RegisterSnapshot(GetCatalogSnapshot(DbRoleSettingRelationId));
-	if (!fresh)
-		*k = (Known) {role, has_settings(relation, snapshot, role), now};
-	if (k->any)
-	{
-		/* Not as at a log-in, where they become what the process falls back to, for others as well; the latter holds. */
-		ApplySetting(snapshot, InvalidOid, role, relation, PGC_S_SESSION);
-		ApplySetting(snapshot, MyDatabaseId, role, relation, PGC_S_SESSION);
-	}
+	any = apply_of(relation, snapshot, InvalidOid, role);
+	any = apply_of(relation, snapshot, MyDatabaseId, role) || any;	/* the latter holds */
+	*k = (Known) {role, any, now};
 	UnregisterSnapshot(snapshot);
 	table_close(relation, AccessShareLock);
 }

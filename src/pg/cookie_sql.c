@@ -77,18 +77,48 @@ forget(const char *cookie)
 	fox_store_commit();
 }
 
+/* A token is short-lived on purpose: who has one gets no cookie. */
+static void
+keep(const char *cookie, FoxSlice who)
+{
+	static void *plan = NULL;
+	const char *names[] = {"realm", "authid", "authrole", "authprovider", "authmethod"};
+	const char *values[8] = {hash_of(fox_cstr(cookie))};
+	uint64_t	seconds = 0;
+	FoxPrincipal principal;
+
+	for (int i = 0; i < (int) lengthof(names); i++)
+		if ((values[i + 1] = member(who, names[i])) == NULL)
+			return;
+	if (!fox_json_uint(fox_json_get(who, "seconds"), &seconds) || strcmp(values[4], "jwt") == 0)
+		return;
+	fox_store_begin();
+	fox_principal_find(values[1], values[2], false, true, &principal);
+	values[6] = strcmp(values[4], "dynamic") == 0 ? "" : hash_of(principal.scram);
+	values[7] = psprintf(UINT64_FORMAT, seconds);
+	fox_spi(&plan, "INSERT INTO fox_wamp.auth_cookie (hash, realm, authid, authrole, authprovider, authmethod, credential, expires)"
+			" VALUES ($1, $2, $3, $4, $5, $6, $7, now() + $8::int8 * interval '1 second')"
+			" ON CONFLICT (hash) DO UPDATE SET realm = EXCLUDED.realm, authid = EXCLUDED.authid, authrole = EXCLUDED.authrole,"
+			" authprovider = EXCLUDED.authprovider, authmethod = EXCLUDED.authmethod, credential = EXCLUDED.credential,"
+			" since = now(), expires = EXCLUDED.expires, replaced = NULL", 8, values);
+	fox_store_commit();
+}
+
 bool
 fox_cookie_told(FoxSlice question)
 {
 	char	   *from = member(question, "carry_cookie");
 	char	   *to = member(question, "to");
+	char	   *kept = member(question, "keep_cookie");
 	char	   *gone = member(question, "forget_cookie");
 
 	if (from != NULL && to != NULL)
 		carry(from, to);
+	if (kept != NULL)
+		keep(kept, question);
 	if (gone != NULL)
 		forget(gone);
-	return from != NULL || gone != NULL;
+	return from != NULL || kept != NULL || gone != NULL;
 }
 
 /* --- who it is --- */
@@ -135,32 +165,4 @@ fox_cookie_find(const FoxAuthQuestion *q, const char *realm, FoxPrincipal *who)
 		holds = is_still(realm, authid, q->superusers, strcmp(method, "cryptosign") != 0 && strcmp(method, "tls") != 0, who);
 	if (!holds)
 		memset(who, 0, sizeof(*who));
-}
-
-/* A token is short-lived on purpose: who has one gets no cookie. */
-void
-fox_cookie_keep(const FoxAuthQuestion *q, const char *realm, FoxSlice welcome)
-{
-	static void *plan = NULL;
-	const char *values[8];
-	FoxPrincipal who;
-
-	if (fox_absent(welcome) || realm == NULL || q->cookie_seconds == 0)
-		return;
-	values[0] = hash_of(q->cookie);
-	values[1] = realm;
-	values[2] = member(welcome, "authid");
-	values[3] = member(welcome, "authrole");
-	values[4] = member(welcome, "authprovider");
-	values[5] = fox_auth_name(q->method);
-	if (values[2] == NULL || values[3] == NULL || values[4] == NULL || strcmp(values[4], "jwt") == 0)
-		return;
-	fox_principal_find(realm, values[2], false, true, &who);
-	values[6] = strcmp(values[4], "dynamic") == 0 ? "" : hash_of(who.scram);
-	values[7] = psprintf(UINT64_FORMAT, q->cookie_seconds);
-	fox_spi(&plan, "INSERT INTO fox_wamp.auth_cookie (hash, realm, authid, authrole, authprovider, authmethod, credential, expires)"
-			" VALUES ($1, $2, $3, $4, $5, $6, $7, now() + $8::int8 * interval '1 second')"
-			" ON CONFLICT (hash) DO UPDATE SET realm = EXCLUDED.realm, authid = EXCLUDED.authid, authrole = EXCLUDED.authrole,"
-			" authprovider = EXCLUDED.authprovider, authmethod = EXCLUDED.authmethod, credential = EXCLUDED.credential,"
-			" since = now(), expires = EXCLUDED.expires, replaced = NULL", 8, values);
 }

@@ -11,9 +11,7 @@
 /* The question was one of core/cookie.h's, and is done. */
 extern bool fox_cookie_told(FoxSlice question);
 
-/* Both inside fox_store_begin() and _commit(): whom the question's cookie stands for, and that it stands for this one. */
+/* Whom the question's cookie stands for; inside fox_store_begin() and _commit(). */
 extern void fox_cookie_find(const FoxAuthQuestion *q, const char *realm, FoxPrincipal *who);
-/* welcome: as auth.h has it; absent: it does not stand for anybody. */
-extern void fox_cookie_keep(const FoxAuthQuestion *q, const char *realm, FoxSlice welcome);
 
 #endif

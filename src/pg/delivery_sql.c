@@ -7,6 +7,7 @@
 #include "utils/memutils.h"
 
 #include "pg/delivery_sql.h"
+#include "pg/mqtt_sql.h"
 #include "pg/sqlarg.h"
 #include "pg/store_sql.h"
 
@@ -46,11 +47,22 @@ fox_delivery_write(FoxWire *rows, bool careful)
 	while (fox_wire_more(rows))
 	{
 		FoxDelivery d;
+		FoxMqttRow	row;
 
-		fox_wire_delivery(rows, &d);
+		if (fox_wire_is_mqtt(rows))
+		{
+			fox_wire_mqtt(rows, &row);
+			if (!rows->bad)
+				fox_mqtt_row_write(&row);
+		}
+		else
+		{
+			fox_wire_delivery(rows, &d);
+			if (!rows->bad)
+				write_delivery(&d, careful);
+		}
 		if (rows->bad)
 			break;
-		write_delivery(&d, careful);
 		if (++n % PORTION == 0)
 			MemoryContextReset(portion);
 	}
@@ -66,5 +78,17 @@ fox_delivery_clear(void)
 	fox_store_begin();
 	fox_spi(&plan, "DELETE FROM fox_wamp.delivery d"
 			" WHERE NOT EXISTS (SELECT FROM fox_wamp.handler h WHERE h.id = d.handler)", 0, NULL);
+	fox_store_commit();
+}
+
+void
+fox_delivery_owners(void)
+{
+	static void *plan = NULL;
+
+	fox_store_begin();
+	/* The table's trigger writes the owner. */
+	fox_spi(&plan, "UPDATE fox_wamp.handler h SET owner = '' FROM pg_proc p"
+			" WHERE p.oid = to_regprocedure(h.function) AND pg_get_userbyid(p.proowner) <> h.owner", 0, NULL);
 	fox_store_commit();
 }

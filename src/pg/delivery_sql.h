@@ -16,5 +16,7 @@
 extern void fox_delivery_write(FoxWire *rows, bool careful);
 /* Deliveries of handlers that are no more. */
 extern void fox_delivery_clear(void);
+/* Rows of fox_wamp.handler name the owners that there are: what REASSIGN OWNED and a role's new name do is no event for a trigger. */
+extern void fox_delivery_owners(void);
 
 #endif

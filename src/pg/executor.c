@@ -35,6 +35,7 @@
 
 #include "pg/boot_sql.h"
 #include "pg/bounced.h"
+#include "pg/connect.h"
 #include "pg/delivery_sql.h"
 #include "pg/history_sql.h"
 #include "pg/lane_seg.h"
@@ -218,7 +219,20 @@ send_row(const FoxChange *row)
 		send_out();
 }
 
-static const FoxBootSink sink = {.setting = send_setting,.row = send_row};
+/* They come last: what is of another type has to leave first. */
+static void
+send_mqtt(const FoxMqttRow *row)
+{
+	if (out.len > 0 && out.data[0] != FOX_WIRE_MQTT)
+		send_out();
+	if (out.len == 0)
+		fox_wire_put_u8(&out, FOX_WIRE_MQTT);
+	fox_wire_put_mqtt(&out, row);
+	if (out.len >= ROWS_BYTES)
+		send_out();
+}
+
+static const FoxBootSink sink = {.setting = send_setting,.row = send_row,.mqtt = send_mqtt};
 
 static void
 load(void *arg pg_attribute_unused())
@@ -334,6 +348,12 @@ static void
 sweep(void *arg pg_attribute_unused())
 {
 	fox_boot_sweep(lane->boot_id);
+}
+
+static void
+owners(void *arg pg_attribute_unused())
+{
+	fox_delivery_owners();
 }
 
 /* A lock that somebody holds for a moment is waited out; then the rows are given up: false. */
@@ -475,6 +495,7 @@ upkeep(TimestampTz *last_expire)
 	{
 		last_sweep = now;
 		(void) guarded(sweep, NULL, "apply wills", true);
+		(void) guarded(owners, NULL, "look for the owners of handlers", true);
 	}
 	(void) pgstat_report_stat(false);
 }
@@ -540,7 +561,7 @@ fox_wamp_executor_main(Datum main_arg)
 	BackgroundWorkerUnblockSignals();
 
 	lane = fox_lane_attach(main_arg, &requests, &answers);
-	BackgroundWorkerInitializeConnectionByOid(lane->database, InvalidOid, 0);
+	fox_connect(lane->database);
 	fox_store_setup(lane->boot_id, lane->kind == FOX_LANE_SLOW ? SLOW_LOCK_TIMEOUT : SYSTEM_LOCK_TIMEOUT);
 	batch_context = AllocSetContextCreate(TopMemoryContext, "fox_wamp batch", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(TopMemoryContext);

@@ -74,7 +74,6 @@ event_only(FunctionCallInfo fcinfo)
 				 errmsg("this function can only be called as an event trigger")));
 }
 
-
 Datum
 fox_wamp_functions_dropped(PG_FUNCTION_ARGS)
 {

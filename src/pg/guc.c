@@ -64,8 +64,18 @@ static int	commit_mode = 1;
 static int	mqtt_string_payload = false;
 static int	mqtt_max_inflight = 100;
 static int	mqtt_max_queued = 1000;
+static int	mqtt_queue_full = false;
 static int	mqtt_max_session_expiry = 7 * 24 * 3600;
 static int	mqtt_max_keep_alive = 0;
+static int	mqtt_sys_interval = 10;
+static int	mqtt_port = 0;
+static int	mqtt_tls_port = 0;
+
+static const struct config_enum_entry mqtt_queue_full_options[] = {
+	{"drop_new", false, false},
+	{"drop_old", true, false},
+	{NULL, 0, false}
+};
 
 static const struct config_enum_entry mqtt_string_options[] = {
 	{"json", false, false},
@@ -240,11 +250,19 @@ fox_guc_define(void)
 	define_int("fox_wamp.mqtt_max_inflight", "Messages of QoS 1 and 2 that one MQTT session may have under way in each direction.",
 			   &mqtt_max_inflight, 100, 20, 65535, 0);
 	define_int("fox_wamp.mqtt_max_queued", "Messages of QoS 1 and 2 that may wait for one MQTT session.",
-			   &mqtt_max_queued, 1000, 1, INT_MAX, 0);
+			   &mqtt_max_queued, 1000, 1, 60000, 0);
+	DefineCustomEnumVariable("fox_wamp.mqtt_queue_full", "Which message goes when fox_wamp.mqtt_max_queued of them wait.",
+							 NULL, &mqtt_queue_full, false, mqtt_queue_full_options, PGC_SUSET, 0, NULL, NULL, NULL);
 	define_int("fox_wamp.mqtt_max_session_expiry", "Time that an MQTT session may outlive its connection.",
 			   &mqtt_max_session_expiry, 7 * 24 * 3600, 0, INT_MAX, GUC_UNIT_S);
 	define_int("fox_wamp.mqtt_max_keep_alive", "Longest keep alive of MQTT 5 clients; 0: as they like.",
 			   &mqtt_max_keep_alive, 0, 0, 65535, GUC_UNIT_S);
+	define_int("fox_wamp.mqtt_sys_interval", "Time between values of $SYS topics; 0 for none.",
+			   &mqtt_sys_interval, 10, 0, INT_MAX / 1000, GUC_UNIT_S);
+	define_int("fox_wamp.mqtt_port", "Another TCP port that takes what fox_wamp.port does; 0 for none.",
+			   &mqtt_port, 0, 0, 65535, 0);
+	define_int("fox_wamp.mqtt_tls_port", "Another TCP port that takes what fox_wamp.tls_port does; 0 for none.",
+			   &mqtt_tls_port, 0, 0, 65535, 0);
 	FOX_RESERVE_GUC_PREFIX("fox_wamp");
 }
 
@@ -285,6 +303,8 @@ fox_guc_net_config(FoxNetConfig *config)
 		.listen_addresses = fox_guc_listen_addresses,
 		.port = fox_guc_port,
 		.tls_port = tls_port,
+		.more_port = mqtt_port,
+		.more_tls_port = mqtt_tls_port,
 		.tls_cert = tls_file(tls_cert_file, "fox_wamp.tls_cert_file", ssl_cert_file, "ssl_cert_file"),
 		.tls_key = tls_file(tls_key_file, "fox_wamp.tls_key_file", ssl_key_file, "ssl_key_file"),
 		.tls_ca = tls_file(tls_ca_file, "fox_wamp.tls_ca_file", ssl_ca_file, "ssl_ca_file"),
@@ -317,8 +337,10 @@ fox_guc_mqtt_config(FoxMqttConfig *config)
 		.max_packet = (size_t) fox_guc_max_message_size * 1024,
 		.max_inflight = (uint32) mqtt_max_inflight,
 		.max_queued = (uint32) mqtt_max_queued,
+		.drop_oldest = mqtt_queue_full,
 		.max_session_expiry = (uint32) mqtt_max_session_expiry,
 		.max_keep_alive = (uint32) mqtt_max_keep_alive,
+		.sys_interval = (uint32) mqtt_sys_interval,
 		.raw_strings = mqtt_string_payload,
 	};
 	strlcpy(config->default_realm, fox_guc_default_realm, sizeof(config->default_realm));

@@ -29,6 +29,11 @@ extern void fox_http_failed(const FoxHttpCall *call, const ErrorData *e, const F
 /* What was made, for the router; until the next one is. */
 extern FoxSlice fox_http_reply_made(void);
 
+/* --- http_encode.c --- */
+
+/* Appends an entity tag to the headers, and makes of the reply what the asker takes: 304, or a compressed body. */
+extern void fox_http_encode(FoxHttpReply *reply, const FoxHttpCall *call, StringInfo headers);
+
 /* --- http_context.c --- */
 
 /* What set_status() has said; 0: nothing. */

@@ -304,6 +304,7 @@ fox_http_result(const FoxRoutine *f, const FoxHttpCall *call, StringInfo json, M
 	else
 		take_value(&reply, call, f, json);
 	apply_settings(&reply, &headers);
+	fox_http_encode(&reply, call, &headers);
 	reply.headers = view(&headers);
 	make(&reply);
 	MemoryContextSwitchTo(saved);

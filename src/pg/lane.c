@@ -356,6 +356,19 @@ rows(FoxWire *w)
 }
 
 static void
+mqtt_rows(FoxWire *w)
+{
+	while (fox_wire_more(w))
+	{
+		FoxMqttRow	row;
+
+		fox_wire_mqtt(w, &row);
+		if (!w->bad && handler != NULL)
+			handler->load_mqtt(handler->ctx, &row);
+	}
+}
+
+static void
 setting(FoxWire *w)
 {
 	FoxSlice	name_slice = fox_wire_slice(w);
@@ -406,6 +419,9 @@ answer(Lane *lane, const void *data, Size len)
 			break;
 		case FOX_WIRE_ROWS:
 			rows(&w);
+			break;
+		case FOX_WIRE_MQTT:
+			mqtt_rows(&w);
 			break;
 		case FOX_WIRE_SETTING:
 			setting(&w);
@@ -629,6 +645,12 @@ bool
 fox_lane_deliver(const FoxDelivery *d)
 {
 	return fox_behind_deliver(d);
+}
+
+bool
+fox_lane_mqtt(const FoxMqttRow *row)
+{
+	return fox_behind_mqtt(row);
 }
 
 void

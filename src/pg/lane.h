@@ -19,6 +19,7 @@ typedef struct FoxLaneHandler
 	/* Rows read at start-up and after a gap; then loaded(). reread_begin comes first. */
 	void		(*load_begin) (void *ctx);
 	void		(*load_row) (void *ctx, const FoxChange *row);	/* silent; every kind that is a row */
+	void		(*load_mqtt) (void *ctx, const FoxMqttRow *row);	/* only at the start */
 	void		(*loaded) (void *ctx);
 	void		(*roles_read) (void *ctx);	/* those that were asked for have come by load_row() */
 	void		(*past_written) (void *ctx, uint64 rows);	/* of those given to fox_lane_past() so many are done with */
@@ -44,6 +45,8 @@ extern void fox_lane_registration(FoxSlice realm, uint64 id, FoxSlice uri, FoxSl
 extern void fox_lane_past(const FoxPastRow *row);
 /* An event for the queue of a durable handler; false: too much waits. */
 extern bool fox_lane_deliver(const FoxDelivery *d);
+/* A row of an MQTT session, in one order with them and counted with them. */
+extern bool fox_lane_mqtt(const FoxMqttRow *row);
 /* A question of auth.h; false: no memory. */
 extern bool fox_lane_login(uint64_t token, FoxSlice question);
 /* Drops it, unless it is under way. */

@@ -210,14 +210,9 @@ take_past(uint64 id)
 }
 
 /* What does not fit is refused at once: nothing that was taken is dropped. */
-bool
-fox_behind_deliver(const FoxDelivery *d)
+static bool
+delivery_taken(Size before)
 {
-	Size		before = deliveries.len;
-
-	if (before + d->args.len + d->kwargs.len > DELIVERY_BYTES)
-		return false;
-	fox_wire_put_delivery(&deliveries, d);
 	if (deliveries.failed)
 	{
 		deliveries.failed = false;
@@ -226,6 +221,29 @@ fox_behind_deliver(const FoxDelivery *d)
 	}
 	deliveries_taken++;
 	return true;
+}
+
+bool
+fox_behind_deliver(const FoxDelivery *d)
+{
+	Size		before = deliveries.len;
+
+	if (before + d->args.len + d->kwargs.len > DELIVERY_BYTES)
+		return false;
+	fox_wire_put_delivery(&deliveries, d);
+	return delivery_taken(before);
+}
+
+/* What ends something is small, and not to be refused: the end would be repeated after a restart. */
+bool
+fox_behind_mqtt(const FoxMqttRow *row)
+{
+	Size		before = deliveries.len;
+
+	if (row->kind == FOX_MQTT_MESSAGE && before + row->payload.len > DELIVERY_BYTES)
+		return false;
+	fox_wire_put_mqtt(&deliveries, row);
+	return delivery_taken(before);
 }
 
 /* NULL: there is no memory now; they are taken in a later turn. */

@@ -36,6 +36,7 @@ extern FoxRequest *fox_request_new(FoxWireType type, uint64 id, FoxSlice message
 extern void fox_behind_registration(FoxSlice realm, uint64 id, FoxSlice uri, FoxSlice match, FoxSlice invoke, uint64 callees);
 extern void fox_behind_notify(FoxSlice channel, FoxSlice payload);
 extern void fox_behind_past(const FoxPastRow *row);
+extern bool fox_behind_mqtt(const FoxMqttRow *row);
 extern bool fox_behind_deliver(const FoxDelivery *d);	/* false: too many wait */
 /* The next message, under the id given; NULL: none. */
 extern FoxRequest *fox_behind_take(uint64 id, bool registrations_too, bool past_too, bool deliveries_too);

@@ -8,7 +8,6 @@
 
 #include "common/saslprep.h"
 
-#include "codec/json.h"
 #include "core/jwt.h"
 #include "pg/cookie_sql.h"
 #include "pg/jwt_sql.h"
@@ -106,8 +105,6 @@ answer(FoxAuthQuestion *q, FoxBuf *out)
 		fox_jwt_answer(q, realm ? realm : "", out);
 	else
 		answer_of_principal(q, realm ? realm : "", out);
-	if (q->method != FOX_AUTH_COOKIE && !fox_absent(q->cookie) && !out->failed)
-		fox_cookie_keep(q, realm, fox_json_get(fox_buf_view(out), "welcome"));
 	fox_store_commit();
 }
 

@@ -21,7 +21,7 @@
 bool
 fox_principal_name_valid(const char *name)
 {
-	return *name != '\0' && strcmp(name, "anonymous") != 0 && strcmp(name, "sql") != 0;
+	return *name != '\0' && strcmp(name, "anonymous") != 0 && strcmp(name, "sql") != 0 && strcmp(name, "router") != 0;
 }
 
 /* By GRANT: superusers are members of nothing by being superusers. */

@@ -1,7 +1,7 @@
 /*
  * router_main.c - the router's process: one event loop for sockets, ring and lanes.
  *
- * Order of the start (consistency.md section 5): the ring is announced, then what is
+ * Order of the start: the ring is announced, then what is
  * stored is read, then wills of sessions that are no more have been applied, then the
  * port opens; a second read after everybody who held a lock on fox_wamp.retained has
  * ended catches transactions that wrote before the ring was there.
@@ -30,6 +30,7 @@
 
 #include "pg/ask.h"
 #include "pg/compat.h"
+#include "pg/connect.h"
 #include "pg/guc.h"
 #include "pg/jsonpath.h"
 #include "pg/lane.h"
@@ -97,9 +98,16 @@ on_load_begin(void *ctx)
 }
 
 static void
+on_load_mqtt(void *ctx, const FoxMqttRow *row)
+{
+	fox_wire_restore(row);
+}
+
+static void
 on_loaded(void *ctx)
 {
 	fox_router_reread_end(router);
+	fox_wire_restored();
 	loaded = true;
 }
 
@@ -120,6 +128,7 @@ static void
 on_deliveries_written(void *ctx, uint64 deliveries)
 {
 	fox_router_deliveries_written(router, deliveries);
+	fox_wire_written();
 }
 
 static void
@@ -380,7 +389,7 @@ start_up(void)
 {
 	static FoxLaneHandler lane_handler = {
 		.refused = on_refused, .load_begin = on_load_begin, .load_row = on_change,
-		.loaded = on_loaded, .roles_read = on_roles_read, .past_written = on_past_written,
+		.load_mqtt = on_load_mqtt, .loaded = on_loaded, .roles_read = on_roles_read, .past_written = on_past_written,
 		.deliveries_written = on_deliveries_written, .login_answer = on_login_answer,
 		.settings = on_setting
 	};
@@ -569,7 +578,7 @@ fox_wamp_router_main(Datum arg)
 	pqsignal(SIGINT, SIG_IGN);
 	pqsignal(SIGPIPE, SIG_IGN);
 	BackgroundWorkerUnblockSignals();
-	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(arg), InvalidOid, 0);
+	fox_connect(DatumGetObjectId(arg));
 	pgstat_report_appname("fox_wamp router");
 
 	slot = fox_shmem_slot(MyDatabaseId);

@@ -6,6 +6,8 @@
  */
 #include "postgres.h"
 
+#include "utils/timestamp.h"
+
 #include <time.h>
 
 #include "pg/ask.h"
@@ -95,6 +97,16 @@ deliver(void *ctx, const FoxDelivery *d)
 	return fox_lane_deliver(d);
 }
 
+static bool
+mqtt(void *ctx, const FoxMqttRow *row)
+{
+	FoxMqttRow	absolute = *row;
+
+	if (row->expires_us != 0)
+		absolute.expires_us = (uint64) (GetCurrentTimestamp() + (int64) (row->expires_us - now_us(ctx)));
+	return fox_lane_mqtt(&absolute);
+}
+
 static void
 call(void *ctx, const FoxFunctionCall *c)
 {
@@ -122,6 +134,7 @@ fox_server_ports(void)
 		.registration = registration,
 		.past = past,
 		.deliver = deliver,
+		.mqtt = mqtt,
 		.call = call,
 		.cancel = cancel,
 	};

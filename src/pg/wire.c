@@ -169,3 +169,21 @@ fox_wire_handler(void)
 		.log = wire_log,
 	};
 }
+
+void
+fox_wire_restore(const FoxMqttRow *row)
+{
+	fox_mqtt_broker_restore(mqtt, row);
+}
+
+void
+fox_wire_restored(void)
+{
+	fox_mqtt_broker_restored(mqtt);
+}
+
+void
+fox_wire_written(void)
+{
+	fox_mqtt_broker_written(mqtt);
+}

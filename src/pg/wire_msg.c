@@ -97,8 +97,33 @@ fox_wire_put_past(FoxBuf *b, const FoxPastRow *p)
 }
 
 void
+fox_wire_put_mqtt(FoxBuf *b, const FoxMqttRow *row)
+{
+	fox_wire_put_u8(b, row->kind);
+	fox_wire_put_u64(b, row->session);
+	fox_wire_put_u64(b, row->number);
+	fox_wire_put_slice(b, row->realm);
+	fox_wire_put_slice(b, row->client_id);
+	fox_wire_put_slice(b, row->authid);
+	fox_wire_put_slice(b, row->authrole);
+	fox_wire_put_slice(b, row->authmethod);
+	fox_wire_put_u64(b, (uint64) row->expiry << 32 | row->delay);
+	fox_wire_put_u64(b, row->away_us);
+	fox_wire_put_u64(b, row->identifier);
+	fox_wire_put_u8(b, (uint8) (row->connected | row->has_will << 1 | row->no_local << 2 | row->as_published << 3 |
+								row->retain << 4 | row->released << 5 | row->qos << 6));
+	fox_wire_put_slice(b, row->filter);
+	fox_wire_put_slice(b, row->topic);
+	fox_wire_put_slice(b, row->payload);
+	fox_wire_put_slice(b, row->props);
+	fox_wire_put_slice(b, row->own);
+	fox_wire_put_u64(b, row->expires_us);
+}
+
+void
 fox_wire_put_delivery(FoxBuf *b, const FoxDelivery *d)
 {
+	fox_wire_put_u8(b, 0);
 	fox_wire_put_u64(b, d->handler);
 	fox_wire_put_u64(b, d->publication);
 	fox_wire_put_u8(b, d->hops);
@@ -208,9 +233,52 @@ fox_wire_row(FoxWire *w, FoxChange *out)
 	out->original = fox_wire_slice(w);
 }
 
+bool
+fox_wire_is_mqtt(FoxWire *w)
+{
+	return fox_wire_more(w) && *w->at != 0;
+}
+
+void
+fox_wire_mqtt(FoxWire *w, FoxMqttRow *out)
+{
+	uint64		numbers;
+	uint8		flags;
+
+	memset(out, 0, sizeof(*out));
+	out->kind = fox_wire_u8(w);
+	out->session = fox_wire_u64(w);
+	out->number = fox_wire_u64(w);
+	out->realm = fox_wire_slice(w);
+	out->client_id = fox_wire_slice(w);
+	out->authid = fox_wire_slice(w);
+	out->authrole = fox_wire_slice(w);
+	out->authmethod = fox_wire_slice(w);
+	numbers = fox_wire_u64(w);
+	out->expiry = (uint32) (numbers >> 32);
+	out->delay = (uint32) numbers;
+	out->away_us = fox_wire_u64(w);
+	out->identifier = (uint32) fox_wire_u64(w);
+	flags = fox_wire_u8(w);
+	out->connected = flags & 1;
+	out->has_will = flags >> 1 & 1;
+	out->no_local = flags >> 2 & 1;
+	out->as_published = flags >> 3 & 1;
+	out->retain = flags >> 4 & 1;
+	out->released = flags >> 5 & 1;
+	out->qos = flags >> 6;
+	out->filter = fox_wire_slice(w);
+	out->topic = fox_wire_slice(w);
+	out->payload = fox_wire_slice(w);
+	out->props = fox_wire_slice(w);
+	out->own = fox_wire_slice(w);
+	out->expires_us = fox_wire_u64(w);
+}
+
 void
 fox_wire_delivery(FoxWire *w, FoxDelivery *out)
 {
+	(void) fox_wire_u8(w);
 	out->handler = fox_wire_u64(w);
 	out->publication = fox_wire_u64(w);
 	out->hops = fox_wire_u8(w);

@@ -25,7 +25,7 @@ typedef enum FoxWireType
 	FOX_WIRE_PAST,				/* id, FoxPastRows to the end */
 	FOX_WIRE_LOGIN,				/* id, question of auth.h */
 	FOX_WIRE_ROLES,				/* id; ROWS come before the answer */
-	FOX_WIRE_DELIVERIES,		/* id, FoxDeliveries to the end */
+	FOX_WIRE_DELIVERIES,		/* id, FoxDeliveries and FoxMqttRows to the end */
 
 	/* answers */
 	FOX_WIRE_OUTCOMES = 64,		/* rows written, then {id, outcome, refusal, text} to the end */
@@ -35,7 +35,8 @@ typedef enum FoxWireType
 	FOX_WIRE_LOADED,			/* id */
 	FOX_WIRE_DONE,				/* id */
 	FOX_WIRE_FAILED,			/* id: it has not been done, and is to be sent again */
-	FOX_WIRE_LOGIN_ANSWER		/* id, answer of auth.h */
+	FOX_WIRE_LOGIN_ANSWER,		/* id, answer of auth.h */
+	FOX_WIRE_MQTT				/* FoxMqttRow to the end */
 } FoxWireType;
 
 typedef enum FoxOutcome
@@ -59,6 +60,7 @@ extern void fox_wire_put_slice(FoxBuf *b, FoxSlice s);
 extern void fox_wire_put_write(FoxBuf *b, uint64 id, const FoxWrite *w);
 extern void fox_wire_put_row(FoxBuf *b, const FoxChange *c);
 extern void fox_wire_put_delivery(FoxBuf *b, const FoxDelivery *d);
+extern void fox_wire_put_mqtt(FoxBuf *b, const FoxMqttRow *row);
 extern void fox_wire_put_past(FoxBuf *b, const FoxPastRow *p);
 
 static inline FoxWire
@@ -79,6 +81,9 @@ extern uint64 fox_wire_u64(FoxWire *w);
 extern FoxSlice fox_wire_slice(FoxWire *w);
 extern void fox_wire_write(FoxWire *w, FoxWrite *out);	/* behind type and id */
 extern void fox_wire_delivery(FoxWire *w, FoxDelivery *out);
+/* Of what is put where deliveries are too: a row of MQTT, or false and a delivery. */
+extern bool fox_wire_is_mqtt(FoxWire *w);
+extern void fox_wire_mqtt(FoxWire *w, FoxMqttRow *out);
 extern void fox_wire_past(FoxWire *w, FoxPastRow *out);
 extern void fox_wire_row(FoxWire *w, FoxChange *out);
 

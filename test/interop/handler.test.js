@@ -3,6 +3,7 @@
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
 const { start, stop, join, sql, refusal, until, Raw } = require('./lib');
+const { MqttClient } = require('./mqtt_client');
 
 const schema = `h${process.pid}`;
 let session;
@@ -71,8 +72,12 @@ for (const durable of [false, true]) {
     await session.publish(pattern, [2], {}, acknowledged);
     await until(async () => /cannot set parameter "role"/.test(await attached(pattern, 'last_error')));
     assert.equal(await seen('escaped'), '');
+    await sql(`ALTER ROLE ${role} RENAME TO ${role}_too`);
+    await until(async () => (await attached(pattern, 'owner')) === `${role}_too`);
+    await sql(`REASSIGN OWNED BY ${role}_too TO postgres`);
+    await until(async () => (await attached(pattern, 'owner')) === 'postgres');
     await detach(pattern);
-    await sql(`DROP OWNED BY ${role}`, `DROP ROLE ${role}`);
+    await sql(`DROP OWNED BY ${role}_too`, `DROP ROLE ${role}_too`);
   });
 
   test(`a ${kind} handler follows CREATE OR REPLACE and RENAME, and goes with DROP`, async () => {
@@ -173,6 +178,25 @@ test('what jsonb can not hold is kept as failed; the character 0 it can, as else
   assert.equal(await sql("SELECT dead, last_error FROM fox_wamp.delivery WHERE topic = 'odd.a'"), "t|22023: the event's arguments are nothing that jsonb takes");
   assert.equal(await sql("SELECT fox_wamp.drop_delivery(id) FROM fox_wamp.delivery WHERE topic = 'odd.a'"), 't');
   await detach(pattern);
+});
+
+test('what MQTT publishes, PUBACK and PUBCOMP come when it is in the queue', async () => {
+  const pattern = 'thing.#';
+  const c = await MqttClient.join(5);
+  for (const durable of [false, true]) {
+    await attach(pattern, `, durable => ${durable}`, 'mqtt', "IF topic = 'thing.broken' THEN RAISE EXCEPTION 'broken'; END IF;");
+    await sql(`DELETE FROM ${schema}.seen`);
+    assert.equal((await c.publish('thing/a', '{"t":21.5}', { qos: 1 })).cmd, 'puback');
+    assert.equal((await c.publish('thing/b', Buffer.from([255, 0]), { qos: 2 })).cmd, 'pubcomp');
+    await c.publish('thing/c', 'kept', { qos: 1, retain: true });
+    await c.publish('thing/c', '', { qos: 1, retain: true });
+    await until(async () => (await seen(pattern, 'topic, args, kwargs')) ===
+      'thing.a [] {"t": 21.5}|thing.b [{"$text": "AC93QT0="}] {}|thing.c ["kept"] {}|thing.c [] {}');
+  }
+  assert.equal((await c.publish('thing/broken', 'x', { qos: 1 })).cmd, 'puback');
+  assert.equal(await sql("SELECT count(*) FROM fox_wamp.delivery WHERE topic = 'thing.broken'"), '1');
+  await detach(pattern);
+  c.kill();
 });
 
 test('the router\'s own events can be handled too', async () => {

@@ -139,3 +139,30 @@ test('who hangs up is subscribed no longer', async () => {
   source.close();
   await until(async () => await count() === '0');
 });
+
+test('what can not be made up for is a gap, and the stream begins anew', async () => {
+  const topic = fresh('gap');
+  const { id } = json(await post('/root/publish', { topic, args: [1] }));
+  const source = await events(`/root/events/${topic}`, { 'Last-Event-ID': String(id) });
+  assert.deepEqual(await source.next(), { event: 'gap', id: '', retry: '1000', data: {} });
+  await source.ended;
+  assert.equal((await ask('GET', `/root/events/${topic}?after=${id}`)).status, 400);
+});
+
+test('a body that a page of another site could send unasked is refused', async () => {
+  const body = JSON.stringify({ topic: fresh('forged') });
+  for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/jsonp', undefined])
+    assert.equal((await ask('POST', '/root/publish', { headers: { 'Content-Type': type }, body })).status, 415, type);
+  assert.equal((await ask('POST', '/root/publish', { headers: { 'Content-Type': 'application/json; charset=utf-8' }, body })).status, 200);
+});
+
+test('a listener is a session, and ends with it', async () => {
+  const topic = fresh('killed');
+  const watcher = await join();
+  const source = await events(`/root/events/${topic}`);
+  const [listener] = await watcher.call('wamp.subscription.list_subscribers', [await watcher.call('wamp.subscription.lookup', [topic])]);
+  assert.equal((await watcher.call('wamp.session.get', [listener])).transport.type, 'http');
+  assert.equal(await sql(`SELECT fox_wamp.kill(${listener})`), 't');
+  await source.ended;
+  watcher.leaveNow();
+});

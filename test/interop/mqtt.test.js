@@ -3,7 +3,7 @@
 
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
-const { start, stop, sql, join, Raw } = require('./lib');
+const { start, stop, sql, join, Raw, withSettings } = require('./lib');
 const { MqttClient, unique, str, packet } = require('./mqtt_client');
 
 before(start);
@@ -52,10 +52,8 @@ test('what the server takes is announced to 5.0', async () => {
   c.kill();
 });
 
-test('enhanced authentication is refused', async () => {
-  const c = await MqttClient.open(5);
-  assert.equal((await c.connect({ properties: { authenticationMethod: 'SCRAM-SHA-256' } })).reasonCode, 0x8c);
-  await c.end();
+test('an authentication method that is not known is refused', async () => {
+  assert.equal(await MqttClient.refusal(5, { properties: { authenticationMethod: 'GS2-KRB5' } }), 0x8c);
 });
 
 test('a second connection takes the session over', async () => {
@@ -397,6 +395,32 @@ each([4, 5], 'a session that is kept: its subscriptions, what came meanwhile, an
   p.kill();
 });
 
+test('a full queue: the new message goes, or the oldest one', async () => {
+  for (const [policy, left] of [['drop_new', [0, 1, 2]], ['drop_old', [3, 4, 5]]]) {
+    await withSettings({ 'fox_wamp.mqtt_max_queued': 3, 'fox_wamp.mqtt_queue_full': policy }, async () => {
+      await sql('SELECT fox_wamp.sync()');
+      const kept = { clean: false, clientId: unique(), properties: { sessionExpiryInterval: 600 } };
+      const topic = unique('full');
+      const s = await MqttClient.join(5, kept);
+      await s.subscribe(topic, { qos: 1 });
+      s.kill();
+      const c = await MqttClient.join(5);
+      while (await sql(`SELECT count(*) FROM fox_wamp.mqtt_session WHERE client_id = '${kept.clientId}' AND disconnected IS NOT NULL`) === '0');
+      for (let i = 0; i < 6; i++) assert.equal((await c.publish(topic, `${i}`, { qos: 1 })).reasonCode ?? 0, 0);
+      const again = await MqttClient.join(5, kept);
+      for (const n of left) {
+        const p = await again.take('publish');
+        assert.equal(p.payload.toString(), `${n}`);
+        await again.acknowledge(p);
+      }
+      await again.nothing();
+      again.kill();
+      await (await MqttClient.join(5, { ...kept, clean: true, properties: {} })).leave();
+      c.kill();
+    });
+  }
+});
+
 test('a session expires, and a DISCONNECT can change when', async () => {
   const clientId = unique('expires');
   let c = await MqttClient.join(5, { clientId, properties: { sessionExpiryInterval: 100 } });
@@ -620,6 +644,35 @@ for (const transport of ['tls', 'ws']) {
     await c.leave();
   });
 }
+
+test('$SYS: values at once, then what has changed; nobody else publishes there', () => withSettings({ 'fox_wamp.mqtt_sys_interval': '1s' }, async () => {
+  for (const v of ALL) {
+    const c = await MqttClient.join(v);
+    assert.deepEqual(await c.subscribe(['$SYS/broker/+', '$SYS/broker/clients/connected', '$SYS/broker/load/messages/#', '$SYS/other'], { qos: v === 3 ? 0 : 1 }).then((g) => g.map((x) => x < 3)),
+      [true, true, true, true]);
+    const first = {};
+    while (Object.keys(first).length < 9) {
+      const p = await c.take('publish');
+      await c.acknowledge(p);
+      assert.equal(p.retain, true);
+      first[p.topic.slice(12)] = p.payload.toString();
+    }
+    assert.equal(first.version, 'fox_wamp');
+    assert.match(first.uptime, /^\d+ seconds$/);
+    assert.ok(Number(first['clients/connected']) >= 1);
+    assert.match(first['load/messages/received/15min'], /^\d+\.\d\d$/);
+    let later;
+    do {
+      later = await c.take((p) => p.cmd === 'publish' && p.topic === '$SYS/broker/uptime');
+      await c.acknowledge(later);
+      assert.equal(later.retain, false);
+    } while (later.payload.toString() === first.uptime);
+    const refused = await c.publish('$SYS/broker/uptime', 'x', { qos: 1 });
+    assert.equal(refused.reasonCode, v === 5 ? 0x87 : undefined);
+    await c.unsubscribe('$SYS/broker/+');
+    c.kill();
+  }
+}));
 
 test('packets may be cut and joined in WebSocket messages in any way, and text is none', async () => {
   const c = await MqttClient.open(4, 'ws');

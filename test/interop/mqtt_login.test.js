@@ -122,6 +122,64 @@ test('a JSON Web Token is a password', () => guessing(async () => {
   await sql(`DELETE FROM fox_wamp.jwt_key WHERE kid = '${kid}'`);
 }));
 
+// --- SCRAM-SHA-256 ---
+
+const hmac = (key, text) => crypto.createHmac('sha256', key).update(text).digest();
+
+/** Enhanced authentication as RFC 5802 has it; change may alter what the client says last.  The client, or its CONNACK's code. */
+async function scram(name, password, { header = 'n,,', username, change = (m) => m, first = (m) => m } = {}) {
+  const c = await MqttClient.open(5);
+  const nonce = crypto.randomBytes(12).toString('base64').replaceAll('=', '#');
+  const bare = `n=${name.replaceAll('=', '=3D').replaceAll(',', '=2C')},r=${nonce}`;
+  const method = { authenticationMethod: 'SCRAM-SHA-256' };
+  c.send({ cmd: 'connect', protocolId: 'MQTT', protocolVersion: 5, clean: true, keepalive: 0, clientId: unique(), username,
+    properties: { ...method, authenticationData: Buffer.from(first(header + bare)) } });
+  const challenge = await c.take((p) => p.cmd === 'auth' || p.cmd === 'connack');
+  if (challenge.cmd === 'connack') { await c.end(); return challenge.reasonCode; }
+  assert.equal(challenge.reasonCode, 0x18);
+  const text = challenge.properties.authenticationData.toString();
+  const [, both, salt, iterations] = /^r=([^,]+),s=([^,]+),i=(\d+)$/.exec(text);
+  assert.ok(both.startsWith(nonce));
+  const salted = crypto.pbkdf2Sync(password, Buffer.from(salt, 'base64'), Number(iterations), 32, 'sha256');
+  const last = `c=${Buffer.from(header).toString('base64')},r=${both}`;
+  const message = `${bare},${text},${last}`;
+  const key = hmac(salted, 'Client Key');
+  const proof = Buffer.from(key.map((byte, i) => byte ^ hmac(crypto.createHash('sha256').update(key).digest(), message)[i]));
+  c.send({ cmd: 'auth', reasonCode: 0x18, properties: { ...method, authenticationData: Buffer.from(change(`${last},p=${proof.toString('base64')}`)) } });
+  const ack = await c.take('connack');
+  if (ack.reasonCode !== 0) { await c.end(); return ack.reasonCode; }
+  assert.equal(ack.properties.authenticationMethod, 'SCRAM-SHA-256');
+  assert.equal(ack.properties.authenticationData.toString(), `v=${hmac(hmac(salted, 'Server Key'), message).toString('base64')}`);
+  return c;
+}
+
+test('SCRAM-SHA-256: a role of the server, a user, a realm', () => guessing(async () => {
+  for (const [name, password, options, where] of [
+    [role, "role's own", {}, 'realm1'], [user, 'secret', { header: 'y,,' }, 'realm1'], [`${user}@${realm}`, 'secret', {}, realm],
+    ['', 'secret', { username: `${user}@${realm}` }, realm]]) {
+    const c = await scram(name, password, options);
+    assert.equal(await session('mqtt.5.0', (name || options.username).split('@')[0]), `${(name || options.username).split('@')[0]}|${role}|wamp-scram|${where}`);
+    await c.nothing();
+    c.send({ cmd: 'auth', reasonCode: 0x19, properties: { authenticationMethod: 'SCRAM-SHA-256', authenticationData: Buffer.from('n,,n=,r=12345678') } });
+    assert.equal(await c.end(), 0x87);
+  }
+  assert.equal(await scram(role, 'wrong'), 0x86);
+  assert.equal(await scram('nobody', 'wrong'), 0x86);
+  assert.equal(await scram(`${role}@no_such_realm`, 'x'), 0x87);
+  for (const change of [(m) => m.replace('c=biws', 'c=eSws'), (m) => m.replace(',p=', ',x=1,p='), () => 'p=x', (m) => `${m.slice(0, -8)}AAAAAA==`]) {
+    assert.ok([0x86, 0x87].includes(await scram(role, "role's own", { change })));
+  }
+  for (const first of [() => '', () => 'n,,', () => 'p=tls-unique,,n=x,r=12345678', () => 'n,a=other,n=x,r=12345678', () => 'n,,n=x=,r=12345678', (m) => `${m},m=1`, () => 'n,,n=x,r=']) {
+    assert.ok([0x86, 0x87, 0x88].includes(await scram(role, "role's own", { first })));
+  }
+}));
+
+test('AUTH when none is waited for', async () => {
+  const c = await MqttClient.join(5);
+  c.send({ cmd: 'auth', reasonCode: 0x19, properties: { authenticationMethod: 'SCRAM-SHA-256' } });
+  assert.equal(await c.end(), 0x82);
+});
+
 test('a realm takes anonymous clients or not', async () => {
   await sql(`INSERT INTO fox_wamp.auth_method (realm, method) VALUES ('${realm}', 'ticket')`, sync);
   for (const v of ALL) {

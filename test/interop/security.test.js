@@ -89,6 +89,7 @@ test('an authid that is no name', () => guessing(async () => {
   for (const authid of ['x'.repeat(255), "' OR true --", '%', 'anonymous', 'sql', 'postgres', `${role} `, role.toUpperCase()]) {
     assert.equal(reason(await ticket(authid, 'role secret')), DENIED, authid);
   }
+  for (const name of ['anonymous', 'sql', 'router', '']) await assert.rejects(sql(`SELECT fox_wamp.create_user('${name}', '${group}', 'x')`), /no user can be named/);
 }));
 
 // --- proofs that are no proofs ---
@@ -146,6 +147,35 @@ test('guesses of many connections that were challenged before the first has fail
     assert.match((await raw.next())[1].message, /too many log-ins have failed/);
   }
   await sql('SELECT fox_wamp.restart()', 'SELECT fox_wamp.wait_until_running()');
+}));
+
+test('strangers that wait for an authenticator are so many and no more', () => withSettings({ 'fox_wamp.auth_timeout': '1h' }, async () => {
+  const realm = fresh('realm');
+  await sql(`SELECT fox_wamp.create_realm('${realm}')`,
+    `INSERT INTO fox_wamp.auth_method VALUES ('${realm}', 'anonymous', NULL), ('${realm}', 'wampcra', 'auth.never')`, sync);
+  const authenticator = await Raw.connect();
+  authenticator.send([1, realm, { roles: { callee: { features: { call_canceling: true } } } }]);
+  assert.equal((await authenticator.next())[0], 2);
+  assert.equal((await authenticator.ask([64, 1, {}, 'auth.never']))[0], 65);
+  const hello = [1, realm, { roles: ROLES, authid: 'x', authmethods: ['wampcra'] }];
+  const strangers = [];
+  for (let i = 0; i < 1000; i++) {
+    strangers.push(await Raw.connect());
+    strangers[i].send(hello);
+    await authenticator.next();
+  }
+  const late = await Raw.connect();
+  late.send(hello);
+  assert.deepEqual((await late.next()).slice(1), [{ message: 'the authenticator could not be asked' }, 'wamp.error.authentication_failed']);
+  // Who goes makes room.
+  strangers[0].ws.terminate();
+  const [type] = await authenticator.next();
+  const next = await Raw.connect();
+  next.send(hello);
+  assert.equal((await authenticator.next())[0], 68, `after ${type}`);
+  for (const stranger of strangers) stranger.ws.terminate();
+  authenticator.ws.terminate();
+  await sql(`SELECT fox_wamp.drop_realm('${realm}')`);
 }));
 
 // --- tokens ---

@@ -103,6 +103,8 @@ expect(Peer *p, const char *part)
 }
 
 static const FoxPrincipal ann = {.authid = FOX_LIT("ann"), .authrole = FOX_LIT("clerk"), .provider = FOX_LIT("fox_wamp")};
+static const FoxPrincipal pencil = {.authid = FOX_LIT("ann"), .authrole = FOX_LIT("clerk"), .provider = FOX_LIT("fox_wamp"),
+	.scram = FOX_LIT("SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=")};
 static const FoxPrincipal nobody = {0};
 
 static int
@@ -125,12 +127,12 @@ what_a_cookie_stands_for(void **state)
 	p = peer_open();
 	assert_string_equal(world_question(), "{\"carry_cookie\":\"" OLD "\",\"to\":\"" TOKEN "\"}");
 	peer_send(p, "[1,\"realm1\",{\"roles\":{\"caller\":{}},\"authmethods\":[\"cookie\"]}]");
-	assert_true(asked("\"method\":\"cookie\"") && asked("\"cookie\":\"" TOKEN "\",\"cookie_seconds\":60") && !asked("ffff"));
+	assert_true(asked("\"method\":\"cookie\"") && asked("\"cookie\":\"" TOKEN "\"") && !asked("ffff"));
 	world_login(&ann);
 	expect(p, "\"authid\":\"ann\",\"authrole\":\"clerk\",\"authmethod\":\"cookie\"");
 }
 
-/* The cookie is told with every question, so that it stands for who logs in. */
+/* It stands for who has logged in from then on. */
 static void
 one_that_stands_for_nobody(void **state)
 {
@@ -138,9 +140,14 @@ one_that_stands_for_nobody(void **state)
 
 	(void) state;
 	world_login(&nobody);
-	assert_true(asked("\"method\":\"ticket\"") && asked("\"cookie\":\"" TOKEN "\""));
+	assert_true(asked("\"method\":\"ticket\"") && !asked("\"cookie\":"));
 	world_login(&ann);
 	expect(p, "[4,\"ticket\"");
+	peer_send(p, "[5,\"pencil\",{}]");
+	world_login(&pencil);
+	expect(p, "[2,");
+	assert_string_equal(world_question(), "{\"keep_cookie\":\"" TOKEN "\",\"realm\":\"realm1\",\"authid\":\"ann\",\"authrole\":\"clerk\","
+						"\"authprovider\":\"fox_wamp\",\"authmethod\":\"ticket\",\"seconds\":60}");
 	p = hello("\"cookie\",\"anonymous\"");
 	world_login(&nobody);
 	expect(p, "[2,");
@@ -157,6 +164,38 @@ one_that_stands_for_nobody(void **state)
 		world_login(&ann);
 		expect(p, "[4,\"ticket\"");
 	}
+}
+
+/* An answer that is right, behind too many that were not, or of a peer that has gone, leaves none. */
+static void
+none_of_who_is_not_let_in(void **state)
+{
+	Peer	   *late[2];
+
+	(void) state;
+	world_config()->auth_attempts = 1;
+	fox_router_configure(world_router(), world_config());
+	for (int i = 0; i < 2; i++)
+	{
+		late[i] = hello("\"ticket\"");
+		world_login(&ann);
+		expect(late[i], "[4,\"ticket\"");
+	}
+	peer_send(late[1], "[5,\"pencil\",{}]");
+	peer_lose(late[0]);
+	world_login_answer("{\"refused\":\"wamp.error.authentication_denied\",\"text\":\"no\"}");
+	expect(late[1], "authentication_denied");
+	late[0] = hello("\"ticket\"");
+	expect(late[0], "too many log-ins have failed");
+	assert_false(asked("keep_cookie"));
+	world_config()->auth_attempts = 100;
+	fox_router_configure(world_router(), world_config());
+	late[0] = hello("\"ticket\"");
+	world_login(&ann);
+	peer_send(late[0], "[5,\"pencil\",{}]");
+	peer_lose(late[0]);
+	world_login(&pencil);
+	assert_false(asked("keep_cookie"));
 }
 
 static void
@@ -221,6 +260,7 @@ main(void)
 		cmocka_unit_test(pages_of_the_same_host),
 		cmocka_unit_test_setup_teardown(what_a_cookie_stands_for, set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(one_that_stands_for_nobody, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(none_of_who_is_not_let_in, set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(without_one, set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(too_many_cookies, set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(logging_out, set_up, world_tear_down),

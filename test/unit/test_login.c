@@ -441,7 +441,9 @@ test_attempts_at_once(void **state)
 
 	(void) state;
 	world_config()->auth_attempts = 2;
+	world_config()->cookie_seconds = 60;
 	fox_router_configure(world_router(), world_config());
+	world_peer()->new_cookie = "a cookie";
 	for (int i = 0; i < 4; i++)
 		tokens[i] = guess(&peers[i], "guess", &ann);
 	/* One that is challenged by now, and answers when the tries are over. */
@@ -459,6 +461,7 @@ test_attempts_at_once(void **state)
 	}
 	fox_router_login_answer(world_router(), tokens[3], FOX_LIT(right));
 	peer_expect(peers[3], "[3,{\"message\":\"too many log-ins have failed: try again in a minute\"},\"wamp.error.authentication_denied\"]");
+	assert_string_equal(world_question(), "{\"forget_cookie\":\"a cookie\"}");
 	peer_send(peers[4], "[5,\"pencil\",{}]");
 	expect_abort(peers[4], "too many log-ins have failed");
 }
@@ -1036,9 +1039,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_ticket), TEST(test_welcome), TEST(test_out_of_order), TEST(test_bad_answers), TEST(test_no_executor),
 		TEST(test_time_is_up), TEST(test_negotiation), TEST(test_transport), TEST(test_tls), TEST(test_reread),
-		TEST(test_attempts), TEST(test_attempts_at_once), TEST(test_leaving_guesser), TEST(test_cra_derivation), TEST(test_cra), TEST(test_scram_verifier),
-		TEST(test_scram_vector), TEST(test_scram_hello), TEST(test_many_iterations), TEST(test_argon2), TEST(test_argon2_challenge),
-		TEST(test_cryptosign), TEST(test_authenticator),
+		TEST(test_attempts), TEST(test_attempts_at_once), TEST(test_leaving_guesser), TEST(test_cra_derivation), TEST(test_cra),
+		TEST(test_scram_verifier), TEST(test_scram_vector), TEST(test_scram_hello), TEST(test_many_iterations), TEST(test_argon2),
+		TEST(test_argon2_challenge), TEST(test_cryptosign), TEST(test_authenticator),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -221,6 +221,55 @@ test_trie_topics(void **state)
 	fox_trie_free(&t);
 }
 
+/* Among many children the grandchildren of one name are found directly: whatever comes and goes, the same ones. */
+static void
+count_one(void *ctx, void *value)
+{
+	(void) value;
+	++*(int *) ctx;
+}
+
+static void
+test_trie_cousins(void **state)
+{
+	static const char *const patterns[] = {"a.*.x", "a.*.y.z", "*.5.x", "a.*.*", "a.*.y.#", "*.*.x"};
+	static const char *const ends[] = {"x", "y.z", "y", "x.x"};
+	static bool there[200][N(ends)];
+	FoxTrie		t = {0};
+	unsigned	seed = 1;
+
+	(void) state;
+	memset(there, 0, sizeof(there));
+	for (int step = 0; step < 20000; step++)
+	{
+		char		topic[32];
+		int			i = (int) (seed = seed * 1103515245 + 12345, seed >> 16) % 200;
+		int			e = (int) (seed = seed * 1103515245 + 12345, seed >> 16) % (int) N(ends);
+		bool		puts = step / 2000 % 2 == 0 ? (seed >> 8) % 4 != 0 : (seed >> 8) % 4 == 0;
+
+		snprintf(topic, sizeof(topic), "a.%d.%s", i, ends[e]);
+		if (puts)
+			assert_true(fox_trie_put(&t, fox_cstr(topic), FOX_EXACT, (void *) "value"));
+		else
+			assert_int_equal(fox_trie_del(&t, fox_cstr(topic), FOX_EXACT) != NULL, there[i][e]);
+		there[i][e] = puts;
+		if (step % 100 != 0)
+			continue;
+		for (size_t p = 0; p < N(patterns); p++)
+		{
+			int			found = 0;
+			int			expected = 0;
+
+			for (int k = 0; k < 200; k++)
+				expected += p == 0 || p == 5 ? there[k][0] : p == 1 ? there[k][1] : p == 2 ? k == 5 && there[k][0] :
+					p == 3 ? there[k][0] + there[k][2] : there[k][1] + there[k][2];
+			fox_trie_find(&t, fox_cstr(patterns[p]), FOX_PATTERN, count_one, &found);
+			assert_int_equal(found, expected);
+		}
+	}
+	fox_trie_free(&t);
+}
+
 static void
 test_index(void **state)
 {
@@ -342,7 +391,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_uri_valid), cmocka_unit_test(test_pattern_valid), cmocka_unit_test(test_trie_patterns),
-		cmocka_unit_test(test_trie_wildcards), cmocka_unit_test(test_trie_topics), cmocka_unit_test(test_index),
+		cmocka_unit_test(test_trie_wildcards), cmocka_unit_test(test_trie_topics), cmocka_unit_test(test_trie_cousins), cmocka_unit_test(test_index),
 		cmocka_unit_test(test_timers),
 	};
 
