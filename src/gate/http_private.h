@@ -23,8 +23,7 @@ typedef enum FoxHttpWish
 	FOX_HTTP_WISH_FUNCTION,		/* an exposed function by its path */
 	FOX_HTTP_WISH_CALL,			/* these are http_bridge.c's */
 	FOX_HTTP_WISH_PUBLISH,
-	FOX_HTTP_WISH_EVENTS,
-	FOX_HTTP_WISH_BUILT_IN		/* a function of the extension's own */
+	FOX_HTTP_WISH_EVENTS
 } FoxHttpWish;
 
 struct FoxHttpPeer
@@ -67,9 +66,6 @@ struct FoxHttpPeer
 
 /* The session is there: the call. */
 extern void fox_http_make_call(FoxHttpPeer *p);
-
-/* Ends the function of the extension's that runs, if one does. */
-extern void fox_http_forget_inquiry(FoxHttpPeer *p);
 
 /* --- http_answer.c --- */
 
