@@ -182,6 +182,8 @@ struct MqttSession
 	FoxIdMap	received;		/* by packet id: QoS 2, from PUBLISH to PUBREL */
 	uint32_t	unanswered;		/* messages of the peer's that take from its receive maximum */
 	uint32_t	unsettled;		/* publishes that the core has not answered */
+	FoxNode		dues;			/* answers that wait for earlier ones (mqtt_publish.c) */
+	bool		answered;		/* the publish in hand has been */
 	FoxNode		waiting;
 	FoxNode		sent;
 	FoxIdMap	outs_by_id;		/* of both */
@@ -287,6 +289,8 @@ extern void mqtt_publish_as(MqttSession *s, uint64_t request, uint8_t qos, bool 
 extern void mqtt_published(FoxSession *core, uint64_t request, FoxMqttReason reason, FoxSlice text);
 /* What a client may not publish to; SUCCESS: it may. */
 extern FoxMqttReason mqtt_topic_refusal(FoxSlice topic);
+/* The peer waits for no answer any more. */
+extern void mqtt_dues_free(MqttSession *s);
 extern void mqtt_received_restore(MqttSession *s, uint64_t id);
 
 /* --- mqtt_subscribe.c --- */

@@ -6,6 +6,8 @@
  *
  * A message of QoS 2 is published when it comes; until PUBREL its packet identifier is known, so that the same
  * message again is not published twice.  One that is to be retained is taken when it is stored.
+ *
+ * Answers go out in the order in which the messages came, whichever the core has answered first.
  */
 #include <stdlib.h>
 
@@ -110,9 +112,62 @@ acknowledge(MqttPeer *p, FoxMqttType type, uint16_t id, FoxMqttReason reason, Fo
 	mqtt_send_written(p, &packet);
 }
 
-/* The answer to a PUBLISH of QoS 1 or 2; before 5.0 there is none but success, unless the client is to try again. */
+/* An answer that waits: until the core gives it, or until those before it have gone out. */
+typedef struct MqttDue
+{
+	FoxNode		node;			/* in session->dues */
+	uint8_t		qos;
+	uint16_t	id;
+	bool		done;
+	FoxMqttReason reason;
+	char	   *text;			/* owned; NULL: none */
+} MqttDue;
+
 static void
-answer(MqttPeer *p, uint8_t qos, uint16_t id, FoxMqttReason reason, FoxSlice text)
+due_free(MqttDue *d)
+{
+	fox_list_del(&d->node);
+	free(d->text);
+	free(d);
+}
+
+void
+mqtt_dues_free(MqttSession *s)
+{
+	fox_list_each(n, &s->dues)
+		due_free(fox_container(MqttDue, node, n));
+}
+
+/* NULL: no memory; then the answer goes out when it is there. */
+static MqttDue *
+due_new(MqttSession *s, uint8_t qos, uint16_t id)
+{
+	MqttDue    *d = calloc(1, sizeof(*d));
+
+	if (d == NULL)
+		return NULL;
+	d->qos = qos;
+	d->id = id;
+	fox_list_push(&s->dues, &d->node);
+	return d;
+}
+
+static MqttDue *
+due_of(const MqttSession *s, uint8_t qos, uint16_t id)
+{
+	fox_list_each(n, &s->dues)
+	{
+		MqttDue    *d = fox_container(MqttDue, node, n);
+
+		if (d->qos == qos && d->id == id && !d->done)
+			return d;
+	}
+	return NULL;
+}
+
+/* Before 5.0 there is no answer but success, unless the client is to try again. */
+static void
+send_answer(MqttPeer *p, uint8_t qos, uint16_t id, FoxMqttReason reason, FoxSlice text)
 {
 	MqttSession *s = p->session;
 
@@ -124,6 +179,30 @@ answer(MqttPeer *p, uint8_t qos, uint16_t id, FoxMqttReason reason, FoxSlice tex
 	if (qos == 1 || reason >= FOX_MQTT_UNSPECIFIED)
 		s->unanswered--;
 	acknowledge(p, qos == 1 ? FOX_MQTT_PUBACK : FOX_MQTT_PUBREC, id, reason, text);
+}
+
+/* The answer to a PUBLISH of QoS 1 or 2. */
+static void
+answer(MqttPeer *p, uint8_t qos, uint16_t id, FoxMqttReason reason, FoxSlice text)
+{
+	MqttSession *s = p->session;
+	MqttDue    *d = fox_list_empty(&s->dues) ? NULL : due_of(s, qos, id);
+
+	s->answered = true;
+	if (d == NULL && (fox_list_empty(&s->dues) || (d = due_new(s, qos, id)) == NULL))
+	{
+		send_answer(p, qos, id, reason, text);
+		return;
+	}
+	d->done = true;
+	d->reason = reason;
+	d->text = fox_strdup(text);
+	while (s->peer == p && !fox_list_empty(&s->dues) && (d = fox_container(MqttDue, node, s->dues.next))->done)
+	{
+		send_answer(p, d->qos, d->id, d->reason, fox_cstr(d->text));
+		if (s->peer == p)
+			due_free(d);
+	}
 }
 
 /* The client is told, or may be told later, that it need not send the message again. */
@@ -256,6 +335,7 @@ mqtt_publish(MqttPeer *p, const FoxMqttPacket *packet)
 
 	if (repeated(p, packet) || fox_absent(topic = topic_of(p, packet)) || !count_received(p, packet))
 		return;
+	s->answered = false;
 	p->broker->counters.publish_received++;
 	p->broker->counters.payload_received += packet->payload.len;
 	reason = mqtt_topic_refusal(topic);
@@ -288,6 +368,8 @@ mqtt_publish(MqttPeer *p, const FoxMqttPacket *packet)
 		answer(p, packet->qos, packet->id, p->version == FOX_MQTT_50 ? reason : FOX_MQTT_SUCCESS,
 			   FOX_LIT("this topic is the server's own"));
 	}
+	if (packet->qos > 0 && p->state == MQTT_JOINED && !s->answered)
+		(void) due_new(s, packet->qos, packet->id);
 	fox_buf_free(&scratch);
 }
 

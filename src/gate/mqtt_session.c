@@ -58,6 +58,7 @@ mqtt_session_new(FoxMqttBroker *b, FoxSlice realm, FoxSlice client_id, const Fox
 	fox_list_init(&s->asks);
 	fox_list_init(&s->promises);
 	fox_list_init(&s->calls);
+	fox_list_init(&s->dues);
 	s->row = (fox_router_random(b->router) >> 12) + 1;
 	fox_list_init(&s->in_broker);
 	s->core = fox_session_join(b->router, realm, info, &mqtt_ops, s, reason);
@@ -101,6 +102,7 @@ mqtt_session_gone(MqttSession *s)
 	if (!s->broker->closing)
 		mqtt_store_end(s);
 	mqtt_promises_free(s);
+	mqtt_dues_free(s);
 	mqtt_will_forget(s);
 	mqtt_out_free(s);
 	mqtt_calls_free(s);
@@ -202,6 +204,7 @@ mqtt_session_detach(MqttSession *s, bool lost)
 {
 	s->peer = NULL;
 	s->broker->clients--;
+	mqtt_dues_free(s);
 	mqtt_subs_away(s);
 	if (!lost)
 		mqtt_will_forget(s);

@@ -395,6 +395,29 @@ each([4, 5], 'a session that is kept: its subscriptions, what came meanwhile, an
   p.kill();
 });
 
+test('answers go out in the order of the messages, whichever is taken first', async () => {
+  const away = await MqttClient.join(5, { clean: false, properties: { sessionExpiryInterval: 600 } });
+  const topic = unique('order');
+  await away.subscribe(`${topic}/kept`, { qos: 1 });
+  away.kill();
+  const c = await MqttClient.join(5);
+  for (const qos of [1, 2]) {
+    const ids = [];
+    for (let i = 0; i < 30; i++) {
+      const messageId = 100 + i;
+      ids.push(messageId);
+      c.send({ cmd: 'publish', topic: `${topic}/${['kept', 'heard by nobody', 'retained'][i % 3]}`, payload: `${i}`, qos, retain: i % 3 === 2, dup: false, messageId });
+    }
+    const answers = [];
+    for (let i = 0; i < 30; i++) answers.push((await c.take(qos === 1 ? 'puback' : 'pubrec')).messageId);
+    assert.deepEqual(answers, ids);
+    if (qos === 2) for (const messageId of ids) c.send({ cmd: 'pubrel', messageId });
+  }
+  await c.publish(`${topic}/retained`, '', { qos: 1, retain: true });
+  c.kill();
+  await (await MqttClient.join(5, { clientId: away.id })).leave();
+});
+
 test('a full queue: the new message goes, or the oldest one', async () => {
   for (const [policy, left] of [['drop_new', [0, 1, 2]], ['drop_old', [3, 4, 5]]]) {
     await withSettings({ 'fox_wamp.mqtt_max_queued': 3, 'fox_wamp.mqtt_queue_full': policy }, async () => {
