@@ -1235,9 +1235,9 @@ CREATE FUNCTION fox_wamp.openapi_of(root text, role name) RETURNS json
 						FROM unnest(coalesce(e.methods, ARRAY['GET', 'POST'])) WITH ORDINALITY m (name, i) WHERE m.name <> 'HEAD') item
 				WHERE e.root = r.name AND has_function_privilege($2, p.oid, 'EXECUTE') AND has_schema_privilege($2, p.pronamespace, 'USAGE')
 					AND item.operations IS NOT NULL), '{}'))
-		FROM fox_wamp.root r WHERE r.name = $1;
+		FROM fox_wamp.root r WHERE r.name = $1 AND pg_has_role(session_user, $2, 'MEMBER');
 	$$;
-COMMENT ON FUNCTION fox_wamp.openapi_of(text, name) IS 'the functions below a root that a role may execute, as OpenAPI 3.1';
+COMMENT ON FUNCTION fox_wamp.openapi_of(text, name) IS 'the functions below a root that a role of the caller may execute, as OpenAPI 3.1';
 
 CREATE FUNCTION fox_wamp.openapi() RETURNS fox_wamp."application/json"
 	LANGUAGE sql STABLE

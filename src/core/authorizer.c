@@ -41,6 +41,7 @@ typedef struct FoxAsked
 	bool		stays;			/* it was resumed, and is to be asked */
 	uint64_t	question;		/* to a procedure; 0: none was put */
 	FoxInquiry *inquiry;		/* to a function, as long as it is not answered */
+	uint64_t	number;			/* of the last change when the question was put */
 	FoxDisclosure disclosure;
 	FoxNode		in_session;
 	FoxTimer	timer;
@@ -178,7 +179,9 @@ take_answer(FoxAsked *a, FoxSlice value)
 		state = fox_json_is_true(value) ? ASKED_YES : ASKED_NO;
 	if (fox_json_kind(disclose) == FOX_JSON_TRUE || fox_json_kind(disclose) == FOX_JSON_FALSE)
 		a->disclosure = fox_json_is_true(disclose) ? FOX_DISCLOSE_ALWAYS : FOX_DISCLOSE_NEVER;
-	if (state != ASKED_FAILED && a->wish.kind == FOX_EXACT && fox_json_is_true(cache))
+	/* Rows that have changed meanwhile may have another authorizer, or none. */
+	if (state != ASKED_FAILED && a->wish.kind == FOX_EXACT && fox_json_is_true(cache) &&
+		a->number == a->session->realm->router->permissions_number)
 		fox_permission_keep(a->session, a->wish.action, a->wish.uri,
 							(FoxDecision){state == ASKED_YES ? FOX_ALLOWED : FOX_FORBIDDEN, a->disclosure, NULL});
 	answered(a, state);
@@ -308,6 +311,7 @@ ask(FoxAsked *a, const FoxAuthority *authorizer)
 	FoxBuf		args = {0};
 
 	a->state = ASKED_OPEN;
+	a->number = a->session->realm->router->permissions_number;
 	if (!fox_absent(authorizer->function))
 	{
 		a->inquiry = fox_authorizer_inquire(a->session, &a->wish, authorizer, function_said, a);

@@ -85,19 +85,21 @@ exposed_invoke(FoxSession *s, const FoxInvocation *inv)
 	FoxPayload	json;
 	FoxFunctionCall c = {
 		.session = s->id, .invocation = inv->id,
-		.realm = s->realm->name, .procedure = e->uri, .function = fox_cstr(e->function),
+		.realm = s->realm->name, .procedure = FOX_ABSENT, .function = FOX_ABSENT,
 		.role = fox_session_role(caller), .caller = caller->id, .authid = caller->authid, .authrole = caller->authrole,
-		.caller_pid = caller->backend, .receive_progress = inv->receive_progress, .timeout_ms = e->timeout_ms,
+		.caller_pid = caller->backend, .receive_progress = inv->receive_progress,
 		.http = caller->ops->http != NULL ? caller->ops->http(call->caller, call->request) : FOX_ABSENT
 	};
 
-	if (fox_payload_as(&inv->payload, FOX_JSON, &memory, &json))
+	/* Without memory, now or when it was registered, the call names no function, and fails. */
+	if (e != NULL && fox_payload_as(&inv->payload, FOX_JSON, &memory, &json))
 	{
+		c.procedure = e->uri;
+		c.function = fox_cstr(e->function);
+		c.timeout_ms = e->timeout_ms;
 		c.args = json.args;
 		c.kwargs = json.kwargs;
 	}
-	else
-		c.function = FOX_ABSENT;
 	ports->call(ports->ctx, &c);
 	fox_buf_free(&memory);
 }

@@ -160,7 +160,8 @@ fox_scram_password_fits(const FoxScramVerifier *v, FoxSlice password)
 	unsigned char server_key[FOX_SHA256];
 	bool		fits;
 
-	fits = derive(v, password, salted) &&
+	/* To HMAC a key with zeros behind it is the key without them. */
+	fits = derive(v, password, salted) && (password.len == 0 || memchr(password.ptr, '\0', password.len) == NULL) &&
 		fox_hmac_sha256(fox_bytes_slice(salted, sizeof(salted)), FOX_LIT("Server Key"), server_key) &&
 		fox_same_secret(fox_bytes_slice(server_key, FOX_SHA256), fox_bytes_slice(v->server_key, FOX_SHA256));
 	fox_wipe(salted, sizeof(salted));

@@ -49,6 +49,8 @@ struct FoxHttpPeer
 	FoxSlice	args;
 	FoxSlice	kwargs;
 	bool		resumes;		/* Last-Event-ID says from where on they are wanted */
+	const char *function;		/* of the extension's, that makes the reply */
+	struct FoxInquiry *inquiry;	/* while it runs */
 	bool		streaming;		/* events are being sent */
 	FoxTimer	heartbeat;
 	FoxHttpStyle style;

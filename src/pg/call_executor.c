@@ -30,6 +30,7 @@
 #include "pg/call_error.h"
 #include "pg/call_role.h"
 #include "pg/caller.h"
+#include "pg/connect.h"
 #include "pg/handler_exec.h"
 #include "pg/http_exec.h"
 #include "pg/lane_seg.h"
@@ -132,7 +133,10 @@ send_answer(FoxCallMessage type, uint64 id, FoxSlice uri, FoxSlice args, FoxSlic
 		ereport(FATAL,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("out of memory")));
+	/* A message that has begun has to be sent to its end. */
+	HOLD_CANCEL_INTERRUPTS();
 	result = shm_mq_send(answers, out.len, out.data, false, true);
+	RESUME_CANCEL_INTERRUPTS();
 	if (out.cap > 1024 * 1024)
 		fox_buf_free(&out);
 	if (result != SHM_MQ_SUCCESS)
@@ -157,10 +161,7 @@ send_row(void *ctx, const char *json, int len)
 {
 	StringInfoData row = {.data = unconstify(char *, json), .len = len};
 
-	/* A message that has begun has to be sent to its end. */
-	HOLD_CANCEL_INTERRUPTS();
 	send_answer(FOX_CALL_PROGRESS, ((const Call *) ctx)->id, FOX_ABSENT, list_of(&row), FOX_ABSENT);
-	RESUME_CANCEL_INTERRUPTS();
 }
 
 static void
@@ -401,7 +402,7 @@ fox_wamp_call_executor_main(Datum main_arg)
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGINT, on_cancel);
 	BackgroundWorkerUnblockSignals();
-	BackgroundWorkerInitializeConnectionByOid(lane->database, InvalidOid, 0);
+	fox_connect(lane->database);
 	fox_call_role_setup();
 	fox_routine_setup();
 	call_context = AllocSetContextCreate(TopMemoryContext, "fox_wamp call", ALLOCSET_DEFAULT_SIZES);

@@ -9,7 +9,7 @@
  *
  * Session-level state goes at the end of each call: settings, advisory locks and those of
  * fox_wamp.lock(), prepared statements, cursors, temporary objects, sequences' last values,
- * LISTENs.
+ * LISTENs, and what setseed() has set: the next caller's random() is not to be foreseen.
  */
 #include "postgres.h"
 
@@ -39,6 +39,7 @@
 #include "utils/timestamp.h"
 
 #include "pg/call_role.h"
+#include "pg/compat.h"
 #include "pg/locks.h"
 
 #define SETTINGS_MS 1000		/* so old may be what we know of roles' settings */
@@ -175,6 +176,7 @@ release_session(void)
 	LockReleaseAll(USER_LOCKMETHOD, true);
 	DropAllPreparedStatements();
 	ResetSequenceCaches();
+	DirectFunctionCall1(setseed, Float8GetDatum((double) (int64) FOX_RANDOM64() / (double) PG_INT64_MAX));
 	fox_backend_release();
 }
 

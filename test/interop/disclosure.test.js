@@ -2,7 +2,7 @@
 // A realm's disclosure: whom it names to whom, from its row to the wire.
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
-const { start, stop, Raw, fresh, sql } = require('./lib');
+const { start, stop, restart, Raw, fresh, sql } = require('./lib');
 
 const DISALLOWED = 'wamp.error.option_disallowed.disclose_me';
 const realm = fresh('realm');
@@ -57,7 +57,7 @@ test('always: everybody is named', async () => {
 
 test('the row outlives the router', async () => {
   await sql(`UPDATE fox_wamp.realm SET disclosure = 'forbidden' WHERE name = '${realm}'`);
-  await sql('SELECT fox_wamp.restart()', 'SELECT fox_wamp.wait_until_running()');
+  await restart();
   const raw = await Raw.join(realm);
   assert.equal((await raw.ask([16, 1, { acknowledge: true, disclose_me: true }, 'a.b']))[4], DISALLOWED);
 });

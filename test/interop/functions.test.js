@@ -2,7 +2,7 @@
 // SQL functions as procedures: arguments, results, errors, canceling, and what the role may not get at.
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
-const { start, stop, join, sql, Raw, refusal, until, autobahn } = require('./lib');
+const { start, stop, restart, join, sql, Raw, refusal, until, autobahn } = require('./lib');
 
 const schema = `f${process.pid}`;
 const root = `r${process.pid}`;
@@ -242,7 +242,7 @@ test('CREATE OR REPLACE, RENAME, SET SCHEMA and DROP are followed', async () => 
 
 test('exposed functions outlive the router; unexpose() ends it; no client takes the name', async () => {
   await make('stays() RETURNS int', "LANGUAGE sql AS 'SELECT 1'");
-  await sql('SELECT fox_wamp.restart()', 'SELECT fox_wamp.wait_until_running()');
+  await restart();
   session = await join();
   assert.equal(await call('stays'), 1);
   for (const options of [{}, { force_reregister: true }, { invoke: 'roundrobin' }]) {
@@ -320,6 +320,29 @@ test('a late cancel hits no other call', async () => {
     else assert.equal(answer[2] % 2, 1, `a call that nobody has canceled: ${JSON.stringify(answer)}`);
   }
   assert.ok(results >= 2000);
+});
+
+test('a cancel that comes while the result is on the way breaks no message', async () => {
+  await sql(`CREATE TABLE ${schema}.go (a int)`, `GRANT SELECT ON ${schema}.go TO PUBLIC`);
+  const uri = await make('wide() RETURNS text', plpgsql(`WHILE NOT EXISTS (SELECT FROM ${schema}.go) LOOP PERFORM pg_sleep(0.01); END LOOP; RETURN repeat('x', 8000000);`));
+  const raw = await Raw.join();
+  const executor = `FROM pg_stat_activity WHERE query = '${uri}' AND state = 'active'`;
+  const is = (condition) => until(async () => await sql(`SELECT count(*) ${executor} ${condition}`) === '1');
+  const router = Number(await sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'fox_wamp router' AND datname = current_database()"));
+  raw.send([48, 1, {}, uri]);
+  await is('');
+  process.kill(router, 'SIGSTOP'); // it takes nothing out of the queue, which is too short for all of the result
+  try {
+    await sql(`INSERT INTO ${schema}.go VALUES (1)`);
+    await is("AND wait_event = 'MessageQueueSend'");
+    await sql(`SELECT pg_cancel_backend(pid) ${executor}`);
+    await is("AND wait_event = 'MessageQueueSend'");
+  } finally {
+    process.kill(router, 'SIGCONT');
+  }
+  const answer = await raw.next();
+  assert.deepEqual([answer[0], answer[1], answer[3][0].length], [50, 1, 8000000]);
+  assert.equal((await raw.ask([48, 2, {}, uri]))[0], 50);
 });
 
 test('a timeout of the call, of the exposed function and of the role stops the statement', async () => {

@@ -129,6 +129,14 @@ test('no lock, prepared statement, temporary object or sequence value outlives i
   }
 });
 
+test('nobody chooses what another caller\'s random() gives', async () => {
+  for (const more of [[], ['SELECT 1 / 0']]) {
+    const chosen = await run('SELECT setseed(0.5)', 'SELECT random()');
+    await run('SELECT setseed(0.5)', ...more).catch((e) => assert.equal(e.error, 'pg.error.22012'));
+    assert.notEqual(await run('SELECT random()'), chosen);
+  }
+});
+
 test('temporary objects do not get in the way of the next caller\'s function', async () => {
   await sql(`CREATE TABLE public.shadow_${process.pid} AS SELECT 'real' AS v`, `GRANT SELECT ON public.shadow_${process.pid} TO PUBLIC`,
     `CREATE FUNCTION ${schema}.look() RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT v FROM shadow_${process.pid}); END'`,

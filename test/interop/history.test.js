@@ -2,7 +2,7 @@
 // Event history: get_events, what survives the router, SUBSCRIBE's `after`.
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
-const { start, stop, join, sql, Raw, fresh, refusal } = require('./lib');
+const { start, stop, restart, join, sql, Raw, fresh, refusal } = require('./lib');
 
 before(start);
 after(stop);
@@ -14,10 +14,6 @@ const ask = (raw, code, ...rest) => raw.ask([code, ++request, ...rest]);
 const publish = async (raw, topic, args, options = {}) => (await ask(raw, 16, { acknowledge: true, ...options }, topic, args))[2];
 const keep = async (topic, more = '') => sql(`SELECT fox_wamp.keep_history('${topic}'${more})`, 'SELECT fox_wamp.sync()');
 const argsOf = (events) => events.map((e) => e.args[0]);
-
-async function restart() {
-  await sql('SELECT fox_wamp.restart()', "SELECT fox_wamp.wait_until_running('20s')");
-}
 
 test('the feature is announced', async () => {
   const raw = await Raw.connect();

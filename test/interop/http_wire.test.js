@@ -7,6 +7,7 @@ const http = require('node:http');
 const https = require('node:https');
 const fs = require('node:fs');
 const path = require('node:path');
+const tls = require('node:tls');
 
 delete process.env.FOX_PORT;
 delete process.env.PSQL;
@@ -44,6 +45,7 @@ test('bodies come in chunks too', async () => {
   const head = `POST /root/sum HTTP/1.1\r\n${HOST}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`;
   const [one, two] = parse(await raw(`${head}7\r\n{"a":1,\r\n6;x=y\r\n"b":2}\r\n0\r\nT: x\r\n\r\n${head}`, '1\r\n[\r\n', '4\r\n3,4]\r\n0\r\n\r', '\n'));
   assert.equal(text(one), '{"Result":3}');
+  assert.ok(Math.abs(Date.parse(one.headers.date) - Date.now()) < 60000);
   assert.equal(text(two), '{"Result":7}');
 });
 
@@ -115,6 +117,19 @@ test('HTTP inside TLS', async () => {
   assert.equal(JSON.parse(text(long)).Result, body.toUpperCase());
   assert.equal(JSON.parse(text(await ask('GET', '/root/series?n=300000', options))).Result.length, 300000);
   by.destroy();
+});
+
+test('inside TLS a request may come in pieces too', async () => {
+  const answer = await new Promise((resolve, reject) => {
+    const socket = tls.connect({ host: '127.0.0.1', port: env.tlsPort, rejectUnauthorized: false }, () => {
+      socket.write('GET /root/one HTTP/1.1\r\nHo', () => socket.write('st: localhost\r\nConnection: close\r\n\r\n'));
+    });
+    let all = '';
+    socket.on('data', (chunk) => { all += chunk; });
+    socket.on('end', () => resolve(all));
+    socket.on('error', reject);
+  });
+  assert.match(answer, /^HTTP\/1\.1 200 OK\r\n[^]*\{"Result":"OneValue"\}$/);
 });
 
 test('slow functions keep neither fast ones nor WAMP waiting', async () => {

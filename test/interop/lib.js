@@ -180,6 +180,12 @@ async function until(condition, ms = patience) {
   }
 }
 
+/** Ends the router, and waits until another one serves. */
+async function restart() {
+  await sql('SELECT fox_wamp.restart()');
+  await until(async () => await sql('SELECT fox_wamp.wait_until_running()') === 't');
+}
+
 /** Runs statements, then has the router read its configuration again, and waits for that. */
 async function reconfigure(...statements) {
   const reads = () => sql("SELECT value FROM fox_wamp.stat_router WHERE name = 'configurations_read'").then(Number);
@@ -199,4 +205,4 @@ async function withSettings(settings, body) {
   }
 }
 
-module.exports = { start, stop, url, sql, allowMeta, withSettings, join, listen, Raw, Inbox, fresh, refusal, until, env, autobahn, WebSocket };
+module.exports = { start, stop, restart, url, sql, allowMeta, withSettings, join, listen, Raw, Inbox, fresh, refusal, until, env, autobahn, WebSocket };

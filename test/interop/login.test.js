@@ -6,7 +6,7 @@ const crypto = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
 const { spawnSync } = require('node:child_process');
-const { start, stop, sql, join, withSettings, fresh, refusal, until, Raw, autobahn, env } = require('./lib');
+const { start, stop, restart, sql, join, withSettings, fresh, refusal, until, Raw, autobahn, env } = require('./lib');
 const { Stream, closeAll } = require('./stream');
 
 const group = fresh('group');
@@ -304,7 +304,7 @@ test('a realm takes the methods of its rows, from the next HELLO on', async () =
   assert.equal(reason(await hello({}, realm)), 'wamp.error.authentication_required');
   assert.equal(reason(await hello({ authid: role, authmethods: ['ticket'] }, realm)), 'wamp.error.no_matching_auth_method');
   assert.equal((await scram(role, "role's own", { realm })).answer[0], 2);
-  await sql('SELECT fox_wamp.restart()', 'SELECT fox_wamp.wait_until_running()');
+  await restart();
   assert.equal(reason(await hello({}, realm)), 'wamp.error.authentication_required');
   await sql(`UPDATE fox_wamp.auth_method SET method = 'anonymous' WHERE realm = '${realm}'`, 'SELECT fox_wamp.sync()');
   assert.equal((await hello({}, realm)).answer[0], 2);
@@ -380,12 +380,12 @@ test('who does not log in in time is dropped, whatever was said', () => withSett
 }));
 
 test('tries are limited, of a name and of an address', () => withSettings({ 'fox_wamp.auth_attempts': 3 }, async () => {
-  await sql('SELECT fox_wamp.restart()', 'SELECT fox_wamp.wait_until_running()');
+  await restart();
   for (let i = 0; i < 3; i++) await denied(ticket(`${user}.${i}`, 'wrong'));
   const error = await refusal(ticket(user, 'secret'));
   assert.match(error.details.message, /too many log-ins have failed/);
   assert.equal(await sql("SELECT value FROM fox_wamp.stat_router WHERE name = 'logins_failed'"), '3');
-  await sql('SELECT fox_wamp.restart()', 'SELECT fox_wamp.wait_until_running()');
+  await restart();
 }));
 
 test('passwords and tokens are in no log', async () => {

@@ -3,7 +3,7 @@
 // anonymous, which stands for the role fox_wamp_anonymous.
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
-const { start, stop, join, Raw, fresh, sql } = require('./lib');
+const { start, stop, restart, join, Raw, fresh, sql } = require('./lib');
 
 const realm = fresh('realm');
 const role = fresh('role').replaceAll('.', '_');
@@ -108,7 +108,7 @@ test('GRANT and REVOKE hold after sync()', async () => {
 test('rows outlive the router', async () => {
   await close();
   await permit('public', 'a', ['subscribe']);
-  await sql('SELECT fox_wamp.restart()', 'SELECT fox_wamp.wait_until_running()');
+  await restart();
   const raw = await Raw.join(realm);
   assert.equal((await raw.ask([32, 1, {}, 'a']))[0], 33);
   refused(await raw.ask([32, 2, {}, 'b']), 'subscribe to', 'b');

@@ -3,7 +3,7 @@
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
 const { spawn } = require('node:child_process');
-const { start, stop, join, listen, fresh, refusal, Raw, sql, env } = require('./lib');
+const { start, stop, restart, join, listen, fresh, refusal, Raw, sql, env } = require('./lib');
 
 before(start);
 after(stop);
@@ -314,7 +314,7 @@ test('exclude and eligible hold for later subscribers too, of clients\' publishe
   const mine = ['a', 'c', 'e'].map((t) => `${base}.${t}`);
   assert.deepEqual(await values(`${base}.#`), mine);
   assert.equal(await sql(`SELECT audience FROM fox_wamp.retained WHERE topic = '${base}.b'`), '{"eligible_authrole": ["boss"]}');
-  await sql('SELECT fox_wamp.restart()', 'SELECT fox_wamp.wait_until_running()');
+  await restart();
   assert.deepEqual(await values(`${base}.#`), mine);
   // A later publish without lists is for everybody; SQL that changes only the value leaves them.
   const b = await join();

@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const crypto = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
-const { start, stop, sql, withSettings, fresh, url, Raw, WebSocket, autobahn, env } = require('./lib');
+const { start, stop, restart, sql, withSettings, fresh, url, Raw, WebSocket, autobahn, env } = require('./lib');
 
 const role = `sec_${process.pid}`;
 const group = fresh('group');
@@ -92,7 +92,38 @@ test('an authid that is no name', () => guessing(async () => {
   for (const name of ['anonymous', 'sql', 'router', '']) await assert.rejects(sql(`SELECT fox_wamp.create_user('${name}', '${group}', 'x')`), /no user can be named/);
 }));
 
+test('binary that nests without end, or says that it is longer than it can be', async () => {
+  for (const [protocol, bytes] of [['wamp.2.msgpack', Buffer.alloc(60000, 0x91)], ['wamp.2.cbor', Buffer.alloc(60000, 0x81)], ['wamp.2.cbor', Buffer.alloc(60000, 0x9f)],
+    ['wamp.2.msgpack', Buffer.from('dfffffffff', 'hex')], ['wamp.2.cbor', Buffer.from('9bffffffffffffffff', 'hex')],
+    ['wamp.2.msgpack', Buffer.from('dbffffffff', 'hex')], ['wamp.2.cbor', Buffer.from('7bffffffffffffffff', 'hex')]]) {
+    const raw = await Raw.connect([protocol]);
+    raw.ws.removeAllListeners('message');
+    raw.send(bytes);
+    await raw.closed;
+  }
+  assert.equal((await hello({})).answer[0], 2);
+});
+
 // --- proofs that are no proofs ---
+
+test('a password with anything behind it is another one', () => guessing(async () => {
+  for (const secret of ['my.pass.word\0', 'my.pass.word\0\0', '\0my.pass.word', 'my.pass.word ', '\0', '']) {
+    assert.equal(reason(await ticket(user, secret)), DENIED, JSON.stringify(secret));
+  }
+}));
+
+test('what changes between CHALLENGE and AUTHENTICATE counts', () => guessing(async () => {
+  const odd = `${role}_odd`;
+  for (const statement of [`ALTER ROLE ${odd} NOLOGIN`, `ALTER ROLE ${odd} PASSWORD 'other'`, `REVOKE fox_wamp_connect FROM ${odd}`,
+    `ALTER ROLE ${odd} VALID UNTIL '2020-01-01'`, `ALTER ROLE ${odd} SUPERUSER`, `DROP ROLE ${odd}`]) {
+    await sql(`CREATE ROLE ${odd} LOGIN PASSWORD 'right'`, `GRANT fox_wamp_connect TO ${odd}`);
+    const raw = await hello({ authid: odd, authmethods: ['ticket'] });
+    await sql(statement);
+    raw.send([5, 'right', {}]);
+    assert.equal((await raw.next())[2], DENIED, statement);
+    await sql(`DROP ROLE IF EXISTS ${odd}`);
+  }
+}));
 
 test('WAMP-SCRAM: nonces that would change the message that is signed', () => guessing(async () => {
   for (const nonce of ['', 'AAAAAAA', 'AAAAAAAA,r=AAAA', 'AAAA,AAA', 'AAAA=AAA', ' AAAAAAA', 'AAAAAAAA\n', 'A'.repeat(129), 'A'.repeat(132), 7, null, ['AAAAAAAA']]) {
@@ -135,7 +166,7 @@ test('an unknown name and a wrong secret are told apart by nothing that is said'
 }));
 
 test('guesses of many connections that were challenged before the first has failed', () => withSettings({ 'fox_wamp.auth_attempts': 3 }, async () => {
-  await sql('SELECT fox_wamp.restart()', 'SELECT fox_wamp.wait_until_running()');
+  await restart();
   const raws = [];
   for (let i = 0; i < 5; i++) raws.push(await hello({ authid: i === 4 ? role : `${user}${i}`, authmethods: ['ticket'] }));
   for (const raw of raws.slice(0, 3)) {
@@ -146,7 +177,7 @@ test('guesses of many connections that were challenged before the first has fail
     raw.send([5, 'role secret', {}]);
     assert.match((await raw.next())[1].message, /too many log-ins have failed/);
   }
-  await sql('SELECT fox_wamp.restart()', 'SELECT fox_wamp.wait_until_running()');
+  await restart();
 }));
 
 test('strangers that wait for an authenticator are so many and no more', () => withSettings({ 'fox_wamp.auth_timeout': '1h' }, async () => {

@@ -53,6 +53,33 @@ for (const setting of ["role = 'postgres'", "session_authorization = 'postgres'"
   });
 }
 
+for (const setting of ['role', 'session_authorization']) {
+  test(`ALTER DATABASE … SET ${setting}, which means its users, takes no right of the router's processes`, async () => {
+    const [, , name] = [...(await sql('SELECT 1, 2, current_database()')).split('|')];
+    const restart = [`SET ${setting} = postgres`, 'SELECT fox_wamp.restart()', "SELECT fox_wamp.wait_until_running('60s')"];
+    await sql(`ALTER DATABASE ${name} SET ${setting} = '${role}'`);
+    try {
+      assert.match(await sql(...restart), /t$/);
+      const other = await join({ authid: role, authmethods: ['ticket'], onchallenge: () => 'pw' });
+      assert.equal(await other.call(`${root}.run`, [WHO]), own);
+      other.leaveNow();
+    } finally {
+      await sql(`SET ${setting} = postgres`, `ALTER DATABASE ${name} RESET ${setting}`);
+    }
+    await sql('SELECT fox_wamp.restart()', "SELECT fox_wamp.wait_until_running('60s')");
+    session = await join({ authid: role, authmethods: ['ticket'], onchallenge: () => 'pw' });
+  });
+}
+test('a caller reaches no file, program, secret, nor what only superusers set', async () => {
+  for (const statement of ["SELECT pg_read_file('/etc/passwd')", "SELECT lo_import('/etc/passwd')", "COPY pg_class TO PROGRAM 'true'", "COPY pg_class TO '/tmp/a'",
+    "LOAD '/tmp/a.so'", 'SELECT pg_reload_conf()', "ALTER SYSTEM SET work_mem = '1MB'", "SET fox_wamp.superuser_login = 'on'", "SET fox_wamp.anonymous_role = 'postgres'",
+    "SELECT set_config('is_superuser', 'on', false)", 'ALTER ROLE CURRENT_USER SUPERUSER', 'CREATE ROLE a', 'GRANT postgres TO CURRENT_USER', 'SELECT rolpassword FROM pg_authid',
+    'SELECT verifier FROM fox_wamp.auth_user', 'SELECT jwk FROM fox_wamp.jwt_key', "SELECT fox_wamp.create_user('a', 'b', 'c')", 'SELECT fox_wamp.stop()',
+    "INSERT INTO fox_wamp.permission (realm, role, pattern) VALUES ('realm1', 'public', 'a')", 'CREATE EVENT TRIGGER a ON ddl_command_end EXECUTE FUNCTION fox_wamp.config_trigger()']) {
+    assert.match(await refused(statement), /^(wamp\.error\.not_authorized|pg\.error\.\w+) .*(permission denied|must be|cannot|superuser|not allowed|privilege)/i, statement);
+  }
+});
+
 test('no transaction is ended from within, by no statement', async () => {
   await run(`CREATE PROCEDURE ${schema}.ends() LANGUAGE plpgsql AS $p$ BEGIN INSERT INTO ${schema}.seen VALUES ('ended'); COMMIT; END $p$`);
   for (const statement of ['DO $d$ BEGIN COMMIT; END $d$', 'DO $d$ BEGIN ROLLBACK; END $d$', `CALL ${schema}.ends()`, 'COMMIT AND CHAIN', 'ROLLBACK', 'END', 'ABORT',

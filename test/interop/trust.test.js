@@ -2,7 +2,7 @@
 // Trust levels, from fox_wamp.trust_level to the wire.
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
-const { start, stop, Raw, fresh, sql } = require('./lib');
+const { start, stop, restart, Raw, fresh, sql } = require('./lib');
 
 const realm = fresh('realm');
 
@@ -60,7 +60,7 @@ test('without a row there is no level; one for all; one for a role; a pattern; n
 test('the row outlives the router, follows an update, and goes with a rollback', async () => {
   const uri = fresh();
   await set(`'${uri}'`, 2);
-  await sql('SELECT fox_wamp.restart()', 'SELECT fox_wamp.wait_until_running()');
+  await restart();
   assert.deepEqual(await levels(uri), [2, 2, 2]);
   await sql(`UPDATE fox_wamp.trust_level SET authrole = 'anonymous', level = 3 WHERE pattern = '${uri}'`, 'SELECT fox_wamp.sync()');
   assert.deepEqual(await levels(uri), [3, undefined, 3]);

@@ -192,6 +192,23 @@ a_change_of_rows_meanwhile_counts(void **state)
 }
 
 static void
+an_answer_that_rows_have_overtaken_is_not_kept(void **state)
+{
+	unsigned long long asked;
+
+	(void) state;
+	peer_send(p, "[16,1,{\"acknowledge\":true},\"x.a\"]");
+	asked = question("x.a", "publish", "{\"acknowledge\":true}", "exact");
+	world_permit("x.#", "public", "\"publish\":false");
+	answer(asked, ",[{\"allow\":true,\"cache\":true}]");
+	for (int i = 1; i <= 2; i++)
+	{
+		peer_expect(p, "[8,16,%,{},\"wamp.error.not_authorized\",[\"role \\\"guest\\\" may not publish to \\\"x.a\\\"\"]]");
+		peer_send(p, "[16,2,{\"acknowledge\":true},\"x.a\"]");
+	}
+}
+
+static void
 a_waiting_call_is_canceled(void **state)
 {
 	unsigned long long asked;
@@ -278,6 +295,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(an_answer_may_be_kept, set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(it_says_who_is_named, set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(a_change_of_rows_meanwhile_counts, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(an_answer_that_rows_have_overtaken_is_not_kept, set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(a_waiting_call_is_canceled, set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(parts_of_a_call_follow_its_beginning, set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(sessions_and_authorizers_may_go, set_up, world_tear_down),

@@ -614,6 +614,7 @@ test_scram_verifier(void **state)
 	assert_true(fox_scram_password_fits(&v, FOX_LIT("pencil")));
 	assert_false(fox_scram_password_fits(&v, FOX_LIT("pencils")));
 	assert_false(fox_scram_password_fits(&v, FOX_LIT("")));
+	assert_false(fox_scram_password_fits(&v, fox_slice("pencil\0", 7)));
 	fox_scram_make_up(seed, false, &v);
 	fox_scram_make_up(seed, false, &other);
 	assert_true(fox_slice_eq(v.salt_text, other.salt_text));

@@ -1,0 +1,192 @@
+/*
+ * http_out.c - answers to HTTP requests, and streams (see http_private.h).
+ */
+#include <stdio.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "net/http_private.h"
+
+/* --- answers --- */
+
+static void
+end_stream(FoxHttp *h)
+{
+	fox_tls_end_stream(h->wsi);
+	shutdown(h->fd, SHUT_WR);
+	h->state = LINGERING;
+	fox_http_progress(h);
+	if (h->ended)
+		fox_http_die(h);
+	else
+		fox_http_watch(h, EPOLLIN);
+}
+
+/* False: it has not left whole, or the connection is over. */
+static bool
+write_out(FoxHttp *h)
+{
+	while (h->sent < h->out.len)
+	{
+		ssize_t		n = fox_http_give(h, h->out.data + h->sent, h->out.len - h->sent);
+
+		if (n == 0)
+			fox_http_die(h);
+		else if (n < 0)
+			fox_http_watch(h, h->state == STREAMING ? EPOLLIN | EPOLLOUT : EPOLLOUT);
+		if (n <= 0)
+			return false;
+		fox_http_progress(h);
+		h->net->stats.bytes_out += (uint64_t) n;
+		h->sent += (size_t) n;
+	}
+	h->sent = 0;
+	if (h->out.cap > FOX_HTTP_KEPT)
+		fox_buf_free(&h->out);
+	fox_buf_reset(&h->out);
+	return true;
+}
+
+/* The answer has left. */
+static void
+answered(FoxHttp *h)
+{
+	if (!h->keep)
+	{
+		end_stream(h);
+		return;
+	}
+	fox_http_drop_request(h);
+	h->state = READING;
+}
+
+/* The time as RFC 9110 wants it, whatever the locale. */
+static void
+put_date(FoxBuf *out)
+{
+	static const char days[] = "SunMonTueWedThuFriSat";
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	static char text[64];
+	static time_t of = 0;
+	time_t		now = time(NULL);
+	struct tm	t;
+
+	if (now != of && gmtime_r(&now, &t) != NULL)
+	{
+		of = now;
+		snprintf(text, sizeof(text), "Date: %.3s, %02d %.3s %d %02d:%02d:%02d GMT\r\n", days + 3 * t.tm_wday, t.tm_mday,
+				 months + 3 * t.tm_mon, t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+	}
+	fox_buf_str(out, text);
+}
+
+static void
+put_head(FoxBuf *out, unsigned status, FoxSlice headers)
+{
+	fox_buf_str(out, "HTTP/1.1 ");
+	fox_buf_u64(out, status);
+	fox_buf_char(out, ' ');
+	fox_buf_str(out, fox_http_phrase(status));
+	fox_buf_str(out, "\r\n");
+	put_date(out);
+	fox_buf_slice(out, headers);
+}
+
+void
+fox_http_answer(FoxHttp *h, unsigned status, FoxSlice headers, FoxSlice body)
+{
+	FoxBuf	   *out = &h->out;
+	bool		no_content = status == 204 || status == 304;
+
+	if (h->state != WAITING)
+		return;
+	put_head(out, status, headers);
+	if (!no_content)
+	{
+		fox_buf_str(out, "Content-Length: ");
+		fox_buf_u64(out, body.len);
+		fox_buf_str(out, "\r\n");
+	}
+	fox_buf_str(out, h->keep ? "\r\n" : "Connection: close\r\n\r\n");
+	if (!h->bodyless && !no_content)
+		fox_buf_slice(out, body);
+	if (out->failed)
+	{
+		fox_http_die(h);
+		return;
+	}
+	h->state = WRITING;
+	if (write_out(h))
+		answered(h);
+	/* What comes from now on epoll tells. */
+	if (!h->running && (h->state != READING || h->in.len > 0 || h->ended || h->ssl != NULL || h->events != EPOLLIN))
+		fox_http_attend_to(h);
+}
+
+/* --- streams --- */
+
+void
+fox_http_stream(FoxHttp *h, unsigned status, FoxSlice headers)
+{
+	if (h->state != WAITING)
+		return;
+	put_head(&h->out, status, headers);
+	fox_buf_str(&h->out, "Connection: close\r\n\r\n");
+	h->keep = false;
+	h->state = STREAMING;
+	h->skip = UINT64_MAX;
+	h->in.len = 0;
+	fox_http_part(h, FOX_LIT(""));
+}
+
+void
+fox_http_part(FoxHttp *h, FoxSlice part)
+{
+	if (h->state != STREAMING)
+		return;
+	if (h->sent > h->out.len / 2)
+	{
+		memmove(h->out.data, h->out.data + h->sent, h->out.len - h->sent);
+		h->out.len -= h->sent;
+		h->sent = 0;
+	}
+	fox_buf_slice(&h->out, part);
+	if (h->out.failed || h->out.len - h->sent > h->net->config.out_hard_limit)
+	{
+		h->net->stats.slow_cut++;
+		fox_http_die(h);
+	}
+	else if (h->events != (EPOLLIN | EPOLLOUT) && write_out(h))
+		fox_http_watch(h, EPOLLIN);
+}
+
+void
+fox_http_part_last(FoxHttp *h)
+{
+	if (h->state != STREAMING)
+		return;
+	h->state = WRITING;
+	if (h->out.len == 0)
+		answered(h);
+}
+
+/* The peer has nothing more to say but that it has gone. */
+void
+fox_http_stream_event(FoxHttp *h, uint32_t events)
+{
+	ssize_t		n = (events & ~(uint32_t) EPOLLOUT) != 0 ? fox_http_take(h, fox_http_chunk, sizeof(fox_http_chunk), false) : -1;
+
+	if (n == 0)
+		fox_http_die(h);
+	else if ((events & EPOLLOUT) != 0 && write_out(h))
+		fox_http_watch(h, EPOLLIN);
+}
+
+void
+fox_http_writable(FoxHttp *h)
+{
+	if (!write_out(h))
+		return;
+	answered(h);
+	fox_http_run(h);
+}
