@@ -1126,6 +1126,67 @@ CREATE FUNCTION fox_wamp.returns(body text, status integer DEFAULT 200, content_
 COMMENT ON FUNCTION fox_wamp.returns(text, integer, text, jsonb, boolean)
 	IS 'all of an HTTP reply; with a status from 400 on it is the text of an error, unless raw';
 
+CREATE FUNCTION fox_wamp.json_schema(type oid) RETURNS json
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT CASE
+			WHEN t.typname IN ('json', 'jsonb') OR t.typtype = 'p' THEN '{}'::json
+			WHEN t.typname IN ('int2', 'int4', 'int8') THEN json_build_object('type', 'integer')
+			WHEN t.typcategory = 'N' THEN json_build_object('type', 'number')
+			WHEN t.typcategory = 'B' THEN json_build_object('type', 'boolean')
+			WHEN t.typcategory = 'A' THEN json_build_object('type', 'array', 'items', fox_wamp.json_schema(t.typelem))
+			WHEN t.typcategory = 'C' THEN json_build_object('type', 'object')
+			WHEN t.typcategory = 'E' THEN json_build_object('type', 'string', 'enum',
+				(SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid))
+			WHEN t.typcategory IN ('D', 'T') OR t.typname = 'uuid' THEN json_build_object('type', 'string', 'format', format_type(t.oid, NULL))
+			ELSE json_build_object('type', 'string')
+		END
+		FROM pg_type t WHERE t.oid = $1
+	$$;
+COMMENT ON FUNCTION fox_wamp.json_schema(oid) IS 'internal: JSON Schema of a type''s values, for openapi()';
+
+-- The definer reads what callers may not; session_user is the caller all the same.
+CREATE FUNCTION fox_wamp.openapi(root text DEFAULT 'root') RETURNS json
+	LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+		WITH method AS (
+			SELECT e.name, p.oid, p.proname, p.proretset, p.prorettype, r.style, m.verb, obj_description(p.oid, 'pg_proc') AS comment,
+				coalesce((SELECT json_agg(json_build_object('name', a.name, 'in', 'query', 'required', a.place <= count - p.pronargdefaults AND NOT a.variadic,
+							'schema', fox_wamp.json_schema(a.type)) ORDER BY a.place)
+					FROM (SELECT coalesce(nullif(p.proargnames[i], ''), i::text) AS name, t AS type, coalesce(p.proargmodes[i] = 'v', false) AS variadic,
+							row_number() OVER (ORDER BY i) AS place, count(*) OVER () AS count
+						FROM unnest(coalesce(p.proallargtypes, p.proargtypes::oid[])) WITH ORDINALITY AS u (t, i)
+						WHERE p.proargmodes IS NULL OR p.proargmodes[i] IN ('i', 'b', 'v')) a), '[]') AS parameters
+			FROM fox_wamp.root r JOIN fox_wamp.exposed_function e ON e.root = r.name
+				JOIN pg_proc p ON p.oid = to_regprocedure(e.function),
+				unnest(coalesce(e.methods, ARRAY['GET', 'POST'])) m (verb)
+			WHERE lower(r.name) = lower($1) AND m.verb <> 'HEAD' AND has_function_privilege(session_user, p.oid, 'EXECUTE')
+				AND has_schema_privilege(session_user, p.pronamespace, 'USAGE')
+		), result AS (
+			SELECT m.*, CASE WHEN m.proretset THEN json_build_object('type', 'array', 'items', fox_wamp.json_schema(m.prorettype))
+				ELSE fox_wamp.json_schema(m.prorettype) END AS value
+			FROM method m
+		), path AS (
+			SELECT name, json_object_agg(lower(verb), json_build_object(
+				'operationId', lower(verb) || '_' || name, 'summary', coalesce(split_part(comment, E'\n', 1), proname::text),
+				'description', coalesce(comment, ''), 'parameters', parameters,
+				'responses', json_build_object('200', json_build_object('description', 'the result', 'content', json_build_object('application/json',
+					json_build_object('schema', CASE style WHEN 'plain' THEN value
+						ELSE json_build_object('type', 'object', 'properties', json_build_object('Result', value)) END))),
+					'default', json_build_object('description', 'an error'))) ORDER BY verb) AS item
+			FROM result GROUP BY name
+		)
+		SELECT json_build_object('openapi', '3.1.0', 'info', json_build_object('title', current_database(), 'version', '1'),
+			'servers', json_build_array(json_build_object('url', '/' || $1)),
+			'paths', coalesce((SELECT json_object_agg('/' || name, item ORDER BY name) FROM path), '{}'))
+	$$;
+COMMENT ON FUNCTION fox_wamp.openapi(text) IS 'what HTTP offers below a root to the session''s user, as OpenAPI 3.1';
+
+CREATE FUNCTION fox_wamp.http_openapi() RETURNS fox_wamp.http_response
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+	AS $$ SELECT fox_wamp.returns(fox_wamp.openapi(split_part(fox_wamp.request_path(), '/', 2))::text, 200, 'application/json; charset=UTF-8') $$;
+COMMENT ON FUNCTION fox_wamp.http_openapi() IS 'internal: GET /root/openapi.json';
+
 CREATE VIEW fox_wamp.exposed AS
 	SELECT 'function' AS kind, e.realm, e.root || '.' || e.name AS procedure, e.function,
 		pg_catalog.pg_get_function_arguments(p.oid) AS arguments, pg_catalog.pg_get_function_result(p.oid) AS result,
@@ -1235,9 +1296,9 @@ CREATE FUNCTION fox_wamp.openapi_of(root text, role name) RETURNS json
 						FROM unnest(coalesce(e.methods, ARRAY['GET', 'POST'])) WITH ORDINALITY m (name, i) WHERE m.name <> 'HEAD') item
 				WHERE e.root = r.name AND has_function_privilege($2, p.oid, 'EXECUTE') AND has_schema_privilege($2, p.pronamespace, 'USAGE')
 					AND item.operations IS NOT NULL), '{}'))
-		FROM fox_wamp.root r WHERE r.name = $1;
+		FROM fox_wamp.root r WHERE r.name = $1 AND pg_has_role(session_user, $2, 'MEMBER');
 	$$;
-COMMENT ON FUNCTION fox_wamp.openapi_of(text, name) IS 'the functions below a root that a role may execute, as OpenAPI 3.1';
+COMMENT ON FUNCTION fox_wamp.openapi_of(text, name) IS 'the functions below a root that a role of the caller may execute, as OpenAPI 3.1';
 
 CREATE FUNCTION fox_wamp.openapi() RETURNS fox_wamp."application/json"
 	LANGUAGE sql STABLE
@@ -1576,6 +1637,9 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.caller_authrole(),
 	fox_wamp.called_procedure(),
 	fox_wamp.called_realm(),
+	fox_wamp.json_schema(oid),
+	fox_wamp.openapi(text),
+	fox_wamp.http_openapi(),
 	fox_wamp.http_method(),
 	fox_wamp.request_path(),
 	fox_wamp.request_id(),

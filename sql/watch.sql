@@ -61,6 +61,13 @@ BEGIN;
 DELETE FROM w.orders;
 SELECT count(*) FROM fox_wamp.retained;
 ROLLBACK;
+-- a key that a statement takes from one row and gives to another
+BEGIN;
+WITH gone AS (DELETE FROM w.orders WHERE id = 1) UPDATE w.orders SET id = 1, customer = 'Ann' WHERE id = 2;
+SELECT topic, args FROM fox_wamp.retained WHERE topic LIKE '%.1' OR topic LIKE '%.2';
+DELETE FROM w.orders WHERE id = 1;
+SELECT topic, args FROM fox_wamp.retained WHERE topic LIKE '%.1' OR topic LIKE '%.2';
+ROLLBACK;
 -- keys that follow each other
 UPDATE w.orders SET customer = 'x', amount = 0;
 UPDATE w.orders SET id = id + 1;

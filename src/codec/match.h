@@ -1,8 +1,7 @@
 /*
  * match.h - struct, emptiness and conditions of values.
  *
- * Implements router-semantics section 2: what `when`, `filter` and reducers look
- * at, and when a condition holds.  args and kwargs are valid JSON or absent.
+ * What `when`, `filter` and reducers look at, and when a condition holds.  args and kwargs are valid JSON or absent.
  */
 #ifndef FOX_CODEC_MATCH_H
 #define FOX_CODEC_MATCH_H

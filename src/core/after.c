@@ -1,7 +1,7 @@
 /*
  * after.c - subscriptions that wait until the storage has seen a publication.
  *
- * SUBSCRIBE.Options.after together with `retained` (router-semantics section 4), and
+ * SUBSCRIBE.Options.after together with `retained`, and
  * without it where the event history does not have that publication yet.  Who
  * knows a publication id that the router drew has been told it after the router had
  * taken the publication in, so there is nothing to wait for.  An id that the

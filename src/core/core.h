@@ -231,7 +231,7 @@ extern void fox_realm_change(FoxRouter *r, const FoxChange *c);	/* a row of fox_
 extern void fox_session_fail(FoxSession *s, FoxRequest what, uint64_t request, const char *uri, const char *text);
 extern void fox_session_kill(FoxSession *s, const char *reason, FoxSlice message);
 
-/* --- publish options (options.c; router-semantics section 3) --- */
+/* --- publish options (options.c) --- */
 
 typedef struct FoxPublish
 {

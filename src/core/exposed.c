@@ -292,7 +292,7 @@ fox_exposed_method(const FoxRealm *realm, FoxSlice procedure, FoxMethod *out)
 
 	if (e == NULL)
 		return false;
-	*out = (FoxMethod){e->uri, e->verbs, e->columns, e->anonymous};
+	*out = (FoxMethod){e->uri, e->verbs, e->columns, e->anonymous, NULL};
 	return true;
 }
 

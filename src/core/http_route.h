@@ -35,6 +35,7 @@ typedef struct FoxMethod
 	unsigned	verbs;
 	FoxHttpColumns columns;
 	bool		anonymous;		/* takes no log-in */
+	const char *built_in;		/* the extension's function; NULL: it is exposed */
 } FoxMethod;
 
 /* A row has come, has changed or has gone. */

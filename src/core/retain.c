@@ -1,7 +1,7 @@
 /*
  * retain.c - the router's copy of the retained values.
  *
- * The truth is the row in fox_wamp.retained (consistency.md section 1); the copy
+ * The truth is the row in fox_wamp.retained; the copy
  * serves snapshots, filters and conditions that are not stored, and says which
  * waiter may be tried.  A value is immutable and reference-counted: a snapshot under
  * way keeps the one it saw.

@@ -4,8 +4,7 @@
  * The values are collected by reference when the subscription begins, so that they
  * are those of one moment; a slice of them is sorted and sent each turn, so that no
  * other session waits: a heap gives them in topic order with the work of sorting spread
- * over the slices; live events of that subscription queue behind them
- * (router-semantics section 3 rule 8).
+ * over the slices; live events of that subscription queue behind them.
  *
  * Values with a row (sight.h) are shown to an executor first, some at a time; what the
  * session may not see leaves the collection.

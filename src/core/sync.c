@@ -7,7 +7,7 @@
  *         └──────────────────────────────────────────────────────────▲   │
  *                                        WAITING ◄──(watch, refused)─────┘
  *
- * The database judges (consistency.md sections 1 to 3); a change that comes back
+ * The database judges; a change that comes back
  * through the ring with the token of a write in flight is its success, whatever the
  * lane says.  One waiter of a topic is tried at a time, in order of arrival.
  */

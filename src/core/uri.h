@@ -1,8 +1,8 @@
 /*
  * uri.h - which strings are topics, procedures and patterns.
  *
- * WAMP basic profile "URIs" (loose and strict), and router-semantics section 1 for
- * fox-wamp's own patterns: `*` is one component, `#` (last only) the rest.
+ * WAMP basic profile "URIs" (loose and strict), and
+ * patterns of our own: `*` is one component, `#` (last only) the rest.
  */
 #ifndef FOX_CORE_URI_H
 #define FOX_CORE_URI_H

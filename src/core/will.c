@@ -1,7 +1,7 @@
 /*
  * will.c - wills: the value a topic takes when its owner's session ends.
  *
- * router-semantics section 3 rules 4 and 6.  The database judges whether the session
+ * The database judges whether the session
  * is still the owner (FoxWrite.only_owner), so a will never overwrites what somebody
  * else has stored since.
  */

@@ -68,7 +68,7 @@ fox_http_fail_uri(FoxHttpPeer *p, FoxSlice uri, FoxSlice text)
 		{FOX_ERR_UNAVAILABLE, 503}, {FOX_ERR_NO_AVAILABLE_CALLEE, 503}, {FOX_ERR_TOO_MANY_SESSIONS, 503},
 		{FOX_ERR_NO_SUCH_REALM, 404}
 	};
-	bool		bridged = p->wish != FOX_HTTP_WISH_FUNCTION;
+	bool		bridged = p->wish != FOX_HTTP_WISH_FUNCTION && p->wish != FOX_HTTP_WISH_BUILT_IN;
 	unsigned	status = !bridged || (uri.len > 9 && strncmp(uri.ptr, "pg.error.", 9) == 0) ? 500 : 400;
 
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)

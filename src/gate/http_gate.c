@@ -10,10 +10,13 @@
 #include "codec/http_req.h"
 #include "codec/url.h"
 #include "core/core.h"
+#include "core/inquiry.h"
 #include "gate/http_private.h"
 #include "gate/origin.h"
 
 #include "base/pure.h"
+
+#define BUILT_IN_MS 10000
 
 void *
 fox_http_gate_open(FoxRouter *router, const FoxHttpTransport *transport)
@@ -92,10 +95,48 @@ timestamp(FoxHttpPeer *p)
 /* --- calls --- */
 
 void
+fox_http_forget_inquiry(FoxHttpPeer *p)
+{
+	if (p->inquiry != NULL)
+		fox_inquiry_free(p->inquiry);
+	p->inquiry = NULL;
+}
+
+static void
+built_in_said(void *ctx, FoxSlice reply)
+{
+	FoxHttpPeer *p = ctx;
+	FoxHttpReply r;
+
+	if (fox_absent(reply) || !fox_http_reply_get(reply, &r))
+		fox_http_fail(p, 500, NULL, FOX_ABSENT);
+	else
+		fox_http_reply(p, r.status, r.type, r.headers, r.body);
+	fox_http_forget_inquiry(p);
+}
+
+/* In the role of who asks, as anything else. */
+static void
+ask_built_in(FoxHttpPeer *p)
+{
+	FoxSession *s = p->session;
+	FoxFunctionCall c = {
+		.realm = s->realm->name, .procedure = fox_buf_view(&p->procedure), .function = fox_cstr(p->function), .role = fox_session_role(s),
+		.caller = s->id, .authid = s->authid, .authrole = s->authrole, .timeout_ms = BUILT_IN_MS, .http = fox_buf_view(&p->call)
+	};
+
+	p->inquiry = fox_inquiry_new(p->router, &c, built_in_said, p);
+	if (p->inquiry == NULL)
+		fox_http_fail(p, 503, NULL, FOX_ABSENT);
+}
+
+void
 fox_http_make_call(FoxHttpPeer *p)
 {
 	p->calling = true;
-	if (p->wish != FOX_HTTP_WISH_FUNCTION)
+	if (p->wish == FOX_HTTP_WISH_BUILT_IN)
+		ask_built_in(p);
+	else if (p->wish != FOX_HTTP_WISH_FUNCTION)
 		fox_http_bridge_ask(p);
 	else
 		fox_session_call(p->session, p->request, FOX_LIT("{}"), fox_buf_view(&p->procedure), FOX_ABSENT, FOX_ABSENT);
@@ -118,7 +159,8 @@ call(FoxHttpPeer *p, const FoxRoot *root, const FoxMethod *m, const FoxHttpAsk *
 	fox_http_call_put(&p->call, &c);
 	fox_buf_reset(&p->procedure);
 	fox_buf_slice(&p->procedure, m->procedure);
-	p->wish = FOX_HTTP_WISH_FUNCTION;
+	p->function = m->built_in;
+	p->wish = m->built_in != NULL ? FOX_HTTP_WISH_BUILT_IN : FOX_HTTP_WISH_FUNCTION;
 	p->may_be_anyone = m->anonymous;
 	if (p->call.failed || p->procedure.failed)
 	{
@@ -174,6 +216,8 @@ route(FoxHttpPeer *p, const FoxHttpAsk *ask, FoxSlice root_name, FoxSlice name, 
 	}
 	else if (fox_slice_is(name, "timestamp"))
 		m = (FoxMethod){.verbs = FOX_GET | FOX_HEAD};
+	else if (fox_slice_is(name, "openapi.json"))
+		m = (FoxMethod){.procedure = name, .verbs = FOX_GET | FOX_HEAD, .built_in = "fox_wamp.http_openapi()"};
 	else if (!fox_method_find(p->router, root, name, &m))
 	{
 		fox_http_fail(p, 404, NULL, FOX_ABSENT);
@@ -199,6 +243,7 @@ fox_http_gate_request(void *gate, const FoxHttpAsk *ask)
 	FoxSlice	path;
 	FoxSlice	query;
 
+	fox_http_forget_inquiry(p);	/* of a session that has ended meanwhile */
 	p->request = ++last_request;
 	p->calling = false;
 	p->style = FOX_HTTP_RESULT;

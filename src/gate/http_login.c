@@ -32,6 +32,7 @@ fox_http_log_out(FoxHttpPeer *p)
 {
 	FoxSession *s = p->session;
 
+	fox_http_forget_inquiry(p);
 	if (p->login != NULL)
 		fox_login_free(p->login);
 	p->login = NULL;

@@ -23,7 +23,8 @@ typedef enum FoxHttpWish
 	FOX_HTTP_WISH_FUNCTION,		/* an exposed function by its path */
 	FOX_HTTP_WISH_CALL,			/* these are http_bridge.c's */
 	FOX_HTTP_WISH_PUBLISH,
-	FOX_HTTP_WISH_EVENTS
+	FOX_HTTP_WISH_EVENTS,
+	FOX_HTTP_WISH_BUILT_IN		/* a function of the extension's own */
 } FoxHttpWish;
 
 struct FoxHttpPeer
@@ -49,6 +50,8 @@ struct FoxHttpPeer
 	FoxSlice	args;
 	FoxSlice	kwargs;
 	bool		resumes;		/* Last-Event-ID says from where on they are wanted */
+	const char *function;		/* of the extension's, that makes the reply */
+	struct FoxInquiry *inquiry;	/* while it runs */
 	bool		streaming;		/* events are being sent */
 	FoxTimer	heartbeat;
 	FoxHttpStyle style;
@@ -64,6 +67,9 @@ struct FoxHttpPeer
 
 /* The session is there: the call. */
 extern void fox_http_make_call(FoxHttpPeer *p);
+
+/* Ends the function of the extension's that runs, if one does. */
+extern void fox_http_forget_inquiry(FoxHttpPeer *p);
 
 /* --- http_answer.c --- */
 

@@ -246,7 +246,7 @@ mqtt_packet(MqttPeer *p, FoxSlice bytes)
 	FoxMqttPacket packet;
 	FoxMqttReason reason = fox_mqtt_decode(p->version, bytes, &packet);
 
-	if (reason != FOX_MQTT_SUCCESS)
+	if (reason != FOX_MQTT_SUCCESS && packet.type != FOX_MQTT_CONNECT)
 		mqtt_cut(p, reason, text_of(reason));
 	else
 		joined(p, &packet);

@@ -166,9 +166,12 @@ catch_up(MqttPeer *p)
 	FoxMqttStream stream = {0};
 	FoxBuf		early = p->early;
 	const char *at = early.data;
-	const char *end = at + early.len;
+	const char *end;
 	FoxSlice	packet;
 
+	if (early.len == 0)
+		return;
+	end = at + early.len;
 	p->early = (FoxBuf){0};
 	while (p->state == MQTT_JOINED && fox_mqtt_next(&stream, SIZE_MAX, &at, end, &packet) == FOX_MQTT_PACKET)
 		mqtt_packet(p, packet);

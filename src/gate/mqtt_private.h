@@ -331,6 +331,19 @@ extern void mqtt_sys_start(FoxMqttBroker *b);
 
 extern void mqtt_event(FoxSession *core, const FoxSubscription *sub, FoxEvent *e);
 extern void mqtt_event_once(FoxLater *later, FoxEvent *e);
+/* The event as MQTT says it, until the next is said; false: no memory, or its payload can not be said. */
+extern bool mqtt_say(const FoxEvent *e, FoxMqttDelivery *d);
+/* What was built; when memory is out slow readers give up what waits for them.  NULL: there is none all the same. */
+extern FoxBytes *mqtt_bytes_of(const MqttPeer *p, const FoxBuf *b);
+/*
+ * Puts an alias for the topic before own, and takes the topic away if the client knows the alias: the first topics
+ * of a connection get one.  *defines: the client has to hear this message, for later ones.
+ */
+extern FoxSlice mqtt_with_alias(MqttPeer *p, FoxSlice *topic, FoxSlice own, bool *defines);
+
+/* --- mqtt_queue.c: the same with QoS 1 and 2 --- */
+
+extern void mqtt_queue_event(MqttSession *s, FoxEvent *e, uint8_t qos, bool retain, FoxSlice own);
 /* A message for the client alone, by that subscription; it is not stored. */
 extern void mqtt_send_message(MqttSession *s, const MqttSub *sub, FoxSlice topic, FoxSlice props, FoxSlice payload, bool retain);
 /* An acknowledgement of the client's. */

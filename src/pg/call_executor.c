@@ -30,6 +30,7 @@
 #include "pg/call_error.h"
 #include "pg/call_role.h"
 #include "pg/caller.h"
+#include "pg/connect.h"
 #include "pg/handler_exec.h"
 #include "pg/http_exec.h"
 #include "pg/lane_seg.h"
@@ -401,7 +402,7 @@ fox_wamp_call_executor_main(Datum main_arg)
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGINT, on_cancel);
 	BackgroundWorkerUnblockSignals();
-	BackgroundWorkerInitializeConnectionByOid(lane->database, InvalidOid, 0);
+	fox_connect(lane->database);
 	fox_call_role_setup();
 	fox_routine_setup();
 	call_context = AllocSetContextCreate(TopMemoryContext, "fox_wamp call", ALLOCSET_DEFAULT_SIZES);

@@ -35,6 +35,7 @@
 
 #include "pg/boot_sql.h"
 #include "pg/bounced.h"
+#include "pg/connect.h"
 #include "pg/delivery_sql.h"
 #include "pg/history_sql.h"
 #include "pg/lane_seg.h"
@@ -560,7 +561,7 @@ fox_wamp_executor_main(Datum main_arg)
 	BackgroundWorkerUnblockSignals();
 
 	lane = fox_lane_attach(main_arg, &requests, &answers);
-	BackgroundWorkerInitializeConnectionByOid(lane->database, InvalidOid, 0);
+	fox_connect(lane->database);
 	fox_store_setup(lane->boot_id, lane->kind == FOX_LANE_SLOW ? SLOW_LOCK_TIMEOUT : SYSTEM_LOCK_TIMEOUT);
 	batch_context = AllocSetContextCreate(TopMemoryContext, "fox_wamp batch", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(TopMemoryContext);

@@ -12,9 +12,12 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 
+#include "codec/gzip.h"
 #include "codec/http_req.h"
 #include "codec/json.h"
 #include "pg/http_exec.h"
+
+#define COMPRESSED_FROM 1024		/* bytes; shorter ones gain nothing */
 
 static FoxBuf made = {0};		/* the reply in hand */
 
@@ -28,9 +31,37 @@ fox_http_reply_made(void)
 	return fox_buf_view(&made);
 }
 
-static void
-make(const FoxHttpReply *reply)
+/* Is the body text that is worth it, and does the client take it so?  One that a function has coded stays as it is. */
+static bool
+may_compress(const FoxHttpCall *call, const FoxHttpReply *reply)
 {
+	static const char *const types[] = {"text/", "application/json", "application/javascript", "application/xml", "image/svg+xml"};
+
+	if (reply->body.len <= COMPRESSED_FROM || fox_absent(reply->type) || !fox_absent(fox_http_header(reply->headers, "content-encoding")) ||
+		!fox_http_lists(fox_http_header(call->headers, "accept-encoding"), "gzip"))
+		return false;
+	for (int i = 0; i < (int) lengthof(types); i++)
+		if (reply->type.len >= strlen(types[i]) && pg_strncasecmp(reply->type.ptr, types[i], strlen(types[i])) == 0)
+			return true;
+	return false;
+}
+
+static void
+make(const FoxHttpCall *call, FoxHttpReply *reply)
+{
+	static FoxBuf compressed = {0};
+
+	if (may_compress(call, reply))
+	{
+		fox_buf_free(&compressed);
+		compressed = (FoxBuf) {0};
+		if (fox_gzip(reply->body, &compressed))
+		{
+			reply->body = fox_buf_view(&compressed);
+			reply->headers = fox_cstr(psprintf("%.*sContent-Encoding: gzip\r\nVary: Accept-Encoding\r\n",
+											   (int) reply->headers.len, reply->headers.ptr));
+		}
+	}
 	if (made.cap > 1024 * 1024)
 		fox_buf_free(&made);
 	fox_buf_reset(&made);
@@ -306,7 +337,7 @@ fox_http_result(const FoxRoutine *f, const FoxHttpCall *call, StringInfo json, M
 	apply_settings(&reply, &headers);
 	fox_http_encode(&reply, call, &headers);
 	reply.headers = view(&headers);
-	make(&reply);
+	make(call, &reply);
 	MemoryContextSwitchTo(saved);
 }
 
@@ -364,5 +395,5 @@ fox_http_failed(const FoxHttpCall *call, const ErrorData *e, const FoxCallError 
 	if (call->style == FOX_HTTP_RESULT && strncmp(state, "WF", 2) == 0)
 		out.sqlstate = FOX_ABSENT;
 	fail_with(&reply, call, &out);
-	make(&reply);
+	make(call, &reply);
 }

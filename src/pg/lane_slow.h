@@ -5,7 +5,7 @@
  * A topic that somebody else has locked is a line of its own: its writes go to the
  * slow executor one by one.  A session one of whose writes stands in such a line is
  * a line too, because a publisher's writes take effect in the order in which they
- * were published (consistency.md section 1): its later writes, to whatever topics,
+ * were published: its later writes, to whatever topics,
  * stand there until that one is through.  Other sessions go on.
  *
  * Requests belong to the caller; a line only holds their node.

@@ -37,6 +37,7 @@
 #include "utils/snapmgr.h"
 
 #include "pg/compat.h"
+#include "pg/connect.h"
 #include "pg/launcher.h"
 
 #define RESTART_MS 1000
@@ -228,7 +229,7 @@ fox_wamp_probe_main(Datum arg)
 	if (IsBinaryUpgrade)
 		proc_exit(0);
 	BackgroundWorkerUnblockSignals();
-	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(arg), InvalidOid, 0);
+	fox_connect(DatumGetObjectId(arg));
 	StartTransactionCommand();
 	launcher = fox_shmem_launcher();
 	if (launcher->probe_database == MyDatabaseId)

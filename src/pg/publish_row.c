@@ -365,7 +365,10 @@ mirror(const FoxRowWay *way, const TriggerData *t, HeapTuple row, HeapTuple old)
 
 	if (moved)
 		leave(way, t, former, old);
-	if (TRIGGER_FIRED_BY_DELETE(t->tg_event) || fox_row_mode_is(mode_of(t->tg_trigger), FOX_ROW_FORGET))
+	/* Where the key is looked at only in the end, the statement may have given it to another row before. */
+	if (TRIGGER_FIRED_BY_DELETE(t->tg_event) && !OidIsValid(RelationGetPrimaryKeyIndex(t->tg_relation)))
+		leave(way, t, topic, row);
+	else if (TRIGGER_FIRED_BY_DELETE(t->tg_event) || fox_row_mode_is(mode_of(t->tg_trigger), FOX_ROW_FORGET))
 		fox_mirror_delete(way->realm, topic);
 	else if (old == NULL || moved || way->secured || !same_columns(way, row, old, desc))
 	{

@@ -2,8 +2,7 @@
  * ring.h - the commit ring: what transactions hand to the router, in order.
  *
  * A pinned DSM segment per database.  A backend collects entries in its transaction,
- * takes their place in PRE_COMMIT and flips their state at COMMIT or ABORT
- * (consistency.md section 1); the router drains committed entries from the tail and
+ * takes their place in PRE_COMMIT and flips their state at COMMIT or ABORT; the router drains committed entries from the tail and
  * stops at the first that is not resolved.
  */
 #ifndef FOX_PG_RING_H

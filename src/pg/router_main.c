@@ -1,7 +1,7 @@
 /*
  * router_main.c - the router's process: one event loop for sockets, ring and lanes.
  *
- * Order of the start (consistency.md section 5): the ring is announced, then what is
+ * Order of the start: the ring is announced, then what is
  * stored is read, then wills of sessions that are no more have been applied, then the
  * port opens; a second read after everybody who held a lock on fox_wamp.retained has
  * ended catches transactions that wrote before the ring was there.
@@ -30,6 +30,7 @@
 
 #include "pg/ask.h"
 #include "pg/compat.h"
+#include "pg/connect.h"
 #include "pg/guc.h"
 #include "pg/jsonpath.h"
 #include "pg/lane.h"
@@ -577,7 +578,7 @@ fox_wamp_router_main(Datum arg)
 	pqsignal(SIGINT, SIG_IGN);
 	pqsignal(SIGPIPE, SIG_IGN);
 	BackgroundWorkerUnblockSignals();
-	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(arg), InvalidOid, 0);
+	fox_connect(DatumGetObjectId(arg));
 	pgstat_report_appname("fox_wamp router");
 
 	slot = fox_shmem_slot(MyDatabaseId);

@@ -1,5 +1,5 @@
 /*
- * store_sql.c - the writer of retained values (consistency.md section 2).
+ * store_sql.c - the writer of retained values.
  *
  * All that is waiting goes in one transaction, so that one fsync carries many
  * writes.  Existing rows are locked first, in one statement that never waits: what

@@ -2,152 +2,8 @@
 #include <stdlib.h>
 
 #include "codec/json.h"
-#include "core/auth.h"
 #include "gate/wamp_gate.h"
-
-static FoxRouter *router;
-
-static uint64_t
-now_us(void *ctx)
-{
-	static uint64_t t;
-
-	(void) ctx;
-	return t += 1000;
-}
-
-static uint64_t
-random64(void *ctx)
-{
-	static uint64_t x = 88172645463325252ull;
-
-	(void) ctx;
-	return x = x * 6364136223846793005ull + 1442695040888963407ull;
-}
-
-static void
-log_text(void *ctx, FoxLogLevel level, const char *text)
-{
-	(void) ctx, (void) level, (void) text;
-}
-
-/* Writes that wait for their commit: a store never answers within the call. */
-static FoxChange waiting[256];
-static int	n_waiting;
-
-static FoxSlice
-copy_of(FoxSlice s)
-{
-	return fox_absent(s) ? s : fox_slice(fox_strdup(s), s.len);
-}
-
-static bool
-store(void *ctx, const FoxWrite *w)
-{
-	(void) ctx;
-	if (n_waiting == 256 || w->publication % 4 == 0)
-		return false;
-	if (w->kind != FOX_WRITE_DISOWN)
-		waiting[n_waiting++] = (FoxChange){
-			.kind = w->kind == FOX_WRITE_DELETE ? FOX_CHANGE_DELETE : FOX_CHANGE_PUT, .token = w->token,
-			.publication = w->publication, .realm = FOX_LIT("realm1"), .topic = copy_of(w->topic),
-			.args = copy_of(w->args), .kwargs = copy_of(w->kwargs)};
-	return true;
-}
-
-/* The last question of a log-in, answered by the next commit. */
-static char *question;
-static uint64_t login_token;
-
-static bool
-login(void *ctx, uint64_t token, FoxSlice text)
-{
-	(void) ctx;
-	free(question);
-	question = fox_strdup(text);
-	login_token = token;
-	return token % 7 != 0;
-}
-
-static void
-login_gone(void *ctx, uint64_t token)
-{
-	(void) ctx, (void) token;
-}
-
-static void
-answer_login(void)
-{
-	FoxPrincipal who = {.authid = FOX_LIT("ann"), .authrole = FOX_LIT("clerk"), .provider = FOX_LIT("fuzz"),
-		.cra = FOX_LIT("PLAIN$secret"), .keys = FOX_LIT("[\"00\"]")};
-	FoxAuthQuestion q;
-	FoxBuf		out = {0};
-	char	   *text = question;
-
-	question = NULL;
-	if (text == NULL)
-		return;
-	if (!fox_auth_read(fox_cstr(text), &q))
-		abort();
-	if (login_token % 3 == 0)
-		fox_auth_welcome(&out, &who, FOX_ABSENT);
-	else
-		fox_auth_answer(&q, &who, &out);
-	fox_router_login_answer(router, login_token, fox_buf_view(&out));
-	fox_auth_free(&q);
-	fox_buf_free(&out);
-	free(text);
-}
-
-static void
-commit(void)
-{
-	answer_login();
-	for (int i = 0; i < n_waiting; i++)
-	{
-		FoxChange	c = waiting[i];
-
-		if (c.publication % 5 == 0)
-			fox_router_refused(router, c.token, FOX_REFUSED_CONDITION, NULL);
-		else
-			fox_router_change(router, &c);
-		free((char *) c.topic.ptr);
-		free((char *) c.args.ptr);
-		free((char *) c.kwargs.ptr);
-	}
-	n_waiting = 0;
-}
-
-static void
-answer(void *ctx, uint64_t ask, FoxSlice row, bool last)
-{
-	(void) ctx, (void) ask, (void) row, (void) last;
-}
-
-static void
-notify(void *ctx, FoxSlice channel, FoxSlice payload)
-{
-	(void) ctx, (void) channel, (void) payload;
-}
-
-static void
-stats(void *ctx, void (*put) (void *arg, const char *name, uint64_t value), void *arg)
-{
-	(void) ctx;
-	put(arg, "none", 0);
-}
-
-static void
-past(void *ctx, const FoxPastRow *row)
-{
-	(void) ctx, (void) row;
-}
-
-static void
-registration(void *ctx, FoxSlice realm, uint64_t id, FoxSlice uri, FoxSlice match, FoxSlice invoke, uint64_t callees)
-{
-	(void) ctx, (void) realm, (void) id, (void) uri, (void) match, (void) invoke, (void) callees;
-}
+#include "router.h"
 
 static void
 send_message(void *conn, FoxBytes *m, bool binary)
@@ -204,17 +60,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		"\"registration_revocation\":true,\"call_timeout\":true}},\"caller\":{\"features\":{"
 		"\"progressive_call_invocations\":true,\"payload_passthru_mode\":true}},\"subscriber\":{\"features\":{"
 		"\"x_acknowledged_event_delivery\":true}}}}]";
-	FoxPorts	ports = {.now_us = now_us, .random64 = random64, .log = log_text, .write = store, .login = login,
-	.login_gone = login_gone, .answer = answer, .notify = notify, .registration = registration, .past = past, .stats = stats};
-	FoxRouterConfig config = {.call_queue_limit = 4, .waiter_limit = 4, .anonymous = true};
+	FoxRouter  *router = fuzz_router_open();
 	void	   *gates[2];
 	int			turn = 0;
 
-	router = fox_router_new(&ports, &config);
-	fox_router_change(router, &(FoxChange){.kind = FOX_CHANGE_REALM, .realm = FOX_LIT("realm1")});
-	fox_router_change(router, &(FoxChange){.kind = FOX_CHANGE_PERMISSION, .realm = FOX_LIT("realm1"), .topic = FOX_LIT("#"),
-					  .args = FOX_LIT("[{\"match\":\"pattern\",\"role\":\"public\",\"publish\":true,\"subscribe\":true,"
-									  "\"call\":true,\"register\":true}]")});
 	for (int i = 0; i < 2; i++)
 	{
 		char		copy[sizeof(hello)];
@@ -234,16 +83,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fox_wamp_gate_message(gates[turn & 1], copy, n, false);
 		free(copy);
 		if (turn % 3 == 0)
-			commit();
+			fuzz_commit();
 		fox_router_tick(router);
 		at += n + 1;
 	}
 	for (int i = 0; i < 2; i++)
 		fox_wamp_gate_close(gates[i], FOX_GATE_LOST);
-	commit();
-	fox_router_free(router);
-	free(question);
-	question = NULL;
-	n_waiting = 0;
+	fuzz_router_close();
 	return 0;
 }

@@ -7,6 +7,7 @@ const http = require('node:http');
 const https = require('node:https');
 const fs = require('node:fs');
 const path = require('node:path');
+const zlib = require('node:zlib');
 
 delete process.env.FOX_PORT;
 delete process.env.PSQL;
@@ -104,6 +105,16 @@ test('HTTP/1.0 ends with its answer unless it is asked not to', async () => {
 test('a large result arrives whole', async () => {
   const answer = await ask('GET', '/root/series?n=1000000');
   assert.equal(JSON.parse(text(answer)).Result.length, 1000000);
+});
+
+test('text of more than 1 KiB is compressed for who wants that', async () => {
+  const headers = { 'Accept-Encoding': 'deflate, gzip;q=0.5, gzip' };
+  const answer = await ask('GET', '/root/series?n=5000', { headers });
+  assert.equal(answer.headers['content-encoding'], 'gzip');
+  assert.equal(answer.headers.vary, 'Accept-Encoding');
+  assert.equal(JSON.parse(zlib.gunzipSync(answer.body)).Result.length, 5000);
+  assert.equal((await ask('GET', '/root/series?n=5', { headers })).headers['content-encoding'], undefined);
+  assert.equal((await ask('GET', '/root/series?n=5000')).headers['content-encoding'], undefined);
 });
 
 test('HTTP inside TLS', async () => {

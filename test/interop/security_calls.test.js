@@ -63,6 +63,24 @@ test('a caller reaches no file, program, secret, nor what only superusers set', 
   }
 });
 
+for (const setting of ['role', 'session_authorization']) {
+  test(`ALTER DATABASE … SET ${setting}, which means its users, takes no right of the router's processes`, async () => {
+    const [, , name] = [...(await sql('SELECT 1, 2, current_database()')).split('|')];
+    const restart = [`SET ${setting} = postgres`, 'SELECT fox_wamp.restart()', "SELECT fox_wamp.wait_until_running('60s')"];
+    await sql(`ALTER DATABASE ${name} SET ${setting} = '${role}'`);
+    try {
+      assert.match(await sql(...restart), /t$/);
+      const other = await join({ authid: role, authmethods: ['ticket'], onchallenge: () => 'pw' });
+      assert.equal(await other.call(`${root}.run`, [WHO]), own);
+      other.leaveNow();
+    } finally {
+      await sql(`SET ${setting} = postgres`, `ALTER DATABASE ${name} RESET ${setting}`);
+    }
+    await sql('SELECT fox_wamp.restart()', "SELECT fox_wamp.wait_until_running('60s')");
+    session = await join({ authid: role, authmethods: ['ticket'], onchallenge: () => 'pw' });
+  });
+}
+
 test('no transaction is ended from within, by no statement', async () => {
   await run(`CREATE PROCEDURE ${schema}.ends() LANGUAGE plpgsql AS $p$ BEGIN INSERT INTO ${schema}.seen VALUES ('ended'); COMMIT; END $p$`);
   for (const statement of ['DO $d$ BEGIN COMMIT; END $d$', 'DO $d$ BEGIN ROLLBACK; END $d$', `CALL ${schema}.ends()`, 'COMMIT AND CHAIN', 'ROLLBACK', 'END', 'ABORT',

@@ -1,5 +1,5 @@
 /*
- * test_match.c - struct, emptiness, equality and conditions (router-semantics, section 2).
+ * test_match.c - struct, emptiness, equality and conditions.
  */
 #include <setjmp.h>
 #include <stdarg.h>
