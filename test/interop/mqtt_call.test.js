@@ -44,7 +44,9 @@ test('MQTT calls WAMP: results, errors, nobody there', async () => {
   assert.deepEqual(JSON.parse(failed.payload), { args: ['text'], kwargs: { code: 7 } });
   assert.equal(error(await c.call(`${path}/nobody`, '')), 'wamp.error.no_such_procedure');
   assert.equal(error(await c.call('a//b', '')), 'wamp.error.no_such_procedure');
-  assert.equal(error(await c.call('wamp/session/kill', '[1]')), 'wamp.error.not_authorized');
+  await sql(`INSERT INTO fox_wamp.permission (realm, role, pattern, allow_call) VALUES ('realm1', 'public', '${procedure}.kw', false)`, 'SELECT fox_wamp.sync()');
+  assert.equal(error(await c.call(`${path}/kw`, '{"a":1}')), 'wamp.error.not_authorized');
+  await sql(`DELETE FROM fox_wamp.permission WHERE pattern = '${procedure}.kw'`);
   // Without a response topic nobody is told.
   await c.publish(`$call/${path}/add`, '[1,2]', { qos: 1 });
   await c.nothing();
