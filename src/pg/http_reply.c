@@ -283,7 +283,8 @@ take_media(FoxHttpReply *reply, const FoxRoutine *f, StringInfo json)
 		reply->body = fox_json_kind(value) == FOX_JSON_NULL ? FOX_LIT("") : value;
 	else
 		reply->body = getBaseType(f->type) == BYTEAOID ? bytes_of(value) : text_of(value);
-	reply->type = fox_cstr(strchr(f->media, ';') != NULL || strncmp(f->media, "text/", 5) != 0 ? f->media :
+	reply->type = fox_cstr(strcmp(f->media, "application/json") == 0 ? FOX_HTTP_TYPE_JSON :
+						   strchr(f->media, ';') != NULL || strncmp(f->media, "text/", 5) != 0 ? f->media :
 						   psprintf("%s; charset=UTF-8", f->media));
 }
 

@@ -211,3 +211,19 @@ test('what is exposed is there at once, and gone at once', async () => {
   await sql('DROP FUNCTION web.late()', 'SELECT fox_wamp.sync()');
   assert.equal((await ask('GET', '/root/late')).status, 404);
 });
+
+test('openapi.json has what the role may call', async () => {
+  await sql("COMMENT ON FUNCTION web.sum(float8, float8) IS 'Adds\nTwo numbers.'");
+  const answer = await ask('GET', '/root/openapi.json');
+  assert.equal(answer.headers['content-type'], JSON_TYPE);
+  const { openapi, paths } = JSON.parse(answer.body);
+  assert.equal(openapi, '3.1.0');
+  assert.deepEqual(Object.keys(paths['/sum']), ['get', 'post']);
+  assert.equal(paths['/sum'].get.summary, 'Adds');
+  assert.deepEqual(paths['/isum'].get.parameters.map((p) => [p.name, p.required, p.schema.type]), [['a', true, 'integer'], ['b', false, 'integer']]);
+  assert.deepEqual(paths['/two'].get.responses['200'].content['application/json'].schema.properties.Result, { type: 'array', items: { type: 'string' } });
+  assert.equal(paths['/secret'], undefined);
+  const admin = await ask('GET', '/root/openapi.json', { headers: { Authorization: `Basic ${Buffer.from('web_admin:admin pw').toString('base64')}` } });
+  assert.ok(JSON.parse(admin.body).paths['/secret']);
+  assert.equal((await ask('POST', '/root/openapi.json')).headers.allow, 'GET, HEAD');
+});

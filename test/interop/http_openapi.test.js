@@ -30,7 +30,7 @@ after(async () => {
 
 const read = async (root) => {
   const answer = await ask('GET', `/${root}/openapi.json`);
-  assert.deepEqual([answer.status, answer.headers['content-type']], [200, 'application/json'], answer.body.toString());
+  assert.deepEqual([answer.status, answer.headers['content-type']], [200, 'application/json; charset=UTF-8'], answer.body.toString());
   return JSON.parse(answer.body);
 };
 
