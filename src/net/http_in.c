@@ -35,6 +35,21 @@ fox_http_drop_request(FoxHttp *h)
 	h->chunks_at = 0;
 }
 
+/* Long-poll is libwebsockets', which this connection has passed by: a new one will find it. */
+static void
+send_elsewhere(FoxHttp *h)
+{
+	static FoxBuf headers;
+
+	fox_buf_reset(&headers);
+	fox_buf_str(&headers, "Location: ");
+	fox_buf_slice(&headers, h->head.target);
+	fox_buf_str(&headers, "\r\nCache-Control: no-store\r\nAccess-Control-Allow-Origin: *\r\n");
+	h->state = WAITING;
+	h->keep = false;
+	fox_http_answer(h, 307, fox_buf_view(&headers), FOX_LIT(""));
+}
+
 static void
 hand_over(FoxHttp *h, unsigned status)
 {
@@ -161,7 +176,10 @@ take_requests(FoxHttp *h)
 			return;
 		if (h->state != READING || !read_body(h))
 			return;
-		hand_over(h, 0);
+		if (fox_request_begins_ours(h->head.target))
+			send_elsewhere(h);
+		else
+			hand_over(h, 0);
 	}
 }
 

@@ -188,11 +188,9 @@ extern void fox_longpoll_end(FoxNet *net);	/* closes what is left */
 
 /* --- request.c --- */
 
-/* True: the path is below the prefix of HTTP long-poll. */
-extern bool fox_request_is_ours(const char *path);
-/* The same of a path of which more may come, and something behind it. */
+/* Is the path, of which more may come and behind which there is something, below the prefix of HTTP long-poll? */
 extern bool fox_request_begins_ours(FoxSlice path);
-/* A request for such a path has come, its body has not; returns what the callback returns. */
+/* A request has come, its body has not: long-poll's, or one to be sent elsewhere.  Returns what the callback returns. */
 extern int	fox_request_begin(FoxNet *net, struct lws *wsi, const char *path);
 /* What happens to a socket later; what has nothing to do with such a request is left to libwebsockets. */
 extern int	fox_request_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);

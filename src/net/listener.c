@@ -151,12 +151,7 @@ http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, voi
 			net->stats.refused++;
 			return -1;
 		case LWS_CALLBACK_HTTP:
-			if (fox_request_is_ours(in))
-				return fox_request_begin(net, wsi, in);
-			if (!http_answer(wsi, HTTP_STATUS_NOT_FOUND, "fox_wamp: WebSocket endpoint\n") ||
-				lws_http_transaction_completed(wsi))
-				return -1;
-			return 0;
+			return fox_request_begin(net, wsi, in);
 		default:
 			return fox_request_event(wsi, reason, user, in, len);
 	}

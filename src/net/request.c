@@ -59,6 +59,7 @@ request_free(FoxRequest *r)
 	lws_set_opaque_user_data(r->wsi, NULL);
 	fox_request_leave(r);
 	fox_buf_free(&r->body);
+	fox_buf_free(&r->location);
 	free(r);
 }
 
@@ -75,6 +76,8 @@ status_text(unsigned status)
 			return "Accepted";
 		case 204:
 			return "No Content";
+		case 307:
+			return "Temporary Redirect";
 		case 400:
 			return "Bad Request";
 		case 404:
@@ -117,6 +120,11 @@ fox_request_head(FoxRequest *r, unsigned status, const char *type, size_t len)
 		fox_buf_str(&out, type);
 	}
 	fox_buf_str(&out, "\r\nCache-Control: no-store");
+	if (status == 307)
+	{
+		fox_buf_str(&out, "\r\nLocation: ");
+		fox_buf_slice(&out, fox_buf_view(&r->location));
+	}
 	if (status == 204 || status == 405)
 		fox_buf_str(&out, "\r\nAllow: POST, OPTIONS");
 	if (r->share)
@@ -221,6 +229,49 @@ parse_path(FoxRequest *r, const char *path)
 	return false;
 }
 
+static bool
+is_longpoll(const char *path)
+{
+	size_t		n = strlen(PREFIX);
+
+	return strncmp(path, PREFIX, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
+static void
+put_escaped(FoxBuf *out, const char *text)
+{
+	static const char hex[] = "0123456789ABCDEF";
+
+	for (const unsigned char *p = (const unsigned char *) text; *p != '\0'; p++)
+		if ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || strchr("-._~/=", *p) != NULL)
+			fox_buf_char(out, (char) *p);
+		else
+		{
+			fox_buf_char(out, '%');
+			fox_buf_char(out, hex[*p >> 4]);
+			fox_buf_char(out, hex[*p & 15]);
+		}
+}
+
+/*
+ * A connection that has spoken long-poll is libwebsockets'; what else it asks for has to
+ * begin a new one, which http.c will find.  The target is made anew of its decoded parts.
+ */
+static void
+send_elsewhere(FoxRequest *r, const char *path)
+{
+	char		part[4096];
+
+	put_escaped(&r->location, path);
+	for (int i = 0; lws_hdr_copy_fragment(r->wsi, part, sizeof(part), WSI_TOKEN_HTTP_URI_ARGS, i) >= 0; i++)
+	{
+		fox_buf_char(&r->location, i == 0 ? '?' : '&');
+		put_escaped(&r->location, part);
+	}
+	r->keep = false;
+	r->status = r->location.failed ? 503 : 307;
+}
+
 /* The announced length of the body; false: there is none, or it is no number. */
 static bool
 content_length(struct lws *wsi, uint64_t *len)
@@ -267,6 +318,11 @@ refuse_post(FoxRequest *r, const char *path)
 		r->text = "fox_wamp: a request needs a Content-Length\n";
 		return true;
 	}
+	if (!is_longpoll(path))
+	{
+		send_elsewhere(r, path);
+		return false;			/* its body is dropped first */
+	}
 	if (!parse_path(r, path))
 	{
 		r->status = 404;
@@ -283,14 +339,6 @@ refuse_post(FoxRequest *r, const char *path)
 	r->status = 413;
 	r->text = "fox_wamp: the request is too large\n";
 	return true;
-}
-
-bool
-fox_request_is_ours(const char *path)
-{
-	size_t		n = strlen(PREFIX);
-
-	return strncmp(path, PREFIX, n) == 0 && (path[n] == '/' || path[n] == '\0');
 }
 
 bool
@@ -324,6 +372,11 @@ fox_request_begin(FoxNet *net, struct lws *wsi, const char *path)
 	if (content_length(wsi, &len) ? len > 0 : lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0)
 		r->keep = false;		/* its body is not read */
 	r->bodyless = lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) > 0;
+	if (!is_longpoll(path))
+	{
+		send_elsewhere(r, path);
+		return fox_request_answer(r);
+	}
 	r->status = lws_hdr_total_length(wsi, WSI_TOKEN_OPTIONS_URI) > 0 ? 204 : 405;
 	if (r->status == 405)
 		r->text = "fox_wamp: requests of WAMP long-poll are POST\n";

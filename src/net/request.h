@@ -31,6 +31,7 @@ typedef struct FoxRequest
 	FoxVerb		verb;
 	FoxBuf		body;
 	size_t		max;			/* bytes of a body */
+	FoxBuf		location;		/* where a request that is not long-poll's is sent; empty: nowhere */
 	size_t		dropped;		/* bytes that came behind an answer */
 	size_t		weight;			/* bytes that it has in memory, as counted for its session */
 	uint64_t	since_ms;		/* when the body was there */

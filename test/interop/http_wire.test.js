@@ -35,6 +35,22 @@ test('requests of one connection are answered in their order', async () => {
   assert.deepEqual(answers.map(text), ['{"Result":"slept"}', '{"Result":3}', '{"Result":4}', '{"ErrorCode":404,"ErrorText":"Not Found"}']);
 });
 
+test('a connection is long-poll\'s or not: what it can not be asked for is sent to a new one', async () => {
+  const open = `POST /longpoll/open HTTP/1.1\r\n${HOST}Content-Type: application/json\r\nContent-Length: 29\r\n\r\n{"protocols":["wamp.2.json"]}`;
+  const sum = '/root/sum?a=1&b=%202';
+  for (const [first, second, location] of [
+    [open, `GET ${sum} HTTP/1.1\r\n${HOST}\r\n`, sum],
+    [open, `POST ${sum} HTTP/1.1\r\n${HOST}Content-Length: 2\r\n\r\n{}`, sum],
+    [`GET ${sum} HTTP/1.1\r\n${HOST}\r\n`, open, '/longpoll/open'],
+  ]) {
+    const answers = parse(await raw(first + second));
+    assert.deepEqual(answers.map((a) => a.status), [200, 307]);
+    assert.deepEqual([answers[1].headers.location, answers[1].headers.connection], [location, 'close']);
+  }
+  // As long as it is followed there is an answer.
+  assert.equal(text(parse(await raw(`GET ${sum} HTTP/1.1\r\n${HOST}\r\n`))[0]), '{"Result":3}');
+});
+
 test('a request may come byte by byte', async () => {
   const request = `POST /root/sum?a=1 HTTP/1.1\r\n${HOST}Content-Type: application/json\r\nContent-Length: 7\r\n\r\n{"b":2}`;
   const [answer] = parse(await raw(...request));
