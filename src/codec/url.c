@@ -67,6 +67,27 @@ fox_url_decode(FoxSlice text, bool plus, FoxBuf *out)
 	out->len += (size_t) (to - begin);
 }
 
+void
+fox_url_encode(FoxSlice text, const char *plain, FoxBuf *out)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+
+	for (size_t i = 0; i < text.len; i++)
+	{
+		unsigned char c = (unsigned char) text.ptr[i];
+
+		if (c != '\0' && (strchr(unreserved, c) != NULL || strchr(plain, c) != NULL))
+		{
+			fox_buf_char(out, (char) c);
+			continue;
+		}
+		fox_buf_char(out, '%');
+		fox_buf_char(out, digits[c >> 4]);
+		fox_buf_char(out, digits[c & 15]);
+	}
+}
+
 bool
 fox_url_segment(FoxSlice path, size_t *pos, FoxSlice *segment)
 {

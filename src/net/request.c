@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "codec/url.h"
 #include "net/request.h"
 
 #define PREFIX "/longpoll"
@@ -229,28 +230,18 @@ parse_path(FoxRequest *r, const char *path)
 	return false;
 }
 
-static bool
-is_longpoll(const char *path)
+bool
+fox_request_begins_ours(FoxSlice path)
 {
 	size_t		n = strlen(PREFIX);
 
-	return strncmp(path, PREFIX, n) == 0 && (path[n] == '/' || path[n] == '\0');
+	return path.len > n && strncmp(path.ptr, PREFIX, n) == 0 && strchr("/ ?", path.ptr[n]) != NULL;
 }
 
-static void
-put_escaped(FoxBuf *out, const char *text)
+static bool
+is_longpoll(const char *path)
 {
-	static const char hex[] = "0123456789ABCDEF";
-
-	for (const unsigned char *p = (const unsigned char *) text; *p != '\0'; p++)
-		if ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || strchr("-._~/=", *p) != NULL)
-			fox_buf_char(out, (char) *p);
-		else
-		{
-			fox_buf_char(out, '%');
-			fox_buf_char(out, hex[*p >> 4]);
-			fox_buf_char(out, hex[*p & 15]);
-		}
+	return fox_request_begins_ours(fox_slice(path, strlen(path) + 1));	/* its terminator ends a path too */
 }
 
 /*
@@ -262,11 +253,11 @@ send_elsewhere(FoxRequest *r, const char *path)
 {
 	char		part[4096];
 
-	put_escaped(&r->location, path);
+	fox_url_encode(fox_cstr(path), "/", &r->location);
 	for (int i = 0; lws_hdr_copy_fragment(r->wsi, part, sizeof(part), WSI_TOKEN_HTTP_URI_ARGS, i) >= 0; i++)
 	{
 		fox_buf_char(&r->location, i == 0 ? '?' : '&');
-		put_escaped(&r->location, part);
+		fox_url_encode(fox_cstr(part), "=", &r->location);
 	}
 	r->keep = false;
 	r->status = r->location.failed ? 503 : 307;
@@ -339,14 +330,6 @@ refuse_post(FoxRequest *r, const char *path)
 	r->status = 413;
 	r->text = "fox_wamp: the request is too large\n";
 	return true;
-}
-
-bool
-fox_request_begins_ours(FoxSlice path)
-{
-	size_t		n = strlen(PREFIX);
-
-	return path.len > n && strncmp(path.ptr, PREFIX, n) == 0 && strchr("/ ?", path.ptr[n]) != NULL;
 }
 
 int

@@ -222,6 +222,22 @@ fill_history(HeapTuple row, TupleDesc desc, FoxChange *change)
 	return true;
 }
 
+/* Of tables whose key is realm, pattern, match and one column more: all of that, beside the members that are their own. */
+static bool
+fill_pattern(HeapTuple row, TupleDesc desc, FoxChange *change, const char *fourth, StringInfo args)
+{
+	FoxSlice	match = quoted_column(row, desc, 3);
+	FoxSlice	value = quoted_column(row, desc, 4);
+
+	fox_append_member(args, "match", match);
+	fox_append_member(args, fourth, value);
+	change->realm = fox_text_column(row, desc, 1);
+	change->topic = fox_text_column(row, desc, 2);
+	change->args = args_of(args);
+	change->kwargs = fox_cstr(psprintf("[%s,%s]", match.ptr, value.ptr));
+	return true;
+}
+
 /* trust_level: realm, pattern, match, authrole, level */
 static bool
 fill_trust_level(HeapTuple row, TupleDesc desc, FoxChange *change)
@@ -229,14 +245,8 @@ fill_trust_level(HeapTuple row, TupleDesc desc, FoxChange *change)
 	StringInfoData args;
 
 	initStringInfo(&args);
-	fox_append_member(&args, "match", quoted_column(row, desc, 3));
-	fox_append_member(&args, "authrole", quoted_column(row, desc, 4));
 	fox_append_member(&args, "level", integer_column(row, desc, 5));
-	change->realm = fox_text_column(row, desc, 1);
-	change->topic = fox_text_column(row, desc, 2);
-	change->args = args_of(&args);
-	change->kwargs = fox_cstr(psprintf("[%s,%s]", quoted_column(row, desc, 3).ptr, quoted_column(row, desc, 4).ptr));
-	return true;
+	return fill_pattern(row, desc, change, "authrole", &args);
 }
 
 /* exposed_function: realm, root, name, function, concurrency, timeout, methods, anonymous, result_as */
@@ -268,8 +278,6 @@ fill_permission(HeapTuple row, TupleDesc desc, FoxChange *change)
 	StringInfoData args;
 
 	initStringInfo(&args);
-	fox_append_member(&args, "match", quoted_column(row, desc, 3));
-	fox_append_member(&args, "role", quoted_column(row, desc, 4));
 	fox_append_member(&args, "publish", boolean_column(row, desc, 5));
 	fox_append_member(&args, "subscribe", boolean_column(row, desc, 6));
 	fox_append_member(&args, "call", boolean_column(row, desc, 7));
@@ -278,11 +286,7 @@ fill_permission(HeapTuple row, TupleDesc desc, FoxChange *change)
 	fox_append_member(&args, "authorizer", quoted_column(row, desc, 10));
 	fox_append_member(&args, "function", quoted_column(row, desc, 11));
 	fox_append_member(&args, "function_role", quoted_column(row, desc, 12));
-	change->realm = fox_text_column(row, desc, 1);
-	change->topic = fox_text_column(row, desc, 2);
-	change->args = args_of(&args);
-	change->kwargs = fox_cstr(psprintf("[%s,%s]", quoted_column(row, desc, 3).ptr, quoted_column(row, desc, 4).ptr));
-	return true;
+	return fill_pattern(row, desc, change, "role", &args);
 }
 
 /* handler: realm, pattern, match, function, id, owner, durable, concurrency, … */
@@ -293,16 +297,10 @@ fill_handler(HeapTuple row, TupleDesc desc, FoxChange *change)
 
 	initStringInfo(&args);
 	fox_append_member(&args, "id", fox_cstr(psprintf(UINT64_FORMAT, fox_id_column(row, desc, 5))));
-	fox_append_member(&args, "match", quoted_column(row, desc, 3));
-	fox_append_member(&args, "function", quoted_column(row, desc, 4));
 	fox_append_member(&args, "owner", quoted_column(row, desc, 6));
 	fox_append_member(&args, "durable", boolean_column(row, desc, 7));
 	fox_append_member(&args, "concurrency", integer_column(row, desc, 8));
-	change->realm = fox_text_column(row, desc, 1);
-	change->topic = fox_text_column(row, desc, 2);
-	change->args = args_of(&args);
-	change->kwargs = fox_cstr(psprintf("[%s,%s]", quoted_column(row, desc, 3).ptr, quoted_column(row, desc, 4).ptr));
-	return true;
+	return fill_pattern(row, desc, change, "function", &args);
 }
 
 /* root: name, realm, style, auth */

@@ -13,45 +13,6 @@ send_message(void *conn, FoxBytes *m, bool binary)
 		abort();
 }
 
-static void
-send_event(void *conn, FoxBytes *message, bool binary, uint64_t stream)
-{
-	(void) stream;
-	send_message(conn, message, binary);
-}
-
-static bool
-relieve(void *conn, size_t bytes)
-{
-	(void) conn;
-	(void) bytes;
-	return false;
-}
-
-static void
-probe_conn(void *conn)
-{
-	(void) conn;
-}
-
-static void
-close_conn(void *conn, int code, const char *reason)
-{
-	(void) conn, (void) code, (void) reason;
-}
-
-static void
-limit_conn(void *conn, size_t bytes)
-{
-	(void) conn, (void) bytes;
-}
-
-static void
-pause_conn(void *conn, bool paused)
-{
-	(void) conn, (void) paused;
-}
-
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -61,6 +22,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		"\"progressive_call_invocations\":true,\"payload_passthru_mode\":true}},\"subscriber\":{\"features\":{"
 		"\"x_acknowledged_event_delivery\":true}}}}]";
 	FoxRouter  *router = fuzz_router_open();
+	FoxTransport transport = fuzz_transport(NULL, send_message);
 	void	   *gates[2];
 	int			turn = 0;
 
@@ -69,7 +31,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		char		copy[sizeof(hello)];
 
 		memcpy(copy, hello, sizeof(hello));
-		gates[i] = fox_wamp_gate_open(router, &(FoxTransport){NULL, send_message, send_event, relieve, probe_conn, close_conn, limit_conn, pause_conn},
+		gates[i] = fox_wamp_gate_open(router, &transport,
 									  &(FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "", "websocket", true, "", "", ""});
 		fox_wamp_gate_message(gates[i], copy, sizeof(hello) - 1, false);
 	}

@@ -38,44 +38,6 @@ send_message(void *conn, FoxBytes *m, bool binary)
 }
 
 static void
-send_event(void *conn, FoxBytes *message, bool binary, uint64_t stream)
-{
-	(void) stream;
-	send_message(conn, message, binary);
-}
-
-static bool
-relieve(void *conn, size_t bytes)
-{
-	(void) conn, (void) bytes;
-	return false;
-}
-
-static void
-probe_conn(void *conn)
-{
-	(void) conn;
-}
-
-static void
-close_conn(void *conn, int code, const char *reason)
-{
-	(void) conn, (void) code, (void) reason;
-}
-
-static void
-limit_conn(void *conn, size_t bytes)
-{
-	(void) conn, (void) bytes;
-}
-
-static void
-pause_conn(void *conn, bool paused)
-{
-	(void) conn, (void) paused;
-}
-
-static void
 feed(Client *c, const uint8_t *data, size_t n)
 {
 	char	   *copy = malloc(n + 1);
@@ -102,9 +64,10 @@ connect_client(int i, FoxRouter *router)
 	static const uint8_t five[] = {0x10, 0x1c, 0, 4, 'M', 'Q', 'T', 'T', 5, 4, 0, 0, 5, 17, 0, 0, 1, 0, 0, 1, 'f', 0, 0, 1, 'w', 0, 3, 'b', 'y', 'e'};
 	static const uint8_t four[] = {0x10, 0x0d, 0, 4, 'M', 'Q', 'T', 'T', 4, 2, 0, 0, 0, 1, 'o'};
 	Client	   *c = &clients[i];
+	FoxTransport transport = fuzz_transport(c, send_message);
 
 	c->version = i == 0 ? FOX_MQTT_50 : i == 1 ? FOX_MQTT_311 : 0;
-	c->gate = fox_mqtt_gate_open(broker, &(FoxTransport){c, send_message, send_event, relieve, probe_conn, close_conn, limit_conn, pause_conn},
+	c->gate = fox_mqtt_gate_open(broker, &transport,
 								 &(FoxPeer){"127.0.0.1:1", "mqtt", true, "", "tcp", true, "", "", ""});
 	if (i == 0)
 		feed(c, five, sizeof(five));

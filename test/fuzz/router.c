@@ -186,3 +186,53 @@ fuzz_router_close(void)
 	question = NULL;
 	n_waiting = 0;
 }
+
+/* --- transports --- */
+
+static void (*target) (void *conn, FoxBytes *message, bool binary);
+
+static void
+send_event(void *conn, FoxBytes *message, bool binary, uint64_t stream)
+{
+	(void) stream;
+	target(conn, message, binary);
+}
+
+static bool
+relieve(void *conn, size_t bytes)
+{
+	(void) conn;
+	(void) bytes;
+	return false;
+}
+
+static void
+probe_conn(void *conn)
+{
+	(void) conn;
+}
+
+static void
+close_conn(void *conn, int code, const char *reason)
+{
+	(void) conn, (void) code, (void) reason;
+}
+
+static void
+limit_conn(void *conn, size_t bytes)
+{
+	(void) conn, (void) bytes;
+}
+
+static void
+pause_conn(void *conn, bool paused)
+{
+	(void) conn, (void) paused;
+}
+
+FoxTransport
+fuzz_transport(void *conn, void (*send) (void *conn, FoxBytes *message, bool binary))
+{
+	target = send;
+	return (FoxTransport){conn, send, send_event, relieve, probe_conn, close_conn, limit_conn, pause_conn};
+}

@@ -78,6 +78,12 @@ test('it is a method like others: case, HEAD, verbs, entity tag', async () => {
   assert.deepEqual([post.status, post.headers.allow], [405, 'GET, HEAD']);
 });
 
+test('in SQL it is asked for roles that one has, and no other', async () => {
+  const reads = (role) => sql('SET SESSION AUTHORIZATION fox_wamp_anonymous', `SELECT fox_wamp.openapi_of('${name}', '${role}') IS NOT NULL`);
+  assert.equal(await reads('fox_wamp_anonymous'), 't');
+  assert.equal(await reads('postgres'), 'f');
+});
+
 test('it goes with its root', async () => {
   await sql(`SELECT fox_wamp.expose_root('${name}x')`, 'SELECT fox_wamp.sync()');
   assert.deepEqual((await read(`${name}x`)).paths, {});

@@ -480,7 +480,7 @@ test('a message that waits loses of its time, and expires', async () => {
   await c.leave();
   await p.publish(topic, 'gone', { qos: 1, properties: { messageExpiryInterval: 1 } });
   await p.publish(topic, 'there', { qos: 1, properties: { messageExpiryInterval: 100 } });
-  await new Promise((resolve) => setTimeout(resolve, 2100));
+  await until(async () => await sql(`SELECT bool_or(expires < now()) FROM fox_wamp.mqtt_message WHERE topic = '${topic}'`) === 't');
   c = await MqttClient.join(5, options);
   const got = await c.take('publish');
   assert.equal(got.payload.toString(), 'there');

@@ -242,6 +242,29 @@ origins(void **state)
 				 fox_origin_listed("*", FOX_LIT("")));
 }
 
+/* Whatever the bytes, decoding gives back what was encoded. */
+static void
+what_is_encoded(void **state)
+{
+	char		all[256];
+	FoxBuf		encoded = {0};
+	FoxBuf		decoded = {0};
+
+	(void) state;
+	fox_url_encode(FOX_LIT("/a b/%2F?x=1&y=\303\274~"), "/", &encoded);
+	fox_buf_char(&encoded, '\0');
+	assert_string_equal(encoded.data, "/a%20b/%252F%3Fx%3D1%26y%3D%C3%BC~");
+	for (int i = 0; i < 256; i++)
+		all[i] = (char) i;
+	fox_buf_reset(&encoded);
+	fox_url_encode(fox_slice(all, sizeof(all)), "", &encoded);
+	fox_url_decode(fox_buf_view(&encoded), true, &decoded);
+	assert_int_equal(decoded.len, sizeof(all));
+	assert_memory_equal(decoded.data, all, sizeof(all));
+	fox_buf_free(&encoded);
+	fox_buf_free(&decoded);
+}
+
 int
 main(void)
 {
@@ -253,7 +276,8 @@ main(void)
 		cmocka_unit_test(targets),
 		cmocka_unit_test(calls_and_replies_come_back_as_they_went),
 		cmocka_unit_test(errors),
-		cmocka_unit_test(origins)
+		cmocka_unit_test(origins),
+		cmocka_unit_test(what_is_encoded)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
