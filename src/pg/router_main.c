@@ -63,6 +63,7 @@ static bool roles_may_have_changed = false;
 static uint64 roles_wanted = 0;	/* changes of roles so far, those that a reading is under way for, those that were read */
 static uint64 roles_asked = 0;
 static uint64 roles_read = 0;
+static uint64 roles_known = 0;	/* that the core has looked at, or will in the next turn */
 static uint64 configurations_read = 0;
 static bool port_warned = false;
 static TimestampTz next_port_try = 0;
@@ -435,8 +436,9 @@ turn(void)
 	fox_listen_turn(on_change, NULL);
 	wait = fox_router_tick(router);
 	more = fox_lane_turn();		/* behind everything that writes */
-	if (drain() > 0)
-		more = true;			/* that may have woken a waiter, whose write is still to be sent */
+	if (drain() > 0 || roles_read != roles_known)
+		more = true;			/* that may have woken a waiter, whose write is still to be sent, or taken a permission away */
+	roles_known = roles_read;
 	fox_pool_turn(&wait);
 	timers_wait = fox_router_wait(router);
 	if (timers_wait >= 0 && (wait < 0 || timers_wait < wait))

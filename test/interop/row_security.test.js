@@ -21,7 +21,12 @@ async function hear(role, pattern, options = {}) {
 const everybody = async (pattern, options) => Object.fromEntries(await Promise.all(names.map(async (n) => [n, await hear(n, pattern, options)])));
 /** The n-th element of what each hears, as one text. */
 const of = (heard, column = (e) => `${e[1]} ${e[2]?.id ?? ''}`.trim()) => heard.map(column).join(', ');
-const write = (...statements) => sql(...statements, 'SELECT fox_wamp.sync()');
+/** Runs statements, and waits until everybody has heard what they set off: an answer comes behind the events before it. */
+async function write(...statements) {
+  const result = await sql(...statements, 'SELECT fox_wamp.sync()');
+  await Promise.all(names.map((n) => sessions[n].call('wamp.session.count')));
+  return result;
+}
 
 before(async () => {
   start();
