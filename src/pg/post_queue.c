@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "access/xact.h"
+#include "utils/guc.h"
 #include "utils/json.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -269,8 +270,8 @@ post_send(Request *r)
 	MemoryContext saved = MemoryContextSwitchTo(r->post->memory);
 
 	put_headers(r, headers);
-	if (!fox_url_allowed(r->item.url, fox_guc_webhook_allow))
-		post_over(r->post, 0, "fox_wamp.webhook_allow does not allow the URL");
+	if (!fox_url_allowed(r->item.url, GetConfigOption(r->item.allow, false, false)))
+		post_over(r->post, 0, psprintf("%s does not allow the URL", r->item.allow));
 	else if (!fox_poster_send(poster, &post))
 		post_over(r->post, 0, "out of memory");
 	MemoryContextSwitchTo(saved);
