@@ -41,6 +41,8 @@ static int	auth_timeout = 10000;
 static int	auth_attempts = 10;
 static int	sessions_per_role = 0;
 static int	cookie_lifetime = 0;
+static int	http_session_timeout = 1800;
+static int	http_sessions_per_user = 100;
 int			fox_guc_password_kdf = FOX_KDF_PBKDF2;
 static int	out_queue_limit = 65536;
 static int	out_soft_limit = 16384;
@@ -216,6 +218,10 @@ fox_guc_define(void)
 			   &byte_rate, 0, 0, INT_MAX, GUC_UNIT_KB);
 	define_string("fox_wamp.http_origins", "Web sites whose pages may read what HTTP answers, separated by commas; * for all.",
 				  &http_origins, "");
+	define_int("fox_wamp.http_session_timeout", "Time after which a session by HTTP ends that nobody has used.",
+			   &http_session_timeout, 1800, 1, 400 * 24 * 3600, GUC_UNIT_S);
+	define_int("fox_wamp.http_sessions_per_user", "Sessions by HTTP that one user may have from one address; 0: any number.",
+			   &http_sessions_per_user, 100, 0, INT_MAX, 0);
 	define_int("fox_wamp.http_max_body", "Largest body of an HTTP request.",
 			   &http_max_body, 1024, 1, 1024 * 1024, GUC_UNIT_KB);
 	define_int("fox_wamp.ping_interval", "Silence after which a client is pinged; 0 never.",
@@ -284,6 +290,8 @@ fox_guc_router_config(FoxRouterConfig *config)
 		.auth_timeout_ms = (uint64) auth_timeout,
 		.auth_attempts = (uint32) auth_attempts,
 		.sessions_per_role = (uint32) sessions_per_role,
+		.token_timeout_ms = (uint64) http_session_timeout * 1000,
+		.tokens_per_user = (uint32) http_sessions_per_user,
 		.cookie_seconds = (uint64) cookie_lifetime,
 	};
 	strlcpy(config->http_origins, http_origins, sizeof(config->http_origins));
