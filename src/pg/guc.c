@@ -11,6 +11,7 @@
 #include "libpq/libpq.h"
 #include "utils/guc.h"
 
+#include "net/url_allow.h"
 #include "pg/compat.h"
 #include "pg/guc.h"
 
@@ -25,6 +26,8 @@ int			fox_guc_on_ring_full = FOX_RING_FULL_GAP;
 int			fox_guc_executors = 2;
 int			fox_guc_executor_idle = 60000;
 int			fox_guc_call_queue_limit = 10000;
+char	   *fox_guc_webhook_allow = NULL;
+int			fox_guc_webhook_connections = 32;
 int			fox_guc_error_verbosity = FOX_ERRORS_DEFAULT;
 
 static char *unix_socket = NULL;
@@ -153,6 +156,15 @@ check_proxies(char **value, void **extra pg_attribute_unused(), GucSource source
 	return false;
 }
 
+static bool
+check_urls(char **value, void **extra pg_attribute_unused(), GucSource source pg_attribute_unused())
+{
+	if (fox_url_list_valid(*value))
+		return true;
+	GUC_check_errdetail("It is a list of URLs and hosts such as \"https://hooks.example.com/in, *.example.org\".");
+	return false;
+}
+
 void
 fox_guc_define(void)
 {
@@ -238,6 +250,10 @@ fox_guc_define(void)
 			   &fox_guc_executors, 2, 0, 64, 0);
 	define_int("fox_wamp.executor_idle", "Time after which a process that runs no SQL functions ends.",
 			   &fox_guc_executor_idle, 60000, 100, INT_MAX / 2, GUC_UNIT_MS);
+	DefineCustomStringVariable("fox_wamp.webhook_allow", "URLs and hosts that webhooks may call, separated by commas; empty for none.",
+							   NULL, &fox_guc_webhook_allow, "", PGC_SUSET, 0, check_urls, NULL, NULL);
+	define_int("fox_wamp.webhook_connections", "Requests of webhooks that may be under way at a time.",
+			   &fox_guc_webhook_connections, 32, 1, 64, 0);
 	DefineCustomEnumVariable("fox_wamp.error_verbosity", "What callers of SQL functions hear of an error: with verbose its DETAIL too.",
 							 NULL, &fox_guc_error_verbosity, FOX_ERRORS_DEFAULT, verbosity_options, PGC_SUSET, 0, NULL, NULL, NULL);
 	define_bool("fox_wamp.kwargs_are_headers", "Keyword arguments do not make a value non-empty.",
