@@ -469,7 +469,7 @@ CREATE TABLE fox_wamp.permission (
 );
 COMMENT ON TABLE fox_wamp.permission IS 'what clients may do: the most specific pattern that says something to one of a session''s roles decides';
 COMMENT ON COLUMN fox_wamp.permission.realm IS 'realm of the topic or procedure';
-COMMENT ON COLUMN fox_wamp.permission.pattern IS 'topic, procedure or pattern of them';
+COMMENT ON COLUMN fox_wamp.permission.pattern IS 'topic, procedure or pattern of them; a component %u stands for the authid of a session, %c for its MQTT client identifier';
 COMMENT ON COLUMN fox_wamp.permission.match IS 'pattern (* and #), exact, prefix or wildcard';
 COMMENT ON COLUMN fox_wamp.permission.role IS 'database role, and all that inherit its privileges; public: everybody';
 COMMENT ON COLUMN fox_wamp.permission.allow_publish IS 'may publish to it; null: a less specific pattern decides';
@@ -1445,10 +1445,10 @@ COMMENT ON FUNCTION fox_wamp.ask_view(text) IS 'internal: the rows behind the vi
 
 CREATE VIEW fox_wamp.session AS
 	SELECT r.realm, r.id, r.authid, r.authrole, r.authmethod, r.peer, nullif(r.transport, '') AS transport, r.protocol,
-		clock_timestamp() - r.age_ms * interval '1 ms' AS since
+		clock_timestamp() - r.age_ms * interval '1 ms' AS since, r.client_id
 	FROM fox_wamp.ask_view('sessions') AS a(a),
 		jsonb_to_record(a) AS r(realm text, id bigint, authid text, authrole text, authmethod text, peer text,
-								transport text, protocol text, age_ms bigint);
+								transport text, protocol text, age_ms bigint, client_id text);
 COMMENT ON VIEW fox_wamp.session IS 'clients that are connected now';
 
 CREATE VIEW fox_wamp.subscription AS

@@ -90,6 +90,8 @@ ask_sessions(FoxRouter *r, uint64_t ask)
 		put_text(&row, "peer", s->peer);
 		put_text(&row, "transport", s->transport != NULL ? fox_cstr(s->transport) : FOX_LIT(""));
 		put_text(&row, "protocol", s->protocol);
+		if (!fox_absent(s->client_id))
+			put_text(&row, "client_id", s->client_id);
 		put_number(&row, "age_ms", age_ms(r, s->joined_us));
 		fox_buf_char(&row, '}');
 		fox_ask_answer_row(r, ask, &row, false);

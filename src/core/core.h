@@ -169,7 +169,7 @@ struct FoxSession
 	bool		passing;		/* requests of somebody who has no session go by it */
 	bool		leaving;		/* it hears nothing any more */
 	bool		exempt;			/* no permission is asked for: the router's own, or SQL's, which has GRANT */
-	char	   *identity;		/* what the next seven are slices into */
+	char	   *identity;		/* what the next eight are slices into */
 	FoxSlice	authid;
 	FoxSlice	authrole;
 	FoxSlice	authmethod;
@@ -177,6 +177,7 @@ struct FoxSession
 	FoxSlice	protocol;
 	FoxSlice	authprovider;
 	FoxSlice	role;			/* absent: see fox_session_role() */
+	FoxSlice	client_id;		/* of MQTT; absent: it has none */
 	const char *transport;		/* a constant, or NULL */
 	FoxEncoding encoding;
 	uint64_t	joined_us;

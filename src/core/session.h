@@ -189,6 +189,7 @@ typedef struct FoxSessionInfo
 	bool		acknowledges_events;	/* x_acknowledged_event_delivery */
 	FoxSlice	authprovider;	/* absent: static */
 	FoxSlice	role;			/* database role of a SQL session; absent: as authrole and authmethod say */
+	FoxSlice	client_id;		/* of an MQTT client */
 	bool		passing;		/* it is nobody's session: nobody hears of it, and it counts for none */
 	int32_t		backend;		/* whose call this session is for; 0: none */
 } FoxSessionInfo;

@@ -234,15 +234,17 @@ mqtt_join(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice realm, const FoxSes
 {
 	char		name[NAME_MAX_ASSIGNED];
 	FoxSlice	client_id = packet->client_id.len > 0 ? packet->client_id : assign_id(p->broker->router, name);
+	FoxSessionInfo who = *info;
 	bool		present;
 	MqttSession *s;
 
+	who.client_id = client_id;
 	if (p->broker->config.redirect[0] != '\0')
 	{
 		mqtt_redirect(p);
 		return;
 	}
-	s = session_for(p, packet, realm, client_id, info, &present);
+	s = session_for(p, packet, realm, client_id, &who, &present);
 	if (s == NULL)
 		return;
 	mqtt_will_forget(s);
