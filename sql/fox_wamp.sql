@@ -1470,6 +1470,26 @@ CREATE VIEW fox_wamp.stat_router AS
 		jsonb_to_record(a) AS r(name text, value bigint);
 COMMENT ON VIEW fox_wamp.stat_router IS 'numbers of the router, one a row';
 
+CREATE FUNCTION fox_wamp.ask_denials() RETURNS SETOF jsonb
+	LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$ SELECT fox_wamp.ask('{"ask": "denials"}') $$;
+COMMENT ON FUNCTION fox_wamp.ask_denials() IS 'internal: the rows behind the view denials';
+
+CREATE VIEW fox_wamp.denials AS
+	SELECT clock_timestamp() - r.age_ms * interval '1 ms' AS at, r.realm, r.session, r.authid, r.client_id, r.role, r.action, r.topic,
+		r.count, r.reason
+	FROM fox_wamp.ask_denials() AS a(a),
+		jsonb_to_record(a) AS r(realm text, session bigint, authid text, client_id text, role text, action text, topic text,
+								count bigint, reason text, age_ms bigint);
+COMMENT ON VIEW fox_wamp.denials IS 'what was lately denied to whom, last by this session at this time, and how often';
+COMMENT ON COLUMN fox_wamp.denials.at IS 'when it was denied last';
+COMMENT ON COLUMN fox_wamp.denials.session IS 'to which session then; null: to a log-in';
+COMMENT ON COLUMN fox_wamp.denials.authid IS 'who that was, or said to be';
+COMMENT ON COLUMN fox_wamp.denials.client_id IS 'MQTT client identifier; null: it has none';
+COMMENT ON COLUMN fox_wamp.denials.action IS 'publish, subscribe, call, register or login';
+COMMENT ON COLUMN fox_wamp.denials.topic IS 'topic, procedure or pattern; null: of a log-in';
+COMMENT ON COLUMN fox_wamp.denials.count IS 'how often, as long as it is remembered';
+
 CREATE VIEW fox_wamp.attached AS
 	SELECT h.id, h.realm, h.pattern, h.match, h.function, h.owner, h.durable, h.concurrency,
 		CASE WHEN h.durable THEN (SELECT count(*) FROM fox_wamp.delivery d WHERE d.handler = h.id AND NOT d.dead)
@@ -1533,6 +1553,7 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.stop(),
 	fox_wamp.restart(),
 	fox_wamp.kill(bigint, text),
+	fox_wamp.ask_denials(),
 	fox_wamp.create_realm(text, boolean),
 	fox_wamp.open_realm(text),
 	fox_wamp.drop_realm(text),
@@ -1598,6 +1619,7 @@ GRANT SELECT ON fox_wamp.realm, fox_wamp.retained, fox_wamp.lock, fox_wamp.regis
 GRANT INSERT, UPDATE, DELETE ON fox_wamp.realm, fox_wamp.retained, fox_wamp.bridge, fox_wamp.history,
 	fox_wamp.trust_level, fox_wamp.permission, fox_wamp.root, fox_wamp.exposed_function, fox_wamp.handler, fox_wamp.auth_method,
 	fox_wamp.auth_group, fox_wamp.auth_user, fox_wamp.auth_key, fox_wamp.jwt_key TO fox_wamp_admin;
+GRANT SELECT ON fox_wamp.denials TO fox_wamp_admin;
 GRANT UPDATE (attempts, next_try, dead), DELETE ON fox_wamp.delivery TO fox_wamp_admin;
 GRANT DELETE ON fox_wamp.auth_cookie TO fox_wamp_admin;
 GRANT SELECT (realm, authid, authrole, authprovider, authmethod, since, expires, replaced) ON fox_wamp.auth_cookie TO fox_wamp_admin;

@@ -9,6 +9,7 @@
 
 #include "codec/json.h"
 #include "core/ask.h"
+#include "core/denial.h"
 #include "core/handler.h"
 #include "core/permission.h"
 
@@ -210,6 +211,7 @@ ask_stats(FoxRouter *r, uint64_t ask)
 		{"gaps", r->stats.gaps},
 		{"casts_failed", r->stats.casts_failed},
 		{"logins_failed", r->stats.logins_failed},
+		{"denied", r->stats.denied},
 		{"row_events_dropped", r->stats.row_events_dropped},
 		{"handler_runs", r->stats.handler_runs},
 		{"handler_failures", r->stats.handler_failures},
@@ -668,6 +670,8 @@ fox_router_ask(FoxRouter *r, uint64_t ask, FoxSlice q, int pid)
 		ask_waiters(r, ask);
 	else if (fox_slice_is(name, "handlers"))
 		fox_handlers_answer(r, ask);
+	else if (fox_slice_is(name, "denials"))
+		fox_denials_answer(r, ask);
 	else if (fox_slice_is(name, "stats"))
 		ask_stats(r, ask);
 	else if (fox_slice_is(name, "sync"))

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "codec/json.h"
+#include "core/denial.h"
 
 #include "base/pure.h"
 
@@ -56,6 +57,7 @@ refuse(const FoxSession *s, const FoxWish *wish, const char *uri, const char *wh
 {
 	permit->uri = uri;
 	permit->text = fox_refusal_text(s, wish->action, wish->uri, why);
+	fox_denied_to(s, fox_action_name(wish->action), wish->uri, permit->text);
 	return FOX_REFUSED;
 }
 
