@@ -854,6 +854,17 @@ CREATE FUNCTION fox_wamp.kill(session bigint, reason text DEFAULT NULL) RETURNS 
 	AS 'MODULE_PATHNAME', 'fox_wamp_kill' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION fox_wamp.kill(bigint, text) IS 'ends a session; false if there is none of that id';
 
+CREATE FUNCTION fox_wamp.kill_client(client_id text, realm text DEFAULT NULL, forget boolean DEFAULT false) RETURNS boolean
+	LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT coalesce(bool_or((a->>'ok')::boolean), false)
+		FROM fox_wamp.ask(jsonb_build_object('ask', 'kill_client', 'client_id', $1, 'realm', fox_wamp.default_realm($2),
+											 'forget', coalesce($3, false))) a
+		WHERE $1 IS NOT NULL
+	$$;
+COMMENT ON FUNCTION fox_wamp.kill_client(text, text, boolean)
+	IS 'ends the connection of an MQTT client, and with forget its session too, which otherwise stays as long as the client has wished; false if there is none';
+
 --
 -- Publishing
 --
@@ -1553,6 +1564,7 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.stop(),
 	fox_wamp.restart(),
 	fox_wamp.kill(bigint, text),
+	fox_wamp.kill_client(text, text, boolean),
 	fox_wamp.ask_denials(),
 	fox_wamp.create_realm(text, boolean),
 	fox_wamp.open_realm(text),

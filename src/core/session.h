@@ -161,6 +161,11 @@ typedef struct FoxSessionOps
 	void		(*probe) (FoxSession *s);
 	/* Would an event reach its peer now?  Asked where one of several is to have it.  NULL: yes. */
 	bool		(*reachable) (const FoxSession *s);
+	/*
+	 * The peer's connection is to end, the session lives on if it is made to; false: there is none.  Unlike the others it
+	 * may end the session.  NULL: a session ends with its connection.
+	 */
+	bool		(*disconnect) (FoxSession *s, const char *reason);
 	/* The core has ended the session (killed, shutdown); the gate says so and closes its transport. */
 	void		(*ended) (FoxSession *s, const char *reason, FoxSlice message);
 } FoxSessionOps;

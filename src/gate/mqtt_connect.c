@@ -6,7 +6,6 @@
 #include "codec/mqtt_topic.h"
 #include "core/denial.h"
 #include "gate/mqtt_private.h"
-#include "gate/mqtt_scram.h"
 
 #include "base/pure.h"
 
