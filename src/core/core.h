@@ -41,6 +41,7 @@ typedef struct FoxRouterStats
 	uint64_t	handler_failures;
 	uint64_t	handler_events_dropped;
 	uint64_t	row_events_dropped;
+	uint64_t	denied;			/* requests and log-ins */
 } FoxRouterStats;
 
 struct FoxRouter
@@ -70,6 +71,7 @@ struct FoxRouter
 	uint64_t	roles_wanted;	/* how often they may have changed, and up to which time they are read */
 	uint64_t	roles_read;
 	uint64_t	permissions_number;	/* of the last change of permissions or roles */
+	struct FoxDenials *denials;	/* of denial.c; NULL: there was none yet */
 	struct FoxReview *review;	/* of review.c; NULL: there was none yet */
 	uint64_t	reviews_wanted;	/* how often, and how many of these wishes are fulfilled */
 	uint64_t	reviews_done;
@@ -171,7 +173,7 @@ struct FoxSession
 	bool		passing;		/* requests of somebody who has no session go by it */
 	bool		leaving;		/* it hears nothing any more */
 	bool		exempt;			/* no permission is asked for: the router's own, or SQL's, which has GRANT */
-	char	   *identity;		/* what the next seven are slices into */
+	char	   *identity;		/* what the next eight are slices into */
 	FoxSlice	authid;
 	FoxSlice	authrole;
 	FoxSlice	authmethod;
@@ -179,6 +181,7 @@ struct FoxSession
 	FoxSlice	protocol;
 	FoxSlice	authprovider;
 	FoxSlice	role;			/* absent: see fox_session_role() */
+	FoxSlice	client_id;		/* of MQTT; absent: it has none */
 	const char *transport;		/* a constant, or NULL */
 	FoxEncoding encoding;
 	uint64_t	joined_us;

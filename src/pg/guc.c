@@ -70,6 +70,7 @@ static int	mqtt_string_payload = false;
 static int	mqtt_max_inflight = 100;
 static int	mqtt_max_queued = 1000;
 static int	mqtt_queue_full = false;
+static bool mqtt_queue_qos0 = false;
 static int	mqtt_max_session_expiry = 7 * 24 * 3600;
 static int	mqtt_max_keep_alive = 0;
 static int	mqtt_sys_interval = 10;
@@ -276,6 +277,8 @@ fox_guc_define(void)
 			   &mqtt_max_queued, 1000, 1, 60000, 0);
 	DefineCustomEnumVariable("fox_wamp.mqtt_queue_full", "Which message goes when fox_wamp.mqtt_max_queued of them wait.",
 							 NULL, &mqtt_queue_full, false, mqtt_queue_full_options, PGC_SUSET, 0, NULL, NULL, NULL);
+	define_bool("fox_wamp.mqtt_queue_qos0", "Messages of QoS 0 wait, too, for MQTT clients that are away.",
+				&mqtt_queue_qos0, false);
 	define_int("fox_wamp.mqtt_max_session_expiry", "Time that an MQTT session may outlive its connection.",
 			   &mqtt_max_session_expiry, 7 * 24 * 3600, 0, INT_MAX, GUC_UNIT_S);
 	define_int("fox_wamp.mqtt_max_keep_alive", "Longest keep alive of MQTT 5 clients; 0: as they like.",
@@ -364,6 +367,7 @@ fox_guc_mqtt_config(FoxMqttConfig *config)
 		.max_packet = (size_t) fox_guc_max_message_size * 1024,
 		.max_inflight = (uint32) mqtt_max_inflight,
 		.max_queued = (uint32) mqtt_max_queued,
+		.queue_qos0 = mqtt_queue_qos0,
 		.drop_oldest = mqtt_queue_full,
 		.max_session_expiry = (uint32) mqtt_max_session_expiry,
 		.max_keep_alive = (uint32) mqtt_max_keep_alive,
