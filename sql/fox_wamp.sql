@@ -579,7 +579,7 @@ CREATE TABLE fox_wamp.permission (
 );
 COMMENT ON TABLE fox_wamp.permission IS 'what clients may do: the most specific pattern that says something to one of a session''s roles decides';
 COMMENT ON COLUMN fox_wamp.permission.realm IS 'realm of the topic or procedure';
-COMMENT ON COLUMN fox_wamp.permission.pattern IS 'topic, procedure or pattern of them';
+COMMENT ON COLUMN fox_wamp.permission.pattern IS 'topic, procedure or pattern of them; a component %u stands for the authid of a session, %c for its MQTT client identifier';
 COMMENT ON COLUMN fox_wamp.permission.match IS 'pattern (* and #), exact, prefix or wildcard';
 COMMENT ON COLUMN fox_wamp.permission.role IS 'database role, and all that inherit its privileges; public: everybody';
 COMMENT ON COLUMN fox_wamp.permission.allow_publish IS 'may publish to it; null: a less specific pattern decides';
@@ -981,6 +981,17 @@ COMMENT ON FUNCTION fox_wamp.sync(interval) IS 'true when the router has applied
 CREATE FUNCTION fox_wamp.kill(session bigint, reason text DEFAULT NULL) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'fox_wamp_kill' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION fox_wamp.kill(bigint, text) IS 'ends a session; false if there is none of that id';
+
+CREATE FUNCTION fox_wamp.kill_client(client_id text, realm text DEFAULT NULL, forget boolean DEFAULT false) RETURNS boolean
+	LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT coalesce(bool_or((a->>'ok')::boolean), false)
+		FROM fox_wamp.ask(jsonb_build_object('ask', 'kill_client', 'client_id', $1, 'realm', fox_wamp.default_realm($2),
+											 'forget', coalesce($3, false))) a
+		WHERE $1 IS NOT NULL
+	$$;
+COMMENT ON FUNCTION fox_wamp.kill_client(text, text, boolean)
+	IS 'ends the connection of an MQTT client, and with forget its session too, which otherwise stays as long as the client has wished; false if there is none';
 
 --
 -- Publishing
@@ -1676,10 +1687,10 @@ COMMENT ON FUNCTION fox_wamp.ask_view(text) IS 'internal: the rows behind the vi
 
 CREATE VIEW fox_wamp.session AS
 	SELECT r.realm, r.id, r.authid, r.authrole, r.authmethod, r.peer, nullif(r.transport, '') AS transport, r.protocol,
-		clock_timestamp() - r.age_ms * interval '1 ms' AS since
+		clock_timestamp() - r.age_ms * interval '1 ms' AS since, r.client_id
 	FROM fox_wamp.ask_view('sessions') AS a(a),
 		jsonb_to_record(a) AS r(realm text, id bigint, authid text, authrole text, authmethod text, peer text,
-								transport text, protocol text, age_ms bigint);
+								transport text, protocol text, age_ms bigint, client_id text);
 COMMENT ON VIEW fox_wamp.session IS 'clients that are connected now';
 
 CREATE VIEW fox_wamp.subscription AS
@@ -1700,6 +1711,26 @@ CREATE VIEW fox_wamp.stat_router AS
 	SELECT r.* FROM fox_wamp.ask_view('stats') AS a(a),
 		jsonb_to_record(a) AS r(name text, value bigint);
 COMMENT ON VIEW fox_wamp.stat_router IS 'numbers of the router, one a row';
+
+CREATE FUNCTION fox_wamp.ask_denials() RETURNS SETOF jsonb
+	LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$ SELECT fox_wamp.ask('{"ask": "denials"}') $$;
+COMMENT ON FUNCTION fox_wamp.ask_denials() IS 'internal: the rows behind the view denials';
+
+CREATE VIEW fox_wamp.denials AS
+	SELECT clock_timestamp() - r.age_ms * interval '1 ms' AS at, r.realm, r.session, r.authid, r.client_id, r.role, r.action, r.topic,
+		r.count, r.reason
+	FROM fox_wamp.ask_denials() AS a(a),
+		jsonb_to_record(a) AS r(realm text, session bigint, authid text, client_id text, role text, action text, topic text,
+								count bigint, reason text, age_ms bigint);
+COMMENT ON VIEW fox_wamp.denials IS 'what was lately denied to whom, last by this session at this time, and how often';
+COMMENT ON COLUMN fox_wamp.denials.at IS 'when it was denied last';
+COMMENT ON COLUMN fox_wamp.denials.session IS 'to which session then; null: to a log-in';
+COMMENT ON COLUMN fox_wamp.denials.authid IS 'who that was, or said to be';
+COMMENT ON COLUMN fox_wamp.denials.client_id IS 'MQTT client identifier; null: it has none';
+COMMENT ON COLUMN fox_wamp.denials.action IS 'publish, subscribe, call, register or login';
+COMMENT ON COLUMN fox_wamp.denials.topic IS 'topic, procedure or pattern; null: of a log-in';
+COMMENT ON COLUMN fox_wamp.denials.count IS 'how often, as long as it is remembered';
 
 CREATE VIEW fox_wamp.attached AS
 	SELECT h.id, h.realm, h.pattern, h.match, h.function, h.owner, h.durable, h.concurrency,
@@ -1774,6 +1805,8 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.stop(),
 	fox_wamp.restart(),
 	fox_wamp.kill(bigint, text),
+	fox_wamp.kill_client(text, text, boolean),
+	fox_wamp.ask_denials(),
 	fox_wamp.create_realm(text, boolean),
 	fox_wamp.open_realm(text),
 	fox_wamp.drop_realm(text),
@@ -1850,6 +1883,7 @@ GRANT SELECT ON fox_wamp.realm, fox_wamp.retained, fox_wamp.lock, fox_wamp.regis
 GRANT INSERT, UPDATE, DELETE ON fox_wamp.realm, fox_wamp.retained, fox_wamp.bridge, fox_wamp.history,
 	fox_wamp.trust_level, fox_wamp.permission, fox_wamp.root, fox_wamp.exposed_function, fox_wamp.handler, fox_wamp.webhook, fox_wamp.auth_method,
 	fox_wamp.auth_group, fox_wamp.auth_user, fox_wamp.auth_key, fox_wamp.jwt_key TO fox_wamp_admin;
+GRANT SELECT ON fox_wamp.denials TO fox_wamp_admin;
 GRANT UPDATE (attempts, next_try, dead), DELETE ON fox_wamp.delivery TO fox_wamp_admin;
 GRANT REFERENCES (id) ON fox_wamp.callback_registry TO fox_wamp_user;
 GRANT SELECT (realm, uri, interface, kind, service, owner, id, session, since) ON fox_wamp.callback_registry TO fox_wamp_admin;

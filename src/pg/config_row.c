@@ -17,7 +17,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
-#include "core/uri.h"
+#include "core/placeholder.h"
 #include "pg/callback_row.h"
 #include "pg/column.h"
 #include "pg/config_row.h"
@@ -149,6 +149,20 @@ check_pattern(HeapTuple row, TupleDesc desc)
 	check_any_pattern(row, desc);
 	if (fox_uri_reserved(pattern))
 		bad_pattern(pattern, "It is the router's own.");
+}
+
+/* The same of permissions, which may have placeholders. */
+static void
+check_permission(HeapTuple row, TupleDesc desc)
+{
+	FoxSlice	pattern = fox_text_column(row, desc, 2);
+	FoxMatchKind kind;
+	const char *problem;
+
+	check_any_pattern(row, desc);
+	(void) fox_match_named(fox_text_column(row, desc, 3), &kind);
+	if ((problem = fox_placeholder_problem(pattern, kind)) != NULL)
+		bad_pattern(pattern, problem);
 }
 
 static void
@@ -385,7 +399,7 @@ static ConfigTable tables[] = {
 	{"trust_level", FOX_CHANGE_TRUST, 5, 4, check_pattern, fill_trust_level, NULL},
 	{"root", FOX_CHANGE_ROOT, 4, 2, NULL, fill_root, NULL},
 	{"exposed_function", FOX_CHANGE_EXPOSED, 9, 3, NULL, fill_exposed_function, NULL},
-	{"permission", FOX_CHANGE_PERMISSION, 12, 4, check_any_pattern, fill_permission, NULL},
+	{"permission", FOX_CHANGE_PERMISSION, 12, 4, check_permission, fill_permission, NULL},
 	{"handler", FOX_CHANGE_HANDLER, 10, 4, check_any_pattern, fill_handler, NULL},
 	{"webhook", FOX_CHANGE_HANDLER, 12, 3, check_any_pattern, fill_webhook, NULL},
 	{"callback_registry", FOX_CHANGE_CALLBACK, 9, 0, NULL, fill_callback, NULL},

@@ -47,6 +47,8 @@ static int	auth_timeout = 10000;
 static int	auth_attempts = 10;
 static int	sessions_per_role = 0;
 static int	cookie_lifetime = 0;
+static int	http_session_timeout = 1800;
+static int	http_sessions_per_user = 100;
 int			fox_guc_password_kdf = FOX_KDF_PBKDF2;
 static int	out_queue_limit = 65536;
 static int	out_soft_limit = 16384;
@@ -71,6 +73,7 @@ static int	mqtt_string_payload = false;
 static int	mqtt_max_inflight = 100;
 static int	mqtt_max_queued = 1000;
 static int	mqtt_queue_full = false;
+static bool mqtt_queue_qos0 = false;
 static int	mqtt_max_session_expiry = 7 * 24 * 3600;
 static int	mqtt_max_keep_alive = 0;
 static int	mqtt_sys_interval = 10;
@@ -237,6 +240,10 @@ fox_guc_define(void)
 			   &byte_rate, 0, 0, INT_MAX, GUC_UNIT_KB);
 	define_string("fox_wamp.http_origins", "Web sites whose pages may read what HTTP answers, separated by commas; * for all.",
 				  &http_origins, "");
+	define_int("fox_wamp.http_session_timeout", "Time after which a session by HTTP ends that nobody has used.",
+			   &http_session_timeout, 1800, 1, 400 * 24 * 3600, GUC_UNIT_S);
+	define_int("fox_wamp.http_sessions_per_user", "Sessions by HTTP that one user may have from one address; 0: any number.",
+			   &http_sessions_per_user, 100, 0, INT_MAX, 0);
 	define_int("fox_wamp.http_max_body", "Largest body of an HTTP request.",
 			   &http_max_body, 1024, 1, 1024 * 1024, GUC_UNIT_KB);
 	define_int("fox_wamp.ping_interval", "Silence after which a client is pinged; 0 never.",
@@ -285,6 +292,8 @@ fox_guc_define(void)
 			   &mqtt_max_queued, 1000, 1, 60000, 0);
 	DefineCustomEnumVariable("fox_wamp.mqtt_queue_full", "Which message goes when fox_wamp.mqtt_max_queued of them wait.",
 							 NULL, &mqtt_queue_full, false, mqtt_queue_full_options, PGC_SUSET, 0, NULL, NULL, NULL);
+	define_bool("fox_wamp.mqtt_queue_qos0", "Messages of QoS 0 wait, too, for MQTT clients that are away.",
+				&mqtt_queue_qos0, false);
 	define_int("fox_wamp.mqtt_max_session_expiry", "Time that an MQTT session may outlive its connection.",
 			   &mqtt_max_session_expiry, 7 * 24 * 3600, 0, INT_MAX, GUC_UNIT_S);
 	define_int("fox_wamp.mqtt_max_keep_alive", "Longest keep alive of MQTT 5 clients; 0: as they like.",
@@ -316,6 +325,8 @@ fox_guc_router_config(FoxRouterConfig *config)
 		.auth_timeout_ms = (uint64) auth_timeout,
 		.auth_attempts = (uint32) auth_attempts,
 		.sessions_per_role = (uint32) sessions_per_role,
+		.token_timeout_ms = (uint64) http_session_timeout * 1000,
+		.tokens_per_user = (uint32) http_sessions_per_user,
 		.cookie_seconds = (uint64) cookie_lifetime,
 	};
 	strlcpy(config->http_origins, http_origins, sizeof(config->http_origins));
@@ -372,6 +383,7 @@ fox_guc_mqtt_config(FoxMqttConfig *config)
 		.max_packet = (size_t) fox_guc_max_message_size * 1024,
 		.max_inflight = (uint32) mqtt_max_inflight,
 		.max_queued = (uint32) mqtt_max_queued,
+		.queue_qos0 = mqtt_queue_qos0,
 		.drop_oldest = mqtt_queue_full,
 		.max_session_expiry = (uint32) mqtt_max_session_expiry,
 		.max_keep_alive = (uint32) mqtt_max_keep_alive,
