@@ -174,7 +174,7 @@ target_of(FoxSession *s, FoxCallbackKind kind, FoxSlice uri)
 			if (reg->kind == FOX_EXACT && fox_slice_eq(reg->uri, uri))
 				return reg->id;
 		}
-	return kind == FOX_CALLBACK_POLL && s->keeps_mail ? s->id : 0;
+	return kind == FOX_CALLBACK_POLL && s->token != NULL ? s->id : 0;
 }
 
 void

@@ -195,7 +195,6 @@ struct FoxSession
 	uint64_t	joined_us;
 	FoxNode		members;		/* its subscriptions */
 	FoxNode		callbacks;		/* that it has passed to SQL functions (callback.c) */
-	bool		keeps_mail;		/* for who polls: it may have a mailbox */
 	struct FoxMailbox *mailbox;	/* of mailbox.c; NULL: nothing came so far */
 	FoxNode		callees;		/* its registrations */
 	FoxIdMap	callees_by_id;	/* the same: registration → FoxCallee */

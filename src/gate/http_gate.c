@@ -187,7 +187,7 @@ route(FoxHttpPeer *p, const FoxHttpAsk *ask, FoxSlice root_name, FoxSlice name, 
 	}
 	if (!options && !fox_http_identify(p, root, ask))
 		return;
-	if (fox_http_bridge(p, root, ask, name, query))
+	if (fox_http_bridge(p, root, ask, name, query) || fox_http_callback(p, root, ask, name, query))
 		return;
 	if (fox_http_same(name, FOX_LIT("openapi.json")))
 	{

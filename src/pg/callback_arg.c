@@ -139,7 +139,7 @@ take_mailbox(const FoxCaller *caller, FoxCallbackRow *row)
 	row->uri = "";
 	row->kind = caller->http != NULL && caller->session != 0 ? kind_of(caller, NULL) : NULL;
 	if (row->kind == NULL)
-		refuse("only a session of HTTP can poll", "POST /root/auth begins one.");
+		refuse("only a session of HTTP can poll", "POST /root/auth begins one; the request has to bring its token.");
 }
 
 static void
