@@ -12,6 +12,7 @@
 
 #include "base/digest.h"
 #include "pg/callback_row.h"
+#include "pg/guc.h"
 #include "pg/sqlarg.h"
 
 #define TOKEN_BYTES 16
@@ -93,6 +94,24 @@ draw_token(void)
 	return token;
 }
 
+/* ERROR when there are as many as there may be. */
+static bool
+is_one_more(const FoxCallbackRow *row)
+{
+	static void *plan = NULL;
+	const char *values[3] = {row->session, row->owner, psprintf("%d", fox_guc_callback_limit)};
+
+	if (fox_guc_callback_limit > 0 &&
+		fox_spi(&plan,
+				"SELECT FROM fox_wamp.callback_registry WHERE session OPERATOR(pg_catalog.=) $1::pg_catalog.int8"
+				" AND (session OPERATOR(pg_catalog.<>) 0 OR owner OPERATOR(pg_catalog.=) $2) LIMIT $3::pg_catalog.int8", 3, values) >= fox_guc_callback_limit)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("there are as many callbacks as there may be"),
+				 errhint("Release some, or raise fox_wamp.callback_limit.")));
+	return true;
+}
+
 /* Whoever else makes the same row just now is waited for; if it was not to be, there is another round. */
 char *
 fox_callback_enter(const FoxCallbackRow *row)
@@ -122,10 +141,10 @@ fox_callback_enter(const FoxCallbackRow *row)
 					" WHERE session OPERATOR(pg_catalog.=) $1::pg_catalog.int8 AND kind OPERATOR(pg_catalog.=) $2 AND realm OPERATOR(pg_catalog.=) $3"
 					" AND uri OPERATOR(pg_catalog.=) $4 AND interface OPERATOR(pg_catalog.=) $5 AND service OPERATOR(pg_catalog.=) $6"
 					" AND owner OPERATOR(pg_catalog.=) $7", 7, values) > 0 ||
-			fox_spi(&insert_plan,
+			(is_one_more(row) && fox_spi(&insert_plan,
 					"INSERT INTO fox_wamp.callback_registry (session, kind, realm, uri, interface, service, owner, id, token)"
 					" VALUES ($1::pg_catalog.int8, $2, $3, $4, $5, $6, $7, $8::pg_catalog.int8, $9)"
-					" ON CONFLICT (session, kind, realm, uri, interface, service, owner) DO NOTHING RETURNING id::pg_catalog.text", 9, values) > 0)
+					" ON CONFLICT (session, kind, realm, uri, interface, service, owner) DO NOTHING RETURNING id::pg_catalog.text", 9, values) > 0))
 			id = kept(memory, 1);
 		PopActiveSnapshot();
 	}

@@ -28,4 +28,10 @@ extern FoxSlice fox_callback_row_json(const FoxCallbackRow *row);
 /* Makes a row, or finds the one that is there for the same; its id, palloc'ed.  id and token are drawn here. */
 extern char *fox_callback_enter(const FoxCallbackRow *row);
 
+/*
+ * Calls the function of a local one, (method text, args jsonb, kwargs jsonb) or with the first of these, as the role that has made the
+ * callback.  Its result as JSON, palloc'ed; NULL for null and void.
+ */
+extern char *fox_callback_run_local(const FoxCallbackRow *row, const char *method, FoxSlice args, FoxSlice kwargs);
+
 #endif

@@ -11,31 +11,26 @@
 
 #include <limits.h>
 
-#include "access/xact.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
+#include "utils/datetime.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
-#include "utils/lsyscache.h"
-#include "utils/memutils.h"
-#include "utils/regproc.h"
-#include "utils/resowner.h"
-#include "utils/snapmgr.h"
-#include "utils/syscache.h"
+#include "utils/timestamp.h"
 
 #include "codec/json.h"
+#include "net/url_allow.h"
 #include "pg/ask.h"
+#include "pg/call.h"
+#include "pg/callback_as.h"
 #include "pg/callback_row.h"
 #include "pg/errcodes.h"
 #include "pg/guc.h"
 #include "pg/locks.h"
+#include "pg/post_call.h"
 #include "pg/ring.h"
 #include "pg/ring_seg.h"
 #include "pg/sqlarg.h"
@@ -43,9 +38,6 @@
 PG_FUNCTION_INFO_V1(fox_wamp_callback_send);
 PG_FUNCTION_INFO_V1(fox_wamp_callback_now);
 PG_FUNCTION_INFO_V1(fox_wamp_callback_call);
-PG_FUNCTION_INFO_V1(fox_wamp_callback_release);
-PG_FUNCTION_INFO_V1(fox_wamp_end_callback);
-PG_FUNCTION_INFO_V1(fox_wamp_callback_local);
 
 #define DEFAULT_TIMEOUT_MS 60000
 #define ROUTER_GRACE_MS 5000
@@ -62,7 +54,7 @@ typedef struct Message
 
 /* False: it has been released, which is said. */
 static bool
-find(FunctionCallInfo fcinfo, bool lock, FoxCallbackRow *row)
+find(FunctionCallInfo fcinfo, FoxCallbackRow *row)
 {
 	char	   *id;
 
@@ -71,12 +63,11 @@ find(FunctionCallInfo fcinfo, bool lock, FoxCallbackRow *row)
 				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
 				 errmsg("the callback must not be null")));
 	id = psprintf(INT64_FORMAT, PG_GETARG_INT64(0));
-	if (fox_callback_row(id, lock, row))
+	if (fox_callback_row(id, false, row))
 		return true;
-	if (!lock)
-		ereport(fox_guc_on_callback_released,
-				(errcode(ERRCODE_FOX_NO_SUCH_PROCEDURE),
-				 errmsg("the callback has been released")));
+	ereport(fox_guc_on_callback_released,
+			(errcode(ERRCODE_FOX_NO_SUCH_PROCEDURE),
+			 errmsg("the callback has been released")));
 	return false;
 }
 
@@ -97,7 +88,7 @@ read_message(FunctionCallInfo fcinfo, int args, int kwargs, Message *m)
 	m->args = fox_args_list(fox_arg_json(fcinfo, args));
 	m->kwargs = fox_kwargs_check(fox_arg_json(fcinfo, kwargs));
 	fox_message_check(m->args.len + m->kwargs.len);
-	return find(fcinfo, false, &m->row);
+	return find(fcinfo, &m->row);
 }
 
 static bool
@@ -106,127 +97,21 @@ is_kind(const Message *m, const char *kind)
 	return strcmp(m->row.kind, kind) == 0;
 }
 
-/* --- functions that are called for others --- */
-
-typedef struct Identity
-{
-	Oid			user;
-	int			context;
-	int			nest;			/* of settings */
-} Identity;
-
-/*
- * What follows is done as that role, with that schema as the search path: who sends or releases, and what it has set, is anybody's.  Nothing
- * that it does may be due at the end of the transaction, when it would be done as whoever has begun that.
- */
-static Identity
-begin_as(Oid role, const char *schema)
-{
-	Identity	before;
-
-	GetUserIdAndSecContext(&before.user, &before.context);
-	before.nest = NewGUCNestLevel();
-	if (role != before.user)
-		SetUserIdAndSecContext(role, before.context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-	(void) set_config_option("search_path", psprintf("%s, pg_catalog, pg_temp", quote_identifier(schema)), PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	SPI_connect();
-	return before;
-}
+/* --- one-way --- */
 
 static void
-end_as(Identity before)
+run_local(const void *arg)
 {
-	SPI_finish();
-	AtEOXact_GUC(true, before.nest);
-	SetUserIdAndSecContext(before.user, before.context);
-}
+	const Message *m = arg;
 
-/* --- local --- */
-
-/* As the role that has made the callback: (method text, args jsonb, kwargs jsonb), or the first of these; its result, NULL for null and void. */
-static char *
-run_local(const Message *m)
-{
-	Oid			oid = DatumGetObjectId(DirectFunctionCall1(regprocedurein, CStringGetDatum(m->row.uri)));
-	const char *args[3] = {m->method, fox_jsonb_text(m->args, NULL), fox_jsonb_text(m->kwargs, NULL)};
-	const char *schema = get_namespace_name(get_func_namespace(oid));
-	MemoryContext memory = CurrentMemoryContext;
-	Identity	before;
-	StringInfoData sql;
-	Datum		values[3];
-	Oid			types[3] = {TEXTOID, JSONBOID, JSONBOID};
-	int			n = get_func_nargs(oid);
-	bool		is_void = get_func_rettype(oid) == VOIDOID;
-	char	   *result = NULL;
-
-	values[0] = CStringGetTextDatum(args[0]);
-	values[1] = DirectFunctionCall1(jsonb_in, CStringGetDatum(args[1] != NULL ? args[1] : "[]"));
-	values[2] = DirectFunctionCall1(jsonb_in, CStringGetDatum(args[2] != NULL ? args[2] : "{}"));
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT %s%s(", is_void ? "" : "pg_catalog.to_jsonb(",
-					 quote_qualified_identifier(schema, get_func_name(oid)));
-	for (int i = 0; i < n; i++)
-		appendStringInfo(&sql, "%s$%d", i > 0 ? "," : "", i + 1);
-	appendStringInfoString(&sql, is_void ? ")" : "))");
-	before = begin_as(get_role_oid(m->row.owner, false), schema);
-	if (SPI_execute_with_args(sql.data, n, types, values, NULL, false, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not call %s", m->row.uri);
-	if (SPI_processed > 0 && !is_void && (result = fox_spi_value(1)) != NULL)
-		result = MemoryContextStrdup(memory, result);
-	end_as(before);
-	return result;
-}
-
-/* Whoever it is done for is not to hear of its errors: false, and a WARNING. */
-static bool
-guarded(void (*fn) (const FoxCallbackRow *row, const Message *m), const FoxCallbackRow *row, const Message *m, const char *what)
-{
-	MemoryContext memory = CurrentMemoryContext;
-	ResourceOwner resources = CurrentResourceOwner;
-	volatile bool done = false;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(memory);
-	PG_TRY();
-	{
-		fn(row, m);
-		ReleaseCurrentSubTransaction();
-		done = true;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *e;
-
-		MemoryContextSwitchTo(memory);
-		e = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		if (e->sqlerrcode == ERRCODE_QUERY_CANCELED)
-			ReThrowError(e);
-		ereport(WARNING,
-				(errcode(e->sqlerrcode),
-				 errmsg("%s has failed: %s", what, e->message)));
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(memory);
-	CurrentResourceOwner = resources;
-	return done;
-}
-
-static void
-run_one_way(const FoxCallbackRow *row, const Message *m)
-{
-	(void) run_local(m);
+	(void) fox_callback_run_local(&m->row, m->method, m->args, m->kwargs);
 }
 
 static bool
 send_local(const Message *m)
 {
-	return guarded(run_one_way, &m->row, m, psprintf("the callback %s", m->row.uri));
+	return fox_guarded(run_local, m, psprintf("the callback %s", m->row.uri));
 }
-
-/* --- one-way --- */
 
 static void
 queue(const Message *m)
@@ -314,21 +199,32 @@ fox_wamp_callback_now(PG_FUNCTION_ARGS)
 
 /* --- with an answer --- */
 
-/* The only result if it is all there is, the kwargs if they are, else both. */
+/* What a URL says is JSON, or nothing. */
 static FoxSlice
-result_of(FoxSlice row)
+post(const Message *m, int64 timeout_ms)
 {
-	FoxSlice	args = fox_json_get(row, "args");
-	FoxSlice	kwargs = fox_json_get(row, "kwargs");
-	FoxSlice	first = FOX_ABSENT;
-	FoxSlice	other;
-	size_t		pos = 0;
+	StringInfoData body;
+	char		at[MAXDATELEN + 1];
+	FoxSlice	answer;
 
-	if (fox_json_kind(kwargs) == FOX_JSON_OBJECT)
-		return fox_json_kind(args) == FOX_JSON_ARRAY ? row : kwargs;
-	if (fox_json_kind(args) != FOX_JSON_ARRAY || !fox_json_element(args, &pos, &first))
-		return FOX_ABSENT;
-	return fox_json_element(args, &pos, &other) ? args : first;
+	if (!fox_url_allowed(m->row.uri, fox_guc_callback_url_allow))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("fox_wamp.callback_url_allow does not allow the URL of the callback")));
+	initStringInfo(&body);
+	appendStringInfo(&body, "{\"callback\":%s,\"interface\":", m->row.id);
+	escape_json(&body, m->row.interface);
+	appendStringInfoString(&body, ",\"method\":");
+	escape_json(&body, m->method);
+	fox_append_member(&body, "args", fox_absent(m->args) ? FOX_LIT("[]") : m->args);
+	fox_append_member(&body, "kwargs", fox_absent(m->kwargs) ? FOX_LIT("{}") : m->kwargs);
+	appendStringInfo(&body, ",\"at\":\"%s\"}", JsonEncodeDateTime(at, TimestampTzGetDatum(GetCurrentTimestamp()), TIMESTAMPTZOID, NULL));
+	answer = fox_cstr(fox_post_call(m->row.uri, body.data, timeout_ms));
+	if (!fox_absent(answer) && !fox_json_valid(answer, NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_FOX_CALL_FAILED),
+				 errmsg("what the callback has answered is not JSON")));
+	return answer;
 }
 
 static FoxSlice
@@ -347,7 +243,7 @@ ask(const Message *m, int64 timeout_ms)
 	fox_append_member(&question, "kwargs", m->kwargs);
 	appendStringInfoChar(&question, '}');
 	answer = fox_cstr(fox_ask_once(question.data, timeout_ms + ROUTER_GRACE_MS));
-	return fox_absent(answer) ? answer : result_of(answer);
+	return fox_absent(answer) ? answer : fox_call_result(answer);
 }
 
 /* callback, method, args, timeout, kwargs */
@@ -358,6 +254,8 @@ fox_wamp_callback_call(PG_FUNCTION_ARGS)
 	int64		timeout_ms = fox_arg_timeout(fcinfo, 3);
 	FoxSlice	result;
 
+	if (timeout_ms < 0)
+		timeout_ms = DEFAULT_TIMEOUT_MS;
 	if (timeout_ms == 0 || timeout_ms > INT_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
@@ -365,124 +263,12 @@ fox_wamp_callback_call(PG_FUNCTION_ARGS)
 	if (!read_message(fcinfo, 2, 4, &m))
 		PG_RETURN_NULL();
 	if (is_kind(&m, "local"))
-		result = fox_cstr(run_local(&m));
+		result = fox_cstr(fox_callback_run_local(&m.row, m.method, m.args, m.kwargs));
+	else if (is_kind(&m, "url"))
+		result = post(&m, timeout_ms);
 	else
-		result = ask(&m, timeout_ms < 0 ? DEFAULT_TIMEOUT_MS : timeout_ms);
+		result = ask(&m, timeout_ms);
 	if (fox_absent(result))
 		PG_RETURN_NULL();
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(fox_jsonb_text(result, NULL)));
-}
-
-/* --- the end --- */
-
-/* callback_released(fox_wamp.callback, text) of the service; invalid: it has none. */
-static Oid
-hook_of(const char *service)
-{
-	Oid			schema = service[0] != '\0' ? get_namespace_oid(service, true) : InvalidOid;
-	Oid			types[2] = {InvalidOid, TEXTOID};
-
-	if (!OidIsValid(schema))
-		return InvalidOid;
-	types[0] = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("callback"), ObjectIdGetDatum(get_namespace_oid("fox_wamp", false)));
-	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("callback_released"),
-						   PointerGetDatum(buildoidvector(types, 2)), ObjectIdGetDatum(schema));
-}
-
-static Oid
-owner_of(Oid function)
-{
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for function %u", function);
-	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
-/* Its function has its owner's role, like an event handler. */
-static void
-tell_service(const FoxCallbackRow *row, const Message *m)
-{
-	Oid			hook = hook_of(row->service);
-	Oid			types[2] = {INT8OID, TEXTOID};
-	Datum		values[2] = {Int64GetDatum(strtoll(row->id, NULL, 10)), CStringGetTextDatum(row->interface)};
-	Identity	before;
-
-	if (!OidIsValid(hook))
-		return;
-	before = begin_as(owner_of(hook), row->service);
-	if (SPI_execute_with_args(psprintf("SELECT %s($1, $2)", quote_qualified_identifier(row->service, "callback_released")),
-							  2, types, values, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not call callback_released()");
-	end_as(before);
-}
-
-/* What refers to the row goes with it. */
-static void
-delete_row(const FoxCallbackRow *row)
-{
-	static void *plan = NULL;
-	FoxAsOwner	saved = fox_as_owner();
-	const char *id = row->id;
-
-	SPI_connect();
-	PushActiveSnapshot(GetLatestSnapshot());
-	fox_spi(&plan, "DELETE FROM fox_wamp.callback_registry WHERE id OPERATOR(pg_catalog.=) $1::pg_catalog.int8", 1, &id);
-	PopActiveSnapshot();
-	SPI_finish();
-	fox_as_caller(saved);
-}
-
-Datum
-fox_wamp_callback_release(PG_FUNCTION_ARGS)
-{
-	FoxCallbackRow row;
-
-	if (!find(fcinfo, true, &row))
-		PG_RETURN_BOOL(false);
-	tell_service(&row, NULL);
-	delete_row(&row);
-	PG_RETURN_BOOL(true);
-}
-
-/* The same, whatever the service says. */
-Datum
-fox_wamp_end_callback(PG_FUNCTION_ARGS)
-{
-	FoxCallbackRow row;
-
-	if (!find(fcinfo, true, &row))
-		PG_RETURN_BOOL(false);
-	(void) guarded(tell_service, &row, NULL, psprintf("%s.callback_released()", row.service));
-	delete_row(&row);
-	PG_RETURN_BOOL(true);
-}
-
-/* --- local ones --- */
-
-/* function, interface */
-Datum
-fox_wamp_callback_local(PG_FUNCTION_ARGS)
-{
-	Oid			oid = PG_GETARG_OID(0);
-	Oid		   *types;
-	int			n;
-	FoxCallbackRow row = {.kind = "local", .session = "0", .service = ""};
-
-	(void) get_func_signature(oid, &types, &n);
-	for (int i = 0; i < n; i++)
-		if (n > 3 || getBaseType(types[i]) != (i == 0 ? TEXTOID : JSONBOID))
-			ereport(ERROR,
-					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-					 errmsg("%s can not be a callback", format_procedure(oid)),
-					 errdetail("Its arguments must be (method text, args jsonb, kwargs jsonb), or the first of these.")));
-	row.realm = fox_default_realm();
-	row.uri = format_procedure_qualified(oid);
-	row.interface = fox_arg_text(fcinfo, 1, "interface");
-	row.owner = GetUserNameFromId(GetUserId(), false);
-	fox_realm_check(row.realm);
-	PG_RETURN_INT64(strtoll(fox_callback_enter(&row), NULL, 10));
 }

@@ -31,6 +31,8 @@ int			fox_guc_callback_failures = 5;
 int			fox_guc_on_callback_released = WARNING;
 char	   *fox_guc_webhook_allow = NULL;
 int			fox_guc_webhook_connections = 32;
+char	   *fox_guc_webhook_ca_file = NULL;
+int			fox_guc_callback_limit = 1000;
 int			fox_guc_error_verbosity = FOX_ERRORS_DEFAULT;
 
 static char *unix_socket = NULL;
@@ -268,6 +270,10 @@ fox_guc_define(void)
 							 NULL, &fox_guc_on_callback_released, WARNING, released_options, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("fox_wamp.webhook_allow", "URLs and hosts that webhooks may call, separated by commas; empty for none.",
 							   NULL, &fox_guc_webhook_allow, "", PGC_SUSET, 0, check_urls, NULL, NULL);
+	define_string("fox_wamp.webhook_ca_file", "Authorities of certificates of servers that are called; empty for the system's.",
+				  &fox_guc_webhook_ca_file, "");
+	define_int("fox_wamp.callback_limit", "Callbacks that one session may have, and those without a session of one role; 0 any number.",
+			   &fox_guc_callback_limit, 1000, 0, INT_MAX, 0);
 	define_int("fox_wamp.webhook_connections", "Requests of webhooks that may be under way at a time.",
 			   &fox_guc_webhook_connections, 32, 1, 64, 0);
 	DefineCustomEnumVariable("fox_wamp.error_verbosity", "What callers of SQL functions hear of an error: with verbose its DETAIL too.",

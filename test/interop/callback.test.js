@@ -2,7 +2,8 @@
 // Callbacks: what a client passes to a SQL function as a receiver, what is sent to it, and how it ends.
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
-const { start, stop, restart, join, sql, refusal, until, Inbox, Raw, fresh } = require('./lib');
+const { start, stop, restart, join, sql, refusal, until, withSettings, Inbox, Raw, fresh } = require('./lib');
+const { MqttClient, unique } = require('./mqtt_client');
 
 const schema = `cb${process.pid}`;
 let session;
@@ -244,6 +245,37 @@ test('an exception is sent as a value', async () => {
   assert.deepEqual([e.Class, e.SqlState, e.Message, e.Detail], ['data_exception', '22012', 'division by zero', null]);
   assert.match(e.Context, /fail_it/);
   await session.unsubscribe(r.subscription);
+});
+
+test('an MQTT client has callbacks too: its topics', async () => {
+  const c = await MqttClient.join(5);
+  const topic = fresh('cb');
+  const answers = unique('answers');
+  await c.subscribe(answers);
+  await c.subscribe(topic.replaceAll('.', '/'));
+  await c.publish(`$call/root/${schema}_join`, JSON.stringify({ cb: topic, room: 'mqtt' }), { qos: 1, properties: { responseTopic: answers } });
+  await c.take((p) => p.topic === answers);
+  assert.equal(await call(session, 'say', ['mqtt', 'hello']), 1);
+  const p = await c.take((packet) => packet.topic === `${topic.replaceAll('.', '/')}/said`);
+  assert.deepEqual(JSON.parse(p.payload), { args: ['hello'], kwargs: { k: 1 } });
+  await c.leave();
+  await until(async () => (await rows(`uri = '${topic}'`)) === 0);
+});
+
+test('a session has no more callbacks than it may', async () => {
+  const other = await join();
+  await withSettings({ 'fox_wamp.callback_limit': 2 }, async () => {
+    const all = await Promise.all(Array.from({ length: 3 }, () => receiver(other)));
+    const [first, , last] = all;
+    await call(other, 'join', [first.uri]);
+    await call(other, 'join', [all[1].uri]);
+    assert.match((await refusal(call(other, 'join', [last.uri]))).args[0], /as many callbacks as there may be/);
+    await call(other, 'join', [first.uri]);
+    await call(other, 'leave', [first.uri]);
+    await call(other, 'join', [last.uri]);
+  });
+  other.leaveNow();
+  await until(async () => (await list()) === 0);
 });
 
 test('callbacks of sessions that are no more are released when the router starts', async () => {

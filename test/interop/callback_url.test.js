@@ -60,6 +60,26 @@ test('callback_now() reaches a URL although the transaction rolls back', async (
   assert.deepEqual((await r.next()).body.method, 'now');
 });
 
+test('a blocking call of a URL returns what it answers as JSON, and says what went wrong', async () => {
+  const id = JSON.parse((await post('take', { cb: { url: `${r.url}/cb/call` } })).body).Result;
+  const call = (timeout = '20 s') => sql(`SELECT fox_wamp.callback_call(${id}, 'add', '[1,2]', '${timeout}', '{"k":"v"}')`);
+  r.answer = (request, response, { body }) => response.end(JSON.stringify({ sum: body.args[0] + body.args[1], method: body.method, k: body.kwargs.k }));
+  assert.deepEqual(JSON.parse(await call()), { sum: 3, method: 'add', k: 'v' });
+  const { body } = await r.next();
+  assert.deepEqual([body.callback, body.interface, new Date(body.at).getFullYear() > 2000], [id, 'sink', true]);
+  r.status(204);
+  assert.equal(await call(), '');
+  r.status(200, 'no json');
+  await assert.rejects(call(), /is not JSON/);
+  r.status(500);
+  await assert.rejects(call(), /HTTP status 500/);
+  r.answer = () => {};
+  await assert.rejects(call('50 ms'), /has not answered: .*time/i);
+  await assert.rejects(sql("SET statement_timeout = '50 ms'", `SELECT fox_wamp.callback_call(${id}, 'add')`), /statement timeout/);
+  r.status(200);
+  r.inbox.rest();
+});
+
 test('URLs that are not allowed are refused', async () => {
   const session = await join();
   for (const url of [`${r.url}/other`, `http://127.0.0.1:${r.port}@evil.example/cb`, 'http://169.254.169.254/latest/meta-data', 'file:///etc/passwd', ''])
