@@ -335,28 +335,30 @@ COMMENT ON COLUMN fox_wamp.webhook.timeout IS 'time until the answer has to be t
 COMMENT ON COLUMN fox_wamp.webhook.max_attempts IS 'how often an event is tried';
 COMMENT ON COLUMN fox_wamp.webhook.retry_delay IS 'time between the first two attempts; it doubles, up to an hour';
 
--- No foreign key: whoever drops a webhook would wait for what is being sent.
-CREATE UNLOGGED TABLE fox_wamp.webhook_log (
+-- No foreign key: whoever drops a receiver would wait for what is being sent.
+CREATE UNLOGGED TABLE fox_wamp.post_log (
 	delivery bigint PRIMARY KEY,
-	webhook bigint NOT NULL,
+	receiver bigint NOT NULL,
 	topic text COLLATE "C" NOT NULL,
 	publication bigint NOT NULL,
+	method text,
 	attempts integer NOT NULL,
 	status integer NOT NULL,
 	took interval NOT NULL,
 	at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-CREATE INDEX webhook_log_webhook ON fox_wamp.webhook_log (webhook, at);
-CREATE INDEX webhook_log_at ON fox_wamp.webhook_log (at);
-COMMENT ON TABLE fox_wamp.webhook_log IS 'what webhooks have sent in the last day';
-COMMENT ON COLUMN fox_wamp.webhook_log.delivery IS 'its number when it was in fox_wamp.delivery';
-COMMENT ON COLUMN fox_wamp.webhook_log.webhook IS 'id of the webhook';
-COMMENT ON COLUMN fox_wamp.webhook_log.topic IS 'components joined by dots';
-COMMENT ON COLUMN fox_wamp.webhook_log.publication IS 'id of the publication';
-COMMENT ON COLUMN fox_wamp.webhook_log.attempts IS 'how often it was sent';
-COMMENT ON COLUMN fox_wamp.webhook_log.status IS 'HTTP status of the answer';
-COMMENT ON COLUMN fox_wamp.webhook_log.took IS 'time from the last attempt to its answer';
-COMMENT ON COLUMN fox_wamp.webhook_log.at IS 'when it was answered';
+CREATE INDEX post_log_receiver ON fox_wamp.post_log (receiver, at);
+CREATE INDEX post_log_at ON fox_wamp.post_log (at);
+COMMENT ON TABLE fox_wamp.post_log IS 'what was sent to URLs in the last day';
+COMMENT ON COLUMN fox_wamp.post_log.delivery IS 'its number when it was in fox_wamp.delivery';
+COMMENT ON COLUMN fox_wamp.post_log.receiver IS 'id of the webhook or the callback';
+COMMENT ON COLUMN fox_wamp.post_log.topic IS 'components joined by dots';
+COMMENT ON COLUMN fox_wamp.post_log.publication IS 'id of the publication';
+COMMENT ON COLUMN fox_wamp.post_log.method IS 'of a callback';
+COMMENT ON COLUMN fox_wamp.post_log.attempts IS 'how often it was sent';
+COMMENT ON COLUMN fox_wamp.post_log.status IS 'HTTP status of the answer';
+COMMENT ON COLUMN fox_wamp.post_log.took IS 'time from the last attempt to its answer';
+COMMENT ON COLUMN fox_wamp.post_log.at IS 'when it was answered';
 
 CREATE DOMAIN fox_wamp.callback AS bigint;
 COMMENT ON DOMAIN fox_wamp.callback IS 'a receiver that a client passes to a function; a domain over it names its interface';
@@ -1746,14 +1748,25 @@ CREATE VIEW fox_wamp.attached AS
 										last_error text)) AS r ON r.id = h.id;
 COMMENT ON VIEW fox_wamp.attached IS 'handlers, what waits for them, and what the router has counted since its start';
 
-CREATE VIEW fox_wamp.webhook_delivery AS
-	SELECT d.id, d.handler AS webhook, d.topic, d.publication, CASE WHEN d.dead THEN 'dead' WHEN d.attempts > 0 THEN 'failing' ELSE 'waiting' END AS state,
-		d.attempts, d.last_status, d.last_error, d.next_try, d.at
-	FROM fox_wamp.delivery d JOIN fox_wamp.webhook w ON w.id = d.handler
+CREATE VIEW fox_wamp.post_delivery AS
+	SELECT d.id, d.handler AS receiver, d.topic, d.publication, d.details ->> 'method' AS method,
+		CASE WHEN d.dead THEN 'dead' WHEN d.attempts > 0 THEN 'failing' ELSE 'waiting' END AS state,
+		d.attempts, d.last_status, d.last_error, d.next_try, d.at, NULL::timestamptz AS sent
+	FROM fox_wamp.delivery d
 	UNION ALL
-	SELECT l.delivery, l.webhook, l.topic, l.publication, 'delivered', l.attempts, l.status, NULL, NULL, l.at
-	FROM fox_wamp.webhook_log l JOIN fox_wamp.webhook w ON w.id = l.webhook;
+	SELECT l.delivery, l.receiver, l.topic, l.publication, l.method, 'delivered', l.attempts, l.status, NULL, NULL, NULL, l.at
+	FROM fox_wamp.post_log l;
+COMMENT ON VIEW fox_wamp.post_delivery IS 'internal: what has yet to be sent, and was sent in the last day';
+
+CREATE VIEW fox_wamp.webhook_delivery AS
+	SELECT p.id, p.receiver AS webhook, p.topic, p.publication, p.state, p.attempts, p.last_status, p.last_error, p.next_try, p.at, p.sent
+	FROM fox_wamp.post_delivery p JOIN fox_wamp.webhook w ON w.id = p.receiver;
 COMMENT ON VIEW fox_wamp.webhook_delivery IS 'what webhooks have yet to send, and have sent in the last day';
+
+CREATE VIEW fox_wamp.callback_delivery AS
+	SELECT p.id, p.receiver AS callback, p.method, p.state, p.attempts, p.last_status, p.last_error, p.next_try, p.at, p.sent
+	FROM fox_wamp.post_delivery p JOIN fox_wamp.callback_registry c ON c.id = p.receiver;
+COMMENT ON VIEW fox_wamp.callback_delivery IS 'what has yet to be sent to callbacks that are URLs, and was sent in the last day';
 
 -- The triggers of watch(), which are the only place where it is kept.
 CREATE VIEW fox_wamp.watched AS
@@ -1887,7 +1900,7 @@ GRANT SELECT ON fox_wamp.denials TO fox_wamp_admin;
 GRANT UPDATE (attempts, next_try, dead), DELETE ON fox_wamp.delivery TO fox_wamp_admin;
 GRANT REFERENCES (id) ON fox_wamp.callback_registry TO fox_wamp_user;
 GRANT SELECT (realm, uri, interface, kind, service, owner, id, session, since) ON fox_wamp.callback_registry TO fox_wamp_admin;
-GRANT SELECT ON fox_wamp.webhook, fox_wamp.webhook_log, fox_wamp.webhook_delivery TO fox_wamp_admin;
+GRANT SELECT ON fox_wamp.webhook, fox_wamp.post_log, fox_wamp.webhook_delivery, fox_wamp.callback_delivery TO fox_wamp_admin;
 GRANT USAGE ON SEQUENCE fox_wamp.handler_id_seq TO fox_wamp_admin;
 GRANT DELETE ON fox_wamp.auth_cookie TO fox_wamp_admin;
 GRANT SELECT (realm, authid, authrole, authprovider, authmethod, since, expires, replaced) ON fox_wamp.auth_cookie TO fox_wamp_admin;

@@ -72,7 +72,7 @@ release(const char *id)
 	fox_ring_add(&over);
 }
 
-/* Out of the queue and, of a webhook, into the log. */
+/* Out of the queue, and into the log. */
 static void
 finish(const FoxPostOutcome *o)
 {
@@ -86,9 +86,8 @@ finish(const FoxPostOutcome *o)
 		fox_spi(&end_plan, "DELETE FROM fox_wamp.webhook w USING fox_wamp.delivery d WHERE d.id = $1::int8 AND w.id = d.handler", 1, values);
 	fox_spi(&plan,
 			"WITH sent AS (DELETE FROM fox_wamp.delivery d WHERE d.id = $1::int8 RETURNING d.*)"
-			" INSERT INTO fox_wamp.webhook_log (delivery, webhook, topic, publication, attempts, status, took)"
-			" SELECT s.id, s.handler, s.topic, s.publication, s.attempts + 1, $2::int4, $3::int8 * interval '1 ms'"
-			" FROM sent s JOIN fox_wamp.webhook w ON w.id = s.handler"
+			" INSERT INTO fox_wamp.post_log (delivery, receiver, topic, publication, method, attempts, status, took)"
+			" SELECT s.id, s.handler, s.topic, s.publication, s.details ->> 'method', s.attempts + 1, $2::int4, $3::int8 * interval '1 ms' FROM sent s"
 			" ON CONFLICT (delivery) DO UPDATE SET attempts = EXCLUDED.attempts, status = EXCLUDED.status, took = EXCLUDED.took, at = EXCLUDED.at",
 			3, values);
 }
@@ -126,6 +125,6 @@ fox_post_upkeep(void)
 	static void *plan = NULL;
 
 	fox_store_begin();
-	fox_spi(&plan, "DELETE FROM fox_wamp.webhook_log l WHERE l.at < now() - interval '1 day'", 0, NULL);
+	fox_spi(&plan, "DELETE FROM fox_wamp.post_log l WHERE l.at < now() - interval '1 day'", 0, NULL);
 	fox_store_commit();
 }

@@ -42,6 +42,7 @@ test('a URL passed by HTTP is POSTed to, in order, at commit', async () => {
     assert.ok(got.body.request > last);
     last = got.body.request;
   }
+  await until(async () => (await sql(`SELECT count(*) FROM fox_wamp.callback_delivery WHERE callback = ${id} AND method = 'yes' AND state = 'delivered' AND last_status = 200 AND sent <= now()`)) === '5');
 });
 
 test('a WAMP client may pass a URL too', async () => {
