@@ -133,6 +133,14 @@ fox_link_drop(FoxLink *link)
 }
 
 void
+fox_link_retire(FoxLink *link)
+{
+	fox_link_drop(link);
+	link->backoff_ms = 0;
+	link->next_start = 0;
+}
+
+void
 fox_link_terminate(FoxLink *link)
 {
 	if (link->worker != NULL)

@@ -29,6 +29,8 @@ typedef struct FoxLink
 extern bool fox_link_start(FoxLink *link, uint64 boot_id);
 /* Gives up both queues; the executor ends when it notices. */
 extern void fox_link_drop(FoxLink *link);
+/* The same of one that is fine: the next may start at once. */
+extern void fox_link_retire(FoxLink *link);
 /* SIGTERM; true when the process is known to have ended. */
 extern void fox_link_terminate(FoxLink *link);
 extern bool fox_link_ended(const FoxLink *link);

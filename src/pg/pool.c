@@ -92,6 +92,7 @@ start(FoxPoolExecutor *x)
 {
 	cannot_start = !fox_link_start(&x->link, boot_id);
 	x->idle_since = fox_pool_now;
+	x->outdated = false;
 	return !cannot_start;
 }
 
@@ -118,7 +119,7 @@ choose(void)
 	{
 		FoxPoolExecutor *x = &executors[i];
 
-		if (!x->link.up || x->n >= WINDOW || is_stuck(x))
+		if (!x->link.up || x->outdated || x->n >= WINDOW || is_stuck(x))
 			continue;
 		if (!is_ready(x))
 			starting = x;
@@ -384,6 +385,8 @@ tend(FoxPoolExecutor *x, long *wait)
 		withdraw_waiting(x);
 	if (!resend(x))
 		lower(wait, STUCK_MS);
+	else if (x->n == 0 && x->outdated)
+		fox_link_retire(&x->link);
 	else if (x->n == 0 && (x - executors >= fox_guc_executors || idle_ms >= fox_guc_executor_idle))
 		executor_died(x);		/* it ends when it notices */
 	else if (x->n == 0)
@@ -418,6 +421,13 @@ fox_pool_turn(long *wait)
 		lower(wait, RETRY_MS);
 	if (fox_jobs_doomed())
 		lower(wait, 0);
+}
+
+void
+fox_pool_renew(void)
+{
+	for (int i = 0; i < EXECUTORS_MAX; i++)
+		executors[i].outdated = true;
 }
 
 void

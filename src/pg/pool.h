@@ -35,6 +35,8 @@ extern void fox_pool_cancel(uint64 session, uint64 invocation);
 /* Moves calls and answers; each turn of the loop.  *wait: lowered to the milliseconds until it has to be called again; 0: at once. */
 extern void fox_pool_turn(long *wait);
 extern void fox_pool_stop(void);	/* ends the executors and what they run, waits at most a second */
+/* The configuration has been read anew: processes that began before end when they have nothing to do, and get nothing more. */
+extern void fox_pool_renew(void);
 /* Processes, processes that could not be started, calls that run or wait. */
 extern void fox_pool_stats(int *executors, int *missing, uint64 *calls);
 

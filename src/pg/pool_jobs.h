@@ -26,6 +26,7 @@ typedef struct FoxPoolExecutor
 	FoxNode		jobs;			/* in the order of sending */
 	int			n;
 	int			nested;			/* calls that its function waits for */
+	bool		outdated;		/* it has begun with another configuration */
 	TimestampTz busy_since;		/* the first of the jobs has been the first */
 	TimestampTz idle_since;
 } FoxPoolExecutor;

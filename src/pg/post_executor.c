@@ -16,10 +16,9 @@
 #include "storage/shm_mq.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
-#include "pg/boot_sql.h"
 #include "pg/connect.h"
 #include "pg/lane_seg.h"
 #include "pg/post_queue.h"
@@ -28,6 +27,7 @@
 
 #define LOCK_TIMEOUT 1000		/* ms */
 #define IDLE_MS 1000
+#define RETIRE_MS 5000
 
 extern PGDLLEXPORT void fox_wamp_post_executor_main(Datum main_arg);
 
@@ -35,6 +35,7 @@ static shm_mq_handle *requests;
 static shm_mq_handle *answers;
 static FoxBuf out = {0};
 
+/* attend 0: the process ends. */
 static void
 send_report(uint64 attend, const char *json)
 {
@@ -75,21 +76,24 @@ take_requests(void)
 	}
 }
 
-/* Those of the database go before the server's. */
+/*
+ * What is under way ends, then the next process begins with the settings as they are.  What takes too long is given up,
+ * and sent again by that one: others are not to wait for it.
+ */
 static void
-set_setting(const char *name, const char *value)
+retire(void)
 {
-	(void) set_config_option(name, value, PGC_SUSET, PGC_S_DATABASE, GUC_ACTION_SET, true, WARNING, false);
-}
+	TimestampTz begin = GetCurrentTimestamp();
 
-static void
-reload(void)
-{
-	static const FoxBootSink sink = {.setting = set_setting};
+	while (!fox_post_queues_drained() && !ShutdownRequestPending && !TimestampDifferenceExceeds(begin, GetCurrentTimestamp(), RETIRE_MS))
+	{
+		long		wait = RETIRE_MS / 10;
 
-	ProcessConfigFile(PGC_SIGHUP);
-	fox_store_synchronous_commit(GetConfigOption("fox_wamp.synchronous_commit", true, false));
-	fox_boot_settings(&sink);
+		CHECK_FOR_INTERRUPTS();
+		fox_post_turn(&wait);
+		fox_post_queues_wait(wait);
+	}
+	send_report(0, NULL);
 }
 
 static void
@@ -102,8 +106,8 @@ loop(void)
 		CHECK_FOR_INTERRUPTS();
 		if (ConfigReloadPending)
 		{
-			ConfigReloadPending = false;
-			reload();
+			retire();
+			return;
 		}
 		if (!take_requests())
 			return;

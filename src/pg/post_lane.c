@@ -2,7 +2,8 @@
  * post_lane.c - the executor of POST requests, as the router sees it (see post_lane.h).
  *
  * A request names a handler whose queue has something to send, and is answered when that has been
- * sent.  What is not answered when the process ends has failed: the queue is attended to again.
+ * sent.  What is not answered when the process is lost has failed: the queue is attended to again.  One that has
+ * other settings to begin with says so before it ends (id 0), and the next one has what it has not taken up.
  */
 #include "postgres.h"
 
@@ -115,7 +116,8 @@ send_one(Attend *a)
 	return a->sent;
 }
 
-static void
+/* False: it is the last. */
+static bool
 answer(const void *data, Size len)
 {
 	FoxWire		w = fox_wire(data, len);
@@ -133,8 +135,17 @@ answer(const void *data, Size len)
 		fox_list_del(&a->node);
 		free(a);
 		handler.result(handler.ctx, session, invocation, false, args, FOX_ABSENT);
-		return;
+		break;
 	}
+	return w.bad || id != 0;
+}
+
+static void
+retire(void)
+{
+	fox_link_retire(&link_to);
+	fox_list_each(n, &attends)
+		fox_container(Attend, node, n)->sent = false;
 }
 
 static void
@@ -150,7 +161,11 @@ take_answers(long *wait)
 			executor_died();
 		if (result != SHM_MQ_SUCCESS)
 			return;
-		answer(data, len);
+		if (!answer(data, len))
+		{
+			retire();
+			break;
+		}
 	}
 	*wait = 0;
 }

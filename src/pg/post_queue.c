@@ -68,6 +68,7 @@ static FoxNode queues;
 static int	under_way = 0;
 static FoxPoster *poster;
 static FoxPostReport report;
+static bool draining = false;
 static TimestampTz kept_up = 0;
 
 void
@@ -264,7 +265,7 @@ begin(Queue *q, const FoxQueued *item)
 static void
 fill(Queue *q)
 {
-	while (!q->broken && q->under_way < q->concurrency && under_way < fox_guc_webhook_connections)
+	while (!q->broken && !draining && q->under_way < q->concurrency && under_way < fox_guc_webhook_connections)
 	{
 		int			i = next_of_page(q);
 
@@ -382,7 +383,7 @@ end(Queue *q)
 	StringInfoData json;
 
 	MemoryContextSwitchTo(q->memory);
-	if (q->broken || !guarded(next_ms, &next))
+	if (q->broken || draining || !guarded(next_ms, &next))
 		next.ms = RETRY_MS;
 	initStringInfo(&json);
 	appendStringInfo(&json, "[{\"done\":" UINT64_FORMAT ",\"failed\":" UINT64_FORMAT ",\"more\":false,\"next_ms\":" INT64_FORMAT ",\"error\":",
@@ -437,7 +438,7 @@ fox_post_turn(long *wait_ms)
 			if (post->over)
 				lower(wait_ms, finish(post) ? 0 : RETRY_MS);
 		}
-		if (q->under_way == 0 && (q->broken || (!q->look && next_of_page(q) == -2)))
+		if (q->under_way == 0 && (q->broken || draining || (!q->look && next_of_page(q) == -2)))
 			end(q);
 		else if (first == NULL)
 			first = q;
@@ -453,6 +454,13 @@ fox_post_turn(long *wait_ms)
 		kept_up = GetCurrentTimestamp();
 		(void) guarded(keep_up, NULL);
 	}
+}
+
+bool
+fox_post_queues_drained(void)
+{
+	draining = true;
+	return fox_list_empty(&queues);
 }
 
 void

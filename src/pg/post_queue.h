@@ -14,6 +14,8 @@ extern void fox_post_queues_start(FoxPostReport report);
 extern void fox_post_attend(uint64 attend, uint64 handler);
 /* Goes on with what can go on; *wait_ms: lowered to when to look again, whatever comes. */
 extern void fox_post_turn(long *wait_ms);
+/* Begins nothing more.  True: nothing is under way, and all has been reported on. */
+extern bool fox_post_queues_drained(void);
 /* As fox_post_wait(). */
 extern void fox_post_queues_wait(long ms);
 

@@ -329,6 +329,7 @@ reload(void)
 	ProcessConfigFile(PGC_SIGHUP);
 	fox_guc_router_config(&router_config);
 	fox_router_configure(router, &router_config);
+	fox_pool_renew();
 	fox_wire_configure();
 	fox_guc_net_config(&net_config);
 	if (net != NULL)
