@@ -425,7 +425,8 @@ CREATE TABLE fox_wamp.auth_user (
 	group_id bigint NOT NULL REFERENCES fox_wamp.auth_group,
 	realm text COLLATE "C" REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
 	verifier text,
-	cra_verifier text
+	cra_verifier text,
+	data jsonb
 );
 COMMENT ON TABLE fox_wamp.auth_user IS 'clients that may log in and are no roles of the server';
 COMMENT ON COLUMN fox_wamp.auth_user.id IS 'number of the user';
@@ -434,6 +435,7 @@ COMMENT ON COLUMN fox_wamp.auth_user.group_id IS 'its group, which says its role
 COMMENT ON COLUMN fox_wamp.auth_user.realm IS 'the only realm that it may join; null: any';
 COMMENT ON COLUMN fox_wamp.auth_user.verifier IS 'of its password, for ticket and wamp-scram: as pg_authid.rolpassword, or derived by Argon2id (fox_wamp.password_kdf)';
 COMMENT ON COLUMN fox_wamp.auth_user.cra_verifier IS 'of its password, for wampcra';
+COMMENT ON COLUMN fox_wamp.auth_user.data IS 'what applications keep of the user; session_get_user() tells it';
 COMMENT ON SEQUENCE fox_wamp.auth_user_id_seq IS 'numbers of users';
 
 CREATE TABLE fox_wamp.auth_key (
@@ -1062,7 +1064,40 @@ COMMENT ON FUNCTION fox_wamp.error(text, integer, text)
 
 CREATE FUNCTION fox_wamp.session_id() RETURNS bigint
 	AS 'MODULE_PATHNAME', 'fox_wamp_session_id' LANGUAGE C STABLE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION fox_wamp.session_id() IS 'in a function that a client calls: its session; else null';
+COMMENT ON FUNCTION fox_wamp.session_id()
+	IS 'in a function that a client calls: its session; by HTTP 0 for who has not logged in, 1 where nobody has to; else null';
+
+CREATE FUNCTION fox_wamp.session_user_id() RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_session_user_id' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION fox_wamp.session_user_id() IS 'in a function that a client calls: who has logged in; null for who is anonymous, and else';
+
+CREATE FUNCTION fox_wamp.session_group_id() RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_session_group_id' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION fox_wamp.session_group_id() IS 'in a function that a client calls: the role that the client acts as; else null';
+
+CREATE FUNCTION fox_wamp.own_user(OUT user_id text, OUT group_id text, OUT data jsonb)
+	LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT fox_wamp.session_user_id(), fox_wamp.session_group_id(),
+			(SELECT u.data FROM fox_wamp.auth_user u WHERE u.logon_name = fox_wamp.session_user_id())
+	$$;
+COMMENT ON FUNCTION fox_wamp.own_user() IS 'internal: what session_get_user() says of the caller';
+
+CREATE FUNCTION fox_wamp.session_get_user(session bigint, OUT user_id text, OUT group_id text, OUT data jsonb)
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+	AS $$
+	BEGIN
+		IF session = fox_wamp.session_id() THEN
+			SELECT o.* INTO user_id, group_id, data FROM fox_wamp.own_user() o;
+		ELSE
+			SELECT nullif(s.authid, 'anonymous'), CASE s.authrole WHEN 'anonymous' THEN current_setting('fox_wamp.anonymous_role') ELSE s.authrole END, u.data
+			INTO user_id, group_id, data
+			FROM fox_wamp.session s LEFT JOIN fox_wamp.auth_user u ON u.logon_name = s.authid WHERE s.id = session;
+		END IF;
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.session_get_user(bigint)
+	IS 'a copy of what is known of a session''s user; of another session than the caller''s for members of fox_wamp_admin only';
 
 CREATE FUNCTION fox_wamp.caller_authid() RETURNS text
 	AS 'MODULE_PATHNAME', 'fox_wamp_caller_authid' LANGUAGE C STABLE PARALLEL RESTRICTED;
@@ -1094,11 +1129,11 @@ COMMENT ON FUNCTION fox_wamp.request_id() IS 'in a function that an HTTP request
 
 CREATE FUNCTION fox_wamp.remote_ip() RETURNS inet
 	AS 'MODULE_PATHNAME', 'fox_wamp_remote_ip' LANGUAGE C STABLE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION fox_wamp.remote_ip() IS 'in a function that an HTTP request calls: the address it comes from, as far as proxies are trusted; else null';
+COMMENT ON FUNCTION fox_wamp.remote_ip() IS 'in a function that a client calls: the address it comes from, as far as proxies are trusted; else null';
 
 CREATE FUNCTION fox_wamp.user_agent() RETURNS text
 	AS 'MODULE_PATHNAME', 'fox_wamp_user_agent' LANGUAGE C STABLE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION fox_wamp.user_agent() IS 'in a function that an HTTP request calls: its User-Agent; else null';
+COMMENT ON FUNCTION fox_wamp.user_agent() IS 'in a function that a client calls: the User-Agent of the HTTP request, or the agent of a WAMP client''s HELLO; else null';
 
 CREATE FUNCTION fox_wamp.in_header(name text) RETURNS text
 	AS 'MODULE_PATHNAME', 'fox_wamp_in_header' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
@@ -1572,6 +1607,10 @@ GRANT USAGE ON SCHEMA fox_wamp TO PUBLIC;
 GRANT EXECUTE ON FUNCTION
 	fox_wamp.error(text, integer, text),
 	fox_wamp.session_id(),
+	fox_wamp.session_user_id(),
+	fox_wamp.session_group_id(),
+	fox_wamp.own_user(),
+	fox_wamp.session_get_user(bigint),
 	fox_wamp.caller_authid(),
 	fox_wamp.caller_authrole(),
 	fox_wamp.called_procedure(),
@@ -1604,5 +1643,5 @@ GRANT SELECT (realm, authid, authrole, authprovider, authmethod, since, expires,
 -- Verifiers are written and never read.
 GRANT SELECT ON fox_wamp.mqtt_session, fox_wamp.mqtt_subscription, fox_wamp.mqtt_message, fox_wamp.mqtt_received TO fox_wamp_admin;
 GRANT SELECT ON fox_wamp.auth_method, fox_wamp.auth_group, fox_wamp.auth_key TO fox_wamp_admin;
-GRANT SELECT (id, logon_name, group_id, realm) ON fox_wamp.auth_user TO fox_wamp_admin;
+GRANT SELECT (id, logon_name, group_id, realm, data), UPDATE (data) ON fox_wamp.auth_user TO fox_wamp_admin;
 GRANT SELECT (kid, alg, realm, audience, issuer, role_claim, authid_claim, roles) ON fox_wamp.jwt_key TO fox_wamp_admin;

@@ -171,12 +171,13 @@ struct FoxSession
 	bool		passing;		/* requests of somebody who has no session go by it */
 	bool		leaving;		/* it hears nothing any more */
 	bool		exempt;			/* no permission is asked for: the router's own, or SQL's, which has GRANT */
-	char	   *identity;		/* what the next seven are slices into */
+	char	   *identity;		/* what the next eight are slices into */
 	FoxSlice	authid;
 	FoxSlice	authrole;
 	FoxSlice	authmethod;
 	FoxSlice	peer;
 	FoxSlice	protocol;
+	FoxSlice	agent;
 	FoxSlice	authprovider;
 	FoxSlice	role;			/* absent: see fox_session_role() */
 	const char *transport;		/* a constant, or NULL */

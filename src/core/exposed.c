@@ -87,6 +87,7 @@ exposed_invoke(FoxSession *s, const FoxInvocation *inv)
 		.session = s->id, .invocation = inv->id,
 		.realm = s->realm->name, .procedure = FOX_ABSENT, .function = FOX_ABSENT,
 		.role = fox_session_role(caller), .caller = caller->id, .authid = caller->authid, .authrole = caller->authrole,
+		.peer = caller->peer, .agent = caller->agent,
 		.caller_pid = caller->backend, .receive_progress = inv->receive_progress,
 		.http = caller->ops->http != NULL ? caller->ops->http(call->caller, call->request) : FOX_ABSENT
 	};

@@ -195,6 +195,8 @@ typedef struct FoxFunctionCall
 	uint64_t	caller;			/* session */
 	FoxSlice	authid;
 	FoxSlice	authrole;
+	FoxSlice	peer;			/* of its connection, as "127.0.0.1:54321" */
+	FoxSlice	agent;			/* what it calls its software; absent: unknown */
 	int32_t		caller_pid;		/* backend that waits for it; 0: none */
 	bool		receive_progress;
 	uint64_t	timeout_ms;		/* of the statement; 0: none */

@@ -207,7 +207,7 @@ run_procedure(const Call *c, StringInfo json, bool progressive)
 		XactReadOnly = true;
 	fox_call_role_enter(role);
 	if (c->caller.http != NULL)
-		fox_http_begin(&c->http);
+		fox_http_begin(&c->http, &c->caller);
 	arm_timeout(c->timeout_ms);
 	if (pg_atomic_read_u64(&lane->board.cancel) == c->id)
 		InterruptPending = QueryCancelPending = true;
@@ -345,9 +345,11 @@ take_request(const void *data, Size len)
 	c.caller.realm = fox_wire_slice(&w);
 	c.caller.procedure = fox_wire_slice(&w);
 	c.function = fox_wire_slice(&w);
-	c.role = fox_wire_slice(&w);
+	c.role = c.caller.role = fox_wire_slice(&w);
 	c.caller.authid = fox_wire_slice(&w);
 	c.caller.authrole = fox_wire_slice(&w);
+	c.caller.peer = fox_wire_slice(&w);
+	c.caller.agent = fox_wire_slice(&w);
 	c.args = fox_wire_slice(&w);
 	c.kwargs = fox_wire_slice(&w);
 	http = fox_wire_slice(&w);

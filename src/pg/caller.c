@@ -12,6 +12,8 @@
 PG_FUNCTION_INFO_V1(fox_wamp_session_id);
 PG_FUNCTION_INFO_V1(fox_wamp_caller_authid);
 PG_FUNCTION_INFO_V1(fox_wamp_caller_authrole);
+PG_FUNCTION_INFO_V1(fox_wamp_session_user_id);
+PG_FUNCTION_INFO_V1(fox_wamp_session_group_id);
 PG_FUNCTION_INFO_V1(fox_wamp_called_procedure);
 PG_FUNCTION_INFO_V1(fox_wamp_called_realm);
 
@@ -57,6 +59,21 @@ Datum
 fox_wamp_caller_authrole(PG_FUNCTION_ARGS)
 {
 	return text_or_null(fcinfo, current ? current->authrole : FOX_ABSENT);
+}
+
+/* Who is anonymous is no user. */
+Datum
+fox_wamp_session_user_id(PG_FUNCTION_ARGS)
+{
+	if (current == NULL || fox_slice_is(current->authid, "anonymous"))
+		PG_RETURN_NULL();
+	return text_or_null(fcinfo, current->authid);
+}
+
+Datum
+fox_wamp_session_group_id(PG_FUNCTION_ARGS)
+{
+	return text_or_null(fcinfo, current ? current->role : FOX_ABSENT);
 }
 
 Datum

@@ -13,6 +13,9 @@ typedef struct FoxCaller
 	uint64		session;
 	FoxSlice	authid;
 	FoxSlice	authrole;
+	FoxSlice	role;			/* of the database, that it acts as; absent: none */
+	FoxSlice	peer;			/* "127.0.0.1:54321" */
+	FoxSlice	agent;			/* absent: unknown */
 	FoxSlice	procedure;
 	FoxSlice	realm;
 	const struct FoxHttpCall *http;	/* the request that makes the call; NULL: none does */

@@ -1,8 +1,8 @@
 /*
- * http_context.c - what a function may ask of the HTTP request that calls it, and say of the reply.
+ * http_context.c - what a function may ask of the request that calls it, and say of the reply.
  *
  * NULL without such a request; no setting can forge it.  Roots of the plain style set
- * PostgREST's settings request.method, .path and .headers too, for functions that come from there.
+ * PostgREST's settings request.method, .path, .headers and .jwt.claims too, for functions that come from there.
  */
 #include "postgres.h"
 
@@ -14,7 +14,9 @@
 #include "utils/inet.h"
 #include "utils/json.h"
 
+#include "base/base64.h"
 #include "codec/http_req.h"
+#include "codec/json.h"
 #include "pg/caller.h"
 #include "pg/errcodes.h"
 #include "pg/http_exec.h"
@@ -70,8 +72,56 @@ set_headers(FoxSlice headers)
 	set("request.headers", fox_slice(json.data, json.len));
 }
 
+/* What a token in three parts says of itself; it has been checked when its bearer has logged in. Absent: there is none. */
+static FoxSlice
+token_claims(const FoxHttpCall *call, FoxBuf *claims)
+{
+	FoxSlice	bearer = fox_http_header(call->headers, "authorization");
+	const char *first;
+	const char *second;
+
+	if (bearer.len <= 7 || !fox_http_same(fox_slice(bearer.ptr, 7), FOX_LIT("bearer ")) ||
+		(first = memchr(bearer.ptr, '.', bearer.len)) == NULL ||
+		(second = memchr(first + 1, '.', (size_t) (bearer.ptr + bearer.len - first - 1))) == NULL ||
+		!fox_base64url_decode(fox_slice(first + 1, (size_t) (second - first - 1)), claims))
+		return FOX_ABSENT;
+	return fox_buf_view(claims);
+}
+
+/* The token's, if there is one, with the role that the caller really has. */
+static void
+set_claims(const FoxHttpCall *call, const FoxCaller *caller)
+{
+	FoxBuf		decoded = {0};
+	FoxSlice	claims = token_claims(call, &decoded);
+	StringInfoData json;
+	FoxSlice	key;
+	FoxSlice	value;
+	FoxKind		kind;
+	size_t		pos = 0;
+
+	initStringInfo(&json);
+	appendStringInfoString(&json, "{\"role\":");
+	escape_json(&json, pnstrdup(caller->role.ptr, caller->role.len));
+	if (!fox_absent(claims) && fox_json_valid(claims, &kind) && kind == FOX_JSON_OBJECT && pg_verifymbstr(claims.ptr, (int) claims.len, true))
+	{
+		(void) fox_json_scan(claims.ptr, claims.ptr + claims.len, &claims, &kind);
+		while (fox_json_member(claims, &pos, &key, &value))
+			if (!fox_json_key_is(key, "role"))
+				appendStringInfo(&json, ",\"%.*s\":%.*s", (int) key.len, key.ptr, (int) value.len, value.ptr);
+	}
+	else if (call->caller >= FOX_HTTP_SOMEBODY)
+	{
+		appendStringInfoString(&json, ",\"sub\":");
+		escape_json(&json, pnstrdup(caller->authid.ptr, caller->authid.len));
+	}
+	appendStringInfoChar(&json, '}');
+	fox_buf_free(&decoded);
+	set("request.jwt.claims", fox_slice(json.data, json.len));
+}
+
 void
-fox_http_begin(const FoxHttpCall *call)
+fox_http_begin(const FoxHttpCall *call, const FoxCaller *caller)
 {
 	status_set = 0;
 	if (call->style != FOX_HTTP_PLAIN)
@@ -79,6 +129,7 @@ fox_http_begin(const FoxHttpCall *call)
 	set("request.method", call->method);
 	set("request.path", call->path);
 	set_headers(call->headers);
+	set_claims(call, caller);
 }
 
 /* --- getters --- */
@@ -122,12 +173,14 @@ fox_wamp_request_id(PG_FUNCTION_ARGS)
 Datum
 fox_wamp_remote_ip(PG_FUNCTION_ARGS)
 {
+	const FoxCaller *caller = fox_caller();
+	FoxSlice	peer = request() != NULL ? request()->peer : caller != NULL ? caller->peer : FOX_ABSENT;
 	char	   *text;
 	char	   *colon;
 
-	if (request() == NULL)
+	if (fox_absent(peer))
 		PG_RETURN_NULL();
-	text = pnstrdup(request()->peer.ptr, request()->peer.len);
+	text = pnstrdup(peer.ptr, peer.len);
 	if ((colon = strrchr(text, ':')) == NULL || strncmp(text, "unix", 4) == 0)
 		PG_RETURN_NULL();
 	*colon = '\0';
@@ -148,7 +201,9 @@ header(const char *name)
 Datum
 fox_wamp_user_agent(PG_FUNCTION_ARGS)
 {
-	return text_or_null(fcinfo, header("user-agent"));
+	const FoxCaller *caller = fox_caller();
+
+	return text_or_null(fcinfo, request() != NULL ? header("user-agent") : caller != NULL ? caller->agent : FOX_ABSENT);
 }
 
 Datum

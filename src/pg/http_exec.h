@@ -8,12 +8,13 @@
 
 #include "codec/http_call.h"
 #include "pg/call_error.h"
+#include "pg/caller.h"
 #include "pg/routine.h"
 
 /* Is it a request that changes nothing? */
 extern bool fox_http_reads(const FoxHttpCall *call);
 /* In the caller's role, before anything of the function's runs. */
-extern void fox_http_begin(const FoxHttpCall *call);
+extern void fox_http_begin(const FoxHttpCall *call, const FoxCaller *caller);
 
 /* --- http_bind.c --- */
 
