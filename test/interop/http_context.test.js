@@ -20,7 +20,7 @@ before(async () => {
       'method', fox_wamp.http_method(), 'header', fox_wamp.in_header('host'), 'body', fox_wamp.in_body(), 'path', fox_wamp.request_path())$$`,
     `CREATE FUNCTION ${name}.user_of(session bigint) RETURNS jsonb LANGUAGE sql AS 'SELECT to_jsonb(fox_wamp.session_get_user(session))'`,
     `CREATE FUNCTION ${name}.claims() RETURNS jsonb LANGUAGE sql AS $$SELECT current_setting('request.jwt.claims')::jsonb$$`,
-    `CREATE TABLE ${name}.once (n int PRIMARY KEY)`, `INSERT INTO ${name}.once VALUES (1)`, `GRANT INSERT ON ${name}.once TO PUBLIC`,
+    `CREATE TABLE ${name}.once (n int PRIMARY KEY)`, `INSERT INTO ${name}.once VALUES (1)`, `GRANT INSERT, SELECT ON ${name}.once TO PUBLIC`,
     `CREATE FUNCTION ${name}.twice() RETURNS void LANGUAGE sql AS 'INSERT INTO ${name}.once VALUES (1)'`,
     `SELECT fox_wamp.expose_root('${name}'), fox_wamp.expose_root('${name}p', style => 'plain')`,
     `SELECT fox_wamp.expose_function(p.oid, root => r) FROM pg_proc p, unnest('{${name},${name}p}'::text[]) r WHERE pronamespace = '${name}'::regnamespace`,
