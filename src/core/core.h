@@ -41,6 +41,7 @@ typedef struct FoxRouterStats
 	uint64_t	handler_failures;
 	uint64_t	handler_events_dropped;
 	uint64_t	row_events_dropped;
+	uint64_t	denied;			/* requests and log-ins */
 } FoxRouterStats;
 
 struct FoxRouter
@@ -70,6 +71,7 @@ struct FoxRouter
 	uint64_t	roles_wanted;	/* how often they may have changed, and up to which time they are read */
 	uint64_t	roles_read;
 	uint64_t	permissions_number;	/* of the last change of permissions or roles */
+	struct FoxDenials *denials;	/* of denial.c; NULL: there was none yet */
 	struct FoxReview *review;	/* of review.c; NULL: there was none yet */
 	uint64_t	reviews_wanted;	/* how often, and how many of these wishes are fulfilled */
 	uint64_t	reviews_done;
@@ -180,6 +182,7 @@ struct FoxSession
 	FoxSlice	agent;
 	FoxSlice	authprovider;
 	FoxSlice	role;			/* absent: see fox_session_role() */
+	FoxSlice	client_id;		/* of MQTT; absent: it has none */
 	const char *transport;		/* a constant, or NULL */
 	FoxEncoding encoding;
 	uint64_t	joined_us;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "codec/json.h"
+#include "core/denial.h"
 #include "core/auth_rule.h"
 #include "core/config_rows.h"
 #include "core/http_route.h"
@@ -263,6 +264,7 @@ fox_router_free(FoxRouter *r)
 {
 	fox_bridges_free(r);
 	fox_review_free(r);
+	fox_denials_free(r);
 	fox_router_shutdown(r);
 	fox_asks_free(r);
 	for (;;)
