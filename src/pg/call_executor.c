@@ -37,6 +37,7 @@
 #include "pg/pool.h"
 #include "pg/routine.h"
 #include "pg/sight_exec.h"
+#include "pg/table.h"
 #include "pg/wire_msg.h"
 
 #define IDLE_STATS_MS 1000
@@ -189,6 +190,22 @@ arm_timeout(uint64 ms)
 }
 
 static void
+bind_arguments(const Call *c, FoxRoutine *f, FoxRoutineValues *values)
+{
+	bool		http = c->caller.http != NULL;
+	FoxSlice	kwargs = c->kwargs;
+
+	fox_routine_bind_begin(f, values);
+	if (c->caller.bound == FOX_BOUND_ROW || c->caller.bound == FOX_BOUND_TABLE)
+		fox_table_bind(f, &c->caller, &kwargs, values);
+	if (!http)
+		fox_routine_bind_json(f, c->args, kwargs, true, values);
+	else if (c->caller.bound != FOX_BOUND_ROWS)
+		fox_http_bind(f, &c->http, values);
+	fox_routine_bind_end(f, values);
+}
+
+static void
 run_procedure(const Call *c, StringInfo json, bool progressive)
 {
 	FoxRoutineValues values;
@@ -197,6 +214,7 @@ run_procedure(const Call *c, StringInfo json, bool progressive)
 
 	SetCurrentStatementStartTimestamp();
 	fox_routine_stage = FOX_STAGE_FIND;
+	fox_http_say_nothing();
 	StartTransactionCommand();
 	MemoryContextSwitchTo(call_context);
 	fox_routine_refresh();
@@ -212,10 +230,7 @@ run_procedure(const Call *c, StringInfo json, bool progressive)
 	if (pg_atomic_read_u64(&lane->board.cancel) == c->id)
 		InterruptPending = QueryCancelPending = true;
 	CHECK_FOR_INTERRUPTS();
-	if (c->caller.http != NULL)
-		fox_http_bind(f, &c->http, &values);
-	else
-		fox_routine_bind(f, c->args, c->kwargs, &values);
+	bind_arguments(c, f, &values);
 	SPI_connect();
 	fox_routine_run(f, role, &values, c->caller.http != NULL ? FOX_BINARY_HEX : FOX_BINARY_WAMP, json,
 					progressive ? send_row : NULL, unconstify(Call *, c));
@@ -345,6 +360,9 @@ take_request(const void *data, Size len)
 	c.caller.realm = fox_wire_slice(&w);
 	c.caller.procedure = fox_wire_slice(&w);
 	c.function = fox_wire_slice(&w);
+	c.caller.bound = fox_wire_u8(&w);
+	c.caller.verbs = fox_wire_u8(&w);
+	c.caller.table = fox_wire_slice(&w);
 	c.role = c.caller.role = fox_wire_slice(&w);
 	c.caller.authid = fox_wire_slice(&w);
 	c.caller.authrole = fox_wire_slice(&w);

@@ -18,11 +18,25 @@ PG_FUNCTION_INFO_V1(fox_wamp_called_procedure);
 PG_FUNCTION_INFO_V1(fox_wamp_called_realm);
 
 static const FoxCaller *current = NULL;
+static const char *row = NULL;
 
 void
 fox_caller_set(const FoxCaller *caller)
 {
 	current = caller;
+	row = NULL;
+}
+
+void
+fox_caller_set_row(const char *id)
+{
+	row = id;
+}
+
+const char *
+fox_caller_row(void)
+{
+	return row;
 }
 
 const FoxCaller *

@@ -13,6 +13,8 @@
 #include "utils/guc.h"
 #include "utils/inet.h"
 #include "utils/json.h"
+#include "utils/memutils.h"
+#include "utils/regproc.h"
 
 #include "base/base64.h"
 #include "codec/http_req.h"
@@ -23,6 +25,7 @@
 
 PG_FUNCTION_INFO_V1(fox_wamp_http_method);
 PG_FUNCTION_INFO_V1(fox_wamp_request_path);
+PG_FUNCTION_INFO_V1(fox_wamp_request_table);
 PG_FUNCTION_INFO_V1(fox_wamp_request_id);
 PG_FUNCTION_INFO_V1(fox_wamp_remote_ip);
 PG_FUNCTION_INFO_V1(fox_wamp_user_agent);
@@ -30,7 +33,7 @@ PG_FUNCTION_INFO_V1(fox_wamp_in_header);
 PG_FUNCTION_INFO_V1(fox_wamp_in_body);
 PG_FUNCTION_INFO_V1(fox_wamp_set_status);
 
-static unsigned status_set;
+static FoxHttpSaid said;
 
 bool
 fox_http_reads(const FoxHttpCall *call)
@@ -38,10 +41,45 @@ fox_http_reads(const FoxHttpCall *call)
 	return fox_slice_is(call->method, "GET") || fox_slice_is(call->method, "HEAD");
 }
 
-unsigned
-fox_http_status_set(void)
+const FoxHttpSaid *
+fox_http_said(void)
 {
-	return status_set;
+	return &said;
+}
+
+void
+fox_http_say_nothing(void)
+{
+	said = (FoxHttpSaid) {.status = 0};
+}
+
+void
+fox_http_say_rows(void)
+{
+	said.rows = true;
+}
+
+void
+fox_http_say_status(unsigned status)
+{
+	said.status = status;
+}
+
+void
+fox_http_say_location(const char *location)
+{
+	said.location = MemoryContextStrdup(TopTransactionContext, location);
+}
+
+void
+fox_http_say_body(const char *type, FoxSlice body)
+{
+	char	   *copy = MemoryContextAlloc(TopTransactionContext, body.len + 1);
+
+	memcpy(copy, body.ptr, body.len);
+	said.has_body = true;
+	said.type = fox_cstr(type);
+	said.body = fox_slice(copy, body.len);
 }
 
 static void
@@ -123,7 +161,6 @@ set_claims(const FoxHttpCall *call, const FoxCaller *caller)
 void
 fox_http_begin(const FoxHttpCall *call, const FoxCaller *caller)
 {
-	status_set = 0;
 	if (call->style != FOX_HTTP_PLAIN)
 		return;
 	set("request.method", call->method);
@@ -163,10 +200,21 @@ fox_wamp_request_path(PG_FUNCTION_ARGS)
 	return text_or_null(fcinfo, request() ? request()->path : FOX_ABSENT);
 }
 
+/* By any door. */
+Datum
+fox_wamp_request_table(PG_FUNCTION_ARGS)
+{
+	const FoxCaller *caller = fox_caller();
+
+	if (caller == NULL || fox_absent(caller->table))
+		PG_RETURN_NULL();
+	return DirectFunctionCall1(regclassin, CStringGetDatum(pnstrdup(caller->table.ptr, caller->table.len)));
+}
+
 Datum
 fox_wamp_request_id(PG_FUNCTION_ARGS)
 {
-	return text_or_null(fcinfo, request() ? request()->id : FOX_ABSENT);
+	return text_or_null(fcinfo, fox_cstr(fox_caller_row()));
 }
 
 /* "127.0.0.1:54321" or "[::1]:54321"; NULL for what is no address. */
@@ -230,6 +278,6 @@ fox_wamp_set_status(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
 				 errmsg("the status of a reply must be from 200 to 599")));
-	status_set = (unsigned) status;
+	fox_http_say_status((unsigned) status);
 	PG_RETURN_VOID();
 }
