@@ -765,7 +765,16 @@ CREATE FUNCTION fox_wamp.exposed_table_before() RETURNS trigger
 	$$;
 COMMENT ON FUNCTION fox_wamp.exposed_table_before() IS 'internal: checks the table and writes its name in full';
 
--- One name, one meaning: of a table, of a function, of a column.
+CREATE FUNCTION fox_wamp.input_names(function text, bound text) RETURNS text[]
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT coalesce(array_agg(lower(coalesce(p.proargnames[i], '')) ORDER BY 1), '{}')
+		FROM pg_proc p, generate_series(CASE $2 WHEN 'row' THEN 2 ELSE 1 END, coalesce(array_length(p.proallargtypes, 1), p.pronargs)) i
+		WHERE p.oid = to_regprocedure($1) AND coalesce(p.proargmodes[i], 'i') IN ('i', 'b', 'v')
+	$$;
+COMMENT ON FUNCTION fox_wamp.input_names(text, text) IS 'internal: what callers call the arguments of an exposed function';
+
+-- One name, one meaning: of a table, of functions that can be told apart, of a column.
 CREATE FUNCTION fox_wamp.exposed_name_free() RETURNS trigger
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 	AS $$
@@ -782,6 +791,15 @@ CREATE FUNCTION fox_wamp.exposed_name_free() RETURNS trigger
 		END IF;
 		IF EXISTS (SELECT FROM fox_wamp.exposed_function e WHERE e.root = NEW.root AND lower(e.name) = lower(NEW.name) AND e.name <> NEW.name) THEN
 			RAISE EXCEPTION 'there is a function of that name in another case: "%"', NEW.name USING ERRCODE = 'duplicate_object';
+		END IF;
+		IF EXISTS (SELECT FROM fox_wamp.exposed_function e WHERE e.root = NEW.root AND e.name = NEW.name AND e.function <> NEW.function
+				AND (e.bound, e.table_name) IS DISTINCT FROM (NEW.bound, NEW.table_name)) THEN
+			RAISE EXCEPTION 'functions called "%" are bound to another table, or to none', NEW.name USING ERRCODE = 'duplicate_object';
+		END IF;
+		IF EXISTS (SELECT FROM fox_wamp.exposed_function e WHERE e.root = NEW.root AND e.name = NEW.name AND e.function <> NEW.function
+				AND fox_wamp.input_names(e.function, e.bound) = fox_wamp.input_names(NEW.function, NEW.bound)) THEN
+			RAISE EXCEPTION 'another function called "%" has arguments of the same names', NEW.name USING ERRCODE = 'duplicate_object',
+				DETAIL = 'Callers could not say which of them they mean.';
 		END IF;
 		IF EXISTS (SELECT FROM fox_wamp.exposed_table t JOIN pg_attribute a ON a.attrelid = to_regclass(t.relation)
 				WHERE t.root = NEW.root AND t.name = NEW.table_name AND a.attnum > 0 AND NOT a.attisdropped
@@ -1538,7 +1556,7 @@ CREATE FUNCTION fox_wamp.openapi_of(root text, role name) RETURNS json
 			'servers', json_build_array(json_build_object('url', '/' || r.name)),
 			'paths', coalesce((
 				SELECT json_object_agg(path, operations ORDER BY path COLLATE "C") FROM (
-					SELECT place.path, item.operations
+					(SELECT DISTINCT ON (place.path) place.path, item.operations
 					FROM fox_wamp.exposed_function e JOIN pg_proc p ON p.oid = to_regprocedure(e.function),
 						LATERAL (SELECT fox_wamp.openapi_function(p.oid, r.style, e.result_as, e.bound = 'row') AS said) f,
 						LATERAL (SELECT '/' || e.table_name || '/{id}' || substr(e.name, length(e.table_name) + 1) WHERE e.bound IS NOT NULL
@@ -1554,6 +1572,7 @@ CREATE FUNCTION fox_wamp.openapi_of(root text, role name) RETURNS json
 							FROM unnest(coalesce(e.methods, ARRAY['GET', 'POST'])) WITH ORDINALITY m (name, i) WHERE m.name <> 'HEAD') item
 					WHERE e.root = r.name AND has_function_privilege($2, p.oid, 'EXECUTE') AND has_schema_privilege($2, p.pronamespace, 'USAGE')
 						AND item.operations IS NOT NULL
+					ORDER BY place.path, p.pronargs DESC, e.function)
 					UNION ALL
 					SELECT o.* FROM fox_wamp.exposed_table t, fox_wamp.openapi_table(t, r.style, $2) o WHERE t.root = r.name) all_paths), '{}'))
 		FROM fox_wamp.root r WHERE r.name = $1 AND pg_has_role(session_user, $2, 'MEMBER');

@@ -34,6 +34,7 @@
 #include "pg/handler_exec.h"
 #include "pg/http_exec.h"
 #include "pg/lane_seg.h"
+#include "pg/overload.h"
 #include "pg/pool.h"
 #include "pg/routine.h"
 #include "pg/sight_exec.h"
@@ -189,6 +190,16 @@ arm_timeout(uint64 ms)
 		enable_timeout_after(STATEMENT_TIMEOUT, (int) Min(ms, (uint64) INT_MAX));
 }
 
+static FoxRoutine *
+find(const Call *c)
+{
+	FoxSupplied supplied = {
+		.skipped = c->caller.bound == FOX_BOUND_ROW ? 1 : 0, .args = c->args, .kwargs = c->kwargs, .http = c->caller.http
+	};
+
+	return fox_overload_find(c->function, &supplied);
+}
+
 static void
 bind_arguments(const Call *c, FoxRoutine *f, FoxRoutineValues *values)
 {
@@ -218,7 +229,7 @@ run_procedure(const Call *c, StringInfo json, bool progressive)
 	StartTransactionCommand();
 	MemoryContextSwitchTo(call_context);
 	fox_routine_refresh();
-	f = fox_routine_find(c->function);
+	f = find(c);
 	role = fox_absent(c->role) ? f->owner : fox_call_role(pnstrdup(c->role.ptr, c->role.len));
 	fox_routine_check(f, role);
 	if (!f->is_volatile || (c->caller.http != NULL && fox_http_reads(&c->http)))
