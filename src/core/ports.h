@@ -74,6 +74,9 @@ typedef enum FoxChangeKind
 	FOX_CHANGE_AUTH,			/* row of fox_wamp.auth_method: topic = method, args as in auth_rule.h; deleted flag */
 	FOX_CHANGE_PERMISSION,		/* row of fox_wamp.permission: topic = pattern, args as in permission.c; deleted flag */
 	FOX_CHANGE_HANDLER,			/* row of fox_wamp.handler or fox_wamp.webhook: topic = pattern, args as in handler.c; deleted flag */
+	FOX_CHANGE_CALLBACK,		/* row of fox_wamp.callback_registry: args as in callback.c; deleted flag */
+	FOX_CHANGE_CALLBACK_MESSAGE,	/* for the callback whose id the topic is: options as in callback_send.c */
+	FOX_CHANGE_CALLBACK_OVER,	/* the callback whose id the topic is is to be released */
 	FOX_CHANGE_QUEUED,			/* fox_wamp.delivery has something to do for the handler whose id the topic is */
 	FOX_CHANGE_ROLES,			/* which roles have which, all of them: args as in roles.c; no realm */
 	FOX_CHANGE_DECISIONS,		/* what authorizers have decided is outdated, once a transaction has ended: args = its virtual id; no realm */
