@@ -212,6 +212,26 @@ COMMENT ON COLUMN fox_wamp.root.style IS 'how HTTP answers: result puts values i
 COMMENT ON COLUMN fox_wamp.root.auth IS 'by HTTP only who logs in may call a function that is not exposed as anonymous';
 
 -- The triggers know the columns by their position: upgrades append.
+CREATE TABLE fox_wamp.exposed_table (
+	realm text COLLATE "C" NOT NULL,
+	root text COLLATE "C" NOT NULL,
+	name text COLLATE "C" NOT NULL CHECK (name ~ '^[^[:space:]./?%&=+#*"]+$' AND
+		lower(name) NOT IN ('auth', 'batch', 'callback', 'call', 'catalog', 'events', 'openapi.json', 'publish', 'stat', 'timestamp')),
+	relation text NOT NULL,
+	verbs text[] NOT NULL CHECK (verbs <@ ARRAY['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] AND cardinality(verbs) > 0),
+	PRIMARY KEY (realm, root, name),
+	UNIQUE (root, name),
+	FOREIGN KEY (root, realm) REFERENCES fox_wamp.root (name, realm) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX exposed_table_name ON fox_wamp.exposed_table (root, lower(name));
+COMMENT ON TABLE fox_wamp.exposed_table IS 'tables and views whose rows clients may read and write: /root/name';
+COMMENT ON COLUMN fox_wamp.exposed_table.realm IS 'realm of the root';
+COMMENT ON COLUMN fox_wamp.exposed_table.root IS 'first component of the path, and of the procedure';
+COMMENT ON COLUMN fox_wamp.exposed_table.name IS 'the second one';
+COMMENT ON COLUMN fox_wamp.exposed_table.relation IS 'schema and name; follows ALTER, and the row goes with the table';
+COMMENT ON COLUMN fox_wamp.exposed_table.verbs IS 'HTTP methods that it takes';
+
+-- The triggers know the columns by their position: upgrades append.
 CREATE TABLE fox_wamp.exposed_function (
 	realm text COLLATE "C" NOT NULL,
 	root text COLLATE "C" NOT NULL,
@@ -223,10 +243,15 @@ CREATE TABLE fox_wamp.exposed_function (
 	methods text[] CHECK (methods <@ ARRAY['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] AND cardinality(methods) > 0),
 	anonymous boolean NOT NULL DEFAULT false,
 	result_as text NOT NULL DEFAULT 'object' CHECK (result_as IN ('object', 'array')),
-	PRIMARY KEY (realm, root, name),
-	FOREIGN KEY (root, realm) REFERENCES fox_wamp.root (name, realm) ON UPDATE CASCADE ON DELETE CASCADE
+	table_name text COLLATE "C",
+	bound text CHECK (bound IN ('row', 'table')),
+	PRIMARY KEY (realm, root, name, function),
+	CHECK ((table_name IS NULL) = (bound IS NULL)),
+	CHECK (table_name IS NULL OR lower(name) LIKE lower(replace(table_name, '_', '\_')) || '.%'),
+	FOREIGN KEY (root, realm) REFERENCES fox_wamp.root (name, realm) ON UPDATE CASCADE ON DELETE CASCADE,
+	FOREIGN KEY (root, table_name) REFERENCES fox_wamp.exposed_table (root, name) ON UPDATE CASCADE ON DELETE CASCADE
 );
-CREATE UNIQUE INDEX exposed_function_name ON fox_wamp.exposed_function (root, lower(name));
+CREATE INDEX exposed_function_name ON fox_wamp.exposed_function (root, lower(name));
 COMMENT ON TABLE fox_wamp.exposed_function IS 'functions that clients may call as procedures: root.name';
 COMMENT ON COLUMN fox_wamp.exposed_function.realm IS 'realm of the root';
 COMMENT ON COLUMN fox_wamp.exposed_function.root IS 'first component of the procedure';
@@ -237,6 +262,8 @@ COMMENT ON COLUMN fox_wamp.exposed_function.timeout IS 'how long a call may run;
 COMMENT ON COLUMN fox_wamp.exposed_function.methods IS 'HTTP methods that it may be called by; null: GET, HEAD and POST';
 COMMENT ON COLUMN fox_wamp.exposed_function.anonymous IS 'by HTTP anybody may call it without logging in, from anywhere, as the anonymous role';
 COMMENT ON COLUMN fox_wamp.exposed_function.result_as IS 'what HTTP makes of several columns: an object or an array';
+COMMENT ON COLUMN fox_wamp.exposed_function.table_name IS 'exposed table that it is bound to, and whose name is the first component of its own';
+COMMENT ON COLUMN fox_wamp.exposed_function.bound IS 'row: its first argument is a row of that; table: it asks request_table() and request_id()';
 
 CREATE TYPE fox_wamp.http_response AS (status integer, content_type text, headers jsonb, body bytea, raw boolean);
 COMMENT ON TYPE fox_wamp.http_response IS 'what a function may return to say all of an HTTP reply, see returns()';
@@ -537,7 +564,8 @@ CREATE TABLE fox_wamp.auth_user (
 	group_id bigint NOT NULL REFERENCES fox_wamp.auth_group,
 	realm text COLLATE "C" REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
 	verifier text,
-	cra_verifier text
+	cra_verifier text,
+	data jsonb
 );
 COMMENT ON TABLE fox_wamp.auth_user IS 'clients that may log in and are no roles of the server';
 COMMENT ON COLUMN fox_wamp.auth_user.id IS 'number of the user';
@@ -546,6 +574,7 @@ COMMENT ON COLUMN fox_wamp.auth_user.group_id IS 'its group, which says its role
 COMMENT ON COLUMN fox_wamp.auth_user.realm IS 'the only realm that it may join; null: any';
 COMMENT ON COLUMN fox_wamp.auth_user.verifier IS 'of its password, for ticket and wamp-scram: as pg_authid.rolpassword, or derived by Argon2id (fox_wamp.password_kdf)';
 COMMENT ON COLUMN fox_wamp.auth_user.cra_verifier IS 'of its password, for wampcra';
+COMMENT ON COLUMN fox_wamp.auth_user.data IS 'what applications keep of the user; session_get_user() tells it';
 COMMENT ON SEQUENCE fox_wamp.auth_user_id_seq IS 'numbers of users';
 
 CREATE TABLE fox_wamp.auth_key (
@@ -726,6 +755,7 @@ SELECT pg_catalog.pg_extension_config_dump('fox_wamp.history', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.event_history', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.trust_level', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.root', 'WHERE name <> ''root''');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.exposed_table', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.exposed_function', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.handler', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.handler_id_seq', '');
@@ -761,6 +791,68 @@ COMMENT ON FUNCTION fox_wamp.config_changed() IS 'internal: hands a changed row 
 CREATE FUNCTION fox_wamp.exposed_function_before() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'fox_wamp_exposed_before' LANGUAGE C;
 COMMENT ON FUNCTION fox_wamp.exposed_function_before() IS 'internal: checks the function and writes its signature in full';
+
+CREATE FUNCTION fox_wamp.exposed_table_before() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+	AS $$
+	DECLARE
+		kind "char";
+	BEGIN
+		SELECT c.relkind, format('%I.%I', n.nspname, c.relname) INTO kind, NEW.relation
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = NEW.relation::regclass;
+		IF kind NOT IN ('r', 'p', 'v', 'm', 'f') OR NEW.relation LIKE 'pg\_temp%' THEN
+			RAISE EXCEPTION '% is no table or view that lasts', NEW.relation USING ERRCODE = 'wrong_object_type';
+		END IF;
+		RETURN NEW;
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.exposed_table_before() IS 'internal: checks the table and writes its name in full';
+
+CREATE FUNCTION fox_wamp.input_names(function text, bound text) RETURNS text[]
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT coalesce(array_agg(lower(coalesce(p.proargnames[i], '')) ORDER BY 1), '{}')
+		FROM pg_proc p, generate_series(CASE $2 WHEN 'row' THEN 2 ELSE 1 END, coalesce(array_length(p.proallargtypes, 1), p.pronargs)) i
+		WHERE p.oid = to_regprocedure($1) AND coalesce(p.proargmodes[i], 'i') IN ('i', 'b', 'v')
+	$$;
+COMMENT ON FUNCTION fox_wamp.input_names(text, text) IS 'internal: what callers call the arguments of an exposed function';
+
+-- One name, one meaning: of a table, of functions that can be told apart, of a column.
+CREATE FUNCTION fox_wamp.exposed_name_free() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+	AS $$
+	BEGIN
+		PERFORM FROM fox_wamp.root r WHERE r.name = NEW.root FOR UPDATE;
+		IF TG_TABLE_NAME = 'exposed_table' THEN
+			IF EXISTS (SELECT FROM fox_wamp.exposed_function e WHERE e.root = NEW.root AND lower(e.name) = lower(NEW.name)) THEN
+				RAISE EXCEPTION 'there is a function "%" below root "%"', NEW.name, NEW.root USING ERRCODE = 'duplicate_object';
+			END IF;
+			RETURN NULL;
+		END IF;
+		IF EXISTS (SELECT FROM fox_wamp.exposed_table t WHERE t.root = NEW.root AND lower(t.name) = lower(NEW.name)) THEN
+			RAISE EXCEPTION 'there is a table "%" below root "%"', NEW.name, NEW.root USING ERRCODE = 'duplicate_object';
+		END IF;
+		IF EXISTS (SELECT FROM fox_wamp.exposed_function e WHERE e.root = NEW.root AND lower(e.name) = lower(NEW.name) AND e.name <> NEW.name) THEN
+			RAISE EXCEPTION 'there is a function of that name in another case: "%"', NEW.name USING ERRCODE = 'duplicate_object';
+		END IF;
+		IF EXISTS (SELECT FROM fox_wamp.exposed_function e WHERE e.root = NEW.root AND e.name = NEW.name AND e.function <> NEW.function
+				AND (e.bound, e.table_name) IS DISTINCT FROM (NEW.bound, NEW.table_name)) THEN
+			RAISE EXCEPTION 'functions called "%" are bound to another table, or to none', NEW.name USING ERRCODE = 'duplicate_object';
+		END IF;
+		IF EXISTS (SELECT FROM fox_wamp.exposed_function e WHERE e.root = NEW.root AND e.name = NEW.name AND e.function <> NEW.function
+				AND fox_wamp.input_names(e.function, e.bound) = fox_wamp.input_names(NEW.function, NEW.bound)) THEN
+			RAISE EXCEPTION 'another function called "%" has arguments of the same names', NEW.name USING ERRCODE = 'duplicate_object',
+				DETAIL = 'Callers could not say which of them they mean.';
+		END IF;
+		IF EXISTS (SELECT FROM fox_wamp.exposed_table t JOIN pg_attribute a ON a.attrelid = to_regclass(t.relation)
+				WHERE t.root = NEW.root AND t.name = NEW.table_name AND a.attnum > 0 AND NOT a.attisdropped
+					AND lower(a.attname) = lower(substr(NEW.name, length(t.name) + 2))) THEN
+			RAISE EXCEPTION 'the table has a column "%"', substr(NEW.name, length(NEW.table_name) + 2) USING ERRCODE = 'duplicate_object';
+		END IF;
+		RETURN NULL;
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.exposed_name_free() IS 'internal: refuses a name that means something else below the root';
 
 CREATE FUNCTION fox_wamp.handler_before() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'fox_wamp_handler_before' LANGUAGE C;
@@ -850,6 +942,14 @@ CREATE TRIGGER root_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.root
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER exposed_function_before BEFORE INSERT OR UPDATE ON fox_wamp.exposed_function
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.exposed_function_before();
+CREATE TRIGGER exposed_function_free AFTER INSERT OR UPDATE ON fox_wamp.exposed_function
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.exposed_name_free();
+CREATE TRIGGER exposed_table_before BEFORE INSERT OR UPDATE ON fox_wamp.exposed_table
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.exposed_table_before();
+CREATE TRIGGER exposed_table_free AFTER INSERT OR UPDATE ON fox_wamp.exposed_table
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.exposed_name_free();
+CREATE TRIGGER exposed_table_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.exposed_table
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER exposed_function_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.exposed_function
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER handler_before BEFORE INSERT OR UPDATE OR DELETE ON fox_wamp.handler
@@ -889,6 +989,10 @@ COMMENT ON TRIGGER trust_level_changed ON fox_wamp.trust_level IS 'hands the cha
 COMMENT ON TRIGGER root_changed ON fox_wamp.root IS 'hands the change to the router';
 COMMENT ON TRIGGER exposed_function_before ON fox_wamp.exposed_function IS 'checks the function and writes its signature in full';
 COMMENT ON TRIGGER exposed_function_changed ON fox_wamp.exposed_function IS 'hands the change to the router';
+COMMENT ON TRIGGER exposed_function_free ON fox_wamp.exposed_function IS 'refuses a name that means something else';
+COMMENT ON TRIGGER exposed_table_before ON fox_wamp.exposed_table IS 'checks the table and writes its name in full';
+COMMENT ON TRIGGER exposed_table_free ON fox_wamp.exposed_table IS 'refuses a name that means something else';
+COMMENT ON TRIGGER exposed_table_changed ON fox_wamp.exposed_table IS 'hands the change to the router';
 COMMENT ON TRIGGER handler_before ON fox_wamp.handler IS 'checks the function, writes its signature in full, and its owner';
 COMMENT ON TRIGGER handler_changed ON fox_wamp.handler IS 'hands the change to the router';
 COMMENT ON TRIGGER webhook_before ON fox_wamp.webhook IS 'checks URL and headers, and writes the owner';
@@ -908,6 +1012,8 @@ ALTER TABLE fox_wamp.trust_level ENABLE ALWAYS TRIGGER trust_level_changed;
 ALTER TABLE fox_wamp.root ENABLE ALWAYS TRIGGER root_changed;
 ALTER TABLE fox_wamp.exposed_function ENABLE ALWAYS TRIGGER exposed_function_before;
 ALTER TABLE fox_wamp.exposed_function ENABLE ALWAYS TRIGGER exposed_function_changed;
+ALTER TABLE fox_wamp.exposed_table ENABLE ALWAYS TRIGGER exposed_table_before;
+ALTER TABLE fox_wamp.exposed_table ENABLE ALWAYS TRIGGER exposed_table_changed;
 ALTER TABLE fox_wamp.handler ENABLE ALWAYS TRIGGER handler_before;
 ALTER TABLE fox_wamp.handler ENABLE ALWAYS TRIGGER handler_changed;
 ALTER TABLE fox_wamp.webhook ENABLE ALWAYS TRIGGER webhook_before;
@@ -1177,24 +1283,75 @@ COMMENT ON FUNCTION fox_wamp.expose_root(text, text, text, boolean)
 CREATE FUNCTION fox_wamp.expose_function(function regprocedure, name text DEFAULT NULL, root text DEFAULT 'root',
 										 concurrency integer DEFAULT NULL, timeout interval DEFAULT NULL,
 										 methods text[] DEFAULT NULL, anonymous boolean DEFAULT false,
-										 result_as text DEFAULT 'object') RETURNS text
+										 result_as text DEFAULT 'object', table_bound regclass DEFAULT NULL) RETURNS text
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+	#variable_conflict use_column
+	DECLARE
+		p pg_proc;
+		t fox_wamp.exposed_table;
+		own text;
+	BEGIN
+		SELECT * INTO p FROM pg_proc WHERE oid = $1;
+		SELECT e.* INTO t FROM fox_wamp.exposed_table e, pg_class c
+		WHERE e.root = $3 AND c.oid = to_regclass(e.relation)
+			AND CASE WHEN $9 IS NULL THEN p.pronargs > 0 AND c.reltype = p.proargtypes[0] ELSE c.oid = $9 END
+		ORDER BY lower($2) LIKE lower(replace(e.name, '_', '\_')) || '.%' DESC NULLS LAST, e.name LIMIT 1;
+		IF $9 IS NOT NULL AND t IS NULL THEN
+			RAISE EXCEPTION 'table % is not exposed below root "%"', $9, $3
+				USING ERRCODE = 'WF003', HINT = format('SELECT fox_wamp.expose_table(%L, root => %L);', $9, $3);
+		END IF;
+		own := coalesce($2, p.proname);
+		IF t.name IS NOT NULL AND lower(own) NOT LIKE lower(replace(t.name, '_', '\_')) || '.%' THEN
+			own := t.name || '.' || own;
+		END IF;
+		IF t.name IS NOT NULL AND $9 IS NULL AND 'id' = ANY (p.proargnames[2:]) THEN
+			RAISE EXCEPTION 'an argument "id" of % could not be told from the row''s', $1
+				USING ERRCODE = 'WF003';
+		END IF;
+		INSERT INTO fox_wamp.exposed_function (realm, root, name, function, concurrency, timeout, methods, anonymous, result_as, table_name, bound)
+		VALUES (coalesce((SELECT r.realm FROM fox_wamp.root r WHERE r.name = $3), ''), $3, own, $1::text, $4, $5, $6, $7, $8,
+			t.name, CASE WHEN t.name IS NULL THEN NULL WHEN $9 IS NULL THEN 'row' ELSE 'table' END);
+		RETURN $3 || '.' || own;
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.expose_function(regprocedure, text, text, integer, interval, text[], boolean, text, regclass)
+	IS 'makes a function a procedure and an HTTP method that clients may call as their role; returns the name of the procedure';
+
+CREATE FUNCTION fox_wamp.expose_table("table" regclass, name text DEFAULT NULL, root text DEFAULT 'root',
+									  verbs text[] DEFAULT '{GET,POST,PUT,PATCH,DELETE}') RETURNS text
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 	AS $$
-		INSERT INTO fox_wamp.exposed_function (realm, root, name, function, concurrency, timeout, methods, anonymous, result_as)
-		VALUES (coalesce((SELECT r.realm FROM fox_wamp.root r WHERE r.name = $3), ''), $3,
-				coalesce($2, (SELECT p.proname FROM pg_proc p WHERE p.oid = $1)), $1::text, $4, $5, $6, $7, $8)
-		RETURNING exposed_function.root || '.' || exposed_function.name
+		INSERT INTO fox_wamp.exposed_table (realm, root, name, relation, verbs)
+		SELECT coalesce((SELECT r.realm FROM fox_wamp.root r WHERE r.name = $3), ''), $3, coalesce($2, c.relname),
+			format('%I.%I', n.nspname, c.relname), $4
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1
+		RETURNING exposed_table.root || '.' || exposed_table.name
 	$$;
-COMMENT ON FUNCTION fox_wamp.expose_function(regprocedure, text, text, integer, interval, text[], boolean, text)
-	IS 'makes a function a procedure and an HTTP method that clients may call as their role; returns the name of the procedure';
+COMMENT ON FUNCTION fox_wamp.expose_table(regclass, text, text, text[])
+	IS 'lets clients read and write the rows of a table or view, as their role; returns the name of the procedure';
 
 CREATE FUNCTION fox_wamp.unexpose(name text, root text DEFAULT 'root') RETURNS boolean
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 	AS $$
-		WITH gone AS (DELETE FROM fox_wamp.exposed_function e WHERE e.root = $2 AND e.name = $1 RETURNING 1)
-		SELECT EXISTS (SELECT FROM gone);
+		WITH functions AS (DELETE FROM fox_wamp.exposed_function e WHERE e.root = $2 AND e.name = $1 RETURNING 1),
+			tables AS (DELETE FROM fox_wamp.exposed_table t WHERE t.root = $2 AND t.name = $1 RETURNING 1)
+		SELECT EXISTS (SELECT FROM functions UNION ALL SELECT FROM tables);
 	$$;
-COMMENT ON FUNCTION fox_wamp.unexpose(text, text) IS 'ends what expose_function() began; false if there was nothing';
+COMMENT ON FUNCTION fox_wamp.unexpose(text, text)
+	IS 'ends what expose_function() and expose_table() began, with the functions that are bound to a table; false if there was nothing';
+
+CREATE FUNCTION fox_wamp.table_request(method text DEFAULT 'GET', id json DEFAULT NULL, "column" text DEFAULT NULL, "row" json DEFAULT NULL,
+									   "where" json DEFAULT NULL, "order" text DEFAULT NULL, "limit" bigint DEFAULT NULL, "offset" bigint DEFAULT NULL)
+	RETURNS json
+	AS 'MODULE_PATHNAME', 'fox_wamp_table_request' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION fox_wamp.table_request(text, json, text, json, json, text, bigint, bigint)
+	IS 'what an exposed table is called by; for clients only';
+
+CREATE FUNCTION fox_wamp.batch(json) RETURNS json
+	AS 'MODULE_PATHNAME', 'fox_wamp_batch' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION fox_wamp.batch(json)
+	IS 'for PUT and POST /root/batch: {"table":["POST",row,"PUT",row,"DELETE",id,…]} in one transaction, answered with the new ID or 200 of each';
 
 CREATE FUNCTION fox_wamp.error(message text DEFAULT NULL, status integer DEFAULT 400, uri text DEFAULT NULL) RETURNS void
 	AS 'MODULE_PATHNAME', 'fox_wamp_error' LANGUAGE C VOLATILE;
@@ -1203,7 +1360,40 @@ COMMENT ON FUNCTION fox_wamp.error(text, integer, text)
 
 CREATE FUNCTION fox_wamp.session_id() RETURNS bigint
 	AS 'MODULE_PATHNAME', 'fox_wamp_session_id' LANGUAGE C STABLE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION fox_wamp.session_id() IS 'in a function that a client calls: its session; else null';
+COMMENT ON FUNCTION fox_wamp.session_id()
+	IS 'in a function that a client calls: its session; by HTTP 0 for who has not logged in, 1 where nobody has to; else null';
+
+CREATE FUNCTION fox_wamp.session_user_id() RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_session_user_id' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION fox_wamp.session_user_id() IS 'in a function that a client calls: who has logged in; null for who is anonymous, and else';
+
+CREATE FUNCTION fox_wamp.session_group_id() RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_session_group_id' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION fox_wamp.session_group_id() IS 'in a function that a client calls: the role that the client acts as; else null';
+
+CREATE FUNCTION fox_wamp.own_user(OUT user_id text, OUT group_id text, OUT data jsonb)
+	LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT fox_wamp.session_user_id(), fox_wamp.session_group_id(),
+			(SELECT u.data FROM fox_wamp.auth_user u WHERE u.logon_name = fox_wamp.session_user_id())
+	$$;
+COMMENT ON FUNCTION fox_wamp.own_user() IS 'internal: what session_get_user() says of the caller';
+
+CREATE FUNCTION fox_wamp.session_get_user(session bigint, OUT user_id text, OUT group_id text, OUT data jsonb)
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+	AS $$
+	BEGIN
+		IF session = fox_wamp.session_id() THEN
+			SELECT o.* INTO user_id, group_id, data FROM fox_wamp.own_user() o;
+		ELSE
+			SELECT nullif(s.authid, 'anonymous'), CASE s.authrole WHEN 'anonymous' THEN current_setting('fox_wamp.anonymous_role') ELSE s.authrole END, u.data
+			INTO user_id, group_id, data
+			FROM fox_wamp.session s LEFT JOIN fox_wamp.auth_user u ON u.logon_name = s.authid WHERE s.id = session;
+		END IF;
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.session_get_user(bigint)
+	IS 'a copy of what is known of a session''s user; of another session than the caller''s for members of fox_wamp_admin only';
 
 CREATE FUNCTION fox_wamp.caller_authid() RETURNS text
 	AS 'MODULE_PATHNAME', 'fox_wamp_caller_authid' LANGUAGE C STABLE PARALLEL RESTRICTED;
@@ -1229,17 +1419,21 @@ CREATE FUNCTION fox_wamp.request_path() RETURNS text
 	AS 'MODULE_PATHNAME', 'fox_wamp_request_path' LANGUAGE C STABLE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION fox_wamp.request_path() IS 'in a function that an HTTP request calls: the path as it came; else null';
 
+CREATE FUNCTION fox_wamp.request_table() RETURNS regclass
+	AS 'MODULE_PATHNAME', 'fox_wamp_request_table' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION fox_wamp.request_table() IS 'in a function that is bound to a table: that table; else null';
+
 CREATE FUNCTION fox_wamp.request_id() RETURNS text
 	AS 'MODULE_PATHNAME', 'fox_wamp_request_id' LANGUAGE C STABLE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION fox_wamp.request_id() IS 'in a function that an HTTP request calls: the number of the request since the router has started; else null';
+COMMENT ON FUNCTION fox_wamp.request_id() IS 'in a function that is bound to a table: the primary key of the row that it is called of, with commas between its parts; else null';
 
 CREATE FUNCTION fox_wamp.remote_ip() RETURNS inet
 	AS 'MODULE_PATHNAME', 'fox_wamp_remote_ip' LANGUAGE C STABLE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION fox_wamp.remote_ip() IS 'in a function that an HTTP request calls: the address it comes from, as far as proxies are trusted; else null';
+COMMENT ON FUNCTION fox_wamp.remote_ip() IS 'in a function that a client calls: the address it comes from, as far as proxies are trusted; else null';
 
 CREATE FUNCTION fox_wamp.user_agent() RETURNS text
 	AS 'MODULE_PATHNAME', 'fox_wamp_user_agent' LANGUAGE C STABLE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION fox_wamp.user_agent() IS 'in a function that an HTTP request calls: its User-Agent; else null';
+COMMENT ON FUNCTION fox_wamp.user_agent() IS 'in a function that a client calls: the User-Agent of the HTTP request, or the agent of a WAMP client''s HELLO; else null';
 
 CREATE FUNCTION fox_wamp.in_header(name text) RETURNS text
 	AS 'MODULE_PATHNAME', 'fox_wamp_in_header' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
@@ -1273,7 +1467,14 @@ CREATE VIEW fox_wamp.exposed AS
 		CASE p.provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END AS volatility,
 		e.concurrency, e.timeout, '/' || e.root || '/' || e.name AS path,
 		coalesce(e.methods, ARRAY['GET', 'HEAD', 'POST']) AS methods
-	FROM fox_wamp.exposed_function e JOIN pg_catalog.pg_proc p ON p.oid = pg_catalog.to_regprocedure(e.function);
+	FROM fox_wamp.exposed_function e JOIN pg_catalog.pg_proc p ON p.oid = pg_catalog.to_regprocedure(e.function)
+	UNION ALL
+	SELECT 'table', t.realm, t.root || '.' || t.name, t.relation,
+		(SELECT pg_catalog.string_agg(a.attname || ' ' || pg_catalog.format_type(a.atttypid, a.atttypmod), ', ' ORDER BY k.i)
+			FROM pg_catalog.pg_index x, LATERAL pg_catalog.unnest(x.indkey::int2[]) WITH ORDINALITY k (attnum, i), pg_catalog.pg_attribute a
+			WHERE x.indrelid = c.oid AND x.indisprimary AND a.attrelid = c.oid AND a.attnum = k.attnum),
+		pg_catalog.format_type(c.reltype, NULL), 'volatile', NULL, NULL, '/' || t.root || '/' || t.name, t.verbs
+	FROM fox_wamp.exposed_table t JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(t.relation);
 COMMENT ON VIEW fox_wamp.exposed IS 'what the database offers to callers';
 
 --
@@ -1312,7 +1513,7 @@ CREATE FUNCTION fox_wamp.openapi_type(type oid) RETURNS json
 	$$;
 COMMENT ON FUNCTION fox_wamp.openapi_type(oid) IS 'internal: a type as JSON Schema';
 
-CREATE FUNCTION fox_wamp.openapi_function(function oid, style text, result_as text) RETURNS json
+CREATE FUNCTION fox_wamp.openapi_function(function oid, style text, result_as text, of_row boolean) RETURNS json
 	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 	AS $$
 		WITH f AS (
@@ -1324,7 +1525,7 @@ CREATE FUNCTION fox_wamp.openapi_function(function oid, style text, result_as te
 		), put AS (
 			SELECT name, fox_wamp.openapi_type(type) AS schema, i,
 				row_number() OVER (ORDER BY i) <= f.pronargs - f.pronargdefaults AND mode <> 'v' AS required
-			FROM a, f WHERE mode IN ('i', 'b', 'v')
+			FROM a, f WHERE mode IN ('i', 'b', 'v') AND ($4 IS NOT TRUE OR i > 1)
 		), got AS (
 			SELECT count(*) AS n, CASE WHEN $3 = 'array' THEN '{"type":"array"}'
 				ELSE json_build_object('type', 'object', 'properties', json_object_agg(coalesce(name, 'column' || i), fox_wamp.openapi_type(type) ORDER BY i)) END AS row
@@ -1356,7 +1557,43 @@ CREATE FUNCTION fox_wamp.openapi_function(function oid, style text, result_as te
 				'default', '{"description":"an error"}'::json)))
 		FROM f, result;
 	$$;
-COMMENT ON FUNCTION fox_wamp.openapi_function(oid, text, text) IS 'internal: what the operations of a function have in common, with its parameters both in the query and in the body';
+COMMENT ON FUNCTION fox_wamp.openapi_function(oid, text, text, boolean) IS 'internal: what the operations of a function have in common, with its parameters both in the query and in the body';
+
+-- A path may be of a function, of rows, or of a row, and has an operation for each method that the role may use.
+CREATE FUNCTION fox_wamp.openapi_table(entry fox_wamp.exposed_table, style text, role name) RETURNS TABLE (path text, operations json)
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+	AS $$
+		WITH t AS (
+			SELECT c.oid, fox_wamp.openapi_type(c.reltype) AS schema, obj_description(c.oid, 'pg_class') AS comment,
+				EXISTS (SELECT FROM pg_index x WHERE x.indrelid = c.oid AND x.indisprimary) AS keyed
+			FROM pg_class c WHERE c.oid = to_regclass($1.relation) AND has_schema_privilege($3, c.relnamespace, 'USAGE')
+		), way (of_row, method, privilege, status) AS (VALUES
+			(false, 'GET', 'SELECT', '200'), (false, 'POST', 'INSERT', '201'), (true, 'GET', 'SELECT', '200'),
+			(true, 'PUT', 'UPDATE', '200'), (true, 'PATCH', 'UPDATE', '200'), (true, 'DELETE', 'DELETE', '200')
+		), operation AS (
+			SELECT w.of_row, w.method, json_strip_nulls(json_build_object(
+				'operationId', lower(w.method) || CASE WHEN w.of_row THEN '_row_' ELSE '_' END || $1.name,
+				'summary', split_part(t.comment, E'\n', 1),
+				'parameters', CASE WHEN w.of_row THEN '[{"name":"id","in":"path","required":true,"schema":{"type":"string"}}]'::json
+					WHEN w.method = 'GET' THEN (SELECT json_agg(json_build_object('name', a.name, 'in', 'query', 'required', false, 'schema', a.schema))
+						FROM (SELECT attname::text AS name, fox_wamp.openapi_type(atttypid) AS schema FROM pg_attribute
+								WHERE attrelid = t.oid AND attnum > 0 AND NOT attisdropped
+							UNION ALL VALUES ('order', '{"type":"string"}'::json), ('limit', '{"type":"integer"}'), ('offset', '{"type":"integer"}')) a) END,
+				'requestBody', CASE WHEN w.method IN ('POST', 'PUT', 'PATCH')
+					THEN json_build_object('content', json_build_object('application/json', json_build_object('schema', t.schema))) END,
+				'responses', json_build_object(w.status, json_strip_nulls(json_build_object('description', 'done',
+					'content', CASE WHEN w.method = 'GET' THEN json_build_object('application/json', json_build_object('schema',
+						CASE $2 WHEN 'plain' THEN v.schema ELSE json_build_object('type', 'object', 'properties', json_build_object('Result', v.schema)) END)) END)),
+					'default', '{"description":"an error"}'::json))) AS said
+			FROM t, way w, LATERAL (SELECT CASE WHEN w.of_row THEN t.schema ELSE json_build_object('type', 'array', 'items', t.schema) END AS schema) v
+			WHERE w.method = ANY ($1.verbs) AND (t.keyed OR NOT w.of_row)
+				AND (has_table_privilege($3, t.oid, w.privilege) OR (w.privilege <> 'DELETE' AND has_any_column_privilege($3, t.oid, w.privilege)))
+		)
+		SELECT '/' || $1.name || CASE WHEN o.of_row THEN '/{id}' ELSE '' END,
+			json_object_agg(lower(o.method), o.said ORDER BY array_position(ARRAY['GET', 'POST', 'PUT', 'PATCH', 'DELETE'], o.method))
+		FROM operation o GROUP BY o.of_row;
+	$$;
+COMMENT ON FUNCTION fox_wamp.openapi_table(fox_wamp.exposed_table, text, name) IS 'internal: the paths of an exposed table, as far as the role may use it';
 
 CREATE FUNCTION fox_wamp.openapi_of(root text, role name) RETURNS json
 	LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -1365,17 +1602,26 @@ CREATE FUNCTION fox_wamp.openapi_of(root text, role name) RETURNS json
 			'info', json_build_object('title', r.name || ' of ' || current_database(), 'version', '1'),
 			'servers', json_build_array(json_build_object('url', '/' || r.name)),
 			'paths', coalesce((
-				SELECT json_object_agg('/' || e.name, item.operations ORDER BY e.name)
-				FROM fox_wamp.exposed_function e JOIN pg_proc p ON p.oid = to_regprocedure(e.function),
-					LATERAL (SELECT fox_wamp.openapi_function(p.oid, r.style, e.result_as) AS said) f,
-					LATERAL (SELECT json_object_agg(lower(m.name), json_strip_nulls(json_build_object(
-							'operationId', lower(m.name) || '_' || e.name, 'summary', f.said -> 'summary', 'description', f.said -> 'description',
-							'parameters', CASE WHEN m.name IN ('GET', 'DELETE') THEN f.said -> 'parameters' END,
-							'requestBody', CASE WHEN m.name NOT IN ('GET', 'DELETE') THEN f.said -> 'body' END,
-							'responses', f.said -> 'responses')) ORDER BY m.i) AS operations
-						FROM unnest(coalesce(e.methods, ARRAY['GET', 'POST'])) WITH ORDINALITY m (name, i) WHERE m.name <> 'HEAD') item
-				WHERE e.root = r.name AND has_function_privilege($2, p.oid, 'EXECUTE') AND has_schema_privilege($2, p.pronamespace, 'USAGE')
-					AND item.operations IS NOT NULL), '{}'))
+				SELECT json_object_agg(path, operations ORDER BY path COLLATE "C") FROM (
+					(SELECT DISTINCT ON (place.path) place.path, item.operations
+					FROM fox_wamp.exposed_function e JOIN pg_proc p ON p.oid = to_regprocedure(e.function),
+						LATERAL (SELECT fox_wamp.openapi_function(p.oid, r.style, e.result_as, e.bound = 'row') AS said) f,
+						LATERAL (SELECT '/' || e.table_name || '/{id}' || substr(e.name, length(e.table_name) + 1) WHERE e.bound IS NOT NULL
+							UNION ALL SELECT '/' || e.name WHERE e.bound = 'table' OR e.bound IS NULL) q (dotted),
+						LATERAL (SELECT CASE WHEN e.bound IS NULL THEN q.dotted ELSE replace(q.dotted, '.', '/') END AS path) place,
+						LATERAL (SELECT json_object_agg(lower(m.name), json_strip_nulls(json_build_object(
+								'operationId', lower(m.name) || '_' || ltrim(translate(place.path, '/{}', '_'), '_'), 'summary', f.said -> 'summary', 'description', f.said -> 'description',
+								'parameters', CASE WHEN place.path LIKE '%{id}%' THEN
+										('[{"name":"id","in":"path","required":true,"schema":{"type":"string"}}]'::jsonb || CASE WHEN m.name IN ('GET', 'DELETE') THEN (f.said -> 'parameters')::jsonb ELSE '[]' END)::json
+									WHEN m.name IN ('GET', 'DELETE') THEN f.said -> 'parameters' END,
+								'requestBody', CASE WHEN m.name NOT IN ('GET', 'DELETE') THEN f.said -> 'body' END,
+								'responses', f.said -> 'responses')) ORDER BY m.i) AS operations
+							FROM unnest(coalesce(e.methods, ARRAY['GET', 'POST'])) WITH ORDINALITY m (name, i) WHERE m.name <> 'HEAD') item
+					WHERE e.root = r.name AND has_function_privilege($2, p.oid, 'EXECUTE') AND has_schema_privilege($2, p.pronamespace, 'USAGE')
+						AND item.operations IS NOT NULL
+					ORDER BY place.path, p.pronargs DESC, e.function)
+					UNION ALL
+					SELECT o.* FROM fox_wamp.exposed_table t, fox_wamp.openapi_table(t, r.style, $2) o WHERE t.root = r.name) all_paths), '{}'))
 		FROM fox_wamp.root r WHERE r.name = $1 AND pg_has_role(session_user, $2, 'MEMBER');
 	$$;
 COMMENT ON FUNCTION fox_wamp.openapi_of(text, name) IS 'the functions below a root that a role of the caller may execute, as OpenAPI 3.1';
@@ -1833,7 +2079,8 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.use_topic_policies(text, text),
 	fox_wamp.reset_trust_level(text, text, text, text),
 	fox_wamp.expose_root(text, text, text, boolean),
-	fox_wamp.expose_function(regprocedure, text, text, integer, interval, text[], boolean, text),
+	fox_wamp.expose_function(regprocedure, text, text, integer, interval, text[], boolean, text, regclass),
+	fox_wamp.expose_table(regclass, text, text, text[]),
 	fox_wamp.unexpose(text, text),
 	fox_wamp.attach(text, regprocedure, text, boolean, integer, integer, interval, text),
 	fox_wamp.detach(text, regprocedure, text, text),
@@ -1863,13 +2110,20 @@ GRANT USAGE ON SCHEMA fox_wamp TO PUBLIC;
 GRANT EXECUTE ON FUNCTION
 	fox_wamp.error(text, integer, text),
 	fox_wamp.session_id(),
+	fox_wamp.session_user_id(),
+	fox_wamp.session_group_id(),
+	fox_wamp.own_user(),
+	fox_wamp.session_get_user(bigint),
 	fox_wamp.caller_authid(),
 	fox_wamp.caller_authrole(),
 	fox_wamp.called_procedure(),
 	fox_wamp.called_realm(),
 	fox_wamp.http_method(),
 	fox_wamp.request_path(),
+	fox_wamp.request_table(),
 	fox_wamp.request_id(),
+	fox_wamp.table_request(text, json, text, json, json, text, bigint, bigint),
+	fox_wamp.batch(json),
 	fox_wamp.remote_ip(),
 	fox_wamp.user_agent(),
 	fox_wamp.in_header(text),
@@ -1889,12 +2143,12 @@ GRANT EXECUTE ON FUNCTION
 	TO PUBLIC;
 GRANT SELECT ON fox_wamp.realm, fox_wamp.retained, fox_wamp.lock, fox_wamp.registration, fox_wamp.bridge,
 	fox_wamp.history, fox_wamp.event_history, fox_wamp.trust_level, fox_wamp.permission,
-	fox_wamp.root, fox_wamp.exposed_function, fox_wamp.exposed, fox_wamp.watched,
+	fox_wamp.root, fox_wamp.exposed_table, fox_wamp.exposed_function, fox_wamp.exposed, fox_wamp.watched,
 	fox_wamp.handler, fox_wamp.delivery, fox_wamp.attached,
 	fox_wamp.session, fox_wamp.subscription, fox_wamp.lock_waiter, fox_wamp.stat_router
 	TO fox_wamp_user;
 GRANT INSERT, UPDATE, DELETE ON fox_wamp.realm, fox_wamp.retained, fox_wamp.bridge, fox_wamp.history,
-	fox_wamp.trust_level, fox_wamp.permission, fox_wamp.root, fox_wamp.exposed_function, fox_wamp.handler, fox_wamp.webhook, fox_wamp.auth_method,
+	fox_wamp.trust_level, fox_wamp.permission, fox_wamp.root, fox_wamp.exposed_table, fox_wamp.exposed_function, fox_wamp.handler, fox_wamp.webhook, fox_wamp.auth_method,
 	fox_wamp.auth_group, fox_wamp.auth_user, fox_wamp.auth_key, fox_wamp.jwt_key TO fox_wamp_admin;
 GRANT SELECT ON fox_wamp.denials TO fox_wamp_admin;
 GRANT UPDATE (attempts, next_try, dead), DELETE ON fox_wamp.delivery TO fox_wamp_admin;
@@ -1907,5 +2161,5 @@ GRANT SELECT (realm, authid, authrole, authprovider, authmethod, since, expires,
 -- Verifiers are written and never read.
 GRANT SELECT ON fox_wamp.mqtt_session, fox_wamp.mqtt_subscription, fox_wamp.mqtt_message, fox_wamp.mqtt_received TO fox_wamp_admin;
 GRANT SELECT ON fox_wamp.auth_method, fox_wamp.auth_group, fox_wamp.auth_key TO fox_wamp_admin;
-GRANT SELECT (id, logon_name, group_id, realm) ON fox_wamp.auth_user TO fox_wamp_admin;
+GRANT SELECT (id, logon_name, group_id, realm, data), UPDATE (data) ON fox_wamp.auth_user TO fox_wamp_admin;
 GRANT SELECT (kid, alg, realm, audience, issuer, role_claim, authid_claim, roles) ON fox_wamp.jwt_key TO fox_wamp_admin;

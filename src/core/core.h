@@ -187,6 +187,7 @@ struct FoxSession
 	FoxSlice	authmethod;
 	FoxSlice	peer;
 	FoxSlice	protocol;
+	FoxSlice	agent;
 	FoxSlice	authprovider;
 	FoxSlice	role;			/* absent: see fox_session_role() */
 	FoxSlice	client_id;		/* of MQTT; absent: it has none */

@@ -15,7 +15,7 @@ static bool
 keep_info(FoxSession *s, const FoxSessionInfo *info)
 {
 	char	   *at = fox_pool_alloc(s->pool, info->authid.len + info->authrole.len + info->authmethod.len +
-								info->peer.len + info->protocol.len + info->authprovider.len + info->role.len +
+								info->peer.len + info->protocol.len + info->agent.len + info->authprovider.len + info->role.len +
 								info->client_id.len + 1);
 
 	char	   *former = s->identity;
@@ -28,6 +28,7 @@ keep_info(FoxSession *s, const FoxSessionInfo *info)
 	s->authmethod = fox_slice_keep(&at, info->authmethod);
 	s->peer = fox_slice_keep(&at, info->peer);
 	s->protocol = fox_slice_keep(&at, info->protocol);
+	s->agent = fox_slice_keep(&at, info->agent);
 	s->authprovider = fox_slice_keep(&at, info->authprovider);
 	s->role = fox_slice_keep(&at, info->role);
 	s->client_id = fox_slice_keep(&at, info->client_id);

@@ -191,6 +191,7 @@ typedef struct FoxSessionInfo
 	FoxSlice	authmethod;
 	FoxSlice	peer;
 	FoxSlice	protocol;		/* "wamp.2.json", "sql", … */
+	FoxSlice	agent;			/* what the peer calls its software; absent: it does not say */
 	const char *transport;		/* "websocket", …; a constant; NULL: none */
 	FoxEncoding encoding;		/* of the args and kwargs that it sends */
 	bool		call_canceling;	/* features of the callee role */

@@ -42,6 +42,7 @@ static char *tls_key_file = NULL;
 static char *tls_ca_file = NULL;
 static char *tls_crl_file = NULL;
 static int	tls_min_version = 2;
+static bool http2 = true;
 static char *anonymous_role = NULL;
 static bool anonymous = true;
 static bool superuser_login = false;
@@ -246,6 +247,8 @@ fox_guc_define(void)
 			   &http_session_timeout, 1800, 1, 400 * 24 * 3600, GUC_UNIT_S);
 	define_int("fox_wamp.http_sessions_per_user", "Sessions by HTTP that one user may have from one address; 0: any number.",
 			   &http_sessions_per_user, 100, 0, INT_MAX, 0);
+	define_bool("fox_wamp.http2", "Speaks HTTP/2 on the TLS port with clients that offer it.",
+				&http2, true);
 	define_int("fox_wamp.http_max_body", "Largest body of an HTTP request.",
 			   &http_max_body, 1024, 1, 1024 * 1024, GUC_UNIT_KB);
 	define_int("fox_wamp.ping_interval", "Silence after which a client is pinged; 0 never.",
@@ -362,6 +365,7 @@ fox_guc_net_config(FoxNetConfig *config)
 		.tls_ca = tls_file(tls_ca_file, "fox_wamp.tls_ca_file", ssl_ca_file, "ssl_ca_file"),
 		.tls_crl = tls_file(tls_crl_file, "fox_wamp.tls_crl_file", ssl_crl_file, "ssl_crl_file"),
 		.tls_min_version = tls_min_version,
+		.http2 = http2,
 		.trusted_proxies = trusted_proxies,
 		.unix_socket = unix_socket,
 		.max_message_size = (size_t) fox_guc_max_message_size * 1024,

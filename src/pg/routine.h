@@ -65,6 +65,7 @@ typedef enum FoxRoutineStage
 {
 	FOX_STAGE_FIND,				/* no such function, or not for that role */
 	FOX_STAGE_BIND,				/* the caller's, of the argument named in fox_routine_argument */
+	FOX_STAGE_RECORD,			/* the caller's: it has named no row of a table */
 	FOX_STAGE_RUN
 } FoxRoutineStage;
 

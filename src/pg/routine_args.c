@@ -249,7 +249,9 @@ bind_positions(FoxRoutine *f, FoxSlice args, FoxRoutineValues *out)
 	FoxSlice	value;
 	size_t		pos = 0;
 
-	for (int i = 0; fox_json_element(args, &pos, &value); i++)
+	int			first = f->nargs > 0 && out->given[0] ? 1 : 0;	/* behind the row that it is of */
+
+	for (int i = first; fox_json_element(args, &pos, &value); i++)
 	{
 		FoxSlice	next;
 		size_t		after = pos;
@@ -258,7 +260,7 @@ bind_positions(FoxRoutine *f, FoxSlice args, FoxRoutineValues *out)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("too many arguments"),
-					 errdetail("The function has %d.", f->nargs)));
+					 errdetail("The function has %d.", f->nargs - first)));
 		if (f->variadic && i == f->nargs - 1 &&
 			(fox_json_kind(value) != FOX_JSON_ARRAY || fox_json_element(args, &after, &next)))
 		{
