@@ -42,6 +42,7 @@ test('no acting function may be executed by everybody', async () => {
       AND p.proname NOT IN ('error', 'session_id', 'caller_authid', 'caller_authrole', 'called_procedure', 'called_realm',
         'session_user_id', 'session_group_id', 'session_get_user', 'own_user', 'request_table', 'table_request', 'batch',
         'http_method', 'request_path', 'request_id', 'remote_ip', 'user_agent', 'in_header', 'in_body',
-        'returns', 'set_status', 'openapi', 'openapi_of')`);
-  assert.equal(open, '', 'but what says only what the caller knows, or speaks of its own answer');
+        'returns', 'set_status', 'openapi', 'openapi_of', 'exception_json',
+        'callback_send', 'callback_now', 'callback_call', 'callback_release', 'callback_uri', 'end_callback')`);
+  assert.equal(open, '', 'but what says only what the caller knows, speaks of its own answer, or takes a callback, whose id can not be guessed');
 });
