@@ -7,6 +7,7 @@
 #include "core/exposed.h"
 #include "core/http_route.h"
 #include "core/handler.h"
+#include "core/hook.h"
 #include "core/auth_rule.h"
 #include "core/authorizer.h"
 #include "core/config_rows.h"
@@ -383,6 +384,9 @@ fox_router_change(FoxRouter *r, const FoxChange *c)
 			break;
 		case FOX_CHANGE_HANDLER:
 			fox_handler_change(r, c);
+			break;
+		case FOX_CHANGE_HOOK:
+			fox_hook_change(r, c);
 			break;
 		case FOX_CHANGE_QUEUED:
 			fox_handler_queued(r, c);

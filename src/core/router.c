@@ -7,6 +7,7 @@
 
 #include "codec/json.h"
 #include "core/denial.h"
+#include "core/hook.h"
 #include "core/auth_rule.h"
 #include "core/config_rows.h"
 #include "core/http_route.h"
@@ -162,6 +163,7 @@ realm_free(FoxRealm *realm)
 	fox_history_free(realm);
 	fox_trust_free(realm);
 	fox_permissions_free(realm);
+	fox_hooks_free(realm);
 	fox_auth_rules_free(realm);
 	fox_map_del(&realm->router->realms, realm->name);
 	free((char *) realm->name.ptr);

@@ -481,7 +481,7 @@ mqtt_ended(FoxSession *core, const char *reason, FoxSlice message)
 		mqtt_cut(p, shutdown ? FOX_MQTT_SHUTTING_DOWN : FOX_MQTT_ADMINISTRATIVE, reason);
 	}
 	if (!shutdown)
-		mqtt_will_publish(s);
+		mqtt_will_publish_apart(s);
 	mqtt_session_gone(s);
 }
 

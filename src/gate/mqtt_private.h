@@ -281,10 +281,15 @@ extern void mqtt_session_away(MqttSession *s);
 extern void mqtt_session_settled(MqttSession *s);
 /* The core has ended it. */
 extern void mqtt_session_gone(MqttSession *s);
+
+/* --- mqtt_will.c --- */
+
 extern bool mqtt_will_keep(MqttSession *s, const FoxMqttWill *will, FoxSlice topic);
 /* The same with properties that are encoded already. */
 extern bool mqtt_will_set(MqttSession *s, const FoxMqttWill *will, FoxSlice topic, FoxSlice props, uint32_t delay);
 extern void mqtt_will_publish(MqttSession *s);
+/* The same of a session that is about to be gone. */
+extern void mqtt_will_publish_apart(MqttSession *s);
 extern void mqtt_will_forget(MqttSession *s);
 /* Appends a set in its encoded form without its length, with its user properties and more of those (may be NULL). */
 extern void mqtt_put_props(const FoxMqttProps *props, const FoxBuf *more_users, FoxBuf *out);
@@ -308,6 +313,8 @@ extern void mqtt_promises_free(MqttSession *s);
 
 extern void mqtt_publish(MqttPeer *p, const FoxMqttPacket *packet);
 extern void mqtt_pubrel(MqttPeer *p, const FoxMqttPacket *packet);
+/* Options of a publish, until the next ones. */
+extern FoxSlice mqtt_publish_options(uint8_t qos, bool retain, FoxSlice props);
 /* Publishes for the session; request as the core's. */
 extern void mqtt_publish_as(MqttSession *s, uint64_t request, uint8_t qos, bool retain, FoxSlice topic, FoxSlice payload,
 							FoxSlice props);

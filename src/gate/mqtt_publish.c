@@ -69,8 +69,8 @@ expiry_in(FoxSlice props)
 	return expiry;
 }
 
-static FoxSlice
-publish_options(uint8_t qos, bool retain, FoxSlice props)
+FoxSlice
+mqtt_publish_options(uint8_t qos, bool retain, FoxSlice props)
 {
 	static const char *const plain[] = {
 		"{\"exclude_me\":false,\"qos\":0,\"acknowledge\":true}",
@@ -97,7 +97,7 @@ void
 mqtt_publish_as(MqttSession *s, uint64_t request, uint8_t qos, bool retain, FoxSlice topic, FoxSlice payload, FoxSlice props)
 {
 	s->unsettled++;
-	fox_session_publish(s->core, request, publish_options(qos, retain, props), topic, payload, props);
+	fox_session_publish(s->core, request, mqtt_publish_options(qos, retain, props), topic, payload, props);
 }
 
 /* --- answers --- */
