@@ -90,6 +90,8 @@ struct FoxRouter
 	uint64_t	authenticator_warned_us;	/* when the log last heard that one could not be called */
 	FoxIdMap	cookie_tasks;	/* of cookie.c, by token */
 	FoxMap		role_counts;	/* of role_sessions.c */
+	FoxMap		tokens;			/* of token.c, by hash */
+	FoxMap		token_holders;
 	FoxThrottle failed_addresses;
 	FoxThrottle failed_names;
 	FoxTimers	timers;
@@ -202,6 +204,7 @@ struct FoxSession
 	FoxNode		claims;			/* REGISTERs that wait for another session (takeover.c) */
 	FoxNode		claimed;		/* those that wait for this one */
 	uint32_t	claim_count;
+	struct FoxToken *token;		/* of token.c; NULL: a connection holds it */
 	struct FoxRoleCount *counted;	/* where it is counted (role_sessions.c); NULL: nowhere */
 	struct FoxKept *kept;		/* decisions, of permission.c */
 	FoxNode		asked;			/* requests that wait for an authorizer, in order (authorizer.c) */

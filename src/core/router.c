@@ -14,6 +14,7 @@
 #include "core/permission.h"
 #include "core/review.h"
 #include "core/roles.h"
+#include "core/token.h"
 #include "core/trust.h"
 
 #include "base/pure.h"
@@ -286,6 +287,7 @@ fox_router_free(FoxRouter *r)
 	fox_map_free(&r->logins);
 	fox_map_free(&r->cookie_tasks);
 	fox_map_free(&r->role_counts);
+	fox_tokens_free(r);
 	fox_map_free(&r->questions);
 	fox_map_free(&r->inquiries);
 	fox_roles_free(r);

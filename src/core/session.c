@@ -6,6 +6,7 @@
 #include "codec/json.h"
 #include "core/authorizer.h"
 #include "core/role_sessions.h"
+#include "core/token.h"
 
 #include "base/pure.h"
 
@@ -172,6 +173,7 @@ fox_session_leave(FoxSession *s, FoxEnd how)
 	FoxRouter  *r = s->realm->router;
 
 	s->leaving = true;
+	fox_token_session_end(s);
 	fox_receipts_session_end(s);
 	/* The spec's order: what it offers goes first, then what it waits for, then its wills. */
 	fox_list_each(n, &s->callees)

@@ -335,6 +335,28 @@ fill_handler(HeapTuple row, TupleDesc desc, FoxChange *change)
 	return fill_pattern(row, desc, change, "function", &args);
 }
 
+/* webhook: realm, pattern, match, id, owner, concurrency, … */
+static bool
+fill_webhook(HeapTuple row, TupleDesc desc, FoxChange *change)
+{
+	StringInfoData args;
+	char	   *id = psprintf(UINT64_FORMAT, fox_id_column(row, desc, 4));
+
+	initStringInfo(&args);
+	fox_append_member(&args, "id", fox_cstr(id));
+	fox_append_member(&args, "match", quoted_column(row, desc, 3));
+	fox_append_member(&args, "function", quoted(fox_cstr(psprintf("webhook %s", id))));
+	fox_append_member(&args, "owner", quoted_column(row, desc, 5));
+	fox_append_member(&args, "durable", FOX_LIT("true"));
+	fox_append_member(&args, "posts", FOX_LIT("true"));
+	fox_append_member(&args, "concurrency", integer_column(row, desc, 6));
+	change->realm = fox_text_column(row, desc, 1);
+	change->topic = fox_text_column(row, desc, 2);
+	change->args = args_of(&args);
+	change->kwargs = fox_cstr(id);
+	return true;
+}
+
 /* root: name, realm, style, auth */
 static bool
 fill_root(HeapTuple row, TupleDesc desc, FoxChange *change)
@@ -374,6 +396,7 @@ static ConfigTable tables[] = {
 	{"permission", FOX_CHANGE_PERMISSION, 12, 4, check_permission, fill_permission, NULL},
 	{"publish_hook", FOX_CHANGE_HOOK, 5, 3, check_pattern, fill_publish_hook, NULL},
 	{"handler", FOX_CHANGE_HANDLER, 10, 4, check_any_pattern, fill_handler, NULL},
+	{"webhook", FOX_CHANGE_HANDLER, 12, 3, check_any_pattern, fill_webhook, NULL},
 	{"bridge", FOX_CHANGE_BRIDGE_OUT, 4, 4, check_bridge, fill_bridge, NULL},
 };
 
