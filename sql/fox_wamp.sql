@@ -405,7 +405,8 @@ CREATE TABLE fox_wamp.mqtt_session (
 	will_properties bytea,
 	will_qos smallint,
 	will_retain boolean,
-	will_delay bigint
+	will_delay bigint,
+	sent bigint
 );
 COMMENT ON TABLE fox_wamp.mqtt_session IS 'sessions of MQTT clients that outlive their connections, or have a will';
 COMMENT ON COLUMN fox_wamp.mqtt_session.id IS 'what the other tables name';
@@ -423,6 +424,7 @@ COMMENT ON COLUMN fox_wamp.mqtt_session.will_properties IS 'its properties, as M
 COMMENT ON COLUMN fox_wamp.mqtt_session.will_qos IS 'its QoS';
 COMMENT ON COLUMN fox_wamp.mqtt_session.will_retain IS 'it is to be retained';
 COMMENT ON COLUMN fox_wamp.mqtt_session.will_delay IS 'seconds after the end of the connection';
+COMMENT ON COLUMN fox_wamp.mqtt_session.sent IS 'number of the last message that was sent before the connection ended; null: not known, for there is one or it ended with the router';
 
 CREATE TABLE fox_wamp.mqtt_subscription (
 	session bigint,

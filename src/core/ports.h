@@ -144,11 +144,14 @@ typedef enum FoxMqttRowKind
 	FOX_MQTT_RECEIVED_END
 } FoxMqttRowKind;
 
+/* While there is a connection it is not written which messages have gone out. */
+#define FOX_MQTT_SENT_UNKNOWN UINT64_MAX
+
 typedef struct FoxMqttRow
 {
 	FoxMqttRowKind kind;
 	uint64_t	session;		/* names the session in all of its rows */
-	uint64_t	number;
+	uint64_t	number;			/* of a session: that of the last message that its client was sent; FOX_MQTT_SENT_UNKNOWN */
 	FoxSlice	realm;
 	FoxSlice	client_id;
 	FoxSlice	authid;

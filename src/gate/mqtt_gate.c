@@ -367,6 +367,7 @@ fox_mqtt_gate_open(FoxMqttBroker *b, const FoxTransport *transport, const FoxPee
 
 	if (p == NULL)
 		return NULL;
+	b->counters.sockets++;
 	p->gate.ops = &gate_ops;
 	p->broker = b;
 	p->transport = *transport;

@@ -31,12 +31,13 @@ typedef struct MqttCounters
 	uint64_t	payload_received;
 	uint64_t	payload_sent;
 	uint64_t	dropped;		/* messages that found a full queue */
-	uint64_t	connections;
+	uint64_t	connections;	/* of clients that have joined */
+	uint64_t	sockets;		/* of anybody */
 	uint64_t	maximum;		/* clients at a time */
 	uint64_t	expired;		/* sessions */
 } MqttCounters;
 
-#define MQTT_RATES 8			/* of which there are averages */
+#define MQTT_RATES 9			/* of which there are averages */
 #define MQTT_SPANS 3
 #define MQTT_SYS_VALUES 64
 
@@ -174,6 +175,7 @@ struct MqttSession
 	FoxMap		subs;			/* MqttSub by filter */
 	FoxIdMap	subs_by_id;
 	uint32_t	sys_subs;		/* how many are of $SYS */
+	uint32_t	shared_subs;	/* and how many are shared */
 	MqttSub    *only;			/* if there is just one */
 	uint32_t	patterns;		/* how many of them */
 	FoxNode		calls;			/* of the client's (mqtt_call.c) */
@@ -191,7 +193,10 @@ struct MqttSession
 	FoxIdMap	outs_by_id;		/* of both */
 	uint32_t	waiting_count;
 	uint32_t	sent_count;
+	size_t		out_bytes;		/* of both */
 	uint64_t	last_number;
+	uint64_t	sent_number;	/* of the last one that was sent */
+	bool		sent_unknown;	/* restored: an earlier run of the router may have sent more */
 	FoxNode		promises;		/* of mqtt_store.c */
 	FoxLater	later;			/* an event that several subscriptions may bring */
 	uint8_t		later_qos;

@@ -114,6 +114,7 @@ out_free(MqttSession *s, MqttOut *o)
 		s->waiting_count--;
 	else
 		s->sent_count--;
+	s->out_bytes -= o->kept->len;
 	fox_idmap_del(&s->outs_by_id, o->id);
 	fox_list_del(&o->node);
 	fox_bytes_unref(o->kept);
@@ -187,6 +188,7 @@ send_waiting(MqttSession *s)
 		o->state = OUT_SENT;
 		s->waiting_count--;
 		s->sent_count++;
+		s->sent_number = o->number;
 		if (!send_message(s, o, o->again))
 			out_end(s, o);
 	}
@@ -217,7 +219,9 @@ out_new(MqttSession *s, uint64_t number, FoxBytes *kept, FoxSlice own)
 		memcpy(o->own, own.ptr, own.len);
 	fox_list_push(&s->waiting, &o->node);
 	s->waiting_count++;
-	s->last_number = number;
+	s->out_bytes += kept->len;
+	if (number > s->last_number)
+		s->last_number = number;
 	return o;
 }
 
@@ -304,7 +308,7 @@ mqtt_out_restore(MqttSession *s, const FoxMqttRow *row)
 	o->qos = row->qos;
 	o->retain = row->retain;
 	o->expires_us = row->expires_us > 0 ? fox_router_now(s->broker->router) + row->expires_us : 0;
-	o->again = s->waiting_count + s->sent_count <= s->broker->config.max_inflight;
+	o->again = s->sent_unknown ? s->waiting_count + s->sent_count <= s->broker->config.max_inflight : o->number <= s->sent_number;
 	if (row->released)
 	{
 		fox_list_del(&o->node);

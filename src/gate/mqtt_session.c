@@ -186,6 +186,7 @@ mqtt_session_attach(MqttSession *s, MqttPeer *p)
 	fox_router_timer_clear(r, &s->expiry_timer);
 	fox_router_timer_clear(r, &s->will_timer);
 	s->peer = p;
+	s->sent_unknown = false;
 	s->broker->counters.connections++;
 	if (++s->broker->clients > s->broker->counters.maximum)
 		s->broker->counters.maximum = s->broker->clients;

@@ -53,6 +53,7 @@ sub_enter(MqttSession *s, MqttSub *sub)
 	}
 	s->patterns += sub->pattern;
 	s->sys_subs += sub->sys;
+	s->shared_subs += sub->shared;
 	find_only(s);
 	return true;
 }
@@ -65,6 +66,7 @@ mqtt_sub_free(MqttSession *s, MqttSub *sub)
 	fox_idmap_del(&s->subs_by_id, sub->id);
 	s->patterns -= sub->pattern;
 	s->sys_subs -= sub->sys;
+	s->shared_subs -= sub->shared;
 	free(sub);
 	find_only(s);
 }
@@ -87,7 +89,7 @@ mqtt_subs_free(MqttSession *s)
 	fox_map_free(&s->subs_by_id);
 	s->subs = s->subs_by_id = (FoxMap){0};
 	s->only = NULL;
-	s->patterns = s->sys_subs = 0;
+	s->patterns = s->sys_subs = s->shared_subs = 0;
 }
 
 /* --- SUBSCRIBE --- */
