@@ -76,6 +76,12 @@ mqtt_send_bytes(MqttPeer *p, FoxBytes *bytes)
 		p->transport.close(p->transport.conn, 1013, "out of memory");
 		return;
 	}
+	if (bytes->len > p->max_packet)
+	{
+		fox_bytes_unref(bytes);
+		mqtt_drop(p, "an answer is larger than the client takes");
+		return;
+	}
 	p->broker->counters.sent++;
 	p->broker->counters.bytes_sent += bytes->len;
 	p->transport.send(p->transport.conn, bytes, true);
@@ -204,7 +210,7 @@ disconnect(MqttPeer *p, const FoxMqttPacket *packet)
 			mqtt_cut(p, FOX_MQTT_PROTOCOL_ERROR, "a session that was to end with its connection can not be kept any more");
 			return;
 		}
-		s->expiry = packet->props.session_expiry;
+		s->expiry = mqtt_expiry_within(p->broker, packet->props.session_expiry);
 	}
 	p->state = MQTT_DEAD;
 	p->session = NULL;

@@ -183,7 +183,7 @@ struct MqttSession
 	FoxIdMap	invocations;	/* that it has not answered */
 	FoxNode		asks;			/* SUBSCRIBEs that the core has not answered whole (mqtt_subscribe.c) */
 	uint64_t	last_request;	/* for a subscription */
-	FoxIdMap	received;		/* by packet id: QoS 2, from PUBLISH to PUBREL */
+	FoxIdMap	received;		/* by packet id: QoS 2, from PUBLISH to PUBREL; see mqtt_publish.c */
 	uint32_t	unanswered;		/* messages of the peer's that take from its receive maximum */
 	uint32_t	unsettled;		/* publishes that the core has not answered */
 	FoxNode		dues;			/* answers that wait for earlier ones (mqtt_publish.c) */
@@ -211,7 +211,7 @@ extern const FoxSessionOps mqtt_ops;
 
 /* Sends a packet; without its reason string if the peer does not want or can not take that. */
 extern void mqtt_send(MqttPeer *p, const FoxMqttPacket *packet);
-/* Sends bytes that are a packet, and releases them; NULL is no memory. */
+/* Sends bytes that are a packet, and releases them; NULL is no memory.  Closes if it is larger than the peer takes. */
 extern void mqtt_send_bytes(MqttPeer *p, FoxBytes *bytes);
 /* The same, encoded for the peer; NULL: no memory. */
 extern FoxBytes *mqtt_encode(MqttPeer *p, const FoxMqttPacket *packet);
@@ -263,6 +263,8 @@ extern void mqtt_reauthenticate(MqttPeer *p, const FoxMqttPacket *packet);
 /* --- mqtt_connect.c --- */
 
 extern void mqtt_connect(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice bytes);
+/* A session expiry that is asked for, as far as the configuration allows it. */
+extern uint32_t mqtt_expiry_within(const FoxMqttBroker *b, uint32_t asked);
 /* It is known who that is. */
 extern void mqtt_join(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice realm, const FoxSessionInfo *info);
 /* CONNACK that says why not, and closes. */
@@ -326,6 +328,8 @@ extern void mqtt_publish_as(MqttSession *s, uint64_t request, uint8_t qos, bool 
 extern void mqtt_published(FoxSession *core, uint64_t request, FoxMqttReason reason, FoxSlice text);
 /* What a client may not publish to; SUCCESS: it may. */
 extern FoxMqttReason mqtt_topic_refusal(FoxSlice topic);
+/* A new peer's receive maximum is whole, whatever an earlier one has left open. */
+extern void mqtt_received_carry(MqttSession *s);
 /* The peer waits for no answer any more. */
 extern void mqtt_dues_free(MqttSession *s);
 extern void mqtt_received_restore(MqttSession *s, uint64_t id);
@@ -385,6 +389,10 @@ extern FoxSlice mqtt_with_alias(MqttPeer *p, FoxSlice *topic, FoxSlice own, bool
 /* --- mqtt_queue.c: the same with QoS 1 and 2 --- */
 
 extern void mqtt_queue_event(MqttSession *s, FoxEvent *e, uint8_t qos, bool retain, FoxSlice own);
+/*
+ * Properties with the time that is left until then, valid until the next ones; absent: none is left.  0: they have no end.
+ */
+extern FoxSlice mqtt_age(FoxSlice props, uint64_t expires_us, uint64_t now);
 /* A message for the client alone, by that subscription; it is not stored. */
 extern void mqtt_send_message(MqttSession *s, const MqttSub *sub, FoxSlice topic, FoxSlice props, FoxSlice payload, bool retain);
 /* An acknowledgement of the client's. */

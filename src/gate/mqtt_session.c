@@ -191,7 +191,8 @@ mqtt_session_attach(MqttSession *s, MqttPeer *p)
 	if (++s->broker->clients > s->broker->counters.maximum)
 		s->broker->counters.maximum = s->broker->clients;
 	s->generation++;
-	s->unanswered = (uint32_t) s->received.count;
+	s->unanswered = 0;
+	mqtt_received_carry(s);
 	p->session = s;
 	mqtt_subs_back(s);
 }
