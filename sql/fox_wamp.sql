@@ -295,6 +295,22 @@ COMMENT ON COLUMN fox_wamp.handler.max_attempts IS 'of a durable one: how often 
 COMMENT ON COLUMN fox_wamp.handler.retry_delay IS 'of a durable one: time between the first two attempts; it doubles, up to an hour';
 COMMENT ON SEQUENCE fox_wamp.handler_id_seq IS 'numbers of handlers';
 
+-- The triggers know the columns by their position: upgrades append.
+CREATE TABLE fox_wamp.publish_hook (
+	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
+	pattern text COLLATE "C" NOT NULL,
+	match text NOT NULL DEFAULT 'pattern' CHECK (match IN ('exact', 'prefix', 'wildcard', 'pattern')),
+	function text NOT NULL,
+	function_role text COLLATE "C",
+	PRIMARY KEY (realm, pattern, match)
+);
+COMMENT ON TABLE fox_wamp.publish_hook IS 'functions that see, alter or refuse what clients publish before it goes on';
+COMMENT ON COLUMN fox_wamp.publish_hook.realm IS 'realm of the topics';
+COMMENT ON COLUMN fox_wamp.publish_hook.pattern IS 'topic or pattern; the most specific one that matches a topic counts';
+COMMENT ON COLUMN fox_wamp.publish_hook.match IS 'exact, prefix, wildcard, or pattern (* and #)';
+COMMENT ON COLUMN fox_wamp.publish_hook.function IS 'schema, name and argument types; follows ALTER, and once it is dropped nothing is published';
+COMMENT ON COLUMN fox_wamp.publish_hook.function_role IS 'role that the function runs as; null: its owner';
+
 -- No foreign key: its checks would be locks on the handler's row, in every transaction that publishes.
 CREATE TABLE fox_wamp.delivery (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -458,7 +474,8 @@ CREATE TABLE fox_wamp.mqtt_session (
 	will_properties bytea,
 	will_qos smallint,
 	will_retain boolean,
-	will_delay bigint
+	will_delay bigint,
+	sent bigint
 );
 COMMENT ON TABLE fox_wamp.mqtt_session IS 'sessions of MQTT clients that outlive their connections, or have a will';
 COMMENT ON COLUMN fox_wamp.mqtt_session.id IS 'what the other tables name';
@@ -476,6 +493,7 @@ COMMENT ON COLUMN fox_wamp.mqtt_session.will_properties IS 'its properties, as M
 COMMENT ON COLUMN fox_wamp.mqtt_session.will_qos IS 'its QoS';
 COMMENT ON COLUMN fox_wamp.mqtt_session.will_retain IS 'it is to be retained';
 COMMENT ON COLUMN fox_wamp.mqtt_session.will_delay IS 'seconds after the end of the connection';
+COMMENT ON COLUMN fox_wamp.mqtt_session.sent IS 'number of the last message that was sent before the connection ended; null: not known, for there is one or it ended with the router';
 
 CREATE TABLE fox_wamp.mqtt_subscription (
 	session bigint,
@@ -759,6 +777,7 @@ SELECT pg_catalog.pg_extension_config_dump('fox_wamp.exposed_table', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.exposed_function', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.handler', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.handler_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.publish_hook', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.webhook', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.callback_registry', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.delivery', '');
@@ -972,6 +991,11 @@ CREATE TRIGGER authority_before BEFORE INSERT OR UPDATE ON fox_wamp.auth_method
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.authority_before();
 CREATE TRIGGER authority_before BEFORE INSERT OR UPDATE ON fox_wamp.permission
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.authority_before();
+CREATE TRIGGER authority_before BEFORE INSERT OR UPDATE ON fox_wamp.publish_hook
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.authority_before();
+CREATE TRIGGER publish_hook_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.publish_hook
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
+COMMENT ON TRIGGER authority_before ON fox_wamp.publish_hook IS 'checks the function and writes its signature in full';
 COMMENT ON TRIGGER authority_before ON fox_wamp.auth_method IS 'checks the authenticator''s function and writes its signature in full';
 COMMENT ON TRIGGER authority_before ON fox_wamp.permission IS 'checks the authorizer''s function and writes its signature in full';
 CREATE TRIGGER permission_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.permission
@@ -1016,6 +1040,7 @@ ALTER TABLE fox_wamp.exposed_table ENABLE ALWAYS TRIGGER exposed_table_before;
 ALTER TABLE fox_wamp.exposed_table ENABLE ALWAYS TRIGGER exposed_table_changed;
 ALTER TABLE fox_wamp.handler ENABLE ALWAYS TRIGGER handler_before;
 ALTER TABLE fox_wamp.handler ENABLE ALWAYS TRIGGER handler_changed;
+ALTER TABLE fox_wamp.publish_hook ENABLE ALWAYS TRIGGER publish_hook_changed;
 ALTER TABLE fox_wamp.webhook ENABLE ALWAYS TRIGGER webhook_before;
 ALTER TABLE fox_wamp.webhook ENABLE ALWAYS TRIGGER webhook_changed;
 ALTER TABLE fox_wamp.callback_registry ENABLE ALWAYS TRIGGER callback_changed;
@@ -1661,6 +1686,26 @@ CREATE FUNCTION fox_wamp.detach(pattern text, handler regprocedure DEFAULT NULL,
 COMMENT ON FUNCTION fox_wamp.detach(text, regprocedure, text, text)
 	IS 'ends what attach() began, of one function or all, and drops the events in its queue; false if there was nothing';
 
+CREATE FUNCTION fox_wamp.publish_hook(pattern text, function regprocedure, realm text DEFAULT NULL, match text DEFAULT NULL,
+									 role text DEFAULT NULL) RETURNS void
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		INSERT INTO fox_wamp.publish_hook (realm, pattern, match, function, function_role)
+		SELECT fox_wamp.default_realm($3), $1, fox_wamp.stored_match($1, $4), $2::text, $5
+		ON CONFLICT ON CONSTRAINT publish_hook_pkey DO UPDATE SET function = EXCLUDED.function, function_role = EXCLUDED.function_role
+	$$;
+COMMENT ON FUNCTION fox_wamp.publish_hook(text, regprocedure, text, text, text)
+	IS 'a function (topic text, args jsonb, kwargs jsonb, details jsonb) RETURNS jsonb sees what clients publish before it goes on: null refuses it, args and kwargs in the result take the place of what came';
+
+CREATE FUNCTION fox_wamp.drop_publish_hook(pattern text, realm text DEFAULT NULL, match text DEFAULT NULL) RETURNS boolean
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		WITH gone AS (DELETE FROM fox_wamp.publish_hook h WHERE h.realm = fox_wamp.default_realm($2) AND h.pattern = $1
+					  AND h.match = fox_wamp.stored_match($1, $3) RETURNING 1)
+		SELECT EXISTS (SELECT FROM gone);
+	$$;
+COMMENT ON FUNCTION fox_wamp.drop_publish_hook(text, text, text) IS 'ends what publish_hook() began; false if there was nothing';
+
 CREATE FUNCTION fox_wamp.handler_queued(id bigint) RETURNS void
 	AS 'MODULE_PATHNAME', 'fox_wamp_handler_queued' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION fox_wamp.handler_queued(bigint) IS 'internal: the queue of a handler has something to do';
@@ -2084,6 +2129,8 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.unexpose(text, text),
 	fox_wamp.attach(text, regprocedure, text, boolean, integer, integer, interval, text),
 	fox_wamp.detach(text, regprocedure, text, text),
+	fox_wamp.publish_hook(text, regprocedure, text, text, text),
+	fox_wamp.drop_publish_hook(text, text, text),
 	fox_wamp.handler_queued(bigint),
 	fox_wamp.retry_delivery(bigint),
 	fox_wamp.drop_delivery(bigint),
@@ -2144,11 +2191,11 @@ GRANT EXECUTE ON FUNCTION
 GRANT SELECT ON fox_wamp.realm, fox_wamp.retained, fox_wamp.lock, fox_wamp.registration, fox_wamp.bridge,
 	fox_wamp.history, fox_wamp.event_history, fox_wamp.trust_level, fox_wamp.permission,
 	fox_wamp.root, fox_wamp.exposed_table, fox_wamp.exposed_function, fox_wamp.exposed, fox_wamp.watched,
-	fox_wamp.handler, fox_wamp.delivery, fox_wamp.attached,
+	fox_wamp.handler, fox_wamp.delivery, fox_wamp.attached, fox_wamp.publish_hook,
 	fox_wamp.session, fox_wamp.subscription, fox_wamp.lock_waiter, fox_wamp.stat_router
 	TO fox_wamp_user;
 GRANT INSERT, UPDATE, DELETE ON fox_wamp.realm, fox_wamp.retained, fox_wamp.bridge, fox_wamp.history,
-	fox_wamp.trust_level, fox_wamp.permission, fox_wamp.root, fox_wamp.exposed_table, fox_wamp.exposed_function, fox_wamp.handler, fox_wamp.webhook, fox_wamp.auth_method,
+	fox_wamp.trust_level, fox_wamp.permission, fox_wamp.root, fox_wamp.exposed_table, fox_wamp.exposed_function, fox_wamp.handler, fox_wamp.publish_hook, fox_wamp.webhook, fox_wamp.auth_method,
 	fox_wamp.auth_group, fox_wamp.auth_user, fox_wamp.auth_key, fox_wamp.jwt_key TO fox_wamp_admin;
 GRANT SELECT ON fox_wamp.denials TO fox_wamp_admin;
 GRANT UPDATE (attempts, next_try, dead), DELETE ON fox_wamp.delivery TO fox_wamp_admin;

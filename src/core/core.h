@@ -142,6 +142,7 @@ struct FoxRealm
 	struct FoxTrusts *trusts;	/* of trust.c; NULL: no level is set */
 	struct FoxPermissions *permissions;	/* of permission.c; NULL: there never was a row */
 	bool		open;			/* everybody may do everything */
+	struct FoxHooks *hooks;		/* of hook.c; NULL: there never was one */
 	FoxSession *asking;			/* of authorizer.c, or NULL */
 	FoxNode		sessions;
 	FoxMap		casters;		/* of ask_call.c: role → FoxSession; keys are the session's */

@@ -8,6 +8,7 @@
 #include "core/exposed.h"
 #include "core/http_route.h"
 #include "core/handler.h"
+#include "core/hook.h"
 #include "core/auth_rule.h"
 #include "core/authorizer.h"
 #include "core/config_rows.h"
@@ -393,6 +394,9 @@ fox_router_change(FoxRouter *r, const FoxChange *c)
 			break;
 		case FOX_CHANGE_CALLBACK_OVER:
 			fox_callback_over(r, c);
+			break;
+		case FOX_CHANGE_HOOK:
+			fox_hook_change(r, c);
 			break;
 		case FOX_CHANGE_QUEUED:
 			fox_handler_queued(r, c);

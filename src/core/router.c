@@ -10,6 +10,7 @@
 #include "core/callback.h"
 #include "core/config_rows.h"
 #include "core/denial.h"
+#include "core/hook.h"
 #include "core/http_route.h"
 #include "core/permission.h"
 #include "core/review.h"
@@ -165,6 +166,7 @@ realm_free(FoxRealm *realm)
 	fox_history_free(realm);
 	fox_trust_free(realm);
 	fox_permissions_free(realm);
+	fox_hooks_free(realm);
 	fox_auth_rules_free(realm);
 	fox_map_del(&realm->router->realms, realm->name);
 	free((char *) realm->name.ptr);

@@ -338,6 +338,24 @@ fill_permission(HeapTuple row, TupleDesc desc, FoxChange *change)
 	return fill_pattern(row, desc, change, "role", &args);
 }
 
+/* publish_hook: realm, pattern, match, function, function_role */
+static bool
+fill_publish_hook(HeapTuple row, TupleDesc desc, FoxChange *change)
+{
+	FoxSlice	match = quoted_column(row, desc, 3);
+	StringInfoData args;
+
+	initStringInfo(&args);
+	fox_append_member(&args, "match", match);
+	fox_append_member(&args, "function", quoted_column(row, desc, 4));
+	fox_append_member(&args, "function_role", quoted_column(row, desc, 5));
+	change->realm = fox_text_column(row, desc, 1);
+	change->topic = fox_text_column(row, desc, 2);
+	change->args = args_of(&args);
+	change->kwargs = match;
+	return true;
+}
+
 /* handler: realm, pattern, match, function, id, owner, durable, concurrency, … */
 static bool
 fill_handler(HeapTuple row, TupleDesc desc, FoxChange *change)
@@ -429,6 +447,7 @@ static ConfigTable tables[] = {
 	{"exposed_table", FOX_CHANGE_EXPOSED, 5, 3, NULL, fill_exposed_table, NULL},
 	{"exposed_function", FOX_CHANGE_EXPOSED, 11, 4, NULL, fill_exposed_function, NULL},
 	{"permission", FOX_CHANGE_PERMISSION, 12, 4, check_permission, fill_permission, NULL},
+	{"publish_hook", FOX_CHANGE_HOOK, 5, 3, check_pattern, fill_publish_hook, NULL},
 	{"handler", FOX_CHANGE_HANDLER, 10, 4, check_any_pattern, fill_handler, NULL},
 	{"webhook", FOX_CHANGE_HANDLER, 12, 3, check_any_pattern, fill_webhook, NULL},
 	{"callback_registry", FOX_CHANGE_CALLBACK, 9, 0, NULL, fill_callback, NULL},
