@@ -6,6 +6,12 @@
 #define AHEAD_MAX 65536			/* bytes that are read while a request waits */
 #define SKIP_MAX (64 * 1024 * 1024)	/* of a body that is not wanted */
 
+bool
+fox_http_held(const FoxHttp *h)
+{
+	return (h->state == READING || h->state == WAITING) && !fox_list_empty(&h->rate.in_rated);
+}
+
 /* --- requests --- */
 
 void
@@ -50,6 +56,24 @@ send_elsewhere(FoxHttp *h)
 	fox_http_answer(h, 307, fox_buf_view(&headers), FOX_LIT(""));
 }
 
+/* The connection counts for who has sent its first request; false: he has as many as he may, and is told so. */
+static bool
+admit(FoxHttp *h)
+{
+	if (h->admitted)
+		return true;
+	if (fox_address_full(h->net, &h->asker))
+	{
+		h->net->stats.refused++;
+		h->keep = false;
+		fox_http_answer(h, 429, FOX_LIT("Retry-After: 1\r\nContent-Type: text/plain\r\n"), FOX_LIT("fox_wamp: too many connections from your address\n"));
+		return false;
+	}
+	h->admitted = true;
+	h->address = fox_address_enter(h->net, &h->asker);
+	return true;
+}
+
 static void
 hand_over(FoxHttp *h, unsigned status)
 {
@@ -57,6 +81,7 @@ hand_over(FoxHttp *h, unsigned status)
 	FoxHttpRequest request = {.status = status, .info = &h->asker};
 
 	h->state = WAITING;
+	fox_rate_spend(net, &h->rate, h->head.len + (h->head.chunked ? h->body.len : (size_t) h->head.content_length));
 	net->stats.http_requests++;
 	h->asker = h->info;
 	if (status == 0)
@@ -67,6 +92,8 @@ hand_over(FoxHttp *h, unsigned status)
 		request.body = h->head.chunked ? fox_buf_view(&h->body) : fox_slice(h->in.data + h->head.len, (size_t) h->head.content_length);
 		fox_peer_of_headers(net, request.headers, &h->asker);
 	}
+	if (!admit(h))
+		return;
 	if (h->gate == NULL && (h->gate = net->handler.http_open(net->handler.ctx, h)) == NULL)
 	{
 		fox_http_die(h);
@@ -161,7 +188,7 @@ relocate(FoxHttp *h)
 static void
 take_requests(FoxHttp *h)
 {
-	while (h->state == READING && h->in.len > 0)
+	while (h->state == READING && h->in.len > 0 && !fox_http_held(h))
 	{
 		if (h->skip > 0)
 		{
@@ -191,7 +218,7 @@ read_some(FoxHttp *h)
 {
 	ssize_t		n;
 
-	if (h->ended || (h->state == WAITING && h->in.len >= AHEAD_MAX))
+	if (h->ended || (h->state == WAITING && h->in.len >= AHEAD_MAX) || fox_http_held(h))
 		return false;
 	n = fox_http_take(h, fox_http_chunk, sizeof(fox_http_chunk), false);
 	if (n < 0)
@@ -230,7 +257,9 @@ fox_http_run(FoxHttp *h)
 			more = true;		/* its answer was at hand */
 	}
 	h->running = false;
-	if (h->ended && (h->state == READING || h->state == LINGERING))
+	if (fox_http_held(h))
+		fox_http_watch(h, 0);
+	else if (h->ended && (h->state == READING || h->state == LINGERING))
 		fox_http_die(h);
 	else if (h->state == READING || h->state == LINGERING)
 		fox_http_watch(h, EPOLLIN);

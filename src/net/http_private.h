@@ -72,6 +72,9 @@ struct FoxHttp
 	bool		ended;			/* the peer sends nothing more */
 	bool		looked;			/* at the first bytes, which did not tell */
 	bool		running;		/* run() is at work */
+	FoxRate		rate;
+	FoxAddress *address;		/* NULL: it is not counted, or not yet */
+	bool		admitted;		/* its first request has told whose it is */
 };
 
 /* --- http_socket.c --- */
@@ -91,6 +94,8 @@ extern ssize_t fox_http_give(FoxHttp *h, const char *p, size_t len);
 
 /* --- http_in.c --- */
 
+/* Nothing is read from it, for it has sent too much. */
+extern bool fox_http_held(const FoxHttp *h);
 /* Reads and hands over as far as it goes just now. */
 extern void fox_http_run(FoxHttp *h);
 /* What of `in` is behind the request moves to its beginning. */
