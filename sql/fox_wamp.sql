@@ -295,6 +295,22 @@ COMMENT ON COLUMN fox_wamp.handler.max_attempts IS 'of a durable one: how often 
 COMMENT ON COLUMN fox_wamp.handler.retry_delay IS 'of a durable one: time between the first two attempts; it doubles, up to an hour';
 COMMENT ON SEQUENCE fox_wamp.handler_id_seq IS 'numbers of handlers';
 
+-- The triggers know the columns by their position: upgrades append.
+CREATE TABLE fox_wamp.publish_hook (
+	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
+	pattern text COLLATE "C" NOT NULL,
+	match text NOT NULL DEFAULT 'pattern' CHECK (match IN ('exact', 'prefix', 'wildcard', 'pattern')),
+	function text NOT NULL,
+	function_role text COLLATE "C",
+	PRIMARY KEY (realm, pattern, match)
+);
+COMMENT ON TABLE fox_wamp.publish_hook IS 'functions that see, alter or refuse what clients publish before it goes on';
+COMMENT ON COLUMN fox_wamp.publish_hook.realm IS 'realm of the topics';
+COMMENT ON COLUMN fox_wamp.publish_hook.pattern IS 'topic or pattern; the most specific one that matches a topic counts';
+COMMENT ON COLUMN fox_wamp.publish_hook.match IS 'exact, prefix, wildcard, or pattern (* and #)';
+COMMENT ON COLUMN fox_wamp.publish_hook.function IS 'schema, name and argument types; follows ALTER, and once it is dropped nothing is published';
+COMMENT ON COLUMN fox_wamp.publish_hook.function_role IS 'role that the function runs as; null: its owner';
+
 -- No foreign key: its checks would be locks on the handler's row, in every transaction that publishes.
 CREATE TABLE fox_wamp.delivery (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -362,42 +378,84 @@ COMMENT ON COLUMN fox_wamp.webhook.timeout IS 'time until the answer has to be t
 COMMENT ON COLUMN fox_wamp.webhook.max_attempts IS 'how often an event is tried';
 COMMENT ON COLUMN fox_wamp.webhook.retry_delay IS 'time between the first two attempts; it doubles, up to an hour';
 
-CREATE UNLOGGED TABLE fox_wamp.webhook_log (
+-- No foreign key: whoever drops a receiver would wait for what is being sent.
+CREATE UNLOGGED TABLE fox_wamp.post_log (
 	delivery bigint PRIMARY KEY,
-	webhook bigint NOT NULL REFERENCES fox_wamp.webhook ON DELETE CASCADE,
+	receiver bigint NOT NULL,
 	topic text COLLATE "C" NOT NULL,
 	publication bigint NOT NULL,
+	method text,
 	attempts integer NOT NULL,
 	status integer NOT NULL,
 	took interval NOT NULL,
 	at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-CREATE INDEX webhook_log_webhook ON fox_wamp.webhook_log (webhook, at);
-CREATE INDEX webhook_log_at ON fox_wamp.webhook_log (at);
-COMMENT ON TABLE fox_wamp.webhook_log IS 'what webhooks have sent in the last day';
-COMMENT ON COLUMN fox_wamp.webhook_log.delivery IS 'its number when it was in fox_wamp.delivery';
-COMMENT ON COLUMN fox_wamp.webhook_log.webhook IS 'id of the webhook';
-COMMENT ON COLUMN fox_wamp.webhook_log.topic IS 'components joined by dots';
-COMMENT ON COLUMN fox_wamp.webhook_log.publication IS 'id of the publication';
-COMMENT ON COLUMN fox_wamp.webhook_log.attempts IS 'how often it was sent';
-COMMENT ON COLUMN fox_wamp.webhook_log.status IS 'HTTP status of the answer';
-COMMENT ON COLUMN fox_wamp.webhook_log.took IS 'time from the last attempt to its answer';
-COMMENT ON COLUMN fox_wamp.webhook_log.at IS 'when it was answered';
+CREATE INDEX post_log_receiver ON fox_wamp.post_log (receiver, at);
+CREATE INDEX post_log_at ON fox_wamp.post_log (at);
+COMMENT ON TABLE fox_wamp.post_log IS 'what was sent to URLs in the last day';
+COMMENT ON COLUMN fox_wamp.post_log.delivery IS 'its number when it was in fox_wamp.delivery';
+COMMENT ON COLUMN fox_wamp.post_log.receiver IS 'id of the webhook or the callback';
+COMMENT ON COLUMN fox_wamp.post_log.topic IS 'components joined by dots';
+COMMENT ON COLUMN fox_wamp.post_log.publication IS 'id of the publication';
+COMMENT ON COLUMN fox_wamp.post_log.method IS 'of a callback';
+COMMENT ON COLUMN fox_wamp.post_log.attempts IS 'how often it was sent';
+COMMENT ON COLUMN fox_wamp.post_log.status IS 'HTTP status of the answer';
+COMMENT ON COLUMN fox_wamp.post_log.took IS 'time from the last attempt to its answer';
+COMMENT ON COLUMN fox_wamp.post_log.at IS 'when it was answered';
+
+CREATE DOMAIN fox_wamp.callback AS bigint;
+COMMENT ON DOMAIN fox_wamp.callback IS 'a receiver that a client passes to a function; a domain over it names its interface';
+
+-- Logged, although most of its rows end with a session: users' tables refer to it, and a logged table can only refer to a logged one.
+-- The trigger knows the columns by their position: upgrades append.
+CREATE TABLE fox_wamp.callback_registry (
+	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
+	uri text COLLATE "C" NOT NULL,
+	interface text COLLATE "C" NOT NULL,
+	kind text COLLATE "C" NOT NULL CHECK (kind IN ('event', 'invocation', 'poll', 'url', 'local')),
+	service text COLLATE "C" NOT NULL,
+	owner text COLLATE "C" NOT NULL,
+	token text COLLATE "C" NOT NULL UNIQUE,
+	id bigint PRIMARY KEY,
+	session bigint NOT NULL,
+	since timestamptz NOT NULL DEFAULT now(),
+	UNIQUE (session, kind, realm, uri, interface, service, owner)
+);
+COMMENT ON TABLE fox_wamp.callback_registry IS 'callbacks; who refers to it ON DELETE CASCADE has them no longer than they can be reached';
+COMMENT ON COLUMN fox_wamp.callback_registry.realm IS 'realm of the session';
+COMMENT ON COLUMN fox_wamp.callback_registry.uri IS 'topic, procedure, URL or function';
+COMMENT ON COLUMN fox_wamp.callback_registry.interface IS 'name of the domain that the argument had as its type';
+COMMENT ON COLUMN fox_wamp.callback_registry.kind IS 'event, invocation, poll, url, or local: a function';
+COMMENT ON COLUMN fox_wamp.callback_registry.service IS 'schema of the function that it was passed to';
+COMMENT ON COLUMN fox_wamp.callback_registry.owner IS 'role that has passed it';
+COMMENT ON COLUMN fox_wamp.callback_registry.token IS 'what its URI for others ends with';
+COMMENT ON COLUMN fox_wamp.callback_registry.id IS 'drawn by chance: who knows it may send to it';
+COMMENT ON COLUMN fox_wamp.callback_registry.session IS 'the client''s; 0: it needs none';
+COMMENT ON COLUMN fox_wamp.callback_registry.since IS 'when it was passed first';
 
 CREATE VIEW fox_wamp.receiver AS
 	SELECT id, function AS name, realm, pattern, match, owner, durable, max_attempts, retry_delay FROM fox_wamp.handler
 	UNION ALL
-	SELECT id, 'webhook ' || id, realm, pattern, match, owner, true, max_attempts, retry_delay FROM fox_wamp.webhook;
+	SELECT id, 'webhook ' || id, realm, pattern, match, owner, true, max_attempts, retry_delay FROM fox_wamp.webhook
+	UNION ALL
+	SELECT id, 'callback ' || id, realm, '', 'exact', owner, true,
+		coalesce(nullif(current_setting('fox_wamp.callback_failures')::integer, 0), 1000000), interval '1 s' FROM fox_wamp.callback_registry
+	WHERE kind = 'url';
 COMMENT ON VIEW fox_wamp.receiver IS 'internal: whom rows of fox_wamp.delivery may be for';
 
 CREATE VIEW fox_wamp.post_target AS
-	SELECT id, url, secret, headers, timeout, concurrency FROM fox_wamp.webhook;
+	SELECT id, url, secret, headers, timeout, concurrency, 'fox_wamp.webhook_allow' AS allow FROM fox_wamp.webhook
+	UNION ALL
+	SELECT id, uri, NULL, NULL, interval '10 s', 1, 'fox_wamp.callback_url_allow' FROM fox_wamp.callback_registry WHERE kind = 'url';
 COMMENT ON VIEW fox_wamp.post_target IS 'internal: receivers whose events are sent to a URL';
 
 CREATE FUNCTION fox_wamp.post_body(d fox_wamp.delivery) RETURNS json
 	LANGUAGE sql STABLE
-	RETURN json_build_object('topic', d.topic, 'args', coalesce(d.args, '[]'), 'kwargs', coalesce(d.kwargs, '{}'),
-		'publication', d.publication, 'at', d.at);
+	RETURN CASE WHEN d.topic = 'fox_wamp.callback' THEN json_build_object('callback', d.handler, 'request', d.id,
+			'interface', (SELECT c.interface FROM fox_wamp.callback_registry c WHERE c.id = d.handler), 'method', d.details -> 'method',
+			'args', coalesce(d.args, '[]'), 'kwargs', coalesce(d.kwargs, '{}'), 'at', d.at)
+		ELSE json_build_object('topic', d.topic, 'args', coalesce(d.args, '[]'), 'kwargs', coalesce(d.kwargs, '{}'),
+			'publication', d.publication, 'at', d.at) END;
 COMMENT ON FUNCTION fox_wamp.post_body(fox_wamp.delivery) IS 'internal: what the request of a delivery says';
 
 -- Written by the router alone, and read when it starts.
@@ -416,7 +474,8 @@ CREATE TABLE fox_wamp.mqtt_session (
 	will_properties bytea,
 	will_qos smallint,
 	will_retain boolean,
-	will_delay bigint
+	will_delay bigint,
+	sent bigint
 );
 COMMENT ON TABLE fox_wamp.mqtt_session IS 'sessions of MQTT clients that outlive their connections, or have a will';
 COMMENT ON COLUMN fox_wamp.mqtt_session.id IS 'what the other tables name';
@@ -434,6 +493,7 @@ COMMENT ON COLUMN fox_wamp.mqtt_session.will_properties IS 'its properties, as M
 COMMENT ON COLUMN fox_wamp.mqtt_session.will_qos IS 'its QoS';
 COMMENT ON COLUMN fox_wamp.mqtt_session.will_retain IS 'it is to be retained';
 COMMENT ON COLUMN fox_wamp.mqtt_session.will_delay IS 'seconds after the end of the connection';
+COMMENT ON COLUMN fox_wamp.mqtt_session.sent IS 'number of the last message that was sent before the connection ended; null: not known, for there is one or it ended with the router';
 
 CREATE TABLE fox_wamp.mqtt_subscription (
 	session bigint,
@@ -717,7 +777,9 @@ SELECT pg_catalog.pg_extension_config_dump('fox_wamp.exposed_table', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.exposed_function', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.handler', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.handler_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.publish_hook', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.webhook', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.callback_registry', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.delivery', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.delivery_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_method', '');
@@ -917,6 +979,8 @@ CREATE TRIGGER webhook_before BEFORE INSERT OR UPDATE OR DELETE ON fox_wamp.webh
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.webhook_before();
 CREATE TRIGGER webhook_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.webhook
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
+CREATE TRIGGER callback_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.callback_registry
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER auth_method_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.auth_method
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER auth_role_checked BEFORE INSERT OR UPDATE OF pg_role ON fox_wamp.auth_group
@@ -927,6 +991,11 @@ CREATE TRIGGER authority_before BEFORE INSERT OR UPDATE ON fox_wamp.auth_method
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.authority_before();
 CREATE TRIGGER authority_before BEFORE INSERT OR UPDATE ON fox_wamp.permission
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.authority_before();
+CREATE TRIGGER authority_before BEFORE INSERT OR UPDATE ON fox_wamp.publish_hook
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.authority_before();
+CREATE TRIGGER publish_hook_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.publish_hook
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
+COMMENT ON TRIGGER authority_before ON fox_wamp.publish_hook IS 'checks the function and writes its signature in full';
 COMMENT ON TRIGGER authority_before ON fox_wamp.auth_method IS 'checks the authenticator''s function and writes its signature in full';
 COMMENT ON TRIGGER authority_before ON fox_wamp.permission IS 'checks the authorizer''s function and writes its signature in full';
 CREATE TRIGGER permission_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.permission
@@ -952,6 +1021,7 @@ COMMENT ON TRIGGER handler_before ON fox_wamp.handler IS 'checks the function, w
 COMMENT ON TRIGGER handler_changed ON fox_wamp.handler IS 'hands the change to the router';
 COMMENT ON TRIGGER webhook_before ON fox_wamp.webhook IS 'checks URL and headers, and writes the owner';
 COMMENT ON TRIGGER webhook_changed ON fox_wamp.webhook IS 'hands the change to the router';
+COMMENT ON TRIGGER callback_changed ON fox_wamp.callback_registry IS 'hands the change to the router';
 COMMENT ON TRIGGER auth_method_changed ON fox_wamp.auth_method IS 'hands the change to the router';
 COMMENT ON TRIGGER auth_role_checked ON fox_wamp.auth_group IS 'only a member of a role lets clients act as it';
 COMMENT ON TRIGGER auth_role_checked ON fox_wamp.auth_key IS 'only a member of a role lets clients act as it';
@@ -970,8 +1040,10 @@ ALTER TABLE fox_wamp.exposed_table ENABLE ALWAYS TRIGGER exposed_table_before;
 ALTER TABLE fox_wamp.exposed_table ENABLE ALWAYS TRIGGER exposed_table_changed;
 ALTER TABLE fox_wamp.handler ENABLE ALWAYS TRIGGER handler_before;
 ALTER TABLE fox_wamp.handler ENABLE ALWAYS TRIGGER handler_changed;
+ALTER TABLE fox_wamp.publish_hook ENABLE ALWAYS TRIGGER publish_hook_changed;
 ALTER TABLE fox_wamp.webhook ENABLE ALWAYS TRIGGER webhook_before;
 ALTER TABLE fox_wamp.webhook ENABLE ALWAYS TRIGGER webhook_changed;
+ALTER TABLE fox_wamp.callback_registry ENABLE ALWAYS TRIGGER callback_changed;
 ALTER TABLE fox_wamp.auth_method ENABLE ALWAYS TRIGGER auth_method_changed;
 ALTER TABLE fox_wamp.permission ENABLE ALWAYS TRIGGER permission_changed;
 
@@ -1614,6 +1686,26 @@ CREATE FUNCTION fox_wamp.detach(pattern text, handler regprocedure DEFAULT NULL,
 COMMENT ON FUNCTION fox_wamp.detach(text, regprocedure, text, text)
 	IS 'ends what attach() began, of one function or all, and drops the events in its queue; false if there was nothing';
 
+CREATE FUNCTION fox_wamp.publish_hook(pattern text, function regprocedure, realm text DEFAULT NULL, match text DEFAULT NULL,
+									 role text DEFAULT NULL) RETURNS void
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		INSERT INTO fox_wamp.publish_hook (realm, pattern, match, function, function_role)
+		SELECT fox_wamp.default_realm($3), $1, fox_wamp.stored_match($1, $4), $2::text, $5
+		ON CONFLICT ON CONSTRAINT publish_hook_pkey DO UPDATE SET function = EXCLUDED.function, function_role = EXCLUDED.function_role
+	$$;
+COMMENT ON FUNCTION fox_wamp.publish_hook(text, regprocedure, text, text, text)
+	IS 'a function (topic text, args jsonb, kwargs jsonb, details jsonb) RETURNS jsonb sees what clients publish before it goes on: null refuses it, args and kwargs in the result take the place of what came';
+
+CREATE FUNCTION fox_wamp.drop_publish_hook(pattern text, realm text DEFAULT NULL, match text DEFAULT NULL) RETURNS boolean
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		WITH gone AS (DELETE FROM fox_wamp.publish_hook h WHERE h.realm = fox_wamp.default_realm($2) AND h.pattern = $1
+					  AND h.match = fox_wamp.stored_match($1, $3) RETURNING 1)
+		SELECT EXISTS (SELECT FROM gone);
+	$$;
+COMMENT ON FUNCTION fox_wamp.drop_publish_hook(text, text, text) IS 'ends what publish_hook() began; false if there was nothing';
+
 CREATE FUNCTION fox_wamp.handler_queued(id bigint) RETURNS void
 	AS 'MODULE_PATHNAME', 'fox_wamp_handler_queued' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION fox_wamp.handler_queued(bigint) IS 'internal: the queue of a handler has something to do';
@@ -1699,6 +1791,50 @@ CREATE FUNCTION fox_wamp.replay_webhook(id bigint, since timestamptz) RETURNS bi
 	$$;
 COMMENT ON FUNCTION fox_wamp.replay_webhook(bigint, timestamptz)
 	IS 'sends once more what the history has kept of its topics since then, and what has failed for good; how many events';
+
+--
+-- Callbacks
+--
+
+CREATE FUNCTION fox_wamp.callback_send(cb fox_wamp.callback, method text, args jsonb DEFAULT NULL, kwargs jsonb DEFAULT NULL) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'fox_wamp_callback_send' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION fox_wamp.callback_send(fox_wamp.callback, text, jsonb, jsonb)
+	IS 'sends to the callback at commit, those of one in order; false, with a warning, if it has been released';
+
+CREATE FUNCTION fox_wamp.callback_now(cb fox_wamp.callback, method text, args jsonb DEFAULT NULL, kwargs jsonb DEFAULT NULL) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'fox_wamp_callback_now' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION fox_wamp.callback_now(fox_wamp.callback, text, jsonb, jsonb)
+	IS 'the same at once, whatever becomes of the transaction: for progress';
+
+CREATE FUNCTION fox_wamp.callback_call(cb fox_wamp.callback, method text, args jsonb DEFAULT NULL, timeout interval DEFAULT '60 s',
+									  kwargs jsonb DEFAULT NULL) RETURNS jsonb
+	AS 'MODULE_PATHNAME', 'fox_wamp_callback_call' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION fox_wamp.callback_call(fox_wamp.callback, text, jsonb, interval, jsonb)
+	IS 'calls the callback, which is a procedure or a function, and waits for its result';
+
+CREATE FUNCTION fox_wamp.callback_release(cb fox_wamp.callback) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'fox_wamp_callback_release' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION fox_wamp.callback_release(fox_wamp.callback) IS 'ends the callback, and tells callback_released(callback, interface) of its service; false if there was none';
+
+CREATE FUNCTION fox_wamp.end_callback(id bigint) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'fox_wamp_end_callback' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION fox_wamp.end_callback(bigint) IS 'internal: as callback_release(), whatever the service says';
+
+CREATE FUNCTION fox_wamp.callback_uri(cb fox_wamp.callback) RETURNS text
+	LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT 'fox_wamp.cb.' || to_hex((SELECT system_identifier FROM pg_control_system())) || '.' || c.token
+		FROM fox_wamp.callback_registry c WHERE c.id = $1
+	$$;
+COMMENT ON FUNCTION fox_wamp.callback_uri(fox_wamp.callback) IS 'URI by which others may call the callback, or pass it on; null if it has been released';
+
+CREATE FUNCTION fox_wamp.callback_local(f regprocedure, interface text DEFAULT 'callback') RETURNS fox_wamp.callback
+	AS 'MODULE_PATHNAME', 'fox_wamp_callback_local' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION fox_wamp.callback_local(regprocedure, text) IS 'a callback that is a function (method text, args jsonb, kwargs jsonb), or with the first of these';
+
+CREATE FUNCTION fox_wamp.exception_json() RETURNS jsonb
+	AS 'MODULE_PATHNAME', 'fox_wamp_exception_json' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION fox_wamp.exception_json() IS 'in an EXCEPTION block of PL/pgSQL: what has happened, as {"Class","SqlState","Message","Detail","Hint","Context"}';
 
 CREATE FUNCTION fox_wamp.notify_payload(id bigint) RETURNS text
 	LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -1903,14 +2039,25 @@ CREATE VIEW fox_wamp.attached AS
 										last_error text)) AS r ON r.id = h.id;
 COMMENT ON VIEW fox_wamp.attached IS 'handlers, what waits for them, and what the router has counted since its start';
 
-CREATE VIEW fox_wamp.webhook_delivery AS
-	SELECT d.id, d.handler AS webhook, d.topic, d.publication, CASE WHEN d.dead THEN 'dead' WHEN d.attempts > 0 THEN 'failing' ELSE 'waiting' END AS state,
-		d.attempts, d.last_status, d.last_error, d.next_try, d.at
-	FROM fox_wamp.delivery d JOIN fox_wamp.webhook w ON w.id = d.handler
+CREATE VIEW fox_wamp.post_delivery AS
+	SELECT d.id, d.handler AS receiver, d.topic, d.publication, d.details ->> 'method' AS method,
+		CASE WHEN d.dead THEN 'dead' WHEN d.attempts > 0 THEN 'failing' ELSE 'waiting' END AS state,
+		d.attempts, d.last_status, d.last_error, d.next_try, d.at, NULL::timestamptz AS sent
+	FROM fox_wamp.delivery d
 	UNION ALL
-	SELECT l.delivery, l.webhook, l.topic, l.publication, 'delivered', l.attempts, l.status, NULL, NULL, l.at
-	FROM fox_wamp.webhook_log l;
+	SELECT l.delivery, l.receiver, l.topic, l.publication, l.method, 'delivered', l.attempts, l.status, NULL, NULL, NULL, l.at
+	FROM fox_wamp.post_log l;
+COMMENT ON VIEW fox_wamp.post_delivery IS 'internal: what has yet to be sent, and was sent in the last day';
+
+CREATE VIEW fox_wamp.webhook_delivery AS
+	SELECT p.id, p.receiver AS webhook, p.topic, p.publication, p.state, p.attempts, p.last_status, p.last_error, p.next_try, p.at, p.sent
+	FROM fox_wamp.post_delivery p JOIN fox_wamp.webhook w ON w.id = p.receiver;
 COMMENT ON VIEW fox_wamp.webhook_delivery IS 'what webhooks have yet to send, and have sent in the last day';
+
+CREATE VIEW fox_wamp.callback_delivery AS
+	SELECT p.id, p.receiver AS callback, p.method, p.state, p.attempts, p.last_status, p.last_error, p.next_try, p.at, p.sent
+	FROM fox_wamp.post_delivery p JOIN fox_wamp.callback_registry c ON c.id = p.receiver;
+COMMENT ON VIEW fox_wamp.callback_delivery IS 'what has yet to be sent to callbacks that are URLs, and was sent in the last day';
 
 -- The triggers of watch(), which are the only place where it is kept.
 CREATE VIEW fox_wamp.watched AS
@@ -1952,6 +2099,7 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.wait_until_running(interval),
 	fox_wamp.sync(interval),
 	fox_wamp.notify_payload(bigint),
+	fox_wamp.callback_local(regprocedure, text),
 	fox_wamp.default_realm(text),
 	fox_wamp.ask_view(text),
 	fox_wamp.doctor()
@@ -1981,6 +2129,8 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.unexpose(text, text),
 	fox_wamp.attach(text, regprocedure, text, boolean, integer, integer, interval, text),
 	fox_wamp.detach(text, regprocedure, text, text),
+	fox_wamp.publish_hook(text, regprocedure, text, text, text),
+	fox_wamp.drop_publish_hook(text, text, text),
 	fox_wamp.handler_queued(bigint),
 	fox_wamp.retry_delivery(bigint),
 	fox_wamp.drop_delivery(bigint),
@@ -2029,20 +2179,29 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.returns(text, integer, text, jsonb, boolean),
 	fox_wamp.returns(bytea, integer, text, jsonb, boolean),
 	fox_wamp.openapi_of(text, name),
-	fox_wamp.openapi()
+	fox_wamp.openapi(),
+	fox_wamp.callback_send(fox_wamp.callback, text, jsonb, jsonb),
+	fox_wamp.callback_now(fox_wamp.callback, text, jsonb, jsonb),
+	fox_wamp.callback_call(fox_wamp.callback, text, jsonb, interval, jsonb),
+	fox_wamp.callback_release(fox_wamp.callback),
+	fox_wamp.end_callback(bigint),
+	fox_wamp.callback_uri(fox_wamp.callback),
+	fox_wamp.exception_json()
 	TO PUBLIC;
 GRANT SELECT ON fox_wamp.realm, fox_wamp.retained, fox_wamp.lock, fox_wamp.registration, fox_wamp.bridge,
 	fox_wamp.history, fox_wamp.event_history, fox_wamp.trust_level, fox_wamp.permission,
 	fox_wamp.root, fox_wamp.exposed_table, fox_wamp.exposed_function, fox_wamp.exposed, fox_wamp.watched,
-	fox_wamp.handler, fox_wamp.delivery, fox_wamp.attached,
+	fox_wamp.handler, fox_wamp.delivery, fox_wamp.attached, fox_wamp.publish_hook,
 	fox_wamp.session, fox_wamp.subscription, fox_wamp.lock_waiter, fox_wamp.stat_router
 	TO fox_wamp_user;
 GRANT INSERT, UPDATE, DELETE ON fox_wamp.realm, fox_wamp.retained, fox_wamp.bridge, fox_wamp.history,
-	fox_wamp.trust_level, fox_wamp.permission, fox_wamp.root, fox_wamp.exposed_table, fox_wamp.exposed_function, fox_wamp.handler, fox_wamp.webhook, fox_wamp.auth_method,
+	fox_wamp.trust_level, fox_wamp.permission, fox_wamp.root, fox_wamp.exposed_table, fox_wamp.exposed_function, fox_wamp.handler, fox_wamp.publish_hook, fox_wamp.webhook, fox_wamp.auth_method,
 	fox_wamp.auth_group, fox_wamp.auth_user, fox_wamp.auth_key, fox_wamp.jwt_key TO fox_wamp_admin;
 GRANT SELECT ON fox_wamp.denials TO fox_wamp_admin;
 GRANT UPDATE (attempts, next_try, dead), DELETE ON fox_wamp.delivery TO fox_wamp_admin;
-GRANT SELECT ON fox_wamp.webhook, fox_wamp.webhook_log, fox_wamp.webhook_delivery TO fox_wamp_admin;
+GRANT REFERENCES (id) ON fox_wamp.callback_registry TO fox_wamp_user;
+GRANT SELECT (realm, uri, interface, kind, service, owner, id, session, since) ON fox_wamp.callback_registry TO fox_wamp_admin;
+GRANT SELECT ON fox_wamp.webhook, fox_wamp.post_log, fox_wamp.webhook_delivery, fox_wamp.callback_delivery TO fox_wamp_admin;
 GRANT USAGE ON SEQUENCE fox_wamp.handler_id_seq TO fox_wamp_admin;
 GRANT DELETE ON fox_wamp.auth_cookie TO fox_wamp_admin;
 GRANT SELECT (realm, authid, authrole, authprovider, authmethod, since, expires, replaced) ON fox_wamp.auth_cookie TO fox_wamp_admin;

@@ -4,51 +4,19 @@
  * A row of fox_wamp.permission may name a procedure, or a function of the database, that has
  * the last word.  It is called like Crossbar's: (details of the session, URI, action, options,
  * match), and answers with a boolean or with {"allow": boolean, "disclose": boolean, "cache": boolean}.
- *
- *      request ──► its session's list ──question──► answered ──► at the head ──► goes on
- *
- * Questions are put at once and may be answered in any order; requests leave the list in
- * that in which they came, since a session may count on it.  Who goes on goes through the
- * whole request again, with s->resumed set.  No answer within ANSWER_US is none.
+ * Requests wait for the answer in their session's list (asked.h).
  */
-#include "core/authorizer.h"
+#include "core/asked.h"
 
 #include <stdlib.h>
 
 #include "codec/json.h"
 #include "core/denial.h"
+#include "core/hook.h"
 
 #include "base/pure.h"
 
-#define ANSWER_MS 5000
-#define ANSWER_US (ANSWER_MS * 1000)
 #define ANSWER_OPTIONS "{\"timeout\":5000}"
-#define ASKED_MAX 1000			/* requests of one session that wait, and their bytes */
-#define ASKED_BYTES_MAX ((size_t) 16 * 1024 * 1024)
-
-typedef enum AskedState
-{
-	ASKED_NOTHING,				/* it only keeps its place */
-	ASKED_OPEN,
-	ASKED_YES,
-	ASKED_NO,
-	ASKED_FAILED
-} AskedState;
-
-typedef struct FoxAsked
-{
-	FoxSession *session;
-	AskedState	state;
-	bool		stays;			/* it was resumed, and is to be asked */
-	uint64_t	question;		/* to a procedure; 0: none was put */
-	FoxInquiry *inquiry;		/* to a function, as long as it is not answered */
-	uint64_t	number;			/* of the last change when the question was put */
-	FoxDisclosure disclosure;
-	FoxNode		in_session;
-	FoxTimer	timer;
-	FoxWish		wish;			/* slices into block */
-	char		block[];
-} FoxAsked;
 
 /* --- refusals --- */
 
@@ -62,103 +30,10 @@ refuse(const FoxSession *s, const FoxWish *wish, const char *uri, const char *wh
 }
 
 static FoxPass
-refuse_answer(const FoxSession *s, const FoxWish *wish, AskedState state, FoxPermit *permit)
+refuse_answer(const FoxSession *s, const FoxWish *wish, FoxAskedState state, FoxPermit *permit)
 {
-	return state == ASKED_NO ? refuse(s, wish, FOX_ERR_NOT_AUTHORIZED, ": the authorizer does not allow it", permit) :
+	return state == FOX_ASKED_NO ? refuse(s, wish, FOX_ERR_NOT_AUTHORIZED, ": the authorizer does not allow it", permit) :
 		refuse(s, wish, FOX_ERR_AUTHORIZATION_FAILED, ": the authorizer has given no answer", permit);
-}
-
-/* --- the list --- */
-
-static void
-asked_free(FoxAsked *a)
-{
-	FoxSession *s = a->session;
-	FoxRouter  *r = s->realm->router;
-
-	fox_timer_clear(&r->timers, &a->timer);
-	if (a->question != 0)
-		fox_idmap_del(&r->questions, a->question);
-	if (a->inquiry != NULL)
-		fox_inquiry_free(a->inquiry);
-	fox_list_del(&a->in_session);
-	s->asked_count--;
-	s->asked_bytes -= sizeof(*a) + a->wish.options.len + a->wish.uri.len + a->wish.args.len + a->wish.kwargs.len;
-	fox_pool_give(s->pool, a);
-}
-
-static FoxAsked *
-asked_new(FoxSession *s, const FoxWish *wish)
-{
-	size_t		n = sizeof(FoxAsked) + wish->options.len + wish->uri.len + wish->args.len + wish->kwargs.len;
-	FoxAsked   *a;
-	char	   *at;
-
-	if (s->asked_count >= ASKED_MAX || (s->asked_count > 0 && s->asked_bytes + n > ASKED_BYTES_MAX) ||
-		(a = fox_pool_alloc(s->pool, n + 1)) == NULL)
-		return NULL;
-	at = a->block;
-	a->session = s;
-	a->wish = *wish;
-	a->wish.options = fox_slice_keep(&at, wish->options);
-	a->wish.uri = fox_slice_keep(&at, wish->uri);
-	a->wish.args = fox_slice_keep(&at, wish->args);
-	a->wish.kwargs = fox_slice_keep(&at, wish->kwargs);
-	s->asked_count++;
-	s->asked_bytes += n;
-	fox_list_push(&s->asked, &a->in_session);
-	return a;
-}
-
-/* Goes through the request again; it leaves the list, or waits at its head. */
-static void
-resume(FoxAsked *a)
-{
-	FoxSession *s = a->session;
-	const FoxWish *w = &a->wish;
-
-	s->resumed = a;
-	a->stays = false;
-	switch (w->action)
-	{
-		case FOX_MAY_PUBLISH:
-			fox_session_publish(s, w->request, w->options, w->uri, w->args, w->kwargs);
-			break;
-		case FOX_MAY_SUBSCRIBE:
-			fox_session_subscribe(s, w->request, w->options, w->uri);
-			break;
-		case FOX_MAY_CALL:
-			fox_session_call(s, w->request, w->options, w->uri, w->args, w->kwargs);
-			break;
-		default:
-			fox_session_register(s, w->request, w->options, w->uri);
-	}
-	s->resumed = NULL;
-	if (!a->stays)
-		asked_free(a);
-}
-
-static void
-go_on(void *ctx, FoxTimer *timer)
-{
-	FoxAsked   *a = fox_container(FoxAsked, timer, timer);
-	FoxSession *s = a->session;
-
-	(void) ctx;
-	if (a->state == ASKED_OPEN)
-		a->state = ASKED_FAILED;
-	while (!fox_list_empty(&s->asked) && (a = fox_container(FoxAsked, in_session, s->asked.next))->state != ASKED_OPEN)
-		resume(a);
-}
-
-/* The answer may come from anywhere below the core: the list moves in the router's next tick. */
-static void
-answered(FoxAsked *a, AskedState state)
-{
-	FoxRouter  *r = a->session->realm->router;
-
-	a->state = state;
-	(void) fox_timer_set(&r->timers, &a->timer, fox_router_now(r), go_on);	/* it is set: this needs no memory */
 }
 
 /* --- questions --- */
@@ -169,7 +44,7 @@ take_answer(FoxAsked *a, FoxSlice value)
 {
 	FoxSlice	disclose = FOX_ABSENT;
 	FoxSlice	cache = FOX_ABSENT;
-	AskedState	state = ASKED_FAILED;
+	FoxAskedState state = FOX_ASKED_FAILED;
 
 	if (fox_json_kind(value) == FOX_JSON_OBJECT)
 	{
@@ -178,15 +53,15 @@ take_answer(FoxAsked *a, FoxSlice value)
 		value = fox_json_get(value, "allow");
 	}
 	if (fox_json_kind(value) == FOX_JSON_TRUE || fox_json_kind(value) == FOX_JSON_FALSE)
-		state = fox_json_is_true(value) ? ASKED_YES : ASKED_NO;
+		state = fox_json_is_true(value) ? FOX_ASKED_YES : FOX_ASKED_NO;
 	if (fox_json_kind(disclose) == FOX_JSON_TRUE || fox_json_kind(disclose) == FOX_JSON_FALSE)
 		a->disclosure = fox_json_is_true(disclose) ? FOX_DISCLOSE_ALWAYS : FOX_DISCLOSE_NEVER;
 	/* Rows that have changed meanwhile may have another authorizer, or none. */
-	if (state != ASKED_FAILED && a->wish.kind == FOX_EXACT && fox_json_is_true(cache) &&
+	if (state != FOX_ASKED_FAILED && a->wish.kind == FOX_EXACT && fox_json_is_true(cache) &&
 		a->number == a->session->realm->router->permissions_number)
 		fox_permission_keep(a->session, a->wish.action, a->wish.uri,
-							(FoxDecision){state == ASKED_YES ? FOX_ALLOWED : FOX_FORBIDDEN, a->disclosure, NULL});
-	answered(a, state);
+							(FoxDecision){state == FOX_ASKED_YES ? FOX_ALLOWED : FOX_FORBIDDEN, a->disclosure, NULL});
+	fox_asked_answered(a, state);
 }
 
 static void
@@ -200,7 +75,7 @@ question_result(FoxSession *s, uint64_t request, bool progress, const FoxPayload
 	size_t		pos = 0;
 
 	(void) ppt;
-	if (a == NULL || progress || a->state != ASKED_OPEN)
+	if (a == NULL || progress || a->state != FOX_ASKED_OPEN)
 		return;
 	if (fox_payload_as(payload, FOX_JSON, &memory, &json) && !fox_absent(json.args))
 		(void) fox_json_element(json.args, &pos, &first);
@@ -214,10 +89,10 @@ question_failed(FoxSession *s, FoxRequest what, uint64_t request, const FoxFailu
 	FoxAsked   *a = fox_idmap_get(&s->realm->router->questions, request);
 
 	(void) what;
-	if (a == NULL || a->state != ASKED_OPEN)
+	if (a == NULL || a->state != FOX_ASKED_OPEN)
 		return;
 	fox_router_log(s->realm->router, FOX_LOG_DEBUG, "an authorizer has failed: %.*s", (int) why->uri.len, why->uri.ptr);
-	answered(a, ASKED_FAILED);
+	fox_asked_answered(a, FOX_ASKED_FAILED);
 }
 
 /* What it has asked stays without answers until the time for them is over. */
@@ -275,7 +150,7 @@ ask_procedure(FoxAsked *a, FoxSlice procedure, FoxSlice args)
 	if (realm->asking == NULL)
 		realm->asking = fox_session_join(r, realm->name, &asking_info, &asking_ops, NULL, &reason);
 	if (realm->asking == NULL || !fox_idmap_put(&r->questions, a->question, a))
-		answered(a, ASKED_FAILED);
+		fox_asked_answered(a, FOX_ASKED_FAILED);
 	else
 		fox_session_call(realm->asking, a->question, FOX_LIT(ANSWER_OPTIONS), procedure, args, FOX_ABSENT);
 }
@@ -288,7 +163,7 @@ function_said(void *ctx, FoxSlice value)
 
 	fox_inquiry_free(a->inquiry);
 	a->inquiry = NULL;
-	if (a->state == ASKED_OPEN)
+	if (a->state == FOX_ASKED_OPEN)
 		take_answer(a, fox_json_kind(value) == FOX_JSON_NULL ? FOX_LIT("false") : value);
 }
 
@@ -303,7 +178,7 @@ fox_authorizer_inquire(const FoxSession *s, const FoxWish *wish, const FoxAuthor
 	if (!args.failed)
 		inquiry = fox_inquiry_new(s->realm->router, &(FoxFunctionCall){
 			.realm = s->realm->name, .function = authorizer->function, .role = authorizer->role,
-			.caller = s->id, .authid = s->authid, .authrole = s->authrole, .timeout_ms = ANSWER_MS, .args = fox_buf_view(&args)
+			.caller = s->id, .authid = s->authid, .authrole = s->authrole, .timeout_ms = FOX_ANSWER_MS, .args = fox_buf_view(&args)
 		}, done, ctx);
 	fox_buf_free(&args);
 	return inquiry;
@@ -314,18 +189,16 @@ ask(FoxAsked *a, const FoxAuthority *authorizer)
 {
 	FoxBuf		args = {0};
 
-	a->state = ASKED_OPEN;
-	a->number = a->session->realm->router->permissions_number;
 	if (!fox_absent(authorizer->function))
 	{
 		a->inquiry = fox_authorizer_inquire(a->session, &a->wish, authorizer, function_said, a);
 		if (a->inquiry == NULL)
-			answered(a, ASKED_FAILED);
+			fox_asked_answered(a, FOX_ASKED_FAILED);
 		return;
 	}
 	put_question(&args, a->session, &a->wish);
 	if (args.failed)
-		answered(a, ASKED_FAILED);
+		fox_asked_answered(a, FOX_ASKED_FAILED);
 	else
 		ask_procedure(a, authorizer->procedure, fox_buf_view(&args));
 	fox_buf_free(&args);
@@ -352,18 +225,19 @@ is_later_part(const FoxSession *s, const FoxWish *wish)
 static FoxPass
 queue_up(FoxSession *s, const FoxWish *wish, FoxDecision d, FoxPermit *permit)
 {
-	FoxRouter  *r = s->realm->router;
 	bool		later_part = is_later_part(s, wish);
-	FoxAsked   *a = asked_new(s, wish);
+	FoxAsked   *a = fox_asked_new(s, wish);
 
 	if (a == NULL)
 		return refuse(s, wish, FOX_ERR_AUTHORIZATION_FAILED, ": too many requests wait for the authorizer", permit);
 	a->disclosure = d.disclosure;
+	if (d.verdict == FOX_ALLOWED && wish->action == FOX_MAY_PUBLISH)
+		return fox_hook_ask(a, permit);
 	if (d.verdict != FOX_TO_BE_ASKED || later_part)
 		return FOX_WAITS;
-	if (!fox_timer_set(&r->timers, &a->timer, fox_router_now(r) + ANSWER_US, go_on))
+	if (!fox_asked_open(a))
 	{
-		asked_free(a);
+		fox_asked_free(a);
 		return refuse(s, wish, FOX_ERR_AUTHORIZATION_FAILED, ": out of memory", permit);
 	}
 	ask(a, d.authorizer);
@@ -374,9 +248,7 @@ queue_up(FoxSession *s, const FoxWish *wish, FoxDecision d, FoxPermit *permit)
 static FoxPass
 wait_at_head(FoxAsked *a, FoxDecision d, FoxPermit *permit)
 {
-	FoxRouter  *r = a->session->realm->router;
-
-	if (!fox_timer_set(&r->timers, &a->timer, fox_router_now(r) + ANSWER_US, go_on))
+	if (!fox_asked_open(a))
 		return refuse(a->session, &a->wish, FOX_ERR_AUTHORIZATION_FAILED, ": out of memory", permit);
 	a->disclosure = d.disclosure;
 	a->stays = true;
@@ -384,37 +256,48 @@ wait_at_head(FoxAsked *a, FoxDecision d, FoxPermit *permit)
 	return FOX_WAITS;
 }
 
-FoxPass
-fox_permit_slowly(FoxSession *s, const FoxWish *wish, bool again, FoxPermit *permit)
+static FoxPass
+authorize(FoxSession *s, const FoxWish *wish, bool again, FoxDecision d, FoxPermit *permit)
 {
 	FoxAsked   *resumed = s->resumed;
-	FoxDecision d = fox_permission_decide(s, wish->action, fox_pattern(wish->uri, wish->kind));
+	bool		denied = resumed != NULL && !resumed->permitted && resumed->state == FOX_ASKED_NO;
 
-	permit->disclosure = d.disclosure;
-	if (resumed == NULL && !again && !fox_list_empty(&s->asked))
-		return queue_up(s, wish, d, permit);
 	if (d.verdict == FOX_ALLOWED || (d.verdict == FOX_TO_BE_ASKED && again))
 		return FOX_PASSES;
-	if (d.verdict == FOX_FORBIDDEN && (resumed == NULL || resumed->state != ASKED_NO))
+	if (d.verdict == FOX_FORBIDDEN && !denied)
 		return refuse(s, wish, FOX_ERR_NOT_AUTHORIZED, "", permit);
 	if (resumed == NULL)
 		return queue_up(s, wish, d, permit);
 	permit->disclosure = resumed->disclosure;
+	if (resumed->permitted)
+		return FOX_PASSES;
 	switch (resumed->state)
 	{
-		case ASKED_NOTHING:
+		case FOX_ASKED_NOTHING:
 			return wait_at_head(resumed, d, permit);
-		case ASKED_YES:
+		case FOX_ASKED_YES:
 			return FOX_PASSES;
 		default:
 			return refuse_answer(s, wish, resumed->state, permit);
 	}
 }
 
+FoxPass
+fox_permit_slowly(FoxSession *s, const FoxWish *wish, bool again, FoxPermit *permit)
+{
+	FoxDecision d = fox_permission(s, wish->action, wish->uri, wish->kind);
+	FoxPass		pass;
+
+	permit->disclosure = d.disclosure;
+	if (s->resumed == NULL && !again && !fox_list_empty(&s->asked))
+		return queue_up(s, wish, d, permit);
+	pass = authorize(s, wish, again, d, permit);
+	return pass == FOX_PASSES && wish->action == FOX_MAY_PUBLISH ? fox_hook_pass(s, wish, permit) : pass;
+}
+
 bool
 fox_authorizer_cancel(FoxSession *s, uint64_t request, bool *open)
 {
-	FoxRouter  *r = s->realm->router;
 	bool		found = false;
 
 	fox_list_each(n, &s->asked)
@@ -425,16 +308,10 @@ fox_authorizer_cancel(FoxSession *s, uint64_t request, bool *open)
 			continue;
 		found = true;
 		*open = fox_json_is_true(fox_json_get(a->wish.options, "progress"));
-		asked_free(a);
+		fox_asked_free(a);
 	}
-	/* Who is the first now may have its answer. */
-	if (found && !fox_list_empty(&s->asked))
-	{
-		FoxAsked   *a = fox_container(FoxAsked, in_session, s->asked.next);
-
-		if (a->state != ASKED_OPEN && !fox_timer_set(&r->timers, &a->timer, fox_router_now(r), go_on))
-			fox_router_log(r, FOX_LOG_ERROR, "out of memory: requests of a session wait for its next one");
-	}
+	if (found)
+		fox_asked_next(s);
 	return found;
 }
 
@@ -442,5 +319,5 @@ void
 fox_authorizer_session_end(FoxSession *s)
 {
 	fox_list_each(n, &s->asked)
-		asked_free(fox_container(FoxAsked, in_session, n));
+		fox_asked_free(fox_container(FoxAsked, in_session, n));
 }

@@ -1,5 +1,5 @@
 /*
- * authorizer.h - requests on their way past the permissions, and past the authorizers that some of them name.
+ * authorizer.h - requests on their way past the permissions, the authorizers that some of them name, and publish hooks.
  */
 #ifndef FOX_CORE_AUTHORIZER_H
 #define FOX_CORE_AUTHORIZER_H
@@ -34,7 +34,7 @@ typedef struct FoxPermit
 } FoxPermit;
 
 /*
- * May the session have what it has asked for?  An authorizer is asked in its turn, and
+ * May the session have what it has asked for?  An authorizer is asked in its turn, a publish hook after it, and
  * later requests of the session keep behind it; again: it has been asked, and was content.
  */
 extern FoxPass fox_permit_slowly(FoxSession *s, const FoxWish *wish, bool again, FoxPermit *permit);
@@ -43,7 +43,7 @@ static inline FoxPass
 fox_permit(FoxSession *s, const FoxWish *wish, bool again, FoxPermit *permit)
 {
 	permit->disclosure = s->realm->disclosure;
-	return s->realm->open || s->exempt ? FOX_PASSES : fox_permit_slowly(s, wish, again, permit);
+	return (s->realm->open && s->realm->hooks == NULL) || s->exempt ? FOX_PASSES : fox_permit_slowly(s, wish, again, permit);
 }
 
 /* Asks an authorizer that is a function whether the session may; as fox_inquiry_new(). */

@@ -19,6 +19,7 @@ struct FoxInquiry
 	FoxRouter  *router;
 	uint64_t	id;				/* 0: it has been answered */
 	void		(*done) (void *ctx, FoxSlice value);
+	void		(*failed) (void *ctx, FoxSlice uri, FoxSlice args);	/* NULL: done() hears of it */
 	void	   *ctx;
 	FoxSlice	function;		/* in block */
 	char		block[];
@@ -45,6 +46,12 @@ fox_inquiry_new(FoxRouter *r, const FoxFunctionCall *call, void (*done) (void *c
 	c.invocation = q->id;
 	r->ports.call(r->ports.ctx, &c);
 	return q;
+}
+
+void
+fox_inquiry_on_failure(FoxInquiry *q, void (*failed) (void *ctx, FoxSlice uri, FoxSlice args))
+{
+	q->failed = failed;
 }
 
 void
@@ -97,6 +104,11 @@ fox_inquiry_failed(FoxRouter *r, uint64_t id, FoxSlice uri, FoxSlice args)
 
 	if (q == NULL)
 		return;
+	if (q->failed != NULL)
+	{
+		q->failed(q->ctx, uri, args);
+		return;
+	}
 	if (!fox_absent(args) && fox_json_element(args, &pos, &text))
 		text = fox_json_text(text, &scratch);
 	if (r->inquiry_warned_us == 0 || now - r->inquiry_warned_us >= WARN_US)

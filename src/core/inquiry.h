@@ -1,5 +1,5 @@
 /*
- * inquiry.h - a SQL function that the router itself asks, for an answer of its own: authorizers and authenticators.
+ * inquiry.h - a SQL function that the router itself asks, for an answer of its own: authorizers, authenticators, publish hooks.
  */
 #ifndef FOX_CORE_INQUIRY_H
 #define FOX_CORE_INQUIRY_H
@@ -15,6 +15,8 @@ typedef struct FoxInquiry FoxInquiry;
  * which the log has heard of.  NULL: no memory.
  */
 extern FoxInquiry *fox_inquiry_new(FoxRouter *r, const FoxFunctionCall *call, void (*done) (void *ctx, FoxSlice value), void *ctx);
+/* failed() comes in place of done() if the function fails, with the error's URI and args; the log hears nothing then. */
+extern void fox_inquiry_on_failure(FoxInquiry *q, void (*failed) (void *ctx, FoxSlice uri, FoxSlice args));
 /* Stops the function if it still runs; also to be called by done(). */
 extern void fox_inquiry_free(FoxInquiry *q);
 

@@ -73,7 +73,11 @@ typedef enum FoxChangeKind
 	FOX_CHANGE_ROOT,			/* row of fox_wamp.root: topic = name, args as in http_route.c; deleted flag */
 	FOX_CHANGE_AUTH,			/* row of fox_wamp.auth_method: topic = method, args as in auth_rule.h; deleted flag */
 	FOX_CHANGE_PERMISSION,		/* row of fox_wamp.permission: topic = pattern, args as in permission.c; deleted flag */
+	FOX_CHANGE_HOOK,			/* row of fox_wamp.publish_hook: topic = pattern, args as in hook.c; deleted flag */
 	FOX_CHANGE_HANDLER,			/* row of fox_wamp.handler or fox_wamp.webhook: topic = pattern, args as in handler.c; deleted flag */
+	FOX_CHANGE_CALLBACK,		/* row of fox_wamp.callback_registry: args as in callback.c; deleted flag */
+	FOX_CHANGE_CALLBACK_MESSAGE,	/* for the callback whose id the topic is: options as in callback_send.c */
+	FOX_CHANGE_CALLBACK_OVER,	/* the callback whose id the topic is is to be released */
 	FOX_CHANGE_QUEUED,			/* fox_wamp.delivery has something to do for the handler whose id the topic is */
 	FOX_CHANGE_ROLES,			/* which roles have which, all of them: args as in roles.c; no realm */
 	FOX_CHANGE_DECISIONS,		/* what authorizers have decided is outdated, once a transaction has ended: args = its virtual id; no realm */
@@ -143,11 +147,14 @@ typedef enum FoxMqttRowKind
 	FOX_MQTT_RECEIVED_END
 } FoxMqttRowKind;
 
+/* While there is a connection it is not written which messages have gone out. */
+#define FOX_MQTT_SENT_UNKNOWN UINT64_MAX
+
 typedef struct FoxMqttRow
 {
 	FoxMqttRowKind kind;
 	uint64_t	session;		/* names the session in all of its rows */
-	uint64_t	number;
+	uint64_t	number;			/* of a session: that of the last message that its client was sent; FOX_MQTT_SENT_UNKNOWN */
 	FoxSlice	realm;
 	FoxSlice	client_id;
 	FoxSlice	authid;

@@ -5,6 +5,7 @@
 
 #include "codec/json.h"
 #include "core/authorizer.h"
+#include "core/callback.h"
 #include "core/role_sessions.h"
 #include "core/token.h"
 
@@ -108,6 +109,7 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 	s->id = info->id != 0 && fox_idmap_get(&r->sessions, info->id) == NULL ? info->id : fox_router_session_id(r);
 	fox_list_init(&s->members);
 	fox_list_init(&s->callees);
+	fox_list_init(&s->callbacks);
 	fox_list_init(&s->late);
 	fox_list_init(&s->owned);
 	fox_list_init(&s->pendings);
@@ -174,6 +176,7 @@ fox_session_leave(FoxSession *s, FoxEnd how)
 	FoxRouter  *r = s->realm->router;
 
 	s->leaving = true;
+	fox_callbacks_session_end(s);
 	fox_token_session_end(s);
 	fox_receipts_session_end(s);
 	/* The spec's order: what it offers goes first, then what it waits for, then its wills. */

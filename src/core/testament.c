@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "core/hook.h"
 #include "core/meta.h"
 #include "core/permission.h"
 
@@ -117,6 +118,11 @@ check(FoxMetaCall *c, FoxPublish *p)
 		c->text = fox_refusal_text(c->session, FOX_MAY_PUBLISH, p->topic, "");
 		return FOX_ERR_NOT_AUTHORIZED;
 	}
+	if (fox_hook_find(c->realm, p->topic) != NULL)
+	{
+		c->text = "a testament can not go to a topic that has a publish hook";
+		return FOX_ERR_NOT_AUTHORIZED;
+	}
 	if (c->session->testament_count >= TESTAMENT_LIMIT ||
 		p->options.len + p->topic.len + p->payload.args.len + p->payload.kwargs.len > TESTAMENT_BYTES - c->session->testament_bytes)
 	{
@@ -185,7 +191,7 @@ fox_testaments_publish(FoxSession *s)
 			if (t->detached != (pass == 0))
 				continue;
 			t->p.disclosure = d.disclosure;
-			if (d.verdict != FOX_ALLOWED)
+			if (d.verdict != FOX_ALLOWED || fox_hook_find(s->realm, t->p.topic) != NULL)
 				s->realm->router->stats.publishes_refused++;
 			else if (t->p.retain)
 				fox_sync_publish(s, &t->p);

@@ -175,7 +175,7 @@ route(FoxHttpPeer *p, const FoxHttpAsk *ask, const FoxRoot *root, const Path *at
 	}
 	if (!options && !fox_http_identify(p, root, ask))
 		return;
-	if (fox_http_bridge(p, root, ask, name, query))
+	if (fox_http_bridge(p, root, ask, name, query) || fox_http_callback(p, root, ask, name, query))
 		return;
 	if (fox_slice_is(name, "timestamp"))
 		m = (FoxMethod){.verbs = FOX_GET | FOX_HEAD};

@@ -4,7 +4,7 @@
  *      PUBLISH $call/a/b (response topic, correlation data)  ──►  CALL a.b
  *      PUBLISH response topic (correlation data)             ◄──  RESULT or ERROR
  *
- *      SUBSCRIBE $call/a/b                                   ──►  REGISTER a.b
+ *      SUBSCRIBE $call/a/b, $share/g/$call/a/b               ──►  REGISTER a.b
  *      PUBLISH $call/a/b (response topic $reply/<number>)    ◄──  INVOCATION
  *      PUBLISH $reply/<number>                               ──►  YIELD, or ERROR with a user property `error`
  *
@@ -236,7 +236,9 @@ mqtt_call_failed(MqttSession *s, uint64_t request, const FoxFailure *why)
 FoxSlice
 mqtt_procedure(FoxSlice filter)
 {
-	return behind(filter, "$call/");
+	FoxSlice	group;
+
+	return fox_filter_share(&filter, &group) ? behind(filter, "$call/") : FOX_ABSENT;
 }
 
 void
@@ -252,13 +254,11 @@ mqtt_invoke(FoxSession *core, const FoxInvocation *inv)
 
 	if (sub == NULL || s->peer == NULL)
 		return;					/* it is about to be gone */
+	fox_buf_str(&topic, "$call/");
 	if (fox_absent(inv->procedure))
-		fox_buf_slice(&topic, sub->filter);
+		fox_buf_slice(&topic, mqtt_procedure(sub->filter));
 	else
-	{
-		fox_buf_str(&topic, "$call/");
 		fox_topic_to_mqtt(inv->procedure, &topic);
-	}
 	fox_buf_str(&response, REPLY_TOPIC);
 	fox_buf_u64(&response, inv->id);
 	if (fox_payload_as(&inv->payload, FOX_MQTT, &memory, &said))

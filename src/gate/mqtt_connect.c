@@ -86,14 +86,17 @@ read_limits(MqttPeer *p, const FoxMqttPacket *packet)
 		p->keep_alive = most;
 }
 
+uint32_t
+mqtt_expiry_within(const FoxMqttBroker *b, uint32_t asked)
+{
+	return asked < b->config.max_session_expiry ? asked : b->config.max_session_expiry;
+}
+
 /* How long the session outlives its connection, in seconds; before 5.0 a session that is not clean is kept. */
 static uint32_t
 expiry_of(const MqttPeer *p, const FoxMqttPacket *packet)
 {
-	uint32_t	most = p->broker->config.max_session_expiry;
-	uint32_t	asked = p->version == FOX_MQTT_50 ? packet->props.session_expiry : packet->clean_start ? 0 : UINT32_MAX;
-
-	return asked < most ? asked : most;
+	return mqtt_expiry_within(p->broker, p->version == FOX_MQTT_50 ? packet->props.session_expiry : packet->clean_start ? 0 : UINT32_MAX);
 }
 
 static void
@@ -271,5 +274,6 @@ mqtt_join(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice realm, const FoxSes
 	}
 	mqtt_watch(p);
 	welcome(p, packet, present, packet->client_id.len == 0 ? client_id : FOX_ABSENT);
-	mqtt_resume(s);
+	if (p->state == MQTT_JOINED)
+		mqtt_resume(s);
 }

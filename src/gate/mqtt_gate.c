@@ -76,6 +76,12 @@ mqtt_send_bytes(MqttPeer *p, FoxBytes *bytes)
 		p->transport.close(p->transport.conn, 1013, "out of memory");
 		return;
 	}
+	if (bytes->len > p->max_packet)
+	{
+		fox_bytes_unref(bytes);
+		mqtt_drop(p, "an answer is larger than the client takes");
+		return;
+	}
 	p->broker->counters.sent++;
 	p->broker->counters.bytes_sent += bytes->len;
 	p->transport.send(p->transport.conn, bytes, true);
@@ -204,7 +210,7 @@ disconnect(MqttPeer *p, const FoxMqttPacket *packet)
 			mqtt_cut(p, FOX_MQTT_PROTOCOL_ERROR, "a session that was to end with its connection can not be kept any more");
 			return;
 		}
-		s->expiry = packet->props.session_expiry;
+		s->expiry = mqtt_expiry_within(p->broker, packet->props.session_expiry);
 	}
 	p->state = MQTT_DEAD;
 	p->session = NULL;
@@ -367,6 +373,7 @@ fox_mqtt_gate_open(FoxMqttBroker *b, const FoxTransport *transport, const FoxPee
 
 	if (p == NULL)
 		return NULL;
+	b->counters.sockets++;
 	p->gate.ops = &gate_ops;
 	p->broker = b;
 	p->transport = *transport;
@@ -481,7 +488,7 @@ mqtt_ended(FoxSession *core, const char *reason, FoxSlice message)
 		mqtt_cut(p, shutdown ? FOX_MQTT_SHUTTING_DOWN : FOX_MQTT_ADMINISTRATIVE, reason);
 	}
 	if (!shutdown)
-		mqtt_will_publish(s);
+		mqtt_will_publish_apart(s);
 	mqtt_session_gone(s);
 }
 

@@ -152,6 +152,9 @@ deliver_now(MqttPeer *p, FoxEvent *e, const FoxSubscription *sub, bool retain, F
 	}
 	if (!mqtt_say(e, &d))
 		return;
+	d.props = mqtt_age(d.props, e->expires_us, fox_router_now(p->broker->router));
+	if (fox_absent(d.props))
+		return;
 	if (p->alias_maximum > 0)
 		d.own_props = mqtt_with_alias(p, &d.topic, own, &defines);
 	fox_buf_reset(&out);

@@ -31,12 +31,13 @@ typedef struct MqttCounters
 	uint64_t	payload_received;
 	uint64_t	payload_sent;
 	uint64_t	dropped;		/* messages that found a full queue */
-	uint64_t	connections;
+	uint64_t	connections;	/* of clients that have joined */
+	uint64_t	sockets;		/* of anybody */
 	uint64_t	maximum;		/* clients at a time */
 	uint64_t	expired;		/* sessions */
 } MqttCounters;
 
-#define MQTT_RATES 8			/* of which there are averages */
+#define MQTT_RATES 9			/* of which there are averages */
 #define MQTT_SPANS 3
 #define MQTT_SYS_VALUES 64
 
@@ -174,6 +175,7 @@ struct MqttSession
 	FoxMap		subs;			/* MqttSub by filter */
 	FoxIdMap	subs_by_id;
 	uint32_t	sys_subs;		/* how many are of $SYS */
+	uint32_t	shared_subs;	/* and how many are shared */
 	MqttSub    *only;			/* if there is just one */
 	uint32_t	patterns;		/* how many of them */
 	FoxNode		calls;			/* of the client's (mqtt_call.c) */
@@ -181,7 +183,7 @@ struct MqttSession
 	FoxIdMap	invocations;	/* that it has not answered */
 	FoxNode		asks;			/* SUBSCRIBEs that the core has not answered whole (mqtt_subscribe.c) */
 	uint64_t	last_request;	/* for a subscription */
-	FoxIdMap	received;		/* by packet id: QoS 2, from PUBLISH to PUBREL */
+	FoxIdMap	received;		/* by packet id: QoS 2, from PUBLISH to PUBREL; see mqtt_publish.c */
 	uint32_t	unanswered;		/* messages of the peer's that take from its receive maximum */
 	uint32_t	unsettled;		/* publishes that the core has not answered */
 	FoxNode		dues;			/* answers that wait for earlier ones (mqtt_publish.c) */
@@ -191,7 +193,10 @@ struct MqttSession
 	FoxIdMap	outs_by_id;		/* of both */
 	uint32_t	waiting_count;
 	uint32_t	sent_count;
+	size_t		out_bytes;		/* of both */
 	uint64_t	last_number;
+	uint64_t	sent_number;	/* of the last one that was sent */
+	bool		sent_unknown;	/* restored: an earlier run of the router may have sent more */
 	FoxNode		promises;		/* of mqtt_store.c */
 	FoxLater	later;			/* an event that several subscriptions may bring */
 	uint8_t		later_qos;
@@ -206,7 +211,7 @@ extern const FoxSessionOps mqtt_ops;
 
 /* Sends a packet; without its reason string if the peer does not want or can not take that. */
 extern void mqtt_send(MqttPeer *p, const FoxMqttPacket *packet);
-/* Sends bytes that are a packet, and releases them; NULL is no memory. */
+/* Sends bytes that are a packet, and releases them; NULL is no memory.  Closes if it is larger than the peer takes. */
 extern void mqtt_send_bytes(MqttPeer *p, FoxBytes *bytes);
 /* The same, encoded for the peer; NULL: no memory. */
 extern FoxBytes *mqtt_encode(MqttPeer *p, const FoxMqttPacket *packet);
@@ -258,6 +263,8 @@ extern void mqtt_reauthenticate(MqttPeer *p, const FoxMqttPacket *packet);
 /* --- mqtt_connect.c --- */
 
 extern void mqtt_connect(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice bytes);
+/* A session expiry that is asked for, as far as the configuration allows it. */
+extern uint32_t mqtt_expiry_within(const FoxMqttBroker *b, uint32_t asked);
 /* It is known who that is. */
 extern void mqtt_join(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice realm, const FoxSessionInfo *info);
 /* CONNACK that says why not, and closes. */
@@ -281,10 +288,15 @@ extern void mqtt_session_away(MqttSession *s);
 extern void mqtt_session_settled(MqttSession *s);
 /* The core has ended it. */
 extern void mqtt_session_gone(MqttSession *s);
+
+/* --- mqtt_will.c --- */
+
 extern bool mqtt_will_keep(MqttSession *s, const FoxMqttWill *will, FoxSlice topic);
 /* The same with properties that are encoded already. */
 extern bool mqtt_will_set(MqttSession *s, const FoxMqttWill *will, FoxSlice topic, FoxSlice props, uint32_t delay);
 extern void mqtt_will_publish(MqttSession *s);
+/* The same of a session that is about to be gone. */
+extern void mqtt_will_publish_apart(MqttSession *s);
 extern void mqtt_will_forget(MqttSession *s);
 /* Appends a set in its encoded form without its length, with its user properties and more of those (may be NULL). */
 extern void mqtt_put_props(const FoxMqttProps *props, const FoxBuf *more_users, FoxBuf *out);
@@ -308,12 +320,16 @@ extern void mqtt_promises_free(MqttSession *s);
 
 extern void mqtt_publish(MqttPeer *p, const FoxMqttPacket *packet);
 extern void mqtt_pubrel(MqttPeer *p, const FoxMqttPacket *packet);
+/* Options of a publish, until the next ones. */
+extern FoxSlice mqtt_publish_options(uint8_t qos, bool retain, FoxSlice props);
 /* Publishes for the session; request as the core's. */
 extern void mqtt_publish_as(MqttSession *s, uint64_t request, uint8_t qos, bool retain, FoxSlice topic, FoxSlice payload,
 							FoxSlice props);
 extern void mqtt_published(FoxSession *core, uint64_t request, FoxMqttReason reason, FoxSlice text);
 /* What a client may not publish to; SUCCESS: it may. */
 extern FoxMqttReason mqtt_topic_refusal(FoxSlice topic);
+/* A new peer's receive maximum is whole, whatever an earlier one has left open. */
+extern void mqtt_received_carry(MqttSession *s);
 /* The peer waits for no answer any more. */
 extern void mqtt_dues_free(MqttSession *s);
 extern void mqtt_received_restore(MqttSession *s, uint64_t id);
@@ -373,6 +389,10 @@ extern FoxSlice mqtt_with_alias(MqttPeer *p, FoxSlice *topic, FoxSlice own, bool
 /* --- mqtt_queue.c: the same with QoS 1 and 2 --- */
 
 extern void mqtt_queue_event(MqttSession *s, FoxEvent *e, uint8_t qos, bool retain, FoxSlice own);
+/*
+ * Properties with the time that is left until then, valid until the next ones; absent: none is left.  0: they have no end.
+ */
+extern FoxSlice mqtt_age(FoxSlice props, uint64_t expires_us, uint64_t now);
 /* A message for the client alone, by that subscription; it is not stored. */
 extern void mqtt_send_message(MqttSession *s, const MqttSub *sub, FoxSlice topic, FoxSlice props, FoxSlice payload, bool retain);
 /* An acknowledgement of the client's. */

@@ -22,10 +22,37 @@
 static FoxBuf uri;
 static FoxBuf options;
 
-/* What received holds: the core has not answered yet, or it has. */
-static char asked;
-static char stored;				/* not yet, but its row is under way with what it has set off */
-static char taken;
+/* What received holds: what has become of a message, and whether an earlier connection has brought it. */
+enum
+{
+	ASKED = 1,					/* the core has not answered yet */
+	STORED,						/* not yet, but its row is under way with what it has set off */
+	TAKEN,
+	CARRIED = 4					/* beside these */
+};
+
+static int
+received(const MqttSession *s, uint16_t id)
+{
+	return (int) (uintptr_t) fox_idmap_get(&s->received, id);
+}
+
+/* One that is there already stays what it is otherwise: this needs no memory then. */
+static bool
+set_received(MqttSession *s, uint16_t id, int state)
+{
+	return fox_idmap_put(&s->received, id, (void *) (uintptr_t) (state | (received(s, id) & CARRIED)));
+}
+
+void
+mqtt_received_carry(MqttSession *s)
+{
+	size_t		pos = 0;
+	FoxMapSlot *slot;
+
+	while ((slot = fox_map_next(&s->received, &pos)) != NULL)
+		slot->value = (void *) ((uintptr_t) slot->value | CARRIED);
+}
 
 /*
  * A request of the core's: which packet of which peer it answers.  0 is nobody's.
@@ -69,8 +96,8 @@ expiry_in(FoxSlice props)
 	return expiry;
 }
 
-static FoxSlice
-publish_options(uint8_t qos, bool retain, FoxSlice props)
+FoxSlice
+mqtt_publish_options(uint8_t qos, bool retain, FoxSlice props)
 {
 	static const char *const plain[] = {
 		"{\"exclude_me\":false,\"qos\":0,\"acknowledge\":true}",
@@ -97,7 +124,7 @@ void
 mqtt_publish_as(MqttSession *s, uint64_t request, uint8_t qos, bool retain, FoxSlice topic, FoxSlice payload, FoxSlice props)
 {
 	s->unsettled++;
-	fox_session_publish(s->core, request, publish_options(qos, retain, props), topic, payload, props);
+	fox_session_publish(s->core, request, mqtt_publish_options(qos, retain, props), topic, payload, props);
 }
 
 /* --- answers --- */
@@ -212,25 +239,25 @@ answer(MqttPeer *p, uint8_t qos, uint16_t id, FoxMqttReason reason, FoxSlice tex
 static void
 settle_received(MqttSession *s, uint16_t id, FoxMqttReason reason)
 {
-	void	   *known = fox_idmap_get(&s->received, id);
+	int			known = received(s, id) & ~CARRIED;
 
 	if (reason >= FOX_MQTT_UNSPECIFIED)
 	{
-		if (known == &stored)
+		if (known == STORED)
 			mqtt_store_progress(s, FOX_MQTT_RECEIVED_END, id);
 		fox_idmap_del(&s->received, id);
 		return;
 	}
-	if (known == &asked)
+	if (known == ASKED)
 		mqtt_store_progress(s, FOX_MQTT_RECEIVED, id);
-	if (known != NULL)
-		fox_idmap_put(&s->received, id, &taken);
+	if (known != 0)
+		(void) set_received(s, id, TAKEN);
 }
 
 void
 mqtt_received_restore(MqttSession *s, uint64_t id)
 {
-	if (!fox_idmap_put(&s->received, id, &taken))
+	if (!set_received(s, (uint16_t) id, TAKEN))
 		fox_router_warn(s->broker->router, "a message of MQTT may be published twice", "out of memory");
 }
 
@@ -300,11 +327,11 @@ message_props(const FoxMqttPacket *packet, FoxBuf *scratch)
 static bool
 repeated(MqttPeer *p, const FoxMqttPacket *packet)
 {
-	void	   *known = packet->qos == 2 ? fox_idmap_get(&p->session->received, packet->id) : NULL;
+	int			known = packet->qos == 2 ? received(p->session, packet->id) : 0;
 
-	if (known == &taken)
+	if ((known & ~CARRIED) == TAKEN)
 		acknowledge(p, FOX_MQTT_PUBREC, packet->id, FOX_MQTT_SUCCESS, FOX_ABSENT);
-	return known != NULL;
+	return known != 0;
 }
 
 /* False: the client has sent more than it may, or there is no memory. */
@@ -320,7 +347,7 @@ count_received(MqttPeer *p, const FoxMqttPacket *packet)
 		mqtt_cut(p, FOX_MQTT_RECEIVE_MAXIMUM, "more messages without acknowledgement than the receive maximum");
 		return false;
 	}
-	if (packet->qos == 2 && !fox_idmap_put(&s->received, packet->id, &asked))
+	if (packet->qos == 2 && !set_received(s, packet->id, ASKED))
 	{
 		mqtt_cut(p, FOX_MQTT_QUOTA, "out of memory");
 		return false;
@@ -340,7 +367,7 @@ refuse_own(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice topic, FoxMqttReas
 	if (packet->qos == 2 && p->version == FOX_MQTT_50)
 		fox_idmap_del(&s->received, packet->id);
 	else if (packet->qos == 2)
-		fox_idmap_put(&s->received, packet->id, &taken);
+		(void) set_received(s, packet->id, TAKEN);
 	answer(p, packet->qos, packet->id, p->version == FOX_MQTT_50 ? reason : FOX_MQTT_SUCCESS, FOX_LIT(OWN_TOPIC));
 }
 
@@ -352,6 +379,11 @@ mqtt_publish(MqttPeer *p, const FoxMqttPacket *packet)
 	FoxSlice	topic;
 	FoxMqttReason reason;
 
+	if (fox_mqtt_has(&packet->props, FOX_PROP_SUBSCRIPTION_ID))
+	{
+		mqtt_cut(p, FOX_MQTT_PROTOCOL_ERROR, "a subscription identifier is the server's to send");
+		return;
+	}
 	if (repeated(p, packet) || fox_absent(topic = topic_of(p, packet)) || !count_received(p, packet))
 		return;
 	s->answered = false;
@@ -372,9 +404,9 @@ mqtt_publish(MqttPeer *p, const FoxMqttPacket *packet)
 		mqtt_publish_as(s, request_of(s, packet->qos, packet->id), packet->qos, packet->retain, topic, packet->payload,
 						message_props(packet, &scratch));
 		/* That it has been received is written together with what it has left in queues, or not at all. */
-		if (packet->qos == 2 && fox_router_stored(p->broker->router) > place && fox_idmap_get(&s->received, packet->id) == &asked)
+		if (packet->qos == 2 && fox_router_stored(p->broker->router) > place && received(s, packet->id) == ASKED)
 		{
-			fox_idmap_put(&s->received, packet->id, &stored);
+			(void) set_received(s, packet->id, STORED);
 			mqtt_store_progress(s, FOX_MQTT_RECEIVED, packet->id);
 		}
 	}
@@ -388,12 +420,13 @@ mqtt_publish(MqttPeer *p, const FoxMqttPacket *packet)
 void
 mqtt_pubrel(MqttPeer *p, const FoxMqttPacket *packet)
 {
-	bool		known = fox_idmap_del(&p->session->received, packet->id) != NULL;
+	int			known = received(p->session, packet->id);
 
-	if (known)
+	if (known != 0)
 	{
-		p->session->unanswered--;
+		fox_idmap_del(&p->session->received, packet->id);
+		p->session->unanswered -= (known & CARRIED) == 0;
 		mqtt_store_progress(p->session, FOX_MQTT_RECEIVED_END, packet->id);
 	}
-	acknowledge(p, FOX_MQTT_PUBCOMP, packet->id, known ? FOX_MQTT_SUCCESS : FOX_MQTT_ID_NOT_FOUND, FOX_ABSENT);
+	acknowledge(p, FOX_MQTT_PUBCOMP, packet->id, known != 0 ? FOX_MQTT_SUCCESS : FOX_MQTT_ID_NOT_FOUND, FOX_ABSENT);
 }

@@ -62,9 +62,8 @@ keep(const MqttPeer *p, FoxEvent *e)
 
 /* --- time --- */
 
-/* The time that a message has left, in its properties; absent: none is left. */
-static FoxSlice
-age(FoxSlice props, uint64_t expires_us, uint64_t now)
+FoxSlice
+mqtt_age(FoxSlice props, uint64_t expires_us, uint64_t now)
 {
 	FoxMqttProps p;
 	FoxMqttReader r;
@@ -114,6 +113,7 @@ out_free(MqttSession *s, MqttOut *o)
 		s->waiting_count--;
 	else
 		s->sent_count--;
+	s->out_bytes -= o->kept->len;
 	fox_idmap_del(&s->outs_by_id, o->id);
 	fox_list_del(&o->node);
 	fox_bytes_unref(o->kept);
@@ -150,7 +150,7 @@ send_message(MqttSession *s, MqttOut *o, bool again)
 	bool		defines;
 
 	delivery_of(o->kept, &d);
-	d.props = age(d.props, o->expires_us, fox_router_now(s->broker->router));
+	d.props = mqtt_age(d.props, o->expires_us, fox_router_now(s->broker->router));
 	if (fox_absent(d.props) && !again)
 		return false;
 	if (p->alias_maximum > 0)
@@ -187,6 +187,8 @@ send_waiting(MqttSession *s)
 		o->state = OUT_SENT;
 		s->waiting_count--;
 		s->sent_count++;
+		if (o->number > s->sent_number)
+			s->sent_number = o->number;
 		if (!send_message(s, o, o->again))
 			out_end(s, o);
 	}
@@ -217,7 +219,9 @@ out_new(MqttSession *s, uint64_t number, FoxBytes *kept, FoxSlice own)
 		memcpy(o->own, own.ptr, own.len);
 	fox_list_push(&s->waiting, &o->node);
 	s->waiting_count++;
-	s->last_number = number;
+	s->out_bytes += kept->len;
+	if (number > s->last_number)
+		s->last_number = number;
 	return o;
 }
 
@@ -304,7 +308,7 @@ mqtt_out_restore(MqttSession *s, const FoxMqttRow *row)
 	o->qos = row->qos;
 	o->retain = row->retain;
 	o->expires_us = row->expires_us > 0 ? fox_router_now(s->broker->router) + row->expires_us : 0;
-	o->again = s->waiting_count + s->sent_count <= s->broker->config.max_inflight;
+	o->again = s->sent_unknown ? s->waiting_count + s->sent_count <= s->broker->config.max_inflight : o->number <= s->sent_number;
 	if (row->released)
 	{
 		fox_list_del(&o->node);
@@ -395,9 +399,40 @@ send_waiting_qos0(MqttSession *s)
 	}
 }
 
+/* What the new peer does not take at once waits as it did, before all that has not been sent. */
+static void
+take_back(MqttSession *s)
+{
+	uint32_t	count = 0;
+	FoxNode		back;
+
+	fox_list_init(&back);
+	fox_list_each(n, &s->sent)
+	{
+		MqttOut    *o = fox_container(MqttOut, node, n);
+
+		if (o->state == OUT_RELEASED || ++count <= window(s))
+			continue;
+		o->state = OUT_WAITING;
+		o->again = true;
+		s->sent_count--;
+		s->waiting_count++;
+		fox_list_del(&o->node);
+		fox_list_push(&back, &o->node);
+	}
+	while (!fox_list_empty(&back))
+	{
+		FoxNode    *last = back.prev;
+
+		fox_list_del(last);
+		fox_list_push_front(&s->waiting, last);
+	}
+}
+
 void
 mqtt_resume(MqttSession *s)
 {
+	take_back(s);
 	send_waiting_qos0(s);
 	fox_list_each(n, &s->sent)
 	{

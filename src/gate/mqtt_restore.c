@@ -49,6 +49,8 @@ restore_session(FoxMqttBroker *b, const FoxMqttRow *row)
 	s->expiry = row->expiry;
 	s->away_us = row->away_us;
 	s->durable = s->expiry > 0;
+	s->sent_unknown = row->number == FOX_MQTT_SENT_UNKNOWN;
+	s->sent_number = s->last_number = s->sent_unknown ? 0 : row->number;
 	if (s->durable)
 		fox_session_keeps(s->core, true);
 	if (row->has_will && !restore_will(s, row))

@@ -146,16 +146,6 @@ mqtt_session_settled(MqttSession *s)
 }
 
 void
-mqtt_will_publish(MqttSession *s)
-{
-	MqttWill   *w = &s->will;
-
-	if (w->armed)
-		mqtt_publish_as(s, 0, w->qos, w->retain, w->topic, w->payload, w->props);
-	mqtt_will_forget(s);
-}
-
-void
 mqtt_session_end(MqttSession *s)
 {
 	hide(s);
@@ -196,11 +186,13 @@ mqtt_session_attach(MqttSession *s, MqttPeer *p)
 	fox_router_timer_clear(r, &s->expiry_timer);
 	fox_router_timer_clear(r, &s->will_timer);
 	s->peer = p;
+	s->sent_unknown = false;
 	s->broker->counters.connections++;
 	if (++s->broker->clients > s->broker->counters.maximum)
 		s->broker->counters.maximum = s->broker->clients;
 	s->generation++;
-	s->unanswered = (uint32_t) s->received.count;
+	s->unanswered = 0;
+	mqtt_received_carry(s);
 	p->session = s;
 	mqtt_subs_back(s);
 }
@@ -243,71 +235,4 @@ mqtt_session_away(MqttSession *s)
 		set_timer(s, &s->expiry_timer, s->expiry, expired);
 	if (s->will.armed)
 		set_timer(s, &s->will_timer, s->will.delay, will_due);
-}
-
-/* --- wills --- */
-
-bool
-mqtt_will_set(MqttSession *s, const FoxMqttWill *will, FoxSlice topic, FoxSlice props, uint32_t delay)
-{
-	MqttWill   *w = &s->will;
-	char	   *at = malloc(topic.len + will->payload.len + props.len + 1);
-
-	if (at == NULL)
-		return false;
-	*w = (MqttWill){.armed = true, .block = at, .qos = will->qos, .retain = will->retain, .delay = delay};
-	w->topic = fox_slice_keep(&at, topic);
-	w->payload = fox_slice_keep(&at, will->payload);
-	w->props = fox_slice_keep(&at, props);
-	return true;
-}
-
-void
-mqtt_put_props(const FoxMqttProps *props, const FoxBuf *more_users, FoxBuf *out)
-{
-	FoxMqttProps kept = *props;
-	FoxMqttReader users = fox_mqtt_reader(fox_absent(props->raw) ? FOX_LIT("") : props->raw);
-	FoxBuf		user = {0};
-	FoxBuf		block = {0};
-	FoxSlice	name;
-	FoxSlice	value;
-
-	while (fox_mqtt_user_next(&users, &name, &value))
-		fox_mqtt_user_put(&user, name, value);
-	if (more_users != NULL)
-		fox_buf_slice(&user, fox_buf_view(more_users));
-	kept.user = user.len > 0 ? fox_buf_view(&user) : FOX_ABSENT;
-	fox_mqtt_props_write(&kept, &block);
-	out->failed |= user.failed || block.failed;
-	if (!out->failed)
-	{
-		FoxMqttReader encoded = fox_mqtt_reader(fox_buf_view(&block));
-		uint32_t	len = fox_mqtt_varint(&encoded);
-
-		fox_buf_slice(out, fox_mqtt_take(&encoded, len));
-	}
-	fox_buf_free(&user);
-	fox_buf_free(&block);
-}
-
-/* Of its properties the message takes along all but the delay. */
-bool
-mqtt_will_keep(MqttSession *s, const FoxMqttWill *will, FoxSlice topic)
-{
-	FoxMqttProps kept = will->props;
-	FoxBuf		props = {0};
-	bool		done;
-
-	kept.present &= ~((uint64_t) 1 << FOX_PROP_WILL_DELAY);
-	mqtt_put_props(&kept, NULL, &props);
-	done = !props.failed && mqtt_will_set(s, will, topic, props.len > 0 ? fox_buf_view(&props) : FOX_ABSENT, will->props.will_delay);
-	fox_buf_free(&props);
-	return done;
-}
-
-void
-mqtt_will_forget(MqttSession *s)
-{
-	free(s->will.block);
-	s->will = (MqttWill){0};
 }

@@ -43,6 +43,7 @@ mqtt_store_session(MqttSession *s)
 		.kind = FOX_MQTT_SESSION, .realm = mqtt_session_realm(s), .client_id = s->client_id,
 		.authid = who.authid, .authrole = who.authrole, .authmethod = who.authmethod,
 		.expiry = s->expiry, .connected = s->peer != NULL,
+		.number = s->peer != NULL || s->sent_unknown ? FOX_MQTT_SENT_UNKNOWN : s->sent_number,
 		.has_will = w->armed, .topic = w->topic, .payload = w->payload, .props = w->props, .qos = w->qos, .retain = w->retain, .delay = w->delay
 	};
 

@@ -53,6 +53,7 @@ sub_enter(MqttSession *s, MqttSub *sub)
 	}
 	s->patterns += sub->pattern;
 	s->sys_subs += sub->sys;
+	s->shared_subs += sub->shared;
 	find_only(s);
 	return true;
 }
@@ -65,6 +66,7 @@ mqtt_sub_free(MqttSession *s, MqttSub *sub)
 	fox_idmap_del(&s->subs_by_id, sub->id);
 	s->patterns -= sub->pattern;
 	s->sys_subs -= sub->sys;
+	s->shared_subs -= sub->shared;
 	free(sub);
 	find_only(s);
 }
@@ -87,7 +89,7 @@ mqtt_subs_free(MqttSession *s)
 	fox_map_free(&s->subs_by_id);
 	s->subs = s->subs_by_id = (FoxMap){0};
 	s->only = NULL;
-	s->patterns = s->sys_subs = 0;
+	s->patterns = s->sys_subs = s->shared_subs = 0;
 }
 
 /* --- SUBSCRIBE --- */
@@ -207,6 +209,15 @@ put_options(FoxMqttFilterKind kind, FoxSlice group, bool retained)
 	fox_buf_str(&options, retained ? "\"retained\":true}" : "\"retained\":false}");
 }
 
+/* Who shares a registration is called in turn; a call goes to one, of whatever group. */
+static void
+put_register_options(FoxMqttFilterKind kind, bool shared)
+{
+	fox_buf_reset(&options);
+	fox_buf_str(&options, shared ? "{\"invoke\":\"roundrobin\"" : "{\"invoke\":\"single\"");
+	fox_buf_str(&options, kind == FOX_MQTT_FILTER_TOPIC ? ",\"match\":\"exact\"}" : "}");
+}
+
 static void
 answer(MqttSession *s, MqttAsk *a, MqttWish *w, FoxMqttReason code)
 {
@@ -228,9 +239,8 @@ wish(MqttSession *s, MqttAsk *a, uint32_t place)
 
 	fox_buf_reset(&uri);
 	w->callee = !fox_absent(procedure);
-	if (w->callee)
-		filter = procedure;
-	if ((w->callee && !a->restored && s->peer->version != FOX_MQTT_50) || filter.len > FILTER_MAX || !fox_filter_share(&filter, &group) || (kind = fox_filter_from_mqtt(filter, &uri)) == FOX_MQTT_FILTER_INVALID)
+	if ((w->callee && !a->restored && s->peer->version != FOX_MQTT_50) || filter.len > FILTER_MAX || !fox_filter_share(&filter, &group) ||
+		(kind = fox_filter_from_mqtt(w->callee ? procedure : filter, &uri)) == FOX_MQTT_FILTER_INVALID)
 	{
 		answer(s, a, w, FOX_MQTT_BAD_FILTER);
 		return;
@@ -238,11 +248,14 @@ wish(MqttSession *s, MqttAsk *a, uint32_t place)
 	w->pattern = kind == FOX_MQTT_FILTER_PATTERN && !w->callee;
 	w->shared = !fox_absent(group);
 	w->retained = fox_absent(group) && !a->restored && (w->f.retain_handling == 0 || (w->f.retain_handling == 1 && is_new));
-	put_options(kind, group, w->retained);
+	if (w->callee)
+		put_register_options(kind, w->shared);
+	else
+		put_options(kind, group, w->retained);
 	if (uri.failed || options.failed)
 		answer(s, a, w, FOX_MQTT_QUOTA);
 	else if (w->callee)
-		fox_session_register(s->core, a->first + place, kind == FOX_MQTT_FILTER_TOPIC ? FOX_LIT("{\"match\":\"exact\"}") : FOX_LIT("{}"), fox_buf_view(&uri));
+		fox_session_register(s->core, a->first + place, fox_buf_view(&options), fox_buf_view(&uri));
 	else if (a->restored)
 		fox_session_resubscribe(s->core, a->first + place, fox_buf_view(&options), fox_buf_view(&uri));
 	else
@@ -382,6 +395,8 @@ void
 mqtt_sub_restore(MqttSession *s, const FoxMqttRow *row)
 {
 	FoxMqttFilter f = {row->filter, row->qos, row->no_local, row->as_published, 2};
+	FoxSlice	filter = row->filter;
+	FoxSlice	group;
 	MqttSub    *sub;
 	char	   *at;
 
@@ -395,6 +410,7 @@ mqtt_sub_restore(MqttSession *s, const FoxMqttRow *row)
 	at = sub->block;
 	sub->filter = fox_slice_keep(&at, row->filter);
 	sub->callee = true;
+	sub->shared = fox_filter_share(&filter, &group) && !fox_absent(group);
 	sub->qos = row->qos;
 	if (!sub_enter(s, sub))
 		free(sub);

@@ -46,7 +46,8 @@ static const Value rates[MQTT_RATES] = {
 	COUNTER("load/publish/dropped", dropped),
 	COUNTER("load/bytes/received", bytes_received),
 	COUNTER("load/bytes/sent", bytes_sent),
-	COUNTER("load/connections", connections)
+	COUNTER("load/connections", connections),
+	COUNTER("load/sockets", sockets)
 };
 
 static const struct
@@ -78,7 +79,9 @@ static void
 each_value(const FoxMqttBroker *b, Take take, void *ctx)
 {
 	uint64_t	stored = 0;
+	uint64_t	bytes = 0;
 	uint64_t	subscriptions = 0;
+	uint64_t	shared = 0;
 	uint64_t	connected = 0;
 	uint64_t	total = 0;
 	char		name[80];
@@ -91,7 +94,9 @@ each_value(const FoxMqttBroker *b, Take take, void *ctx)
 		total++;
 		connected += s->peer != NULL;
 		subscriptions += s->subs.count;
+		shared += s->shared_subs;
 		stored += s->waiting_count + s->sent_count;
+		bytes += s->out_bytes;
 	}
 	take(ctx, "version", "fox_wamp");
 	snprintf(text, sizeof(text), "%llu seconds", (unsigned long long) ((fox_router_now(b->router) - b->started_us) / MQTT_SECOND));
@@ -102,8 +107,10 @@ each_value(const FoxMqttBroker *b, Take take, void *ctx)
 	give(take, ctx, "clients/disconnected", total - connected);
 	give(take, ctx, "clients/inactive", total - connected);
 	give(take, ctx, "subscriptions/count", subscriptions);
+	give(take, ctx, "shared_subscriptions/count", shared);
 	give(take, ctx, "retained messages/count", fox_router_retained(b->router));
 	give(take, ctx, "store/messages/count", stored);
+	give(take, ctx, "store/messages/bytes", bytes);
 	give(take, ctx, "messages/stored", stored);
 	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
 		give(take, ctx, counters[i].name, counter(b, &counters[i]));

@@ -1,5 +1,5 @@
 /*
- * authority_row.c - functions that rows of fox_wamp.permission and fox_wamp.auth_method name as authorizers and authenticators.
+ * authority_row.c - functions that rows of configuration name as authorizers, authenticators and publish hooks.
  *
  * A row names its function by the full signature, as fox_wamp.exposed_function does
  * (function_ddl.c).  The function runs as its owner or as the role that the row says, on
@@ -44,6 +44,8 @@ static const Kind kinds[] = {
 	"It must take (session jsonb, uri text, action text, options jsonb, match text) and return boolean, json or jsonb."},
 	{"auth_method", "an authenticator", 4, 5, 4, {TEXTOID, TEXTOID, TEXTOID, JSONBOID}, TEXTOID,
 	"It must take (realm text, authid text, method text, details jsonb) and return text, json or jsonb."},
+	{"publish_hook", "a publish hook", 4, 5, 4, {TEXTOID, JSONBOID, JSONBOID, JSONBOID}, JSONBOID,
+	"It must take (topic text, args jsonb, kwargs jsonb, details jsonb) and return jsonb or json."},
 };
 
 static const Kind *

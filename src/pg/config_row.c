@@ -19,6 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "core/placeholder.h"
+#include "pg/callback_row.h"
 #include "pg/column.h"
 #include "pg/config_row.h"
 #include "pg/errcodes.h"
@@ -54,6 +55,12 @@ quoted(FoxSlice text)
 	initStringInfo(&s);
 	escape_json(&s, text.ptr);
 	return fox_slice(s.data, s.len);
+}
+
+static char *
+text_column(HeapTuple row, TupleDesc desc, int column)
+{
+	return unconstify(char *, fox_text_column(row, desc, column).ptr);
 }
 
 static FoxSlice
@@ -331,6 +338,24 @@ fill_permission(HeapTuple row, TupleDesc desc, FoxChange *change)
 	return fill_pattern(row, desc, change, "role", &args);
 }
 
+/* publish_hook: realm, pattern, match, function, function_role */
+static bool
+fill_publish_hook(HeapTuple row, TupleDesc desc, FoxChange *change)
+{
+	FoxSlice	match = quoted_column(row, desc, 3);
+	StringInfoData args;
+
+	initStringInfo(&args);
+	fox_append_member(&args, "match", match);
+	fox_append_member(&args, "function", quoted_column(row, desc, 4));
+	fox_append_member(&args, "function_role", quoted_column(row, desc, 5));
+	change->realm = fox_text_column(row, desc, 1);
+	change->topic = fox_text_column(row, desc, 2);
+	change->args = args_of(&args);
+	change->kwargs = match;
+	return true;
+}
+
 /* handler: realm, pattern, match, function, id, owner, durable, concurrency, … */
 static bool
 fill_handler(HeapTuple row, TupleDesc desc, FoxChange *change)
@@ -364,6 +389,23 @@ fill_webhook(HeapTuple row, TupleDesc desc, FoxChange *change)
 	change->topic = fox_text_column(row, desc, 2);
 	change->args = args_of(&args);
 	change->kwargs = fox_cstr(id);
+	return true;
+}
+
+/* callback_registry: realm, uri, interface, kind, service, owner, token, id, session; a row never changes */
+static bool
+fill_callback(HeapTuple row, TupleDesc desc, FoxChange *change)
+{
+	FoxCallbackRow values = {
+		.id = psprintf(UINT64_FORMAT, fox_id_column(row, desc, 8)), .session = psprintf(UINT64_FORMAT, fox_id_column(row, desc, 9)),
+		.uri = text_column(row, desc, 2), .interface = text_column(row, desc, 3), .kind = text_column(row, desc, 4),
+		.owner = text_column(row, desc, 6), .token = text_column(row, desc, 7)
+	};
+
+	change->realm = fox_text_column(row, desc, 1);
+	change->topic = FOX_LIT("");
+	change->args = fox_cstr(psprintf("[%s]", fox_callback_row_json(&values).ptr));
+	change->kwargs = fox_cstr(values.id);
 	return true;
 }
 
@@ -405,8 +447,10 @@ static ConfigTable tables[] = {
 	{"exposed_table", FOX_CHANGE_EXPOSED, 5, 3, NULL, fill_exposed_table, NULL},
 	{"exposed_function", FOX_CHANGE_EXPOSED, 11, 4, NULL, fill_exposed_function, NULL},
 	{"permission", FOX_CHANGE_PERMISSION, 12, 4, check_permission, fill_permission, NULL},
+	{"publish_hook", FOX_CHANGE_HOOK, 5, 3, check_pattern, fill_publish_hook, NULL},
 	{"handler", FOX_CHANGE_HANDLER, 10, 4, check_any_pattern, fill_handler, NULL},
 	{"webhook", FOX_CHANGE_HANDLER, 12, 3, check_any_pattern, fill_webhook, NULL},
+	{"callback_registry", FOX_CHANGE_CALLBACK, 9, 0, NULL, fill_callback, NULL},
 	{"bridge", FOX_CHANGE_BRIDGE_OUT, 4, 4, check_bridge, fill_bridge, NULL},
 };
 

@@ -11,8 +11,8 @@
  * A table is followed in the same way, by its name.
  *
  * A function that is dropped takes its rows of fox_wamp.exposed_function and .handler along.  The rows
- * that name it as an authorizer or authenticator stay, and let nobody in: without them
- * others would decide, which may allow more.
+ * that name it as an authorizer, authenticator or publish hook stay, and let nobody in and nothing through: without
+ * them others would decide, which may allow more.
  */
 #include "postgres.h"
 
@@ -56,6 +56,7 @@ static struct Column
 	{"UPDATE fox_wamp.exposed_function SET function = $2 WHERE function OPERATOR(pg_catalog.=) $1", NULL},
 	{"UPDATE fox_wamp.handler SET function = $2 WHERE function OPERATOR(pg_catalog.=) $1", NULL},
 	{"UPDATE fox_wamp.permission SET authorizer_function = $2 WHERE authorizer_function OPERATOR(pg_catalog.=) $1", NULL},
+	{"UPDATE fox_wamp.publish_hook SET function = $2 WHERE function OPERATOR(pg_catalog.=) $1", NULL},
 	{"UPDATE fox_wamp.auth_method SET authenticator_function = $2 WHERE authenticator_function OPERATOR(pg_catalog.=) $1", NULL},
 };
 
@@ -119,6 +120,7 @@ fox_wamp_functions_altering(PG_FUNCTION_ARGS)
 	SPI_connect();
 	fox_spi(&plan, "SELECT f.function, pg_catalog.to_regprocedure(f.function)::pg_catalog.oid::pg_catalog.text, NULL FROM ("
 			"SELECT function FROM fox_wamp.exposed_function UNION SELECT function FROM fox_wamp.handler"
+			" UNION SELECT function FROM fox_wamp.publish_hook"
 			" UNION SELECT authorizer_function FROM fox_wamp.permission WHERE authorizer_function IS NOT NULL"
 			" UNION SELECT authenticator_function FROM fox_wamp.auth_method WHERE authenticator_function IS NOT NULL) f"
 			" UNION ALL SELECT relation, pg_catalog.to_regclass(relation)::pg_catalog.oid::pg_catalog.text, 'table' FROM fox_wamp.exposed_table",

@@ -16,6 +16,7 @@
 #include "codec/http_req.h"
 #include "codec/json.h"
 #include "codec/url.h"
+#include "pg/callback_arg.h"
 #include "pg/http_exec.h"
 
 #define PAIRS_MAX 512
@@ -48,6 +49,16 @@ decoded(FoxSlice text)
 	return copy;
 }
 
+static char *
+quoted(const char *text)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	escape_json(&out, text);
+	return out.data;
+}
+
 static bool
 is_json(const char *text, FoxKind kind)
 {
@@ -65,12 +76,7 @@ literal_of(char *text, Oid type)
 
 	initStringInfo(&out);
 	if (base == JSONOID || base == JSONBOID)
-	{
-		if (is_json(text, FOX_JSON_NONE))
-			return text;
-		escape_json(&out, text);
-		return out.data;
-	}
+		return is_json(text, FOX_JSON_NONE) ? text : quoted(text);
 	if ((get_typtype(base) == TYPTYPE_COMPOSITE && is_json(text, FOX_JSON_OBJECT)) ||
 		(OidIsValid(get_element_type(base)) && is_json(text, FOX_JSON_ARRAY)))
 	{
@@ -157,6 +163,8 @@ bind_pairs(FoxRoutine *f, FoxSlice pairs, bool strict, FoxRoutineValues *out)
 		element = get_element_type(getBaseType(f->args[i].type));
 		if (OidIsValid(element) && text[0] != '{' && !is_json(text, FOX_JSON_ARRAY))
 			text = collect(pairs, pos, name, text, element);
+		else if (f->args[i].is_callback)
+			text = fox_callback_argument(f, i, fox_cstr(is_json(text, FOX_JSON_OBJECT) ? text : quoted(text)));
 		else
 			text = literal_of(text, f->args[i].type);
 		fox_routine_set(f, i, text, out);

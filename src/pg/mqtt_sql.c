@@ -75,13 +75,13 @@ write_session(const FoxMqttRow *row)
 {
 	static Statement s = {
 		"INSERT INTO fox_wamp.mqtt_session AS m (id, realm, client_id, authid, authrole, authmethod, expiry, disconnected,"
-		" will_topic, will_payload, will_properties, will_qos, will_retain, will_delay)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN NOT $8 THEN now() END, $9, $10, $11, $12, $13, $14)"
+		" will_topic, will_payload, will_properties, will_qos, will_retain, will_delay, sent)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN NOT $8 THEN now() END, $9, $10, $11, $12, $13, $14, $15)"
 		" ON CONFLICT (id) DO UPDATE SET authid = $4, authrole = $5, authmethod = $6, expiry = $7,"
 		" disconnected = CASE WHEN NOT $8 THEN coalesce(m.disconnected, now()) END, will_topic = $9, will_payload = $10,"
-		" will_properties = $11, will_qos = $12, will_retain = $13, will_delay = $14", 14,
+		" will_properties = $11, will_qos = $12, will_retain = $13, will_delay = $14, sent = $15", 15,
 		{INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, BOOLOID,
-		TEXTOID, BYTEAOID, BYTEAOID, INT2OID, BOOLOID, INT8OID}, NULL
+		TEXTOID, BYTEAOID, BYTEAOID, INT2OID, BOOLOID, INT8OID, INT8OID}, NULL
 	};
 	Values		v = {0};
 
@@ -99,6 +99,7 @@ write_session(const FoxMqttRow *row)
 	put(&v, !row->has_will, Int16GetDatum(row->qos));
 	put(&v, !row->has_will, BoolGetDatum(row->retain));
 	put(&v, !row->has_will, Int64GetDatum((int64) row->delay));
+	put(&v, row->number == FOX_MQTT_SENT_UNKNOWN, Int64GetDatum((int64) row->number));
 	run(&s, &v);
 }
 
@@ -283,6 +284,7 @@ read_session(Tuple *t, FoxMqttRow *row)
 	row->qos = (uint8) next_number(t, 0);
 	row->retain = next_bool(t);
 	row->delay = (uint32) next_number(t, 0);
+	row->number = (uint64) next_number(t, (int64) FOX_MQTT_SENT_UNKNOWN);
 	row->has_will = !fox_absent(row->topic);
 }
 
@@ -357,7 +359,7 @@ fox_mqtt_load(void (*sink) (const FoxMqttRow *row))
 {
 	load("SELECT id, realm, client_id, authid, authrole, authmethod, expiry,"
 		 " (extract(epoch FROM greatest(now() - disconnected, '0')) * 1e6)::int8,"
-		 " will_topic, will_payload, will_properties, will_qos::int8, will_retain, will_delay"
+		 " will_topic, will_payload, will_properties, will_qos::int8, will_retain, will_delay, sent"
 		 " FROM fox_wamp.mqtt_session ORDER BY since, id", read_session, sink);
 	load("SELECT session, filter, qos::int8, no_local, retain_as_published, identifier FROM fox_wamp.mqtt_subscription",
 		 read_subscription, sink);

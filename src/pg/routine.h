@@ -22,6 +22,7 @@ typedef struct FoxRoutineArg
 	Oid			type;
 	FmgrInfo	input;
 	Oid			ioparam;
+	bool		is_callback;	/* of fox_wamp.callback, or a domain over it */
 	Node	   *default_value;	/* expression; NULL: the argument has to be given */
 } FoxRoutineArg;
 

@@ -20,6 +20,7 @@
 
 #include "base/base64.h"
 #include "codec/json.h"
+#include "pg/callback_arg.h"
 #include "pg/errcodes.h"
 #include "pg/routine.h"
 
@@ -219,6 +220,11 @@ set_value(FoxRoutine *f, int i, FoxSlice json, FoxRoutineValues *out)
 	bool		any;
 
 	name_argument(f, i);
+	if (f->args[i].is_callback)
+	{
+		fox_routine_set(f, i, fox_callback_argument(f, i, json), out);
+		return;
+	}
 	initStringInfo(&literal);
 	any = fox_json_literal(json, f->args[i].type, &literal);
 	fox_routine_set(f, i, any ? literal.data : NULL, out);

@@ -29,7 +29,7 @@ put_row(ReturnSetInfo *result, const char *name, bool ok, const char *detail, co
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
-/* Functions that rows name as authorizers and authenticators and that are no more; NULL: none. */
+/* Functions that rows name as authorizers, authenticators and publish hooks and that are no more; NULL: none. */
 static char *
 missing_functions(void)
 {
@@ -40,7 +40,7 @@ missing_functions(void)
 
 	SPI_connect();
 	fox_spi(&plan, "SELECT pg_catalog.string_agg(f.function, ', ' ORDER BY f.function) FROM (SELECT authorizer_function AS function FROM fox_wamp.permission"
-			" UNION SELECT authenticator_function FROM fox_wamp.auth_method) f"
+			" UNION SELECT authenticator_function FROM fox_wamp.auth_method UNION SELECT function FROM fox_wamp.publish_hook) f"
 			" WHERE f.function IS NOT NULL AND pg_catalog.to_regprocedure(f.function) IS NULL", 0, NULL);
 	missing = fox_spi_value(1);
 	if (missing != NULL)
@@ -95,7 +95,7 @@ fox_wamp_doctor(PG_FUNCTION_ARGS)
 					 slot != NULL && slot->call_executors_missing != 0 ? ", no worker slot is free for another" : ""),
 			"Raise max_worker_processes, or lower fox_wamp.executors.");
 	put_row(result, "authorizers", missing == NULL, missing == NULL ? "every function that decides is there" : psprintf("missing: %s", missing),
-			"Create the function again, or change the rows of fox_wamp.permission and fox_wamp.auth_method that name it: until then nothing is allowed by them.");
+			"Create the function again, or change the rows of fox_wamp.permission, fox_wamp.auth_method and fox_wamp.publish_hook that name it: until then nothing is allowed by them.");
 	put_handlers(result);
 	put_row(result, "preload", preloaded,
 			preloaded ? "the router comes back after a server restart" : "the router does not come back after a server restart",

@@ -2,15 +2,19 @@
 // Logging in with a client's certificate: the common name is a user, or a role of the server.
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
-const { execFileSync } = require('node:child_process');
+const { execFileSync, execFile } = require('node:child_process');
+const { promisify } = require('node:util');
+const net = require('node:net');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { start, stop, sql, join, fresh, refusal, until, withSettings, env, WebSocket } = require('./lib');
+const { start, stop, restart, sql, join, fresh, refusal, until, withSettings, env, WebSocket } = require('./lib');
+const { MqttClient } = require('./mqtt_client');
 
 const role = `tls_role_${process.pid}`;
 const group = fresh('group');
 const user = fresh('user');
+const run = promisify(execFile);
 let dir;
 
 const openssl = (...args) => execFileSync('openssl', args, { stdio: 'pipe', cwd: dir });
@@ -79,6 +83,37 @@ test('certificates of clients', () => withSettings({ 'fox_wamp.tls_ca_file': 'cl
     ws.on('message', (data) => { resolve(JSON.parse(data)); ws.terminate(); });
   });
   assert.equal(without[2], 'wamp.error.no_matching_auth_method');
+}));
+
+test('certificates of MQTT clients, and a port for them', () => withSettings({ 'fox_wamp.tls_ca_file': 'client_ca.crt', 'fox_wamp.auth_attempts': 0 }, async () => {
+  const enter = (v, file, more = {}) => MqttClient.join(v, { transport: 'tls', tlsOptions: { ...client(file), ...more.tlsOptions }, ...more.connect });
+  await until(() => enter(5, 'user').then((c) => c.leave().then(() => true), () => false));
+  for (const [v, protocol] of [[3, 'mqtt.3.1'], [4, 'mqtt.3.1.1'], [5, 'mqtt.5.0']]) {
+    for (const [file, name, connect] of [['user', user, {}], ['role', role, {}], ['user', user, { username: user }], ['user', user, { username: `${user}@realm1` }]]) {
+      const c = await enter(v, file, { connect });
+      assert.equal(await sql(`SELECT authid, authrole, authmethod FROM fox_wamp.session WHERE protocol = '${protocol}' AND client_id = '${c.id}'`), `${name}|${role}|tls`);
+      await c.nothing();
+      await c.leave();
+    }
+    const refused = (file, username) => MqttClient.refusal(v, { transport: 'tls', tlsOptions: client(file), username });
+    assert.equal(await refused('nobody'), v === 5 ? 0x86 : 4);
+    assert.equal(await refused('user', role), v === 5 ? 0x86 : 4);
+    for (const file of ['expired', 'foreign']) await assert.rejects(enter(v, file));
+  }
+  await run('mosquitto_pub', ['-h', '127.0.0.1', '-p', env.tlsPort, '--cafile', path.join(env.data, 'server.crt'), '--insecure', '--cert', path.join(dir, 'user.crt'), '--key', path.join(dir, 'user.key'), '-t', 'by/certificate', '-m', 'x', '-q', '1']);
+  const port = await new Promise((resolve) => { const s = net.createServer().listen(0, '127.0.0.1', () => { const p = s.address().port; s.close(() => resolve(p)); }); });
+  await withSettings({ 'fox_wamp.mqtt_tls_port': port }, async () => {
+    await restart();
+    const c = await enter(5, 'user', { tlsOptions: { port } });
+    await c.nothing();
+    await c.leave();
+    // It takes what the TLS port takes, and nothing without TLS.
+    const session = await join({ url: `wss://127.0.0.1:${port}/ws`, tlsConfiguration: client('user'), authmethods: ['tls'] });
+    session.leaveNow();
+    await assert.rejects(run('mosquitto_pub', ['-h', '127.0.0.1', '-p', port, '-t', 'x', '-m', 'x']));
+  });
+  await restart();
+  await assert.rejects(enter(5, 'user', { tlsOptions: { port } }));
 }));
 
 test('a certificate that is revoked', async () => {

@@ -822,6 +822,33 @@ test('$SYS: values at once, then what has changed; nobody else publishes there',
   }
 }));
 
+test('$SYS has the names that mosquitto has', async () => {
+  // mosquitto 2.0, without its heap.
+  const spans = (name) => ['1min', '5min', '15min'].map((span) => `load/${name}/${span}`);
+  const names = ['bytes/received', 'bytes/sent', 'clients/active', 'clients/connected', 'clients/disconnected', 'clients/expired', 'clients/inactive', 'clients/maximum', 'clients/total',
+    ...['bytes/received', 'bytes/sent', 'connections', 'messages/received', 'messages/sent', 'publish/dropped', 'publish/received', 'publish/sent', 'sockets'].flatMap(spans),
+    'messages/received', 'messages/sent', 'messages/stored', 'publish/bytes/received', 'publish/bytes/sent', 'publish/messages/dropped', 'publish/messages/received', 'publish/messages/sent',
+    'retained messages/count', 'shared_subscriptions/count', 'store/messages/bytes', 'store/messages/count', 'subscriptions/count', 'uptime', 'version'];
+  const away = await MqttClient.join(5, { clientId: unique(), properties: { sessionExpiryInterval: 60 } });
+  const topic = unique('sys');
+  await away.subscribe(['$share/group/other', topic], { qos: 1 });
+  away.kill();
+  const c = await MqttClient.join(5);
+  await c.publish(topic, 'x'.repeat(100), { qos: 1 });
+  await c.subscribe('$SYS/#');
+  const got = {};
+  while (Object.keys(got).length < names.length) {
+    const p = await c.take('publish');
+    got[p.topic.replace('$SYS/broker/', '')] = p.payload.toString();
+  }
+  assert.deepEqual(Object.keys(got).sort(), names.sort());
+  assert.ok(Number(got['shared_subscriptions/count']) >= 1);
+  assert.ok(Number(got['store/messages/bytes']) >= 100);
+  assert.ok(Number(got['clients/disconnected']) >= 1);
+  c.kill();
+  await (await MqttClient.join(5, { clientId: away.id })).leave();
+});
+
 test('packets may be cut and joined in WebSocket messages in any way, and text is none', async () => {
   const c = await MqttClient.open(4, 'ws');
   const bytes = Buffer.concat([packet(0x10, str('MQTT'), 4, 2, [0, 0], str(unique())), packet(0x82, [0, 1], str('x'), 0), packet(0xc0)]);

@@ -131,6 +131,46 @@ test('a session that is kept is registered while its client is there', async () 
   caller.leaveNow();
 });
 
+test('who shares a registration is called in turn', async () => {
+  const procedure = fresh('shared');
+  const path = procedure.replaceAll('.', '/');
+  const caller = await join();
+  const serving = async (filter, name, more) => {
+    const c = await MqttClient.join(5, more);
+    assert.deepEqual(await c.subscribe(filter), [0], name);
+    c.serve = async () => {
+      const p = await c.take('publish');
+      assert.equal(p.topic, `$call/${path}`);
+      c.send({ cmd: 'publish', topic: p.properties.responseTopic, payload: JSON.stringify(name), qos: 0 });
+    };
+    return c;
+  };
+  const one = await serving(`$share/g/$call/${path}`, 'one');
+  const kept = { clean: false, clientId: unique(), properties: { sessionExpiryInterval: 600 } };
+  const two = await serving(`$share/another/$call/${path}`, 'two', kept);
+  const wamp = await join();
+  await wamp.register(procedure, () => 'wamp', { invoke: 'roundrobin' });
+  const answers = [caller.call(procedure), caller.call(procedure), caller.call(procedure)];
+  await Promise.all([one.serve(), two.serve()]);
+  assert.deepEqual((await Promise.all(answers)).sort(), ['one', 'two', 'wamp']);
+  // Who wants it alone can not have it; who leaves is not called any more, and is when it is back.
+  const alone = await MqttClient.join(5);
+  assert.deepEqual(await alone.subscribe(`$call/${path}`), [0x80]);
+  assert.deepEqual(await one.unsubscribe(`$share/g/$call/${path}`), [0]);
+  wamp.leaveNow();
+  two.kill();
+  let e;
+  do { e = await refusal(caller.call(procedure)); } while (e.error === 'wamp.error.canceled');
+  assert.equal(e.error, 'wamp.error.no_such_procedure');
+  const back = await MqttClient.join(5, kept);
+  const answer = caller.call(procedure);
+  back.send({ cmd: 'publish', topic: (await back.take('publish')).properties.responseTopic, payload: '"back"', qos: 0 });
+  assert.equal(await answer, 'back');
+  for (const c of [one, alone, back]) c.kill();
+  await (await MqttClient.join(5, { clientId: kept.clientId })).leave();
+  caller.leaveNow();
+});
+
 test('calls are not for older versions, and take permissions', async () => {
   const old = await MqttClient.join(4);
   assert.deepEqual(await old.subscribe('$call/a'), [0x80]);

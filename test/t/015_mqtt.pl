@@ -123,6 +123,26 @@ ok(join_as('late', version => 5, expiry => 0)->{present}, 'and one that has not'
 crash($router_pid);
 is(count('session WHERE will_topic IS NOT NULL'), 0, 'no will is left');
 
+# A message that waits grows older, whether there is a router or not.
+$heir = join_as('heir', version => 5, expiry => 600);
+$heir->subscribe('ages', 1);
+$heir->close;
+$writer = join_as('ager', version => 5);
+for ([ 'short', 1 ], [ 'long', 600 ], [ 'for ever', undef ])
+{
+	$writer->publish('ages', $_->[0], 1, 21, 0, $_->[1]);
+	$writer->take(MqttClient::PUBACK);
+}
+my $waited = $node->safe_psql('postgres', "SELECT extract(epoch FROM min(expires))::bigint FROM fox_wamp.mqtt_message WHERE topic = 'ages'");
+crash($router_pid);
+$node->poll_query_until('postgres', "SELECT now() > to_timestamp($waited) + interval '1 s'");
+$heir = join_as('heir', version => 5, expiry => 0);
+my $aged = $heir->take(MqttClient::PUBLISH);
+is("$aged->{payload} $aged->{dup}", 'long 0', 'what has expired does not come, and what was never sent is no duplicate');
+ok($aged->{expiry} < 600 && $aged->{expiry} > 0, 'the time that is left');
+is($heir->take(MqttClient::PUBLISH)->{payload}, 'for ever', 'and what does not expire');
+$heir->close;
+
 # --- a storm, with counting
 
 my $last = 4000;

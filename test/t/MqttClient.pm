@@ -63,9 +63,10 @@ sub send
 
 sub publish
 {
-	my ($self, $topic, $payload, $qos, $id, $dup) = @_;
+	my ($self, $topic, $payload, $qos, $id, $dup, $expiry) = @_;
+	my $properties = defined $expiry ? pack('CCN', 5, 2, $expiry) : "\0";
 	$self->send(0x30 | $qos << 1 | ($dup ? 8 : 0),
-		text($topic) . ($qos ? pack('n', $id) : '') . ($self->{version} == 5 ? "\0" : '') . $payload);
+		text($topic) . ($qos ? pack('n', $id) : '') . ($self->{version} == 5 ? $properties : '') . $payload);
 }
 
 sub subscribe
@@ -112,7 +113,11 @@ sub parse
 		substr($body, 0, 2 + length($topic)) = '';
 		$p{topic} = $topic;
 		($p{id}, $body) = unpack('na*', $body) if $p{qos};
-		$body = substr($body, 1 + ord($body)) if $self->{version} == 5;
+		if ($self->{version} == 5)
+		{
+			$p{expiry} = unpack('N', $1) if substr($body, 1, ord($body)) =~ /^(?:\x01.)?\x02(.{4})/s;
+			$body = substr($body, 1 + ord($body));
+		}
 		$p{payload} = $body;
 	}
 	elsif (length($body) >= 2)
