@@ -38,40 +38,37 @@ fox_address_full(const FoxNet *net, const FoxConnInfo *info)
 	return a != NULL && a->connections >= (uint64_t) net->config.connections_per_address;
 }
 
-void
-fox_address_enter(FoxConn *conn, const FoxConnInfo *info)
+FoxAddress *
+fox_address_enter(FoxNet *net, const FoxConnInfo *info)
 {
-	FoxMap	   *addresses = &conn->net->peers;
+	FoxMap	   *addresses = &net->peers;
 	FoxSlice	text = address_of(info);
 	FoxAddress *a;
 
 	if (fox_absent(text))
-		return;
+		return NULL;
 	a = fox_map_get(addresses, text);
 	if (a == NULL)
 	{
 		if ((a = calloc(1, sizeof(*a) + text.len)) == NULL)
-			return;				/* it is not counted */
+			return NULL;
 		memcpy(a->text, text.ptr, text.len);
 		a->len = text.len;
 		if (!fox_map_put(addresses, fox_slice(a->text, a->len), a))
 		{
 			free(a);
-			return;
+			return NULL;
 		}
 	}
 	a->connections++;
-	conn->address = a;
+	return a;
 }
 
 void
-fox_address_leave(FoxConn *conn)
+fox_address_leave(FoxNet *net, FoxAddress *a)
 {
-	FoxAddress *a = conn->address;
-
-	conn->address = NULL;
 	if (a == NULL || --a->connections > 0)
 		return;
-	fox_map_del(&conn->net->peers, fox_slice(a->text, a->len));
+	fox_map_del(&net->peers, fox_slice(a->text, a->len));
 	free(a);
 }

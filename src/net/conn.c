@@ -338,10 +338,7 @@ fox_conn_probe(FoxConn *conn)
 void
 fox_conn_message(FoxConn *conn, char *data, size_t len, bool binary)
 {
-	const FoxNetConfig *config = &conn->net->config;
-
-	if (config->message_rate > 0 || config->byte_rate > 0)
-		fox_rate_spend(conn, len);
+	fox_rate_spend(conn->net, &conn->rate, len);
 	conn->net->handler.message(conn->gate, data, len, binary);
 }
 
@@ -398,6 +395,12 @@ fox_conn_deliver(FoxConn *conn, char *data, size_t len, bool binary)
 
 /* --- opening and closing --- */
 
+static void
+hold_rate(FoxRate *rate, bool on)
+{
+	fox_conn_hold(fox_container(FoxConn, rate, rate), HOLD_RATE, on);
+}
+
 void
 fox_conn_init(FoxConn *conn, FoxNet *net, struct lws *wsi, const FoxFraming *framing, FoxConnState state)
 {
@@ -411,7 +414,7 @@ fox_conn_init(FoxConn *conn, FoxNet *net, struct lws *wsi, const FoxFraming *fra
 	conn->since_ms = uv_now(&net->loop);
 	fox_list_init(&conn->in_dirty);
 	fox_list_init(&conn->in_net);
-	fox_list_init(&conn->in_rated);
+	fox_rate_init(&conn->rate, hold_rate);
 	fox_list_push(&net->conns, &conn->in_net);
 	fox_conn_heard(conn);
 	if (net->limits.pressed)
@@ -432,7 +435,7 @@ fox_conn_open(FoxConn *conn, const FoxConnInfo *info)
 	}
 	net->stats.connections++;
 	net->stats.accepted++;
-	fox_address_enter(conn, info);
+	conn->address = fox_address_enter(net, info);
 	return true;
 }
 
@@ -446,8 +449,9 @@ fox_conn_closed(FoxConn *conn)
 	conn->gate = NULL;
 	fox_conn_end_stream(conn, CONN_CUT);
 	fox_list_del(&conn->in_net);
-	fox_list_del(&conn->in_rated);
-	fox_address_leave(conn);
+	fox_rate_end(&conn->rate);
+	fox_address_leave(conn->net, conn->address);
+	conn->address = NULL;
 	free(conn->join);
 	conn->join = NULL;
 	fox_raw_reader_free(&conn->raw);

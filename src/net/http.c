@@ -129,6 +129,18 @@ on_tls(const SSL *ssl, int where, int result)
 		look(h);
 }
 
+/* What it has sent too fast is paid for: it goes on. */
+static void
+hold_rate(FoxRate *rate, bool on)
+{
+	HttpConn   *h = fox_container(HttpConn, rate, rate);
+
+	if (on)
+		return;
+	fox_http_progress(h);
+	fox_http_attend_to(h);
+}
+
 void
 fox_http_greet(FoxNet *net, struct lws *wsi)
 {
@@ -142,6 +154,7 @@ fox_http_greet(FoxNet *net, struct lws *wsi)
 	h->fd = lws_get_socket_fd(wsi);
 	h->ssl = lws_get_ssl(wsi);
 	fox_list_init(&h->in_busy);
+	fox_rate_init(&h->rate, hold_rate);
 	fox_http_progress(h);
 	if (!fox_idmap_put(&net->https, (uint64_t) (uintptr_t) wsi, h))
 		free(h);
@@ -230,7 +243,7 @@ fox_http_sweep(FoxNet *net, uint64_t now_ms)
 	while ((slot = fox_map_next(&net->https, &pos)) != NULL)
 	{
 		HttpConn   *h = slot->value;
-		uint64_t	limit = h->state == MANIFOLD ? fox_http2_patience(h) :
+		uint64_t	limit = fox_http_held(h) ? UINT64_MAX : h->state == MANIFOLD ? fox_http2_patience(h) :
 			h->state == READING && h->in.len == 0 && h->skip == 0 ? IDLE_MS : patience[h->state];
 
 		/* While memory is short nobody may keep much of it without an end in sight. */
@@ -249,6 +262,8 @@ fox_http_destroyed(FoxNet *net, struct lws *wsi)
 		return;
 	(void) epoll_ctl(net->http_poll, EPOLL_CTL_DEL, h->fd, NULL);
 	fox_list_del(&h->in_busy);
+	fox_rate_end(&h->rate);
+	fox_address_leave(net, h->address);
 	if (h->info.transport != NULL)
 		net->stats.http_connections--;
 	fox_http2_end(h);

@@ -114,7 +114,7 @@ ask(Http2Stream *s)
 		request.body = fox_buf_view(&s->body);
 	}
 	s->asked = true;
-	if (s->headers.failed || s->target.failed || s->method.failed || s->body.failed || !fox_http_ask(&s->http, h->net, &h->info, &request))
+	if (s->headers.failed || s->target.failed || s->method.failed || s->body.failed || !fox_http_ask(&s->http, h, &request))
 		(void) nghttp2_submit_rst_stream(h->two->session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_INTERNAL_ERROR);
 }
 
@@ -335,7 +335,7 @@ static bool
 read_all(HttpConn *h)
 {
 	/* Who does not read gets nothing done. */
-	while (h->sent == h->out.len && h->state == MANIFOLD)
+	while (h->sent == h->out.len && h->state == MANIFOLD && !fox_http_held(h))
 	{
 		ssize_t		n = fox_http_take(h, fox_http_chunk, sizeof(fox_http_chunk), false);
 
@@ -390,7 +390,7 @@ fox_http2_run(HttpConn *h)
 	{
 		goes_on = read_all(h);
 		sent = write_all(h);
-	} while (goes_on && sent && SSL_pending(h->ssl) > 0);
+	} while (goes_on && sent && SSL_pending(h->ssl) > 0 && !fox_http_held(h));
 	h->running = false;
 	if (h->state != MANIFOLD)
 		return;
@@ -399,7 +399,7 @@ fox_http2_run(HttpConn *h)
 	else if (sent && (!goes_on || !nghttp2_session_want_read(h->two->session)))
 		fox_http_linger(h);
 	else if (sent)
-		fox_http_watch(h, EPOLLIN);
+		fox_http_watch(h, fox_http_held(h) ? 0 : EPOLLIN);
 }
 
 /* What the gate is at work on, or sends as it comes, may take its time. */

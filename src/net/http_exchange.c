@@ -7,14 +7,48 @@
 #include "net/http_private.h"
 
 bool
-fox_http_ask(FoxHttp *x, FoxNet *net, const FoxConnInfo *socket, FoxHttpRequest *request)
+fox_http_held(const HttpConn *h)
 {
-	FoxConnInfo asker = *socket;
+	return (h->state == READING || h->state == WAITING || h->state == MANIFOLD) && !fox_list_empty(&h->rate.in_rated);
+}
+
+/* The connection counts for who has sent its first request; false: he has as many as he may. */
+static bool
+admit(HttpConn *h, const FoxConnInfo *asker)
+{
+	if (h->admitted)
+		return true;
+	if (fox_address_full(h->net, asker))
+		return false;
+	h->admitted = true;
+	h->address = fox_address_enter(h->net, asker);
+	return true;
+}
+
+static void
+turn_away(FoxHttp *x, HttpConn *h)
+{
+	h->net->stats.refused++;
+	h->keep = false;
+	fox_http_answer(x, 429, FOX_LIT("Retry-After: 1\r\nContent-Type: text/plain\r\n"), FOX_LIT("fox_wamp: too many connections from your address\n"));
+}
+
+bool
+fox_http_ask(FoxHttp *x, HttpConn *h, FoxHttpRequest *request)
+{
+	FoxNet	   *net = h->net;
+	FoxConnInfo asker = h->info;
 
 	net->stats.http_requests++;
+	fox_rate_spend(net, &h->rate, request->target.len + request->headers.len + request->body.len);
 	if (request->status == 0)
 		fox_peer_of_headers(net, request->headers, &asker);
 	request->info = &asker;
+	if (!admit(h, &asker))
+	{
+		turn_away(x, h);
+		return true;
+	}
 	if (x->gate == NULL && (x->gate = net->handler.http_open(net->handler.ctx, x)) == NULL)
 		return false;
 	net->handler.http_request(x->gate, request);

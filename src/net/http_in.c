@@ -62,7 +62,7 @@ hand_over(HttpConn *h, unsigned status)
 		request.headers = h->head.headers;
 		request.body = h->head.chunked ? fox_buf_view(&h->body) : fox_slice(h->in.data + h->head.len, (size_t) h->head.content_length);
 	}
-	if (!fox_http_ask(&h->http, h->net, &h->info, &request))
+	if (!fox_http_ask(&h->http, h, &request))
 		fox_http_die(h);
 }
 
@@ -152,7 +152,7 @@ relocate(HttpConn *h)
 static void
 take_requests(HttpConn *h)
 {
-	while (h->state == READING && h->in.len > 0)
+	while (h->state == READING && h->in.len > 0 && !fox_http_held(h))
 	{
 		if (h->skip > 0)
 		{
@@ -182,7 +182,7 @@ read_some(HttpConn *h)
 {
 	ssize_t		n;
 
-	if (h->ended || (h->state == WAITING && h->in.len >= AHEAD_MAX))
+	if (h->ended || (h->state == WAITING && h->in.len >= AHEAD_MAX) || fox_http_held(h))
 		return false;
 	n = fox_http_take(h, fox_http_chunk, sizeof(fox_http_chunk), false);
 	if (n < 0)
@@ -221,7 +221,9 @@ fox_http_run(HttpConn *h)
 			more = true;		/* its answer was at hand */
 	}
 	h->running = false;
-	if (h->ended && (h->state == READING || h->state == LINGERING))
+	if (fox_http_held(h))
+		fox_http_watch(h, 0);
+	else if (h->ended && (h->state == READING || h->state == LINGERING))
 		fox_http_die(h);
 	else if (h->state == READING || h->state == LINGERING)
 		fox_http_watch(h, EPOLLIN);

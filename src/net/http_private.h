@@ -96,6 +96,9 @@ typedef struct HttpConn
 	bool		ended;			/* the peer sends nothing more */
 	bool		looked;			/* at the first bytes, which did not tell */
 	bool		running;		/* run() is at work */
+	FoxRate		rate;
+	FoxAddress *address;		/* NULL: it is not counted, or not yet */
+	bool		admitted;		/* its first request has told whose it is */
 } HttpConn;
 
 /* --- http_socket.c --- */
@@ -115,8 +118,10 @@ extern ssize_t fox_http_give(HttpConn *h, const char *p, size_t len);
 
 /* --- http_exchange.c --- */
 
-/* Hands the request over; net and the socket's info are the connection's.  False: there was no memory. */
-extern bool fox_http_ask(FoxHttp *x, FoxNet *net, const FoxConnInfo *socket, FoxHttpRequest *request);
+/* Hands the request over, which has come by the connection.  False: there was no memory. */
+extern bool fox_http_ask(FoxHttp *x, HttpConn *h, FoxHttpRequest *request);
+/* Nothing is read from the connection, for it has sent too much. */
+extern bool fox_http_held(const HttpConn *h);
 /* The gate is told that nobody waits any more. */
 extern void fox_http_gone(FoxHttp *x, FoxNet *net);
 /* The time as RFC 9110 wants it, whatever the locale. */

@@ -90,6 +90,14 @@ typedef enum FoxHold
 	HOLD_WRITE = 4				/* libwebsockets holds a partial write: it would not read, and find that out without end */
 } FoxHold;
 
+/* What a connection has sent (rate.c). */
+typedef struct FoxRate
+{
+	FoxNode		in_rated;		/* while it is held */
+	uint64_t	paid_us;		/* what has been sent is paid for at that time */
+	void		(*hold) (struct FoxRate *rate, bool on);	/* nothing is read, or again */
+} FoxRate;
+
 typedef struct FoxLatest FoxLatest;
 typedef struct FoxAddress FoxAddress;
 
@@ -111,8 +119,7 @@ struct FoxConn
 	uint64_t	taken;			/* least that was read from its socket if all is masked (masking.c) */
 	uint8_t		mask_tries;
 	FoxAddress *address;		/* NULL: it is not counted */
-	FoxNode		in_rated;
-	uint64_t	paid_us;		/* what it has sent is paid for at that time (rate.c) */
+	FoxRate		rate;
 	uint32_t	peer_max;		/* longest message that the peer takes */
 	size_t		in_max;			/* longest one that is taken from it; 0: the configuration's */
 	char	   *join;			/* WebSocket: a message of which more is to come */
@@ -228,16 +235,19 @@ extern bool fox_masking_holds(FoxConn *conn, size_t len);
 
 /* --- rate.c --- */
 
-/* The connection has sent a message of so many bytes; may hold it.  Only where there is a limit. */
-extern void fox_rate_spend(FoxConn *conn, size_t bytes);
+extern void fox_rate_init(FoxRate *rate, void (*hold) (FoxRate *rate, bool on));
+extern void fox_rate_end(FoxRate *rate);
+/* The connection has sent a message, or a request, of so many bytes; may hold it. */
+extern void fox_rate_spend(FoxNet *net, FoxRate *rate, size_t bytes);
 extern void fox_rate_release(uv_timer_t *timer);
 
 /* --- address.c --- */
 
 /* The peer's address has as many connections as it may. */
 extern bool fox_address_full(const FoxNet *net, const FoxConnInfo *info);
-extern void fox_address_enter(FoxConn *conn, const FoxConnInfo *info);
-extern void fox_address_leave(FoxConn *conn);
+/* One connection more; NULL: it is not counted. */
+extern FoxAddress *fox_address_enter(FoxNet *net, const FoxConnInfo *info);
+extern void fox_address_leave(FoxNet *net, FoxAddress *address);	/* which may be NULL */
 
 /* --- peer.c --- */
 

@@ -28,20 +28,35 @@ wake_at(FoxNet *net, uint64_t paid_us)
 }
 
 void
-fox_rate_spend(FoxConn *conn, size_t bytes)
+fox_rate_init(FoxRate *rate, void (*hold) (FoxRate *rate, bool on))
 {
-	FoxNet	   *net = conn->net;
-	uint64_t	now = uv_hrtime() / 1000u;
+	*rate = (FoxRate) {.hold = hold};
+	fox_list_init(&rate->in_rated);
+}
 
-	if (conn->paid_us + BURST_US < now)
-		conn->paid_us = now - BURST_US;
-	conn->paid_us += price_us(&net->config, bytes);
-	if (conn->paid_us <= now || (conn->held & HOLD_RATE) != 0)
+void
+fox_rate_end(FoxRate *rate)
+{
+	fox_list_del(&rate->in_rated);
+}
+
+void
+fox_rate_spend(FoxNet *net, FoxRate *rate, size_t bytes)
+{
+	uint64_t	now;
+
+	if (net->config.message_rate <= 0 && net->config.byte_rate == 0)
+		return;
+	now = uv_hrtime() / 1000u;
+	if (rate->paid_us + BURST_US < now)
+		rate->paid_us = now - BURST_US;
+	rate->paid_us += price_us(&net->config, bytes);
+	if (rate->paid_us <= now || !fox_list_empty(&rate->in_rated))
 		return;
 	net->stats.rate_pauses++;
-	fox_conn_hold(conn, HOLD_RATE, true);
-	fox_list_push(&net->rated, &conn->in_rated);
-	wake_at(net, conn->paid_us);
+	fox_list_push(&net->rated, &rate->in_rated);
+	rate->hold(rate, true);
+	wake_at(net, rate->paid_us);
 }
 
 void
@@ -52,14 +67,14 @@ fox_rate_release(uv_timer_t *timer)
 
 	fox_list_each(n, &net->rated)
 	{
-		FoxConn    *conn = fox_container(FoxConn, in_rated, n);
+		FoxRate    *rate = fox_container(FoxRate, in_rated, n);
 
-		if (conn->paid_us > now)
+		if (rate->paid_us > now)
 		{
-			wake_at(net, conn->paid_us);
+			wake_at(net, rate->paid_us);
 			continue;
 		}
-		fox_list_del(&conn->in_rated);
-		fox_conn_hold(conn, HOLD_RATE, false);
+		fox_list_del(&rate->in_rated);
+		rate->hold(rate, false);
 	}
 }

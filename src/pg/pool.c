@@ -10,6 +10,10 @@
  * that a function that sleeps stops only itself; when all are like that another executor
  * starts, up to fox_wamp.executors.
  *
+ * Calls go in the order in which they came, but while a function keeps executors busy, calls of others
+ * pass by those of it that wait: many calls of a slow function do not make all others slow.  It goes
+ * on as long as there is an executor that it has not got.
+ *
  * A function that itself calls a function occupies two executors.  When no executor is
  * left that could ever take such a call it fails at once, for waiting would be for ever.
  *
@@ -256,6 +260,30 @@ give_up_waiting(void)
 	}
 }
 
+/* Does a call of that function keep an executor busy? */
+static bool
+is_slow(uint64 function)
+{
+	for (int i = 0; i < EXECUTORS_MAX; i++)
+		if (is_stuck(&executors[i]) && fox_container(FoxJob, node, executors[i].jobs.next)->function == function)
+			return true;
+	return false;
+}
+
+/* Which call of the queue is next. */
+static FoxJob *
+next_job(void)
+{
+	fox_list_each(n, &fox_job_queue)
+	{
+		FoxJob	   *job = fox_container(FoxJob, node, n);
+
+		if (!is_slow(job->function))
+			return job;
+	}
+	return fox_container(FoxJob, node, fox_job_queue.next);
+}
+
 static void
 dispatch(void)
 {
@@ -263,7 +291,7 @@ dispatch(void)
 	{
 		FoxPoolExecutor *x = choose();
 
-		if (x == NULL || !resend(x) || !assign(x, fox_container(FoxJob, node, fox_job_queue.next)))
+		if (x == NULL || !resend(x) || !assign(x, next_job()))
 			break;
 	}
 	if (!fox_list_empty(&fox_job_queue))

@@ -105,7 +105,8 @@ make(const FoxFunctionCall *c, const FoxBuf *message)
 	if (message->failed || fox_absent(c->function) || (job = malloc(sizeof(FoxJob) + message->len)) == NULL)
 		return NULL;
 	*job = (FoxJob) {
-		.id = last_id + 1, .key = {c->session, c->invocation}, .since = GetCurrentTimestamp(), .len = message->len
+		.id = last_id + 1, .key = {c->session, c->invocation}, .function = fox_hash_bytes(c->function.ptr, c->function.len),
+		.since = GetCurrentTimestamp(), .len = message->len
 	};
 	memcpy(job->message, message->data, message->len);
 	if (!fox_idmap_put(&by_id, job->id, job))

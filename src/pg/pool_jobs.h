@@ -37,6 +37,7 @@ typedef struct FoxJob
 	FoxNode		node;
 	uint64		id;
 	uint64		key[2];			/* session, invocation */
+	uint64		function;		/* hash of what it runs */
 	FoxPoolExecutor *executor;	/* that it is sent to; NULL: none */
 	FoxPoolExecutor *caller;	/* whose function waits for it; NULL: none */
 	int			place;

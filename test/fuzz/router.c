@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "codec/http_call.h"
 #include "core/auth.h"
 
 static FoxRouter *router;
@@ -102,10 +103,52 @@ answer_login(void)
 	free(text);
 }
 
+/* Calls of SQL functions, answered by the next commit. */
+static uint64_t calls[64][2];
+static int	n_calls;
+
+static void
+call(void *ctx, const FoxFunctionCall *c)
+{
+	(void) ctx;
+	if (n_calls == 64)
+		return;					/* its answer never comes */
+	calls[n_calls][0] = c->session;
+	calls[n_calls++][1] = c->invocation;
+}
+
+static void
+cancel(void *ctx, uint64_t session, uint64_t invocation)
+{
+	(void) ctx, (void) session, (void) invocation;
+}
+
+/* With a reply as HTTP has it, a part of one, or an error. */
+static void
+answer_calls(void)
+{
+	FoxHttpReply reply = {.status = 201, .type = FOX_LIT("text/plain"), .headers = FOX_LIT(""), .body = FOX_LIT("x")};
+	FoxBuf		bytes = {0};
+	int			n = n_calls;
+
+	n_calls = 0;
+	fox_http_reply_put(&bytes, &reply);
+	for (int i = 0; i < n; i++)
+	{
+		if (calls[i][1] % 3 == 0)
+			fox_router_function_failed(router, calls[i][0], calls[i][1], FOX_LIT("pg.error.22012"), FOX_LIT("[\"no\"]"), FOX_ABSENT);
+		else
+			fox_router_function_result(router, calls[i][0], calls[i][1], false, FOX_LIT("[]"),
+									   fox_slice(bytes.data, bytes.len - (calls[i][1] % 5 == 0 ? 1 : 0)));
+	}
+	fox_buf_free(&bytes);
+}
+
 void
 fuzz_commit(void)
 {
 	answer_login();
+	answer_calls();
 	for (int i = 0; i < n_waiting; i++)
 	{
 		FoxChange	c = waiting[i];
@@ -165,8 +208,8 @@ fuzz_router_open(void)
 {
 	FoxPorts	ports = {.now_us = now_us, .random64 = random64, .log = log_text, .write = store, .login = login,
 	.login_gone = login_gone, .answer = answer, .notify = notify, .registration = registration, .past = past,
-	.mqtt = mqtt, .stats = stats};
-	FoxRouterConfig config = {.call_queue_limit = 4, .waiter_limit = 4, .anonymous = true};
+	.mqtt = mqtt, .stats = stats, .call = call, .cancel = cancel};
+	FoxRouterConfig config = {.call_queue_limit = 4, .waiter_limit = 4, .anonymous = true, .token_timeout_ms = 1000, .tokens_per_user = 2};
 
 	kept = 0;
 	router = fox_router_new(&ports, &config);
@@ -184,7 +227,7 @@ fuzz_router_close(void)
 	fox_router_free(router);
 	free(question);
 	question = NULL;
-	n_waiting = 0;
+	n_waiting = n_calls = 0;
 }
 
 /* --- transports --- */

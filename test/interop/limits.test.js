@@ -155,6 +155,50 @@ test('message_rate, byte_rate: who sends too fast is slowed down, and loses noth
   }
 });
 
+test('message_rate, byte_rate: by HTTP too, of one connection', async () => {
+  for (const [setting, value, size] of [['fox_wamp.message_rate', '100', 1], ['fox_wamp.byte_rate', '100kB', 1000]]) {
+    await withSettings({ [setting]: value }, async () => {
+      await until(async () => await sql(`SELECT setting FROM pg_settings WHERE name = '${setting}'`) !== '0');
+      const before = await counter('rate_pauses');
+      const request = `GET /root/timestamp HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(size)}\r\n`;
+      const socket = net.connect(env.port, '127.0.0.1');
+      const answers = new Promise((resolve) => {
+        let all = '';
+        socket.on('data', (data) => { all += data; });
+        socket.on('end', () => resolve(all.split('HTTP/1.1 200 OK').length - 1));
+      });
+      socket.write(`${request}\r\n`.repeat(199) + `${request}Connection: close\r\n\r\n`);
+      assert.equal((await fetch(`http://127.0.0.1:${env.port}/root/timestamp`)).status, 200, 'others are not slowed down meanwhile');
+      assert.equal(await answers, 200);
+      assert.ok(await counter('rate_pauses') > before);
+    });
+  }
+});
+
+test('connections_per_address: HTTP counts too', async () => {
+  const connect = () => new Promise((resolve, reject) => {
+    const socket = net.connect(env.port, '127.0.0.1');
+    socket.on('error', reject);
+    socket.once('data', (data) => resolve([socket, data.toString('latin1')]));
+    socket.write('GET /root/timestamp HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  });
+  const first = await Raw.join();
+  await withSettings({ 'fox_wamp.connections_per_address': '2' }, async () => {
+    let kept;
+    await until(async () => {
+      const [socket, answer] = await connect();
+      if (answer.startsWith('HTTP/1.1 200')) kept = socket;
+      return kept !== undefined;
+    });
+    const [, refused] = await connect();
+    assert.match(refused, /^HTTP\/1.1 429 Too Many Requests\r\n[^]*Connection: close/);
+    await assert.rejects(Raw.join(), /429/);
+    kept.destroy();
+    await until(async () => (await connect().then(([socket, answer]) => { socket.destroy(); return answer; })).startsWith('HTTP/1.1 200'));
+  });
+  first.ws.terminate();
+});
+
 test('connections_per_address: one more is told so, on every transport; who leaves makes room', async () => {
   const first = await Raw.join();
   const now = Number(await sql("SELECT count(*) FROM fox_wamp.session WHERE peer LIKE '127.0.0.1:%'"));
