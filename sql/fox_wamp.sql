@@ -212,6 +212,26 @@ COMMENT ON COLUMN fox_wamp.root.style IS 'how HTTP answers: result puts values i
 COMMENT ON COLUMN fox_wamp.root.auth IS 'by HTTP only who logs in may call a function that is not exposed as anonymous';
 
 -- The triggers know the columns by their position: upgrades append.
+CREATE TABLE fox_wamp.exposed_table (
+	realm text COLLATE "C" NOT NULL,
+	root text COLLATE "C" NOT NULL,
+	name text COLLATE "C" NOT NULL CHECK (name ~ '^[^[:space:]./?%&=+#*"]+$' AND
+		lower(name) NOT IN ('auth', 'batch', 'callback', 'call', 'catalog', 'events', 'openapi.json', 'publish', 'stat', 'timestamp')),
+	relation text NOT NULL,
+	verbs text[] NOT NULL CHECK (verbs <@ ARRAY['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] AND cardinality(verbs) > 0),
+	PRIMARY KEY (realm, root, name),
+	UNIQUE (root, name),
+	FOREIGN KEY (root, realm) REFERENCES fox_wamp.root (name, realm) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX exposed_table_name ON fox_wamp.exposed_table (root, lower(name));
+COMMENT ON TABLE fox_wamp.exposed_table IS 'tables and views whose rows clients may read and write: /root/name';
+COMMENT ON COLUMN fox_wamp.exposed_table.realm IS 'realm of the root';
+COMMENT ON COLUMN fox_wamp.exposed_table.root IS 'first component of the path, and of the procedure';
+COMMENT ON COLUMN fox_wamp.exposed_table.name IS 'the second one';
+COMMENT ON COLUMN fox_wamp.exposed_table.relation IS 'schema and name; follows ALTER, and the row goes with the table';
+COMMENT ON COLUMN fox_wamp.exposed_table.verbs IS 'HTTP methods that it takes';
+
+-- The triggers know the columns by their position: upgrades append.
 CREATE TABLE fox_wamp.exposed_function (
 	realm text COLLATE "C" NOT NULL,
 	root text COLLATE "C" NOT NULL,
@@ -223,10 +243,15 @@ CREATE TABLE fox_wamp.exposed_function (
 	methods text[] CHECK (methods <@ ARRAY['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] AND cardinality(methods) > 0),
 	anonymous boolean NOT NULL DEFAULT false,
 	result_as text NOT NULL DEFAULT 'object' CHECK (result_as IN ('object', 'array')),
-	PRIMARY KEY (realm, root, name),
-	FOREIGN KEY (root, realm) REFERENCES fox_wamp.root (name, realm) ON UPDATE CASCADE ON DELETE CASCADE
+	table_name text COLLATE "C",
+	bound text CHECK (bound IN ('row', 'table')),
+	PRIMARY KEY (realm, root, name, function),
+	CHECK ((table_name IS NULL) = (bound IS NULL)),
+	CHECK (table_name IS NULL OR lower(name) LIKE lower(replace(table_name, '_', '\_')) || '.%'),
+	FOREIGN KEY (root, realm) REFERENCES fox_wamp.root (name, realm) ON UPDATE CASCADE ON DELETE CASCADE,
+	FOREIGN KEY (root, table_name) REFERENCES fox_wamp.exposed_table (root, name) ON UPDATE CASCADE ON DELETE CASCADE
 );
-CREATE UNIQUE INDEX exposed_function_name ON fox_wamp.exposed_function (root, lower(name));
+CREATE INDEX exposed_function_name ON fox_wamp.exposed_function (root, lower(name));
 COMMENT ON TABLE fox_wamp.exposed_function IS 'functions that clients may call as procedures: root.name';
 COMMENT ON COLUMN fox_wamp.exposed_function.realm IS 'realm of the root';
 COMMENT ON COLUMN fox_wamp.exposed_function.root IS 'first component of the procedure';
@@ -237,6 +262,8 @@ COMMENT ON COLUMN fox_wamp.exposed_function.timeout IS 'how long a call may run;
 COMMENT ON COLUMN fox_wamp.exposed_function.methods IS 'HTTP methods that it may be called by; null: GET, HEAD and POST';
 COMMENT ON COLUMN fox_wamp.exposed_function.anonymous IS 'by HTTP anybody may call it without logging in, from anywhere, as the anonymous role';
 COMMENT ON COLUMN fox_wamp.exposed_function.result_as IS 'what HTTP makes of several columns: an object or an array';
+COMMENT ON COLUMN fox_wamp.exposed_function.table_name IS 'exposed table that it is bound to, and whose name is the first component of its own';
+COMMENT ON COLUMN fox_wamp.exposed_function.bound IS 'row: its first argument is a row of that; table: it asks request_table() and request_id()';
 
 CREATE TYPE fox_wamp.http_response AS (status integer, content_type text, headers jsonb, body bytea, raw boolean);
 COMMENT ON TYPE fox_wamp.http_response IS 'what a function may return to say all of an HTTP reply, see returns()';
@@ -351,42 +378,84 @@ COMMENT ON COLUMN fox_wamp.webhook.timeout IS 'time until the answer has to be t
 COMMENT ON COLUMN fox_wamp.webhook.max_attempts IS 'how often an event is tried';
 COMMENT ON COLUMN fox_wamp.webhook.retry_delay IS 'time between the first two attempts; it doubles, up to an hour';
 
-CREATE UNLOGGED TABLE fox_wamp.webhook_log (
+-- No foreign key: whoever drops a receiver would wait for what is being sent.
+CREATE UNLOGGED TABLE fox_wamp.post_log (
 	delivery bigint PRIMARY KEY,
-	webhook bigint NOT NULL REFERENCES fox_wamp.webhook ON DELETE CASCADE,
+	receiver bigint NOT NULL,
 	topic text COLLATE "C" NOT NULL,
 	publication bigint NOT NULL,
+	method text,
 	attempts integer NOT NULL,
 	status integer NOT NULL,
 	took interval NOT NULL,
 	at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-CREATE INDEX webhook_log_webhook ON fox_wamp.webhook_log (webhook, at);
-CREATE INDEX webhook_log_at ON fox_wamp.webhook_log (at);
-COMMENT ON TABLE fox_wamp.webhook_log IS 'what webhooks have sent in the last day';
-COMMENT ON COLUMN fox_wamp.webhook_log.delivery IS 'its number when it was in fox_wamp.delivery';
-COMMENT ON COLUMN fox_wamp.webhook_log.webhook IS 'id of the webhook';
-COMMENT ON COLUMN fox_wamp.webhook_log.topic IS 'components joined by dots';
-COMMENT ON COLUMN fox_wamp.webhook_log.publication IS 'id of the publication';
-COMMENT ON COLUMN fox_wamp.webhook_log.attempts IS 'how often it was sent';
-COMMENT ON COLUMN fox_wamp.webhook_log.status IS 'HTTP status of the answer';
-COMMENT ON COLUMN fox_wamp.webhook_log.took IS 'time from the last attempt to its answer';
-COMMENT ON COLUMN fox_wamp.webhook_log.at IS 'when it was answered';
+CREATE INDEX post_log_receiver ON fox_wamp.post_log (receiver, at);
+CREATE INDEX post_log_at ON fox_wamp.post_log (at);
+COMMENT ON TABLE fox_wamp.post_log IS 'what was sent to URLs in the last day';
+COMMENT ON COLUMN fox_wamp.post_log.delivery IS 'its number when it was in fox_wamp.delivery';
+COMMENT ON COLUMN fox_wamp.post_log.receiver IS 'id of the webhook or the callback';
+COMMENT ON COLUMN fox_wamp.post_log.topic IS 'components joined by dots';
+COMMENT ON COLUMN fox_wamp.post_log.publication IS 'id of the publication';
+COMMENT ON COLUMN fox_wamp.post_log.method IS 'of a callback';
+COMMENT ON COLUMN fox_wamp.post_log.attempts IS 'how often it was sent';
+COMMENT ON COLUMN fox_wamp.post_log.status IS 'HTTP status of the answer';
+COMMENT ON COLUMN fox_wamp.post_log.took IS 'time from the last attempt to its answer';
+COMMENT ON COLUMN fox_wamp.post_log.at IS 'when it was answered';
+
+CREATE DOMAIN fox_wamp.callback AS bigint;
+COMMENT ON DOMAIN fox_wamp.callback IS 'a receiver that a client passes to a function; a domain over it names its interface';
+
+-- Logged, although most of its rows end with a session: users' tables refer to it, and a logged table can only refer to a logged one.
+-- The trigger knows the columns by their position: upgrades append.
+CREATE TABLE fox_wamp.callback_registry (
+	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
+	uri text COLLATE "C" NOT NULL,
+	interface text COLLATE "C" NOT NULL,
+	kind text COLLATE "C" NOT NULL CHECK (kind IN ('event', 'invocation', 'poll', 'url', 'local')),
+	service text COLLATE "C" NOT NULL,
+	owner text COLLATE "C" NOT NULL,
+	token text COLLATE "C" NOT NULL UNIQUE,
+	id bigint PRIMARY KEY,
+	session bigint NOT NULL,
+	since timestamptz NOT NULL DEFAULT now(),
+	UNIQUE (session, kind, realm, uri, interface, service, owner)
+);
+COMMENT ON TABLE fox_wamp.callback_registry IS 'callbacks; who refers to it ON DELETE CASCADE has them no longer than they can be reached';
+COMMENT ON COLUMN fox_wamp.callback_registry.realm IS 'realm of the session';
+COMMENT ON COLUMN fox_wamp.callback_registry.uri IS 'topic, procedure, URL or function';
+COMMENT ON COLUMN fox_wamp.callback_registry.interface IS 'name of the domain that the argument had as its type';
+COMMENT ON COLUMN fox_wamp.callback_registry.kind IS 'event, invocation, poll, url, or local: a function';
+COMMENT ON COLUMN fox_wamp.callback_registry.service IS 'schema of the function that it was passed to';
+COMMENT ON COLUMN fox_wamp.callback_registry.owner IS 'role that has passed it';
+COMMENT ON COLUMN fox_wamp.callback_registry.token IS 'what its URI for others ends with';
+COMMENT ON COLUMN fox_wamp.callback_registry.id IS 'drawn by chance: who knows it may send to it';
+COMMENT ON COLUMN fox_wamp.callback_registry.session IS 'the client''s; 0: it needs none';
+COMMENT ON COLUMN fox_wamp.callback_registry.since IS 'when it was passed first';
 
 CREATE VIEW fox_wamp.receiver AS
 	SELECT id, function AS name, realm, pattern, match, owner, durable, max_attempts, retry_delay FROM fox_wamp.handler
 	UNION ALL
-	SELECT id, 'webhook ' || id, realm, pattern, match, owner, true, max_attempts, retry_delay FROM fox_wamp.webhook;
+	SELECT id, 'webhook ' || id, realm, pattern, match, owner, true, max_attempts, retry_delay FROM fox_wamp.webhook
+	UNION ALL
+	SELECT id, 'callback ' || id, realm, '', 'exact', owner, true,
+		coalesce(nullif(current_setting('fox_wamp.callback_failures')::integer, 0), 1000000), interval '1 s' FROM fox_wamp.callback_registry
+	WHERE kind = 'url';
 COMMENT ON VIEW fox_wamp.receiver IS 'internal: whom rows of fox_wamp.delivery may be for';
 
 CREATE VIEW fox_wamp.post_target AS
-	SELECT id, url, secret, headers, timeout, concurrency FROM fox_wamp.webhook;
+	SELECT id, url, secret, headers, timeout, concurrency, 'fox_wamp.webhook_allow' AS allow FROM fox_wamp.webhook
+	UNION ALL
+	SELECT id, uri, NULL, NULL, interval '10 s', 1, 'fox_wamp.callback_url_allow' FROM fox_wamp.callback_registry WHERE kind = 'url';
 COMMENT ON VIEW fox_wamp.post_target IS 'internal: receivers whose events are sent to a URL';
 
 CREATE FUNCTION fox_wamp.post_body(d fox_wamp.delivery) RETURNS json
 	LANGUAGE sql STABLE
-	RETURN json_build_object('topic', d.topic, 'args', coalesce(d.args, '[]'), 'kwargs', coalesce(d.kwargs, '{}'),
-		'publication', d.publication, 'at', d.at);
+	RETURN CASE WHEN d.topic = 'fox_wamp.callback' THEN json_build_object('callback', d.handler, 'request', d.id,
+			'interface', (SELECT c.interface FROM fox_wamp.callback_registry c WHERE c.id = d.handler), 'method', d.details -> 'method',
+			'args', coalesce(d.args, '[]'), 'kwargs', coalesce(d.kwargs, '{}'), 'at', d.at)
+		ELSE json_build_object('topic', d.topic, 'args', coalesce(d.args, '[]'), 'kwargs', coalesce(d.kwargs, '{}'),
+			'publication', d.publication, 'at', d.at) END;
 COMMENT ON FUNCTION fox_wamp.post_body(fox_wamp.delivery) IS 'internal: what the request of a delivery says';
 
 -- Written by the router alone, and read when it starts.
@@ -513,7 +582,8 @@ CREATE TABLE fox_wamp.auth_user (
 	group_id bigint NOT NULL REFERENCES fox_wamp.auth_group,
 	realm text COLLATE "C" REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
 	verifier text,
-	cra_verifier text
+	cra_verifier text,
+	data jsonb
 );
 COMMENT ON TABLE fox_wamp.auth_user IS 'clients that may log in and are no roles of the server';
 COMMENT ON COLUMN fox_wamp.auth_user.id IS 'number of the user';
@@ -522,6 +592,7 @@ COMMENT ON COLUMN fox_wamp.auth_user.group_id IS 'its group, which says its role
 COMMENT ON COLUMN fox_wamp.auth_user.realm IS 'the only realm that it may join; null: any';
 COMMENT ON COLUMN fox_wamp.auth_user.verifier IS 'of its password, for ticket and wamp-scram: as pg_authid.rolpassword, or derived by Argon2id (fox_wamp.password_kdf); or, for ticket alone, a hash of bcrypt or PBKDF2';
 COMMENT ON COLUMN fox_wamp.auth_user.cra_verifier IS 'of its password, for wampcra';
+COMMENT ON COLUMN fox_wamp.auth_user.data IS 'what applications keep of the user; session_get_user() tells it';
 COMMENT ON SEQUENCE fox_wamp.auth_user_id_seq IS 'numbers of users';
 
 CREATE TABLE fox_wamp.auth_key (
@@ -702,11 +773,13 @@ SELECT pg_catalog.pg_extension_config_dump('fox_wamp.history', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.event_history', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.trust_level', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.root', 'WHERE name <> ''root''');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.exposed_table', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.exposed_function', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.handler', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.handler_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.publish_hook', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.webhook', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.callback_registry', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.delivery', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.delivery_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_method', '');
@@ -737,6 +810,68 @@ COMMENT ON FUNCTION fox_wamp.config_changed() IS 'internal: hands a changed row 
 CREATE FUNCTION fox_wamp.exposed_function_before() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'fox_wamp_exposed_before' LANGUAGE C;
 COMMENT ON FUNCTION fox_wamp.exposed_function_before() IS 'internal: checks the function and writes its signature in full';
+
+CREATE FUNCTION fox_wamp.exposed_table_before() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+	AS $$
+	DECLARE
+		kind "char";
+	BEGIN
+		SELECT c.relkind, format('%I.%I', n.nspname, c.relname) INTO kind, NEW.relation
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = NEW.relation::regclass;
+		IF kind NOT IN ('r', 'p', 'v', 'm', 'f') OR NEW.relation LIKE 'pg\_temp%' THEN
+			RAISE EXCEPTION '% is no table or view that lasts', NEW.relation USING ERRCODE = 'wrong_object_type';
+		END IF;
+		RETURN NEW;
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.exposed_table_before() IS 'internal: checks the table and writes its name in full';
+
+CREATE FUNCTION fox_wamp.input_names(function text, bound text) RETURNS text[]
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT coalesce(array_agg(lower(coalesce(p.proargnames[i], '')) ORDER BY 1), '{}')
+		FROM pg_proc p, generate_series(CASE $2 WHEN 'row' THEN 2 ELSE 1 END, coalesce(array_length(p.proallargtypes, 1), p.pronargs)) i
+		WHERE p.oid = to_regprocedure($1) AND coalesce(p.proargmodes[i], 'i') IN ('i', 'b', 'v')
+	$$;
+COMMENT ON FUNCTION fox_wamp.input_names(text, text) IS 'internal: what callers call the arguments of an exposed function';
+
+-- One name, one meaning: of a table, of functions that can be told apart, of a column.
+CREATE FUNCTION fox_wamp.exposed_name_free() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+	AS $$
+	BEGIN
+		PERFORM FROM fox_wamp.root r WHERE r.name = NEW.root FOR UPDATE;
+		IF TG_TABLE_NAME = 'exposed_table' THEN
+			IF EXISTS (SELECT FROM fox_wamp.exposed_function e WHERE e.root = NEW.root AND lower(e.name) = lower(NEW.name)) THEN
+				RAISE EXCEPTION 'there is a function "%" below root "%"', NEW.name, NEW.root USING ERRCODE = 'duplicate_object';
+			END IF;
+			RETURN NULL;
+		END IF;
+		IF EXISTS (SELECT FROM fox_wamp.exposed_table t WHERE t.root = NEW.root AND lower(t.name) = lower(NEW.name)) THEN
+			RAISE EXCEPTION 'there is a table "%" below root "%"', NEW.name, NEW.root USING ERRCODE = 'duplicate_object';
+		END IF;
+		IF EXISTS (SELECT FROM fox_wamp.exposed_function e WHERE e.root = NEW.root AND lower(e.name) = lower(NEW.name) AND e.name <> NEW.name) THEN
+			RAISE EXCEPTION 'there is a function of that name in another case: "%"', NEW.name USING ERRCODE = 'duplicate_object';
+		END IF;
+		IF EXISTS (SELECT FROM fox_wamp.exposed_function e WHERE e.root = NEW.root AND e.name = NEW.name AND e.function <> NEW.function
+				AND (e.bound, e.table_name) IS DISTINCT FROM (NEW.bound, NEW.table_name)) THEN
+			RAISE EXCEPTION 'functions called "%" are bound to another table, or to none', NEW.name USING ERRCODE = 'duplicate_object';
+		END IF;
+		IF EXISTS (SELECT FROM fox_wamp.exposed_function e WHERE e.root = NEW.root AND e.name = NEW.name AND e.function <> NEW.function
+				AND fox_wamp.input_names(e.function, e.bound) = fox_wamp.input_names(NEW.function, NEW.bound)) THEN
+			RAISE EXCEPTION 'another function called "%" has arguments of the same names', NEW.name USING ERRCODE = 'duplicate_object',
+				DETAIL = 'Callers could not say which of them they mean.';
+		END IF;
+		IF EXISTS (SELECT FROM fox_wamp.exposed_table t JOIN pg_attribute a ON a.attrelid = to_regclass(t.relation)
+				WHERE t.root = NEW.root AND t.name = NEW.table_name AND a.attnum > 0 AND NOT a.attisdropped
+					AND lower(a.attname) = lower(substr(NEW.name, length(t.name) + 2))) THEN
+			RAISE EXCEPTION 'the table has a column "%"', substr(NEW.name, length(NEW.table_name) + 2) USING ERRCODE = 'duplicate_object';
+		END IF;
+		RETURN NULL;
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.exposed_name_free() IS 'internal: refuses a name that means something else below the root';
 
 CREATE FUNCTION fox_wamp.handler_before() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'fox_wamp_handler_before' LANGUAGE C;
@@ -826,6 +961,14 @@ CREATE TRIGGER root_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.root
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER exposed_function_before BEFORE INSERT OR UPDATE ON fox_wamp.exposed_function
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.exposed_function_before();
+CREATE TRIGGER exposed_function_free AFTER INSERT OR UPDATE ON fox_wamp.exposed_function
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.exposed_name_free();
+CREATE TRIGGER exposed_table_before BEFORE INSERT OR UPDATE ON fox_wamp.exposed_table
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.exposed_table_before();
+CREATE TRIGGER exposed_table_free AFTER INSERT OR UPDATE ON fox_wamp.exposed_table
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.exposed_name_free();
+CREATE TRIGGER exposed_table_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.exposed_table
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER exposed_function_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.exposed_function
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER handler_before BEFORE INSERT OR UPDATE OR DELETE ON fox_wamp.handler
@@ -835,6 +978,8 @@ CREATE TRIGGER handler_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.hand
 CREATE TRIGGER webhook_before BEFORE INSERT OR UPDATE OR DELETE ON fox_wamp.webhook
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.webhook_before();
 CREATE TRIGGER webhook_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.webhook
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
+CREATE TRIGGER callback_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.callback_registry
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER auth_method_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.auth_method
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
@@ -868,10 +1013,15 @@ COMMENT ON TRIGGER trust_level_changed ON fox_wamp.trust_level IS 'hands the cha
 COMMENT ON TRIGGER root_changed ON fox_wamp.root IS 'hands the change to the router';
 COMMENT ON TRIGGER exposed_function_before ON fox_wamp.exposed_function IS 'checks the function and writes its signature in full';
 COMMENT ON TRIGGER exposed_function_changed ON fox_wamp.exposed_function IS 'hands the change to the router';
+COMMENT ON TRIGGER exposed_function_free ON fox_wamp.exposed_function IS 'refuses a name that means something else';
+COMMENT ON TRIGGER exposed_table_before ON fox_wamp.exposed_table IS 'checks the table and writes its name in full';
+COMMENT ON TRIGGER exposed_table_free ON fox_wamp.exposed_table IS 'refuses a name that means something else';
+COMMENT ON TRIGGER exposed_table_changed ON fox_wamp.exposed_table IS 'hands the change to the router';
 COMMENT ON TRIGGER handler_before ON fox_wamp.handler IS 'checks the function, writes its signature in full, and its owner';
 COMMENT ON TRIGGER handler_changed ON fox_wamp.handler IS 'hands the change to the router';
 COMMENT ON TRIGGER webhook_before ON fox_wamp.webhook IS 'checks URL and headers, and writes the owner';
 COMMENT ON TRIGGER webhook_changed ON fox_wamp.webhook IS 'hands the change to the router';
+COMMENT ON TRIGGER callback_changed ON fox_wamp.callback_registry IS 'hands the change to the router';
 COMMENT ON TRIGGER auth_method_changed ON fox_wamp.auth_method IS 'hands the change to the router';
 COMMENT ON TRIGGER auth_role_checked ON fox_wamp.auth_group IS 'only a member of a role lets clients act as it';
 COMMENT ON TRIGGER auth_role_checked ON fox_wamp.auth_key IS 'only a member of a role lets clients act as it';
@@ -886,11 +1036,14 @@ ALTER TABLE fox_wamp.trust_level ENABLE ALWAYS TRIGGER trust_level_changed;
 ALTER TABLE fox_wamp.root ENABLE ALWAYS TRIGGER root_changed;
 ALTER TABLE fox_wamp.exposed_function ENABLE ALWAYS TRIGGER exposed_function_before;
 ALTER TABLE fox_wamp.exposed_function ENABLE ALWAYS TRIGGER exposed_function_changed;
+ALTER TABLE fox_wamp.exposed_table ENABLE ALWAYS TRIGGER exposed_table_before;
+ALTER TABLE fox_wamp.exposed_table ENABLE ALWAYS TRIGGER exposed_table_changed;
 ALTER TABLE fox_wamp.handler ENABLE ALWAYS TRIGGER handler_before;
 ALTER TABLE fox_wamp.handler ENABLE ALWAYS TRIGGER handler_changed;
 ALTER TABLE fox_wamp.publish_hook ENABLE ALWAYS TRIGGER publish_hook_changed;
 ALTER TABLE fox_wamp.webhook ENABLE ALWAYS TRIGGER webhook_before;
 ALTER TABLE fox_wamp.webhook ENABLE ALWAYS TRIGGER webhook_changed;
+ALTER TABLE fox_wamp.callback_registry ENABLE ALWAYS TRIGGER callback_changed;
 ALTER TABLE fox_wamp.auth_method ENABLE ALWAYS TRIGGER auth_method_changed;
 ALTER TABLE fox_wamp.permission ENABLE ALWAYS TRIGGER permission_changed;
 
@@ -1155,24 +1308,75 @@ COMMENT ON FUNCTION fox_wamp.expose_root(text, text, text, boolean)
 CREATE FUNCTION fox_wamp.expose_function(function regprocedure, name text DEFAULT NULL, root text DEFAULT 'root',
 										 concurrency integer DEFAULT NULL, timeout interval DEFAULT NULL,
 										 methods text[] DEFAULT NULL, anonymous boolean DEFAULT false,
-										 result_as text DEFAULT 'object') RETURNS text
+										 result_as text DEFAULT 'object', table_bound regclass DEFAULT NULL) RETURNS text
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+	#variable_conflict use_column
+	DECLARE
+		p pg_proc;
+		t fox_wamp.exposed_table;
+		own text;
+	BEGIN
+		SELECT * INTO p FROM pg_proc WHERE oid = $1;
+		SELECT e.* INTO t FROM fox_wamp.exposed_table e, pg_class c
+		WHERE e.root = $3 AND c.oid = to_regclass(e.relation)
+			AND CASE WHEN $9 IS NULL THEN p.pronargs > 0 AND c.reltype = p.proargtypes[0] ELSE c.oid = $9 END
+		ORDER BY lower($2) LIKE lower(replace(e.name, '_', '\_')) || '.%' DESC NULLS LAST, e.name LIMIT 1;
+		IF $9 IS NOT NULL AND t IS NULL THEN
+			RAISE EXCEPTION 'table % is not exposed below root "%"', $9, $3
+				USING ERRCODE = 'WF003', HINT = format('SELECT fox_wamp.expose_table(%L, root => %L);', $9, $3);
+		END IF;
+		own := coalesce($2, p.proname);
+		IF t.name IS NOT NULL AND lower(own) NOT LIKE lower(replace(t.name, '_', '\_')) || '.%' THEN
+			own := t.name || '.' || own;
+		END IF;
+		IF t.name IS NOT NULL AND $9 IS NULL AND 'id' = ANY (p.proargnames[2:]) THEN
+			RAISE EXCEPTION 'an argument "id" of % could not be told from the row''s', $1
+				USING ERRCODE = 'WF003';
+		END IF;
+		INSERT INTO fox_wamp.exposed_function (realm, root, name, function, concurrency, timeout, methods, anonymous, result_as, table_name, bound)
+		VALUES (coalesce((SELECT r.realm FROM fox_wamp.root r WHERE r.name = $3), ''), $3, own, $1::text, $4, $5, $6, $7, $8,
+			t.name, CASE WHEN t.name IS NULL THEN NULL WHEN $9 IS NULL THEN 'row' ELSE 'table' END);
+		RETURN $3 || '.' || own;
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.expose_function(regprocedure, text, text, integer, interval, text[], boolean, text, regclass)
+	IS 'makes a function a procedure and an HTTP method that clients may call as their role; returns the name of the procedure';
+
+CREATE FUNCTION fox_wamp.expose_table("table" regclass, name text DEFAULT NULL, root text DEFAULT 'root',
+									  verbs text[] DEFAULT '{GET,POST,PUT,PATCH,DELETE}') RETURNS text
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 	AS $$
-		INSERT INTO fox_wamp.exposed_function (realm, root, name, function, concurrency, timeout, methods, anonymous, result_as)
-		VALUES (coalesce((SELECT r.realm FROM fox_wamp.root r WHERE r.name = $3), ''), $3,
-				coalesce($2, (SELECT p.proname FROM pg_proc p WHERE p.oid = $1)), $1::text, $4, $5, $6, $7, $8)
-		RETURNING exposed_function.root || '.' || exposed_function.name
+		INSERT INTO fox_wamp.exposed_table (realm, root, name, relation, verbs)
+		SELECT coalesce((SELECT r.realm FROM fox_wamp.root r WHERE r.name = $3), ''), $3, coalesce($2, c.relname),
+			format('%I.%I', n.nspname, c.relname), $4
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1
+		RETURNING exposed_table.root || '.' || exposed_table.name
 	$$;
-COMMENT ON FUNCTION fox_wamp.expose_function(regprocedure, text, text, integer, interval, text[], boolean, text)
-	IS 'makes a function a procedure and an HTTP method that clients may call as their role; returns the name of the procedure';
+COMMENT ON FUNCTION fox_wamp.expose_table(regclass, text, text, text[])
+	IS 'lets clients read and write the rows of a table or view, as their role; returns the name of the procedure';
 
 CREATE FUNCTION fox_wamp.unexpose(name text, root text DEFAULT 'root') RETURNS boolean
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 	AS $$
-		WITH gone AS (DELETE FROM fox_wamp.exposed_function e WHERE e.root = $2 AND e.name = $1 RETURNING 1)
-		SELECT EXISTS (SELECT FROM gone);
+		WITH functions AS (DELETE FROM fox_wamp.exposed_function e WHERE e.root = $2 AND e.name = $1 RETURNING 1),
+			tables AS (DELETE FROM fox_wamp.exposed_table t WHERE t.root = $2 AND t.name = $1 RETURNING 1)
+		SELECT EXISTS (SELECT FROM functions UNION ALL SELECT FROM tables);
 	$$;
-COMMENT ON FUNCTION fox_wamp.unexpose(text, text) IS 'ends what expose_function() began; false if there was nothing';
+COMMENT ON FUNCTION fox_wamp.unexpose(text, text)
+	IS 'ends what expose_function() and expose_table() began, with the functions that are bound to a table; false if there was nothing';
+
+CREATE FUNCTION fox_wamp.table_request(method text DEFAULT 'GET', id json DEFAULT NULL, "column" text DEFAULT NULL, "row" json DEFAULT NULL,
+									   "where" json DEFAULT NULL, "order" text DEFAULT NULL, "limit" bigint DEFAULT NULL, "offset" bigint DEFAULT NULL)
+	RETURNS json
+	AS 'MODULE_PATHNAME', 'fox_wamp_table_request' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION fox_wamp.table_request(text, json, text, json, json, text, bigint, bigint)
+	IS 'what an exposed table is called by; for clients only';
+
+CREATE FUNCTION fox_wamp.batch(json) RETURNS json
+	AS 'MODULE_PATHNAME', 'fox_wamp_batch' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION fox_wamp.batch(json)
+	IS 'for PUT and POST /root/batch: {"table":["POST",row,"PUT",row,"DELETE",id,…]} in one transaction, answered with the new ID or 200 of each';
 
 CREATE FUNCTION fox_wamp.error(message text DEFAULT NULL, status integer DEFAULT 400, uri text DEFAULT NULL) RETURNS void
 	AS 'MODULE_PATHNAME', 'fox_wamp_error' LANGUAGE C VOLATILE;
@@ -1181,7 +1385,40 @@ COMMENT ON FUNCTION fox_wamp.error(text, integer, text)
 
 CREATE FUNCTION fox_wamp.session_id() RETURNS bigint
 	AS 'MODULE_PATHNAME', 'fox_wamp_session_id' LANGUAGE C STABLE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION fox_wamp.session_id() IS 'in a function that a client calls: its session; else null';
+COMMENT ON FUNCTION fox_wamp.session_id()
+	IS 'in a function that a client calls: its session; by HTTP 0 for who has not logged in, 1 where nobody has to; else null';
+
+CREATE FUNCTION fox_wamp.session_user_id() RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_session_user_id' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION fox_wamp.session_user_id() IS 'in a function that a client calls: who has logged in; null for who is anonymous, and else';
+
+CREATE FUNCTION fox_wamp.session_group_id() RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_session_group_id' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION fox_wamp.session_group_id() IS 'in a function that a client calls: the role that the client acts as; else null';
+
+CREATE FUNCTION fox_wamp.own_user(OUT user_id text, OUT group_id text, OUT data jsonb)
+	LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT fox_wamp.session_user_id(), fox_wamp.session_group_id(),
+			(SELECT u.data FROM fox_wamp.auth_user u WHERE u.logon_name = fox_wamp.session_user_id())
+	$$;
+COMMENT ON FUNCTION fox_wamp.own_user() IS 'internal: what session_get_user() says of the caller';
+
+CREATE FUNCTION fox_wamp.session_get_user(session bigint, OUT user_id text, OUT group_id text, OUT data jsonb)
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+	AS $$
+	BEGIN
+		IF session = fox_wamp.session_id() THEN
+			SELECT o.* INTO user_id, group_id, data FROM fox_wamp.own_user() o;
+		ELSE
+			SELECT nullif(s.authid, 'anonymous'), CASE s.authrole WHEN 'anonymous' THEN current_setting('fox_wamp.anonymous_role') ELSE s.authrole END, u.data
+			INTO user_id, group_id, data
+			FROM fox_wamp.session s LEFT JOIN fox_wamp.auth_user u ON u.logon_name = s.authid WHERE s.id = session;
+		END IF;
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.session_get_user(bigint)
+	IS 'a copy of what is known of a session''s user; of another session than the caller''s for members of fox_wamp_admin only';
 
 CREATE FUNCTION fox_wamp.caller_authid() RETURNS text
 	AS 'MODULE_PATHNAME', 'fox_wamp_caller_authid' LANGUAGE C STABLE PARALLEL RESTRICTED;
@@ -1207,17 +1444,21 @@ CREATE FUNCTION fox_wamp.request_path() RETURNS text
 	AS 'MODULE_PATHNAME', 'fox_wamp_request_path' LANGUAGE C STABLE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION fox_wamp.request_path() IS 'in a function that an HTTP request calls: the path as it came; else null';
 
+CREATE FUNCTION fox_wamp.request_table() RETURNS regclass
+	AS 'MODULE_PATHNAME', 'fox_wamp_request_table' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION fox_wamp.request_table() IS 'in a function that is bound to a table: that table; else null';
+
 CREATE FUNCTION fox_wamp.request_id() RETURNS text
 	AS 'MODULE_PATHNAME', 'fox_wamp_request_id' LANGUAGE C STABLE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION fox_wamp.request_id() IS 'in a function that an HTTP request calls: the number of the request since the router has started; else null';
+COMMENT ON FUNCTION fox_wamp.request_id() IS 'in a function that is bound to a table: the primary key of the row that it is called of, with commas between its parts; else null';
 
 CREATE FUNCTION fox_wamp.remote_ip() RETURNS inet
 	AS 'MODULE_PATHNAME', 'fox_wamp_remote_ip' LANGUAGE C STABLE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION fox_wamp.remote_ip() IS 'in a function that an HTTP request calls: the address it comes from, as far as proxies are trusted; else null';
+COMMENT ON FUNCTION fox_wamp.remote_ip() IS 'in a function that a client calls: the address it comes from, as far as proxies are trusted; else null';
 
 CREATE FUNCTION fox_wamp.user_agent() RETURNS text
 	AS 'MODULE_PATHNAME', 'fox_wamp_user_agent' LANGUAGE C STABLE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION fox_wamp.user_agent() IS 'in a function that an HTTP request calls: its User-Agent; else null';
+COMMENT ON FUNCTION fox_wamp.user_agent() IS 'in a function that a client calls: the User-Agent of the HTTP request, or the agent of a WAMP client''s HELLO; else null';
 
 CREATE FUNCTION fox_wamp.in_header(name text) RETURNS text
 	AS 'MODULE_PATHNAME', 'fox_wamp_in_header' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
@@ -1251,7 +1492,14 @@ CREATE VIEW fox_wamp.exposed AS
 		CASE p.provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END AS volatility,
 		e.concurrency, e.timeout, '/' || e.root || '/' || e.name AS path,
 		coalesce(e.methods, ARRAY['GET', 'HEAD', 'POST']) AS methods
-	FROM fox_wamp.exposed_function e JOIN pg_catalog.pg_proc p ON p.oid = pg_catalog.to_regprocedure(e.function);
+	FROM fox_wamp.exposed_function e JOIN pg_catalog.pg_proc p ON p.oid = pg_catalog.to_regprocedure(e.function)
+	UNION ALL
+	SELECT 'table', t.realm, t.root || '.' || t.name, t.relation,
+		(SELECT pg_catalog.string_agg(a.attname || ' ' || pg_catalog.format_type(a.atttypid, a.atttypmod), ', ' ORDER BY k.i)
+			FROM pg_catalog.pg_index x, LATERAL pg_catalog.unnest(x.indkey::int2[]) WITH ORDINALITY k (attnum, i), pg_catalog.pg_attribute a
+			WHERE x.indrelid = c.oid AND x.indisprimary AND a.attrelid = c.oid AND a.attnum = k.attnum),
+		pg_catalog.format_type(c.reltype, NULL), 'volatile', NULL, NULL, '/' || t.root || '/' || t.name, t.verbs
+	FROM fox_wamp.exposed_table t JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(t.relation);
 COMMENT ON VIEW fox_wamp.exposed IS 'what the database offers to callers';
 
 --
@@ -1290,7 +1538,7 @@ CREATE FUNCTION fox_wamp.openapi_type(type oid) RETURNS json
 	$$;
 COMMENT ON FUNCTION fox_wamp.openapi_type(oid) IS 'internal: a type as JSON Schema';
 
-CREATE FUNCTION fox_wamp.openapi_function(function oid, style text, result_as text) RETURNS json
+CREATE FUNCTION fox_wamp.openapi_function(function oid, style text, result_as text, of_row boolean) RETURNS json
 	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 	AS $$
 		WITH f AS (
@@ -1302,7 +1550,7 @@ CREATE FUNCTION fox_wamp.openapi_function(function oid, style text, result_as te
 		), put AS (
 			SELECT name, fox_wamp.openapi_type(type) AS schema, i,
 				row_number() OVER (ORDER BY i) <= f.pronargs - f.pronargdefaults AND mode <> 'v' AS required
-			FROM a, f WHERE mode IN ('i', 'b', 'v')
+			FROM a, f WHERE mode IN ('i', 'b', 'v') AND ($4 IS NOT TRUE OR i > 1)
 		), got AS (
 			SELECT count(*) AS n, CASE WHEN $3 = 'array' THEN '{"type":"array"}'
 				ELSE json_build_object('type', 'object', 'properties', json_object_agg(coalesce(name, 'column' || i), fox_wamp.openapi_type(type) ORDER BY i)) END AS row
@@ -1334,7 +1582,43 @@ CREATE FUNCTION fox_wamp.openapi_function(function oid, style text, result_as te
 				'default', '{"description":"an error"}'::json)))
 		FROM f, result;
 	$$;
-COMMENT ON FUNCTION fox_wamp.openapi_function(oid, text, text) IS 'internal: what the operations of a function have in common, with its parameters both in the query and in the body';
+COMMENT ON FUNCTION fox_wamp.openapi_function(oid, text, text, boolean) IS 'internal: what the operations of a function have in common, with its parameters both in the query and in the body';
+
+-- A path may be of a function, of rows, or of a row, and has an operation for each method that the role may use.
+CREATE FUNCTION fox_wamp.openapi_table(entry fox_wamp.exposed_table, style text, role name) RETURNS TABLE (path text, operations json)
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+	AS $$
+		WITH t AS (
+			SELECT c.oid, fox_wamp.openapi_type(c.reltype) AS schema, obj_description(c.oid, 'pg_class') AS comment,
+				EXISTS (SELECT FROM pg_index x WHERE x.indrelid = c.oid AND x.indisprimary) AS keyed
+			FROM pg_class c WHERE c.oid = to_regclass($1.relation) AND has_schema_privilege($3, c.relnamespace, 'USAGE')
+		), way (of_row, method, privilege, status) AS (VALUES
+			(false, 'GET', 'SELECT', '200'), (false, 'POST', 'INSERT', '201'), (true, 'GET', 'SELECT', '200'),
+			(true, 'PUT', 'UPDATE', '200'), (true, 'PATCH', 'UPDATE', '200'), (true, 'DELETE', 'DELETE', '200')
+		), operation AS (
+			SELECT w.of_row, w.method, json_strip_nulls(json_build_object(
+				'operationId', lower(w.method) || CASE WHEN w.of_row THEN '_row_' ELSE '_' END || $1.name,
+				'summary', split_part(t.comment, E'\n', 1),
+				'parameters', CASE WHEN w.of_row THEN '[{"name":"id","in":"path","required":true,"schema":{"type":"string"}}]'::json
+					WHEN w.method = 'GET' THEN (SELECT json_agg(json_build_object('name', a.name, 'in', 'query', 'required', false, 'schema', a.schema))
+						FROM (SELECT attname::text AS name, fox_wamp.openapi_type(atttypid) AS schema FROM pg_attribute
+								WHERE attrelid = t.oid AND attnum > 0 AND NOT attisdropped
+							UNION ALL VALUES ('order', '{"type":"string"}'::json), ('limit', '{"type":"integer"}'), ('offset', '{"type":"integer"}')) a) END,
+				'requestBody', CASE WHEN w.method IN ('POST', 'PUT', 'PATCH')
+					THEN json_build_object('content', json_build_object('application/json', json_build_object('schema', t.schema))) END,
+				'responses', json_build_object(w.status, json_strip_nulls(json_build_object('description', 'done',
+					'content', CASE WHEN w.method = 'GET' THEN json_build_object('application/json', json_build_object('schema',
+						CASE $2 WHEN 'plain' THEN v.schema ELSE json_build_object('type', 'object', 'properties', json_build_object('Result', v.schema)) END)) END)),
+					'default', '{"description":"an error"}'::json))) AS said
+			FROM t, way w, LATERAL (SELECT CASE WHEN w.of_row THEN t.schema ELSE json_build_object('type', 'array', 'items', t.schema) END AS schema) v
+			WHERE w.method = ANY ($1.verbs) AND (t.keyed OR NOT w.of_row)
+				AND (has_table_privilege($3, t.oid, w.privilege) OR (w.privilege <> 'DELETE' AND has_any_column_privilege($3, t.oid, w.privilege)))
+		)
+		SELECT '/' || $1.name || CASE WHEN o.of_row THEN '/{id}' ELSE '' END,
+			json_object_agg(lower(o.method), o.said ORDER BY array_position(ARRAY['GET', 'POST', 'PUT', 'PATCH', 'DELETE'], o.method))
+		FROM operation o GROUP BY o.of_row;
+	$$;
+COMMENT ON FUNCTION fox_wamp.openapi_table(fox_wamp.exposed_table, text, name) IS 'internal: the paths of an exposed table, as far as the role may use it';
 
 CREATE FUNCTION fox_wamp.openapi_of(root text, role name) RETURNS json
 	LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -1343,17 +1627,26 @@ CREATE FUNCTION fox_wamp.openapi_of(root text, role name) RETURNS json
 			'info', json_build_object('title', r.name || ' of ' || current_database(), 'version', '1'),
 			'servers', json_build_array(json_build_object('url', '/' || r.name)),
 			'paths', coalesce((
-				SELECT json_object_agg('/' || e.name, item.operations ORDER BY e.name)
-				FROM fox_wamp.exposed_function e JOIN pg_proc p ON p.oid = to_regprocedure(e.function),
-					LATERAL (SELECT fox_wamp.openapi_function(p.oid, r.style, e.result_as) AS said) f,
-					LATERAL (SELECT json_object_agg(lower(m.name), json_strip_nulls(json_build_object(
-							'operationId', lower(m.name) || '_' || e.name, 'summary', f.said -> 'summary', 'description', f.said -> 'description',
-							'parameters', CASE WHEN m.name IN ('GET', 'DELETE') THEN f.said -> 'parameters' END,
-							'requestBody', CASE WHEN m.name NOT IN ('GET', 'DELETE') THEN f.said -> 'body' END,
-							'responses', f.said -> 'responses')) ORDER BY m.i) AS operations
-						FROM unnest(coalesce(e.methods, ARRAY['GET', 'POST'])) WITH ORDINALITY m (name, i) WHERE m.name <> 'HEAD') item
-				WHERE e.root = r.name AND has_function_privilege($2, p.oid, 'EXECUTE') AND has_schema_privilege($2, p.pronamespace, 'USAGE')
-					AND item.operations IS NOT NULL), '{}'))
+				SELECT json_object_agg(path, operations ORDER BY path COLLATE "C") FROM (
+					(SELECT DISTINCT ON (place.path) place.path, item.operations
+					FROM fox_wamp.exposed_function e JOIN pg_proc p ON p.oid = to_regprocedure(e.function),
+						LATERAL (SELECT fox_wamp.openapi_function(p.oid, r.style, e.result_as, e.bound = 'row') AS said) f,
+						LATERAL (SELECT '/' || e.table_name || '/{id}' || substr(e.name, length(e.table_name) + 1) WHERE e.bound IS NOT NULL
+							UNION ALL SELECT '/' || e.name WHERE e.bound = 'table' OR e.bound IS NULL) q (dotted),
+						LATERAL (SELECT CASE WHEN e.bound IS NULL THEN q.dotted ELSE replace(q.dotted, '.', '/') END AS path) place,
+						LATERAL (SELECT json_object_agg(lower(m.name), json_strip_nulls(json_build_object(
+								'operationId', lower(m.name) || '_' || ltrim(translate(place.path, '/{}', '_'), '_'), 'summary', f.said -> 'summary', 'description', f.said -> 'description',
+								'parameters', CASE WHEN place.path LIKE '%{id}%' THEN
+										('[{"name":"id","in":"path","required":true,"schema":{"type":"string"}}]'::jsonb || CASE WHEN m.name IN ('GET', 'DELETE') THEN (f.said -> 'parameters')::jsonb ELSE '[]' END)::json
+									WHEN m.name IN ('GET', 'DELETE') THEN f.said -> 'parameters' END,
+								'requestBody', CASE WHEN m.name NOT IN ('GET', 'DELETE') THEN f.said -> 'body' END,
+								'responses', f.said -> 'responses')) ORDER BY m.i) AS operations
+							FROM unnest(coalesce(e.methods, ARRAY['GET', 'POST'])) WITH ORDINALITY m (name, i) WHERE m.name <> 'HEAD') item
+					WHERE e.root = r.name AND has_function_privilege($2, p.oid, 'EXECUTE') AND has_schema_privilege($2, p.pronamespace, 'USAGE')
+						AND item.operations IS NOT NULL
+					ORDER BY place.path, p.pronargs DESC, e.function)
+					UNION ALL
+					SELECT o.* FROM fox_wamp.exposed_table t, fox_wamp.openapi_table(t, r.style, $2) o WHERE t.root = r.name) all_paths), '{}'))
 		FROM fox_wamp.root r WHERE r.name = $1 AND pg_has_role(session_user, $2, 'MEMBER');
 	$$;
 COMMENT ON FUNCTION fox_wamp.openapi_of(text, name) IS 'the functions below a root that a role of the caller may execute, as OpenAPI 3.1';
@@ -1498,6 +1791,50 @@ CREATE FUNCTION fox_wamp.replay_webhook(id bigint, since timestamptz) RETURNS bi
 	$$;
 COMMENT ON FUNCTION fox_wamp.replay_webhook(bigint, timestamptz)
 	IS 'sends once more what the history has kept of its topics since then, and what has failed for good; how many events';
+
+--
+-- Callbacks
+--
+
+CREATE FUNCTION fox_wamp.callback_send(cb fox_wamp.callback, method text, args jsonb DEFAULT NULL, kwargs jsonb DEFAULT NULL) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'fox_wamp_callback_send' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION fox_wamp.callback_send(fox_wamp.callback, text, jsonb, jsonb)
+	IS 'sends to the callback at commit, those of one in order; false, with a warning, if it has been released';
+
+CREATE FUNCTION fox_wamp.callback_now(cb fox_wamp.callback, method text, args jsonb DEFAULT NULL, kwargs jsonb DEFAULT NULL) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'fox_wamp_callback_now' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION fox_wamp.callback_now(fox_wamp.callback, text, jsonb, jsonb)
+	IS 'the same at once, whatever becomes of the transaction: for progress';
+
+CREATE FUNCTION fox_wamp.callback_call(cb fox_wamp.callback, method text, args jsonb DEFAULT NULL, timeout interval DEFAULT '60 s',
+									  kwargs jsonb DEFAULT NULL) RETURNS jsonb
+	AS 'MODULE_PATHNAME', 'fox_wamp_callback_call' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION fox_wamp.callback_call(fox_wamp.callback, text, jsonb, interval, jsonb)
+	IS 'calls the callback, which is a procedure or a function, and waits for its result';
+
+CREATE FUNCTION fox_wamp.callback_release(cb fox_wamp.callback) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'fox_wamp_callback_release' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION fox_wamp.callback_release(fox_wamp.callback) IS 'ends the callback, and tells callback_released(callback, interface) of its service; false if there was none';
+
+CREATE FUNCTION fox_wamp.end_callback(id bigint) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'fox_wamp_end_callback' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION fox_wamp.end_callback(bigint) IS 'internal: as callback_release(), whatever the service says';
+
+CREATE FUNCTION fox_wamp.callback_uri(cb fox_wamp.callback) RETURNS text
+	LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT 'fox_wamp.cb.' || to_hex((SELECT system_identifier FROM pg_control_system())) || '.' || c.token
+		FROM fox_wamp.callback_registry c WHERE c.id = $1
+	$$;
+COMMENT ON FUNCTION fox_wamp.callback_uri(fox_wamp.callback) IS 'URI by which others may call the callback, or pass it on; null if it has been released';
+
+CREATE FUNCTION fox_wamp.callback_local(f regprocedure, interface text DEFAULT 'callback') RETURNS fox_wamp.callback
+	AS 'MODULE_PATHNAME', 'fox_wamp_callback_local' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION fox_wamp.callback_local(regprocedure, text) IS 'a callback that is a function (method text, args jsonb, kwargs jsonb), or with the first of these';
+
+CREATE FUNCTION fox_wamp.exception_json() RETURNS jsonb
+	AS 'MODULE_PATHNAME', 'fox_wamp_exception_json' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION fox_wamp.exception_json() IS 'in an EXCEPTION block of PL/pgSQL: what has happened, as {"Class","SqlState","Message","Detail","Hint","Context"}';
 
 CREATE FUNCTION fox_wamp.notify_payload(id bigint) RETURNS text
 	LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -1702,14 +2039,25 @@ CREATE VIEW fox_wamp.attached AS
 										last_error text)) AS r ON r.id = h.id;
 COMMENT ON VIEW fox_wamp.attached IS 'handlers, what waits for them, and what the router has counted since its start';
 
-CREATE VIEW fox_wamp.webhook_delivery AS
-	SELECT d.id, d.handler AS webhook, d.topic, d.publication, CASE WHEN d.dead THEN 'dead' WHEN d.attempts > 0 THEN 'failing' ELSE 'waiting' END AS state,
-		d.attempts, d.last_status, d.last_error, d.next_try, d.at
-	FROM fox_wamp.delivery d JOIN fox_wamp.webhook w ON w.id = d.handler
+CREATE VIEW fox_wamp.post_delivery AS
+	SELECT d.id, d.handler AS receiver, d.topic, d.publication, d.details ->> 'method' AS method,
+		CASE WHEN d.dead THEN 'dead' WHEN d.attempts > 0 THEN 'failing' ELSE 'waiting' END AS state,
+		d.attempts, d.last_status, d.last_error, d.next_try, d.at, NULL::timestamptz AS sent
+	FROM fox_wamp.delivery d
 	UNION ALL
-	SELECT l.delivery, l.webhook, l.topic, l.publication, 'delivered', l.attempts, l.status, NULL, NULL, l.at
-	FROM fox_wamp.webhook_log l;
+	SELECT l.delivery, l.receiver, l.topic, l.publication, l.method, 'delivered', l.attempts, l.status, NULL, NULL, NULL, l.at
+	FROM fox_wamp.post_log l;
+COMMENT ON VIEW fox_wamp.post_delivery IS 'internal: what has yet to be sent, and was sent in the last day';
+
+CREATE VIEW fox_wamp.webhook_delivery AS
+	SELECT p.id, p.receiver AS webhook, p.topic, p.publication, p.state, p.attempts, p.last_status, p.last_error, p.next_try, p.at, p.sent
+	FROM fox_wamp.post_delivery p JOIN fox_wamp.webhook w ON w.id = p.receiver;
 COMMENT ON VIEW fox_wamp.webhook_delivery IS 'what webhooks have yet to send, and have sent in the last day';
+
+CREATE VIEW fox_wamp.callback_delivery AS
+	SELECT p.id, p.receiver AS callback, p.method, p.state, p.attempts, p.last_status, p.last_error, p.next_try, p.at, p.sent
+	FROM fox_wamp.post_delivery p JOIN fox_wamp.callback_registry c ON c.id = p.receiver;
+COMMENT ON VIEW fox_wamp.callback_delivery IS 'what has yet to be sent to callbacks that are URLs, and was sent in the last day';
 
 -- The triggers of watch(), which are the only place where it is kept.
 CREATE VIEW fox_wamp.watched AS
@@ -1751,6 +2099,7 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.wait_until_running(interval),
 	fox_wamp.sync(interval),
 	fox_wamp.notify_payload(bigint),
+	fox_wamp.callback_local(regprocedure, text),
 	fox_wamp.default_realm(text),
 	fox_wamp.ask_view(text),
 	fox_wamp.doctor()
@@ -1775,7 +2124,8 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.use_topic_policies(text, text),
 	fox_wamp.reset_trust_level(text, text, text, text),
 	fox_wamp.expose_root(text, text, text, boolean),
-	fox_wamp.expose_function(regprocedure, text, text, integer, interval, text[], boolean, text),
+	fox_wamp.expose_function(regprocedure, text, text, integer, interval, text[], boolean, text, regclass),
+	fox_wamp.expose_table(regclass, text, text, text[]),
 	fox_wamp.unexpose(text, text),
 	fox_wamp.attach(text, regprocedure, text, boolean, integer, integer, interval, text),
 	fox_wamp.detach(text, regprocedure, text, text),
@@ -1807,13 +2157,20 @@ GRANT USAGE ON SCHEMA fox_wamp TO PUBLIC;
 GRANT EXECUTE ON FUNCTION
 	fox_wamp.error(text, integer, text),
 	fox_wamp.session_id(),
+	fox_wamp.session_user_id(),
+	fox_wamp.session_group_id(),
+	fox_wamp.own_user(),
+	fox_wamp.session_get_user(bigint),
 	fox_wamp.caller_authid(),
 	fox_wamp.caller_authrole(),
 	fox_wamp.called_procedure(),
 	fox_wamp.called_realm(),
 	fox_wamp.http_method(),
 	fox_wamp.request_path(),
+	fox_wamp.request_table(),
 	fox_wamp.request_id(),
+	fox_wamp.table_request(text, json, text, json, json, text, bigint, bigint),
+	fox_wamp.batch(json),
 	fox_wamp.remote_ip(),
 	fox_wamp.user_agent(),
 	fox_wamp.in_header(text),
@@ -1822,25 +2179,34 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.returns(text, integer, text, jsonb, boolean),
 	fox_wamp.returns(bytea, integer, text, jsonb, boolean),
 	fox_wamp.openapi_of(text, name),
-	fox_wamp.openapi()
+	fox_wamp.openapi(),
+	fox_wamp.callback_send(fox_wamp.callback, text, jsonb, jsonb),
+	fox_wamp.callback_now(fox_wamp.callback, text, jsonb, jsonb),
+	fox_wamp.callback_call(fox_wamp.callback, text, jsonb, interval, jsonb),
+	fox_wamp.callback_release(fox_wamp.callback),
+	fox_wamp.end_callback(bigint),
+	fox_wamp.callback_uri(fox_wamp.callback),
+	fox_wamp.exception_json()
 	TO PUBLIC;
 GRANT SELECT ON fox_wamp.realm, fox_wamp.retained, fox_wamp.lock, fox_wamp.registration, fox_wamp.bridge,
 	fox_wamp.history, fox_wamp.event_history, fox_wamp.trust_level, fox_wamp.permission,
-	fox_wamp.root, fox_wamp.exposed_function, fox_wamp.exposed, fox_wamp.watched,
+	fox_wamp.root, fox_wamp.exposed_table, fox_wamp.exposed_function, fox_wamp.exposed, fox_wamp.watched,
 	fox_wamp.handler, fox_wamp.delivery, fox_wamp.attached, fox_wamp.publish_hook,
 	fox_wamp.session, fox_wamp.subscription, fox_wamp.lock_waiter, fox_wamp.stat_router
 	TO fox_wamp_user;
 GRANT INSERT, UPDATE, DELETE ON fox_wamp.realm, fox_wamp.retained, fox_wamp.bridge, fox_wamp.history,
-	fox_wamp.trust_level, fox_wamp.permission, fox_wamp.root, fox_wamp.exposed_function, fox_wamp.handler, fox_wamp.publish_hook, fox_wamp.webhook, fox_wamp.auth_method,
+	fox_wamp.trust_level, fox_wamp.permission, fox_wamp.root, fox_wamp.exposed_table, fox_wamp.exposed_function, fox_wamp.handler, fox_wamp.publish_hook, fox_wamp.webhook, fox_wamp.auth_method,
 	fox_wamp.auth_group, fox_wamp.auth_user, fox_wamp.auth_key, fox_wamp.jwt_key TO fox_wamp_admin;
 GRANT SELECT ON fox_wamp.denials TO fox_wamp_admin;
 GRANT UPDATE (attempts, next_try, dead), DELETE ON fox_wamp.delivery TO fox_wamp_admin;
-GRANT SELECT ON fox_wamp.webhook, fox_wamp.webhook_log, fox_wamp.webhook_delivery TO fox_wamp_admin;
+GRANT REFERENCES (id) ON fox_wamp.callback_registry TO fox_wamp_user;
+GRANT SELECT (realm, uri, interface, kind, service, owner, id, session, since) ON fox_wamp.callback_registry TO fox_wamp_admin;
+GRANT SELECT ON fox_wamp.webhook, fox_wamp.post_log, fox_wamp.webhook_delivery, fox_wamp.callback_delivery TO fox_wamp_admin;
 GRANT USAGE ON SEQUENCE fox_wamp.handler_id_seq TO fox_wamp_admin;
 GRANT DELETE ON fox_wamp.auth_cookie TO fox_wamp_admin;
 GRANT SELECT (realm, authid, authrole, authprovider, authmethod, since, expires, replaced) ON fox_wamp.auth_cookie TO fox_wamp_admin;
 -- Verifiers are written and never read.
 GRANT SELECT ON fox_wamp.mqtt_session, fox_wamp.mqtt_subscription, fox_wamp.mqtt_message, fox_wamp.mqtt_received TO fox_wamp_admin;
 GRANT SELECT ON fox_wamp.auth_method, fox_wamp.auth_group, fox_wamp.auth_key TO fox_wamp_admin;
-GRANT SELECT (id, logon_name, group_id, realm) ON fox_wamp.auth_user TO fox_wamp_admin;
+GRANT SELECT (id, logon_name, group_id, realm, data), UPDATE (data) ON fox_wamp.auth_user TO fox_wamp_admin;
 GRANT SELECT (kid, alg, realm, audience, issuer, role_claim, authid_claim, roles) ON fox_wamp.jwt_key TO fox_wamp_admin;

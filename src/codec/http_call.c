@@ -58,7 +58,8 @@ fox_http_call_put(FoxBuf *out, const FoxHttpCall *call)
 	put(out, call->headers);
 	put(out, call->body);
 	put(out, call->peer);
-	put(out, call->id);
+	put(out, call->row);
+	put(out, call->column);
 }
 
 bool
@@ -78,7 +79,8 @@ fox_http_call_get(FoxSlice bytes, FoxHttpCall *call)
 	call->headers = get(&bytes, &bad);
 	call->body = get(&bytes, &bad);
 	call->peer = get(&bytes, &bad);
-	call->id = get(&bytes, &bad);
+	call->row = get(&bytes, &bad);
+	call->column = get(&bytes, &bad);
 	return !bad;
 }
 

@@ -42,7 +42,8 @@ typedef struct FoxHttpCall
 	FoxSlice	headers;		/* as they came, see fox_http_header() */
 	FoxSlice	body;
 	FoxSlice	peer;			/* "127.0.0.1:54321" */
-	FoxSlice	id;				/* of the request */
+	FoxSlice	row;			/* of the table that the path names, still encoded; absent: none */
+	FoxSlice	column;			/* of that row, the same */
 } FoxHttpCall;
 
 typedef struct FoxHttpReply

@@ -9,6 +9,7 @@
 
 #include "codec/json.h"
 #include "core/ask.h"
+#include "core/callback.h"
 #include "core/denial.h"
 #include "core/handler.h"
 #include "core/permission.h"
@@ -216,6 +217,8 @@ ask_stats(FoxRouter *r, uint64_t ask)
 		{"handler_runs", r->stats.handler_runs},
 		{"handler_failures", r->stats.handler_failures},
 		{"handler_events_dropped", r->stats.handler_events_dropped},
+		{"callbacks", r->callbacks.count},
+		{"callback_messages_dropped", r->stats.callback_messages_dropped},
 	};
 	StatRows	rows = {r, ask, {0}};
 
@@ -700,6 +703,10 @@ fox_router_ask(FoxRouter *r, uint64_t ask, FoxSlice q, int pid)
 		ask_waiters(r, ask);
 	else if (fox_slice_is(name, "handlers"))
 		fox_handlers_answer(r, ask);
+	else if (fox_slice_is(name, "callback"))
+		fox_ask_callback(r, ask, q);
+	else if (fox_slice_is(name, "callback_call"))
+		fox_ask_callback_call(r, ask, q, pid);
 	else if (fox_slice_is(name, "denials"))
 		fox_denials_answer(r, ask);
 	else if (fox_slice_is(name, "stats"))

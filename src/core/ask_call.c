@@ -6,6 +6,7 @@
  * The casts of a realm share one session for each role that casts.
  */
 #include "core/ask.h"
+#include "core/callback.h"
 
 #include "codec/json.h"
 
@@ -148,6 +149,44 @@ fox_ask_call(FoxRouter *r, uint64_t ask, FoxSlice question, FoxSlice realm, FoxS
 						 fox_json_kind(args) == FOX_JSON_ARRAY ? args : FOX_ABSENT,
 						 fox_json_kind(kwargs) == FOX_JSON_OBJECT ? kwargs : FOX_ABSENT);
 	fox_buf_free(&options);
+}
+
+void
+fox_ask_callback_call(FoxRouter *r, uint64_t ask, FoxSlice question, int pid)
+{
+	FoxBuf		realm = {0};
+	FoxBuf		method = {0};
+	FoxSlice	args = fox_json_get(question, "args");
+	FoxSlice	kwargs = fox_json_get(question, "kwargs");
+	FoxSessionInfo info = fox_sql_info;
+	uint64_t	id = 0;
+	uint64_t	ms = 0;
+	FoxCallback *cb;
+	FoxAsker   *a;
+	const char *error = NULL;
+
+	(void) fox_json_uint(fox_json_get(question, "callback"), &id);
+	(void) fox_json_uint(fox_json_get(question, "timeout_ms"), &ms);
+	cb = fox_callback_of(r, id, fox_json_text(fox_json_get(question, "realm"), &realm), fox_json_get(question, "row"));
+	info.backend = pid;
+	if (cb == NULL)
+		fox_ask_answer_error(r, ask, FOX_LIT(FOX_ERR_NO_SUCH_PROCEDURE), FOX_LIT("the callback has been released"));
+	else if ((a = fox_asker_new(r, ask)) != NULL)
+	{
+		a->session = fox_session_join(r, cb->realm->name, &info, &call_ops, a, &error);
+		if (a->session != NULL)
+			error = fox_callback_call(cb, a->session, CALL_REQUEST, ms, fox_json_text(fox_json_get(question, "method"), &method),
+									  fox_json_kind(args) == FOX_JSON_ARRAY ? args : FOX_ABSENT,
+									  fox_json_kind(kwargs) == FOX_JSON_OBJECT ? kwargs : FOX_ABSENT);
+		if (error != NULL)
+		{
+			fox_ask_answer_error(r, ask, fox_cstr(error), strcmp(error, FOX_ERR_FEATURE_NOT_SUPPORTED) == 0 ?
+								 FOX_LIT("only a procedure that the session has registered can answer") : FOX_ABSENT);
+			fox_asker_free(a);
+		}
+	}
+	fox_buf_free(&realm);
+	fox_buf_free(&method);
 }
 
 /* --- cast() --- */

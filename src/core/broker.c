@@ -9,6 +9,7 @@
 
 #include "codec/match.h"
 #include "core/authorizer.h"
+#include "core/callback.h"
 #include "core/history.h"
 #include "core/sight.h"
 
@@ -181,6 +182,7 @@ fox_member_free(FoxMember *m)
 	if (m->snapshot != NULL)
 		fox_snapshot_free(m->snapshot);
 	fox_receipts_member_end(m);
+	fox_callbacks_target_gone(s, FOX_CALLBACK_EVENT, sub->id);
 	fox_pool_give(s->pool, m);
 	fox_meta_subscription(sub, s, FOX_META_LEFT);
 	if (sub->count > 0)

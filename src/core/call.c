@@ -18,6 +18,7 @@
 #include "codec/json.h"
 #include "core/authorizer.h"
 #include "core/call.h"
+#include "core/callback.h"
 
 #include "base/pure.h"
 
@@ -157,6 +158,22 @@ call_new(FoxSession *s, uint64_t request, FoxSlice procedure)
 	return call;
 }
 
+static void
+begin(FoxCall *call, FoxRegistration *reg, const FoxChunk *chunk)
+{
+	const char *text;
+	const char *uri = fox_call_begin(call, reg, chunk, &text);
+
+	if (uri != NULL)
+		fox_call_fail(call, uri, text);
+	else if (call->head == NULL)
+	{
+		call->procedure = FOX_ABSENT;
+		call->ppt = (FoxPpt){.scheme = FOX_ABSENT};
+		call->note.interface = call->note.method = FOX_ABSENT;
+	}
+}
+
 void
 fox_session_call(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice procedure,
 				 FoxSlice args, FoxSlice kwargs)
@@ -216,15 +233,33 @@ fox_session_call(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice pro
 		uri = FOX_ERR_DISCLOSE_ME;
 		text = "this realm names no callers";
 	}
-	if (text == NULL)
-		uri = fox_call_begin(call, reg, &chunk, &text);
-	if (uri != NULL)
+	if (text != NULL)
 		fox_call_fail(call, uri, text);
-	else if (call->head == NULL)
+	else
+		begin(call, reg, &chunk);
+}
+
+void
+fox_call_callback(FoxSession *s, uint64_t request, const FoxCallback *cb, const FoxCallbackNote *note, uint64_t timeout_ms,
+				  FoxSlice procedure, FoxSlice args, FoxSlice kwargs)
+{
+	FoxCallee  *callee = fox_idmap_get(&cb->session->callees_by_id, cb->target);
+	FoxChunk	chunk = {.args = args, .kwargs = kwargs};
+	FoxCall    *call;
+
+	s->realm->router->stats.calls++;
+	if (callee == NULL || (call = call_new(s, request, procedure)) == NULL)
 	{
-		call->procedure = FOX_ABSENT;
-		call->ppt = (FoxPpt){.scheme = FOX_ABSENT};
+		refuse(s, request, false, FOX_ERR_UNAVAILABLE, "out of memory");
+		return;
 	}
+	call->encoding = FOX_JSON;
+	call->disclosure = FOX_DISCLOSE_NEVER;
+	call->ppt = (FoxPpt){.scheme = FOX_ABSENT};
+	call->note = *note;
+	call->only = callee->serial;
+	call->timeout_us = timeout_ms * 1000;
+	begin(call, callee->registration, &chunk);
 }
 
 /* --- answers of the callee --- */

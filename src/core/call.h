@@ -59,6 +59,8 @@ struct FoxCall
 	uint64_t	timeout_us;
 	FoxSlice	procedure;		/* these two are borrowed until fox_call_keep_head() */
 	FoxPpt		ppt;
+	FoxCallbackNote note;		/* of the callback that is called, whose texts are borrowed likewise; id 0: none is */
+	uint64_t	only;			/* the callee, by serial, that is called; 0: any */
 	char	   *head;
 	FoxNode		chunks;			/* kept ones */
 	size_t		kept_bytes;		/* of all of them */
@@ -80,6 +82,10 @@ extern void fox_call_end(FoxCall *call);
 extern void fox_call_fail(FoxCall *call, const char *uri, const char *text);
 /* Sets the timer of a call that has a timeout, unless it runs.  False: no memory. */
 extern bool fox_call_arm(FoxCall *call);
+
+/* A call of a callback that is a registration, by s, with that note, procedure and arguments. */
+extern void fox_call_callback(FoxSession *s, uint64_t request, const FoxCallback *cb, const FoxCallbackNote *note, uint64_t timeout_ms,
+							  FoxSlice procedure, FoxSlice args, FoxSlice kwargs);
 
 /* --- dispatch.c --- */
 

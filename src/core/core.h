@@ -16,6 +16,7 @@ typedef struct FoxMember FoxMember;
 typedef struct FoxRegistration FoxRegistration;
 typedef struct FoxCallee FoxCallee;
 typedef struct FoxCall FoxCall;
+typedef struct FoxCallback FoxCallback;
 typedef struct FoxValue FoxValue;
 typedef struct FoxOwned FoxOwned;
 typedef struct FoxPending FoxPending;
@@ -41,6 +42,7 @@ typedef struct FoxRouterStats
 	uint64_t	handler_failures;
 	uint64_t	handler_events_dropped;
 	uint64_t	row_events_dropped;
+	uint64_t	callback_messages_dropped;
 	uint64_t	denied;			/* requests and log-ins */
 } FoxRouterStats;
 
@@ -81,6 +83,10 @@ struct FoxRouter
 	FoxIdMap	inquiries;		/* FoxInquiry of inquiry.c */
 	uint64_t	last_inquiry;
 	uint64_t	inquiry_warned_us;	/* when the log last heard that one has failed */
+	FoxIdMap	callbacks;		/* FoxCallback of callback.c */
+	FoxMap		callbacks_by_token;
+	FoxNode		callbacks_ending;	/* whose rows are to be deleted */
+	uint32_t	callbacks_being_deleted;
 	uint64_t	past_position;	/* of the last event that history.c has kept */
 	uint64_t	past_sent;		/* rows of the event history for the table, and how many are there */
 	uint64_t	past_written;
@@ -142,6 +148,8 @@ struct FoxRealm
 	FoxMap		casters;		/* of ask_call.c: role → FoxSession; keys are the session's */
 	uint64_t	casts;			/* the last request of any */
 	FoxSession *functions;		/* of exposed.c, or NULL */
+	FoxSession *callbacks;		/* of callback_send.c, or NULL */
+	uint64_t	callback_calls;	/* the last request of it */
 	uint32_t	durable_handlers;
 	FoxSession *sight;			/* of sight.c, or NULL */
 	FoxMap		reflect[FOX_REFLECT_KINDS];	/* by URI; keys and values are reflect.c's */
@@ -180,6 +188,7 @@ struct FoxSession
 	FoxSlice	authmethod;
 	FoxSlice	peer;
 	FoxSlice	protocol;
+	FoxSlice	agent;
 	FoxSlice	authprovider;
 	FoxSlice	role;			/* absent: see fox_session_role() */
 	FoxSlice	client_id;		/* of MQTT; absent: it has none */
@@ -187,6 +196,8 @@ struct FoxSession
 	FoxEncoding encoding;
 	uint64_t	joined_us;
 	FoxNode		members;		/* its subscriptions */
+	FoxNode		callbacks;		/* that it has passed to SQL functions (callback.c) */
+	struct FoxMailbox *mailbox;	/* of mailbox.c; NULL: nothing came so far */
 	FoxNode		callees;		/* its registrations */
 	FoxIdMap	callees_by_id;	/* the same: registration → FoxCallee */
 	FoxNode		owned;			/* values whose will it holds */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "codec/json.h"
+#include "core/callback.h"
 #include "core/core.h"
 #include "core/exposed.h"
 #include "core/authorizer.h"
@@ -125,6 +126,7 @@ callee_unlink(FoxCallee *c)
 		reg->next--;
 	fox_list_del(&c->in_session);
 	fox_idmap_del(&c->session->callees_by_id, reg->id);
+	fox_callbacks_target_gone(c->session, FOX_CALLBACK_INVOCATION, reg->id);
 	fox_pool_give(c->session->pool, c);
 }
 

@@ -25,11 +25,13 @@ keep_head(FoxCall *call)
 
 	if (call->head != NULL)
 		return true;
-	at = malloc(call->procedure.len + fox_ppt_size(&call->ppt) + 1);
+	at = malloc(call->procedure.len + call->note.interface.len + call->note.method.len + fox_ppt_size(&call->ppt) + 1);
 	if (at == NULL)
 		return false;
 	call->head = at;
 	call->procedure = fox_slice_keep(&at, call->procedure);
+	call->note.interface = fox_slice_keep(&at, call->note.interface);
+	call->note.method = fox_slice_keep(&at, call->note.method);
 	call->ppt = fox_ppt_keep(&at, &call->ppt);
 	return true;
 }
@@ -80,7 +82,8 @@ fox_call_send(FoxCall *call, const FoxChunk *chunk)
 	FoxSession *caller = call->caller;
 	FoxInvocation inv = {
 		.id = call->invocation, .registration = call->registration_id,
-		.procedure = call->pattern ? call->procedure : FOX_ABSENT,
+		.procedure = call->pattern || call->note.id != 0 ? call->procedure : FOX_ABSENT,
+		.callback = call->note.id != 0 ? &call->note : NULL,
 		.receive_progress = call->receive_progress && call->callee->progressive_results,
 		.progress = chunk->more,
 		.payload = {call->encoding, chunk->args, chunk->kwargs}, .ppt = &call->ppt

@@ -13,14 +13,35 @@
 
 #include "base/pure.h"
 
+/* A row: one of the functions of a name. */
+typedef struct Overload
+{
+	FoxNode		node;			/* in exposed->overloads */
+	FoxSlice	key;			/* which row of the URI's it is; these four are in block */
+	FoxSlice	function;
+	FoxSlice	table;			/* bound to it: qualified name if it is the table, else its URI in lower case; absent: none */
+	FoxBound	bound;
+	uint64_t	timeout_ms;		/* 0: none */
+	uint64_t	concurrency;	/* 0: no limit */
+	unsigned	verbs;			/* these three are HTTP's, see http_route.h */
+	FoxHttpColumns columns;
+	bool		anonymous;
+	char		block[];
+} Overload;
+
+/* A procedure; what its overloads say of it is put together. */
 typedef struct FoxExposed
 {
 	FoxNode		node;			/* in set->all */
+	FoxNode		overloads;
 	uint64_t	registration;	/* 0: none, for want of memory */
-	uint64_t	timeout_ms;		/* 0: none */
-	char	   *function;		/* owned */
-	unsigned	verbs;			/* these three are HTTP's, see http_route.h */
+	uint64_t	timeout_ms;
+	uint64_t	concurrency;
+	FoxBuf		functions;		/* their signatures, with zero bytes between */
+	unsigned	verbs;
 	FoxHttpColumns columns;
+	FoxBound	bound;
+	FoxSlice	table;
 	bool		anonymous;
 	FoxSlice	uri;			/* in block */
 	FoxSlice	lower;			/* the same in lower case */
@@ -46,7 +67,9 @@ exposed_free(FoxExposedSet *set, FoxExposed *e)
 	if (fox_map_get(&set->by_lower, e->lower) == e)
 		fox_map_del(&set->by_lower, e->lower);
 	fox_idmap_del(&set->by_registration, e->registration);
-	free(e->function);
+	fox_list_each(n, &e->overloads)
+		free(fox_container(Overload, node, n));
+	fox_buf_free(&e->functions);
 	free(e);
 }
 
@@ -73,6 +96,17 @@ exposed_failed(FoxSession *s, FoxRequest what, uint64_t request, const FoxFailur
 					   (int) set->registering->uri.len, set->registering->uri.ptr, (int) why->uri.len, why->uri.ptr);
 }
 
+/* The qualified name of what it is bound to, which may be exposed under another name by now; absent: nothing. */
+static FoxSlice
+table_of(const FoxExposedSet *set, const FoxExposed *e)
+{
+	const FoxExposed *table = e;
+
+	if (e->bound == FOX_BOUND_TABLE || e->bound == FOX_BOUND_ROW)
+		table = fox_map_get(&set->by_lower, e->table);
+	return table != NULL && table->bound == FOX_BOUND_ROWS ? table->table : FOX_ABSENT;
+}
+
 static void
 exposed_invoke(FoxSession *s, const FoxInvocation *inv)
 {
@@ -87,6 +121,7 @@ exposed_invoke(FoxSession *s, const FoxInvocation *inv)
 		.session = s->id, .invocation = inv->id,
 		.realm = s->realm->name, .procedure = FOX_ABSENT, .function = FOX_ABSENT,
 		.role = fox_session_role(caller), .caller = caller->id, .authid = caller->authid, .authrole = caller->authrole,
+		.peer = caller->peer, .agent = caller->agent,
 		.caller_pid = caller->backend, .receive_progress = inv->receive_progress,
 		.http = caller->ops->http != NULL ? caller->ops->http(call->caller, call->request) : FOX_ABSENT
 	};
@@ -95,7 +130,10 @@ exposed_invoke(FoxSession *s, const FoxInvocation *inv)
 	if (e != NULL && fox_payload_as(&inv->payload, FOX_JSON, &memory, &json))
 	{
 		c.procedure = e->uri;
-		c.function = fox_cstr(e->function);
+		c.function = fox_buf_view(&e->functions);
+		c.bound = e->bound;
+		c.verbs = e->verbs;
+		c.table = table_of(set, e);
 		c.timeout_ms = e->timeout_ms;
 		c.args = json.args;
 		c.kwargs = json.kwargs;
@@ -188,6 +226,7 @@ exposed_new(FoxExposedSet *set, FoxSlice uri)
 
 	if (e == NULL)
 		return NULL;
+	fox_list_init(&e->overloads);
 	at = e->block;
 	e->uri = fox_slice_keep(&at, uri);
 	e->lower = fox_slice(at, uri.len);
@@ -205,7 +244,7 @@ exposed_new(FoxExposedSet *set, FoxSlice uri)
 
 /* Whatever a client has registered there has to go: the database decides what its procedures are. */
 static void
-serve(FoxExposedSet *set, FoxExposed *e, uint64_t concurrency)
+serve(FoxExposedSet *set, FoxExposed *e)
 {
 	FoxCallee  *c = fox_idmap_get(&set->session->callees_by_id, e->registration);
 
@@ -217,7 +256,7 @@ serve(FoxExposedSet *set, FoxExposed *e, uint64_t concurrency)
 	}
 	if (c == NULL)
 		return;
-	c->concurrency = (uint32_t) concurrency;
+	c->concurrency = (uint32_t) e->concurrency;
 	fox_calls_take_up(c->registration);
 }
 
@@ -255,32 +294,113 @@ verbs_of(FoxSlice methods)
 	return verbs & FOX_GET ? verbs | FOX_HEAD : verbs;
 }
 
+/* NULL: no memory, or it is no such row. */
+static Overload *
+overload_new(FoxSlice key, FoxSlice row)
+{
+	static const char *const bounds[] = {[FOX_BOUND_ROWS] = "\"rows\"", [FOX_BOUND_TABLE] = "\"table\"", [FOX_BOUND_ROW] = "\"row\""};
+	FoxBuf		texts[2] = {{0}};
+	FoxSlice	function = fox_json_text(fox_json_get(row, "function"), &texts[0]);
+	FoxSlice	named = fox_json_get(row, "table");
+	FoxSlice	table = fox_absent(named) ? FOX_ABSENT : fox_json_text(named, &texts[1]);
+	FoxSlice	bound = fox_json_get(row, "bound");
+	Overload   *o = fox_absent(function) ? NULL : calloc(1, sizeof(*o) + key.len + function.len + table.len + 1);
+	char	   *at;
+
+	if (o != NULL)
+	{
+		at = o->block;
+		o->key = fox_slice_keep(&at, key);
+		o->function = fox_slice_keep(&at, function);
+		o->table = fox_slice_keep(&at, table);
+		for (FoxBound b = FOX_BOUND_ROWS; b <= FOX_BOUND_ROW; b++)
+			if (fox_slice_is(bound, bounds[b]))
+				o->bound = b;
+		(void) fox_json_uint(fox_json_get(row, "timeout"), &o->timeout_ms);
+		(void) fox_json_uint(fox_json_get(row, "concurrency"), &o->concurrency);
+		o->verbs = verbs_of(fox_json_get(row, "methods"));
+		o->columns = fox_slice_is(fox_json_get(row, "result_as"), "\"array\"") ? FOX_HTTP_ARRAY : FOX_HTTP_OBJECT;
+		o->anonymous = fox_json_is_true(fox_json_get(row, "anonymous"));
+	}
+	fox_buf_free(&texts[0]);
+	fox_buf_free(&texts[1]);
+	return o;
+}
+
+static Overload *
+overload_find(const FoxExposed *e, FoxSlice key)
+{
+	fox_list_each(n, &e->overloads)
+	{
+		Overload   *o = fox_container(Overload, node, n);
+
+		if (fox_slice_eq(o->key, key))
+			return o;
+	}
+	return NULL;
+}
+
+static void
+overload_free(Overload *o)
+{
+	if (o == NULL)
+		return;
+	fox_list_del(&o->node);
+	free(o);
+}
+
+static uint64_t
+stricter(uint64_t a, uint64_t b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+/* Where overloads differ, what is stricter holds, whatever their order; false: no memory. */
 static bool
-expose(FoxRealm *realm, FoxSlice uri, FoxSlice row)
+put_together(FoxExposed *e)
+{
+	fox_buf_reset(&e->functions);
+	e->timeout_ms = e->concurrency = 0;
+	e->verbs = UINT32_MAX;
+	e->columns = FOX_HTTP_OBJECT;
+	e->bound = FOX_UNBOUND;
+	e->anonymous = true;
+	fox_list_each(n, &e->overloads)
+	{
+		const Overload *o = fox_container(Overload, node, n);
+
+		if (e->functions.len > 0)
+			fox_buf_char(&e->functions, '\0');
+		fox_buf_slice(&e->functions, o->function);
+		e->timeout_ms = stricter(e->timeout_ms, o->timeout_ms);
+		e->concurrency = stricter(e->concurrency, o->concurrency);
+		e->verbs &= o->verbs;
+		e->columns = o->columns == FOX_HTTP_ARRAY ? FOX_HTTP_ARRAY : e->columns;
+		e->anonymous = e->anonymous && o->anonymous;
+		e->bound = o->bound;
+		e->table = o->table;
+	}
+	return !e->functions.failed;
+}
+
+static bool
+expose(FoxRealm *realm, FoxSlice uri, FoxSlice key, FoxSlice row)
 {
 	FoxExposedSet *set = set_of(realm);
+	Overload   *o = overload_new(key, row);
 	FoxExposed *e;
-	FoxBuf		text = {0};
-	FoxSlice	function = fox_json_text(fox_json_get(row, "function"), &text);
-	char	   *copy = fox_absent(function) ? NULL : fox_strdup(function);
-	uint64_t	concurrency = 0;
 
-	fox_buf_free(&text);
-	if (set == NULL || copy == NULL ||
+	if (set == NULL || o == NULL ||
 		((e = fox_map_get(&set->by_uri, uri)) == NULL && (e = exposed_new(set, uri)) == NULL))
 	{
-		free(copy);
+		free(o);
 		return false;
 	}
-	free(e->function);
-	e->function = copy;
-	e->timeout_ms = 0;
-	(void) fox_json_uint(fox_json_get(row, "timeout"), &e->timeout_ms);
-	(void) fox_json_uint(fox_json_get(row, "concurrency"), &concurrency);
-	e->verbs = verbs_of(fox_json_get(row, "methods"));
-	e->columns = fox_slice_is(fox_json_get(row, "result_as"), "\"array\"") ? FOX_HTTP_ARRAY : FOX_HTTP_OBJECT;
-	e->anonymous = fox_json_is_true(fox_json_get(row, "anonymous"));
-	serve(set, e, concurrency);
+	overload_free(overload_find(e, key));
+	fox_list_push(&e->overloads, &o->node);
+	if (!put_together(e))
+		return false;
+	serve(set, e);
 	return true;
 }
 
@@ -292,13 +412,14 @@ fox_exposed_method(const FoxRealm *realm, FoxSlice procedure, FoxMethod *out)
 
 	if (e == NULL)
 		return false;
-	*out = (FoxMethod){e->uri, e->verbs, e->columns, e->anonymous};
+	*out = (FoxMethod){.procedure = e->uri, .verbs = e->verbs, .columns = e->columns, .bound = e->bound, .anonymous = e->anonymous};
 	return true;
 }
 
 /*
  * topic = URI, args = [{"function":text,"concurrency":number or null,"timeout":ms or null,
- * "methods":[text] or null,"anonymous":boolean,"result_as":text}]
+ * "methods":[text] or null,"anonymous":boolean,"result_as":text,"bound":text,"table":text}],
+ * kwargs: which of the URI's rows it is
  */
 void
 fox_exposed_change(FoxRouter *r, const FoxChange *c)
@@ -308,17 +429,22 @@ fox_exposed_change(FoxRouter *r, const FoxChange *c)
 	FoxExposed *e;
 	FoxSlice	row;
 	size_t		pos = 0;
+	bool		done = true;
 
 	if (realm == NULL)
 		return;
-	if (c->deleted)
+	if (!c->deleted)
+		done = !fox_absent(c->args) && fox_json_element(c->args, &pos, &row) && expose(realm, c->topic, c->kwargs, row);
+	else if ((set = realm->functions != NULL ? realm->functions->data : NULL) != NULL &&
+			 (e = fox_map_get(&set->by_uri, c->topic)) != NULL)
 	{
-		set = realm->functions != NULL ? realm->functions->data : NULL;
-		if (set != NULL && (e = fox_map_get(&set->by_uri, c->topic)) != NULL)
+		overload_free(overload_find(e, c->kwargs));
+		if (fox_list_empty(&e->overloads))
 			conceal(set, e);
-		return;
+		else if ((done = put_together(e)))
+			serve(set, e);
 	}
-	if (fox_absent(c->args) || !fox_json_element(c->args, &pos, &row) || !expose(realm, c->topic, row))
+	if (!done)
 		fox_router_log(r, FOX_LOG_ERROR, "out of memory: a procedure is missing until the router restarts");
 }
 

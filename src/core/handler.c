@@ -34,6 +34,15 @@ put_details(FoxBuf *b, const FoxEvent *e)
 	fox_buf_char(b, '}');
 }
 
+/* Its queue is rung when that is written. */
+static void
+note_sent(FoxHandler *h)
+{
+	h->sent = ++h->session->realm->router->deliveries_sent;
+	if (h->unwritten == 0)
+		h->unwritten = h->sent;
+}
+
 /* Into the table, by an executor: its word rings the queue. */
 static void
 deliver(FoxHandler *h, FoxEvent *e, const FoxPayload *json)
@@ -53,9 +62,7 @@ deliver(FoxHandler *h, FoxEvent *e, const FoxPayload *json)
 	}
 	else
 	{
-		h->sent = ++r->deliveries_sent;
-		if (h->unwritten == 0)
-			h->unwritten = h->sent;
+		note_sent(h);
 		if (e->accepted != NULL)
 			fox_receipt_expect_written(e->accepted, h->sent);
 	}
@@ -226,8 +233,9 @@ join(FoxRouter *r, FoxSlice realm, FoxSlice pattern, FoxHandler *h, FoxSlice own
 	if (h->session != NULL)
 	{
 		fox_list_push(&r->handlers, &h->in_router);
-		/* A pattern is what a topic without that option may be. */
-		fox_session_subscribe(h->session, 0, fox_slice_is(match, "\"pattern\"") ? FOX_LIT("{}") : fox_buf_view(&options), pattern);
+		/* A pattern is what a topic without that option may be.  A callback hears no topic. */
+		if (pattern.len > 0)
+			fox_session_subscribe(h->session, 0, fox_slice_is(match, "\"pattern\"") ? FOX_LIT("{}") : fox_buf_view(&options), pattern);
 	}
 	fox_buf_free(&options);
 	return h->session != NULL;
@@ -324,6 +332,17 @@ fox_handler_queued(FoxRouter *r, const FoxChange *c)
 	if (h == NULL)
 		return;
 	fox_handler_ring(h);
+}
+
+void
+fox_handler_delivering(FoxRouter *r, uint64_t id)
+{
+	FoxHandler *h = handler_find(r, id);
+
+	if (h != NULL)
+		note_sent(h);
+	else
+		r->deliveries_sent++;
 }
 
 void

@@ -14,6 +14,8 @@ extern void fox_handler_change(FoxRouter *r, const FoxChange *c);
 /* The queue of a durable handler has something to do; of all of them. */
 extern void fox_handler_queued(FoxRouter *r, const FoxChange *c);
 extern void fox_handlers_queued(FoxRouter *r);
+/* The port `deliver` has taken an event for it, that no topic has brought. */
+extern void fox_handler_delivering(FoxRouter *r, uint64_t id);
 
 /* What has become of a run. */
 extern bool fox_is_handler(const FoxSession *s);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "codec/json.h"
+#include "codec/url.h"
 #include "core/core.h"
 #include "core/exposed.h"
 
@@ -28,7 +29,17 @@ put_lower(char *to, FoxSlice text)
 		to[i] = text.ptr[i] >= 'A' && text.ptr[i] <= 'Z' ? (char) (text.ptr[i] | 0x20) : text.ptr[i];
 }
 
-static const char *const own_names[] = {"openapi.json"};
+/* What there is below every root: functions of the extension's. */
+static const struct
+{
+	const char *name;
+	const char *row;			/* as of fox_wamp.exposed_function */
+}			own_methods[] = {
+	{"openapi.json", "[{\"function\":\"fox_wamp.openapi()\",\"methods\":[\"GET\"]}]"},
+	{"batch", "[{\"function\":\"fox_wamp.batch(json)\",\"methods\":[\"POST\",\"PUT\"]}]"}
+};
+
+#define OWN_METHODS (sizeof(own_methods) / sizeof(own_methods[0]))
 
 /* Appends the procedure. */
 static FoxSlice
@@ -41,15 +52,23 @@ own_procedure(const FoxRoot *root, const char *name, FoxBuf *out)
 }
 
 static void
-forget(FoxRouter *r, Root *root)
+change_own_methods(FoxRouter *r, const FoxRoot *root, bool deleted)
 {
-	for (size_t i = 0; i < sizeof(own_names) / sizeof(own_names[0]); i++)
+	for (size_t i = 0; i < OWN_METHODS; i++)
 	{
 		FoxBuf		uri = {0};
+		FoxChange	c = {.deleted = deleted, .realm = root->realm, .topic = own_procedure(root, own_methods[i].name, &uri), .args = fox_cstr(own_methods[i].row)};
 
-		fox_exposed_change(r, &(FoxChange){.deleted = true, .realm = root->pub.realm, .topic = own_procedure(&root->pub, own_names[i], &uri)});
+		if (!uri.failed)
+			fox_exposed_change(r, &c);
 		fox_buf_free(&uri);
 	}
+}
+
+static void
+forget(FoxRouter *r, Root *root)
+{
+	change_own_methods(r, &root->pub, true);
 	(void) fox_map_del(&r->roots, root->key);
 	free(root);
 }
@@ -92,7 +111,9 @@ fox_root_change(FoxRouter *r, const FoxChange *c)
 	root->pub.auth = fox_json_is_true(fox_json_get(row, "auth"));
 	put_lower(at, c->topic);
 	root->key = fox_slice(at, c->topic.len);
-	if (!fox_map_put(&r->roots, root->key, root))
+	if (fox_map_put(&r->roots, root->key, root))
+		change_own_methods(r, &root->pub, false);
+	else
 		free(root);
 }
 
@@ -131,26 +152,59 @@ fox_method_find(FoxRouter *r, const FoxRoot *root, FoxSlice name, FoxMethod *out
 }
 
 bool
-fox_method_own(FoxRouter *r, const FoxRoot *root, const char *name, const char *function, FoxMethod *out)
+fox_path_name(FoxBuf *name, const FoxSlice *segments, size_t n)
 {
-	FoxBuf		uri = {0};
-	FoxBuf		row = {0};
-	FoxChange	c = {.realm = root->realm, .topic = own_procedure(root, name, &uri)};
-	bool		found = fox_method_find(r, root, fox_cstr(name), out);
+	size_t		from;
 
-	if (!found)
+	for (size_t i = 0; i < n; i++)
 	{
-		fox_buf_str(&row, "[{\"function\":");
-		fox_buf_json_str(&row, fox_cstr(function));
-		fox_buf_str(&row, ",\"methods\":[\"GET\"]}]");
-		c.args = fox_buf_view(&row);
-		if (!row.failed && !uri.failed)
-			fox_exposed_change(r, &c);
-		found = fox_method_find(r, root, fox_cstr(name), out);
+		if (i > 0)
+			fox_buf_char(name, '.');
+		from = name->len;
+		fox_url_decode(segments[i], false, name);
+		if (name->failed || memchr(name->data + from, '/', name->len - from) != NULL || memchr(name->data + from, '\0', name->len - from) != NULL)
+			return false;
 	}
-	fox_buf_free(&uri);
-	fox_buf_free(&row);
+	return n > 0;
+}
+
+static bool
+find_at(FoxRouter *r, const FoxRoot *root, const FoxSlice *segments, size_t n, FoxMethod *out)
+{
+	FoxBuf		name = {0};
+	bool		found = fox_path_name(&name, segments, n) && fox_method_find(r, root, fox_buf_view(&name), out);
+
+	fox_buf_free(&name);
 	return found;
+}
+
+bool
+fox_method_at(FoxRouter *r, const FoxRoot *root, const FoxSlice *segments, size_t n, FoxMethod *out)
+{
+	static const unsigned of_rows = FOX_GET | FOX_HEAD | FOX_POST;
+	static const unsigned of_row = FOX_GET | FOX_HEAD | FOX_PUT | FOX_PATCH | FOX_DELETE;
+	FoxSlice	method[2];
+
+	if (find_at(r, root, segments, n, out))
+	{
+		if (out->bound == FOX_BOUND_ROWS)
+			out->verbs &= of_rows;
+		return true;
+	}
+	if (n < 2 || n > 3 || !find_at(r, root, segments, 1, out) || out->bound != FOX_BOUND_ROWS)
+		return false;
+	method[0] = segments[0];
+	method[1] = segments[n - 1];
+	if (n == 3 && find_at(r, root, method, 2, out))
+	{
+		out->row = segments[1];
+		return out->bound != FOX_UNBOUND;
+	}
+	(void) find_at(r, root, segments, 1, out);
+	out->row = segments[1];
+	out->column = n == 3 ? segments[2] : FOX_ABSENT;
+	out->verbs &= n == 3 ? (unsigned) (FOX_GET | FOX_HEAD) : of_row;
+	return true;
 }
 
 /* --- verbs --- */

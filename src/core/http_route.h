@@ -34,7 +34,10 @@ typedef struct FoxMethod
 	FoxSlice	procedure;
 	unsigned	verbs;
 	FoxHttpColumns columns;
+	FoxBound	bound;
 	bool		anonymous;		/* takes no log-in */
+	FoxSlice	row;			/* of the table, as it stands in the path; absent: none */
+	FoxSlice	column;			/* of that; absent: none */
 } FoxMethod;
 
 /* A row has come, has changed or has gone. */
@@ -45,12 +48,14 @@ extern void fox_roots_free(FoxRouter *r);
 extern const FoxRoot *fox_root_find(const FoxRouter *r, FoxSlice name);
 /* The function of that name below the root; false: there is none. */
 extern bool fox_method_find(FoxRouter *r, const FoxRoot *root, FoxSlice name, FoxMethod *out);
-
 /*
- * A method that the router itself has below the root, and the SQL function behind it: a procedure like
- * any other from the first time on that it is asked for, until the root goes.  False: no memory.
+ * What a path means: a name with dots for slashes, or a row of a table, maybe a method or a column of it
+ * (/table/row, /table/row/name).  segments: still encoded; slices of out may point there.  False: nothing.
  */
-extern bool fox_method_own(FoxRouter *r, const FoxRoot *root, const char *name, const char *function, FoxMethod *out);
+extern bool fox_method_at(FoxRouter *r, const FoxRoot *root, const FoxSlice *segments, size_t n, FoxMethod *out);
+
+/* Appends segments of a path, decoded and with dots between; false: a slash or a zero byte is in one, which no name has. */
+extern bool fox_path_name(FoxBuf *name, const FoxSlice *segments, size_t n);
 
 /* 0: it is none of them. */
 extern unsigned fox_verb_named(FoxSlice name);

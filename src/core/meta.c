@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "core/callback.h"
 #include "core/denial.h"
 #include "core/permission.h"
 
@@ -22,7 +23,7 @@ procedure_find(FoxSlice name)
 {
 	static const FoxMetaProcedure *const lists[] = {
 		fox_meta_session_procedures, fox_meta_registration_procedures, fox_meta_subscription_procedures,
-		fox_meta_history_procedures, fox_testament_procedures, fox_reflect_procedures
+		fox_meta_history_procedures, fox_testament_procedures, fox_reflect_procedures, fox_callback_procedures
 	};
 
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
@@ -45,6 +46,11 @@ fox_meta_call(FoxSession *s, uint64_t request, FoxSlice procedure, FoxSlice args
 	{
 		error = FOX_ERR_UNAVAILABLE;
 		c.text = "out of memory";
+	}
+	else if (p == NULL && procedure.len > strlen(FOX_CALLBACK_URI) && memcmp(procedure.ptr, FOX_CALLBACK_URI, strlen(FOX_CALLBACK_URI)) == 0)
+	{
+		error = fox_callback_forward(s, procedure, json.args, json.kwargs, &c.text);
+		fox_buf_str(&c.out, "[true]");
 	}
 	else if (p == NULL)
 	{

@@ -39,6 +39,7 @@ extern const FoxMetaProcedure fox_meta_subscription_procedures[];
 extern const FoxMetaProcedure fox_meta_history_procedures[];
 extern const FoxMetaProcedure fox_testament_procedures[];
 extern const FoxMetaProcedure fox_reflect_procedures[];
+extern const FoxMetaProcedure fox_callback_procedures[];
 
 /* --- arguments --- */
 

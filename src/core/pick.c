@@ -52,7 +52,7 @@ stamp_tried(FoxRegistration *reg, const FoxCall *call)
 static bool
 will_do(const FoxCallee *c, const FoxCall *call)
 {
-	return (!call->needs_stream || c->session->progressive_invocations) &&
+	return (call->only == 0 || call->only == c->serial) && (!call->needs_stream || c->session->progressive_invocations) &&
 		(!fox_ppt_used(&call->ppt) || c->session->ppt_callee) && c->stamp != c->registration->stamp;
 }
 
@@ -79,7 +79,7 @@ shard_of(const FoxRegistration *reg, uint64_t key)
 bool
 fox_call_is_choosy(const FoxCall *call)
 {
-	return call->partition || call->needs_stream || fox_ppt_used(&call->ppt) || call->tried_count > 0;
+	return call->only != 0 || call->partition || call->needs_stream || fox_ppt_used(&call->ppt) || call->tried_count > 0;
 }
 
 bool

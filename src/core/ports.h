@@ -69,12 +69,15 @@ typedef enum FoxChangeKind
 	FOX_CHANGE_HISTORY,			/* row of fox_wamp.history: topic = pattern, args as in history.c; deleted flag */
 	FOX_CHANGE_PAST,			/* row of fox_wamp.event_history, at the start; options as in history.c */
 	FOX_CHANGE_TRUST,			/* row of fox_wamp.trust_level: topic = pattern, args as in trust.c; deleted flag */
-	FOX_CHANGE_EXPOSED,			/* row of fox_wamp.exposed_function: topic = URI, args as in exposed.c; deleted flag */
+	FOX_CHANGE_EXPOSED,			/* row of fox_wamp.exposed_function or .exposed_table: topic = URI, args as in exposed.c; deleted flag */
 	FOX_CHANGE_ROOT,			/* row of fox_wamp.root: topic = name, args as in http_route.c; deleted flag */
 	FOX_CHANGE_AUTH,			/* row of fox_wamp.auth_method: topic = method, args as in auth_rule.h; deleted flag */
 	FOX_CHANGE_PERMISSION,		/* row of fox_wamp.permission: topic = pattern, args as in permission.c; deleted flag */
 	FOX_CHANGE_HOOK,			/* row of fox_wamp.publish_hook: topic = pattern, args as in hook.c; deleted flag */
 	FOX_CHANGE_HANDLER,			/* row of fox_wamp.handler or fox_wamp.webhook: topic = pattern, args as in handler.c; deleted flag */
+	FOX_CHANGE_CALLBACK,		/* row of fox_wamp.callback_registry: args as in callback.c; deleted flag */
+	FOX_CHANGE_CALLBACK_MESSAGE,	/* for the callback whose id the topic is: options as in callback_send.c */
+	FOX_CHANGE_CALLBACK_OVER,	/* the callback whose id the topic is is to be released */
 	FOX_CHANGE_QUEUED,			/* fox_wamp.delivery has something to do for the handler whose id the topic is */
 	FOX_CHANGE_ROLES,			/* which roles have which, all of them: args as in roles.c; no realm */
 	FOX_CHANGE_DECISIONS,		/* what authorizers have decided is outdated, once a transaction has ended: args = its virtual id; no realm */
@@ -185,6 +188,15 @@ typedef enum FoxRunKind
 	FOX_RUN_POSTS				/* the same of one whose events are POSTed to a URL */
 } FoxRunKind;
 
+/* What a procedure has to do with a table. */
+typedef enum FoxBound
+{
+	FOX_UNBOUND,
+	FOX_BOUND_ROWS,				/* it is the table itself, read and written */
+	FOX_BOUND_TABLE,			/* a function that asks which table, and which row if any */
+	FOX_BOUND_ROW				/* a function whose first argument is a row of it */
+} FoxBound;
+
 /* A call of a SQL function; session and invocation name it in what comes back. */
 typedef struct FoxFunctionCall
 {
@@ -195,11 +207,16 @@ typedef struct FoxFunctionCall
 	uint64_t	invocation;
 	FoxSlice	realm;
 	FoxSlice	procedure;		/* absent: no caller has named one, the router asks */
-	FoxSlice	function;		/* its signature; absent: there was no memory for the arguments */
+	FoxSlice	function;		/* its signature, or those of all overloads with zero bytes between; absent: there was no memory for the arguments */
+	FoxBound	bound;
+	unsigned	verbs;			/* of FOX_BOUND_ROWS: what the table takes, as http_route.h has it */
+	FoxSlice	table;			/* its qualified name; absent: it is bound to none */
 	FoxSlice	role;			/* database role that it runs as; absent: its owner */
 	uint64_t	caller;			/* session */
 	FoxSlice	authid;
 	FoxSlice	authrole;
+	FoxSlice	peer;			/* of its connection, as "127.0.0.1:54321" */
+	FoxSlice	agent;			/* what it calls its software; absent: unknown */
 	int32_t		caller_pid;		/* backend that waits for it; 0: none */
 	bool		receive_progress;
 	uint64_t	timeout_ms;		/* of the statement; 0: none */

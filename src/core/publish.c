@@ -3,6 +3,7 @@
  */
 #include "codec/match.h"
 #include "codec/mqtt_payload.h"
+#include "core/callback.h"
 #include "core/ask.h"
 #include "core/exposed.h"
 #include "core/http_route.h"
@@ -384,6 +385,15 @@ fox_router_change(FoxRouter *r, const FoxChange *c)
 			break;
 		case FOX_CHANGE_HANDLER:
 			fox_handler_change(r, c);
+			break;
+		case FOX_CHANGE_CALLBACK:
+			fox_callback_change(r, c);
+			break;
+		case FOX_CHANGE_CALLBACK_MESSAGE:
+			fox_callback_message(r, c);
+			break;
+		case FOX_CHANGE_CALLBACK_OVER:
+			fox_callback_over(r, c);
 			break;
 		case FOX_CHANGE_HOOK:
 			fox_hook_change(r, c);

@@ -6,10 +6,11 @@
 #include <stdlib.h>
 
 #include "codec/json.h"
+#include "core/auth_rule.h"
+#include "core/callback.h"
+#include "core/config_rows.h"
 #include "core/denial.h"
 #include "core/hook.h"
-#include "core/auth_rule.h"
-#include "core/config_rows.h"
 #include "core/http_route.h"
 #include "core/permission.h"
 #include "core/review.h"
@@ -34,6 +35,7 @@ fox_router_new(const FoxPorts *ports, const FoxRouterConfig *config)
 	fox_list_init(&r->snapshots);
 	fox_list_init(&r->bridges);
 	fox_list_init(&r->handlers);
+	fox_list_init(&r->callbacks_ending);
 	fox_list_init(&r->sights);
 	fox_list_init(&r->unwritten);
 	fox_list_init(&r->asks);
@@ -269,6 +271,7 @@ fox_router_free(FoxRouter *r)
 	fox_denials_free(r);
 	fox_router_shutdown(r);
 	fox_asks_free(r);
+	fox_callbacks_free(r);
 	for (;;)
 	{
 		size_t		pos = 0;

@@ -20,6 +20,7 @@ typedef struct FoxRouterConfig
 	bool		kwargs_are_headers;
 	bool		strict_request_ids;
 	uint64_t	watch_timeout_ms;	/* 0: none */
+	uint32_t	callback_failures;	/* in a row, that end a callback; 0: none do */
 	uint32_t	call_queue_limit;	/* queued calls per registration */
 	uint32_t	waiter_limit;	/* waiting publishes of one session */
 	bool		anonymous;		/* anonymous log-in on loopback */

@@ -5,6 +5,7 @@
 
 #include "codec/json.h"
 #include "core/authorizer.h"
+#include "core/callback.h"
 #include "core/role_sessions.h"
 #include "core/token.h"
 
@@ -14,7 +15,7 @@ static bool
 keep_info(FoxSession *s, const FoxSessionInfo *info)
 {
 	char	   *at = fox_pool_alloc(s->pool, info->authid.len + info->authrole.len + info->authmethod.len +
-								info->peer.len + info->protocol.len + info->authprovider.len + info->role.len +
+								info->peer.len + info->protocol.len + info->agent.len + info->authprovider.len + info->role.len +
 								info->client_id.len + 1);
 
 	char	   *former = s->identity;
@@ -27,6 +28,7 @@ keep_info(FoxSession *s, const FoxSessionInfo *info)
 	s->authmethod = fox_slice_keep(&at, info->authmethod);
 	s->peer = fox_slice_keep(&at, info->peer);
 	s->protocol = fox_slice_keep(&at, info->protocol);
+	s->agent = fox_slice_keep(&at, info->agent);
 	s->authprovider = fox_slice_keep(&at, info->authprovider);
 	s->role = fox_slice_keep(&at, info->role);
 	s->client_id = fox_slice_keep(&at, info->client_id);
@@ -107,6 +109,7 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 	s->id = info->id != 0 && fox_idmap_get(&r->sessions, info->id) == NULL ? info->id : fox_router_session_id(r);
 	fox_list_init(&s->members);
 	fox_list_init(&s->callees);
+	fox_list_init(&s->callbacks);
 	fox_list_init(&s->late);
 	fox_list_init(&s->owned);
 	fox_list_init(&s->pendings);
@@ -173,6 +176,7 @@ fox_session_leave(FoxSession *s, FoxEnd how)
 	FoxRouter  *r = s->realm->router;
 
 	s->leaving = true;
+	fox_callbacks_session_end(s);
 	fox_token_session_end(s);
 	fox_receipts_session_end(s);
 	/* The spec's order: what it offers goes first, then what it waits for, then its wills. */

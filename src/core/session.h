@@ -50,6 +50,15 @@ typedef enum FoxForm
 	FOX_FORMS
 } FoxForm;
 
+/* What an event or an invocation says of the callback that it is for (callback.h). */
+typedef struct FoxCallbackNote
+{
+	uint64_t	id;
+	uint64_t	request;		/* so many it has got, with this one */
+	FoxSlice	interface;
+	FoxSlice	method;
+} FoxCallbackNote;
+
 typedef struct FoxEvent FoxEvent;
 
 /* What a gate does with an event once it has been through all subscriptions; zero while there is nothing. */
@@ -71,6 +80,7 @@ struct FoxEvent
 	FoxPayload	payload;
 	FoxPpt		ppt;			/* of a payload that nobody looks into */
 	FoxDisclosed publisher;
+	const FoxCallbackNote *callback;	/* NULL: it is for everybody */
 	uint8_t		qos;			/* as MQTT has it: 0, 1 or 2 */
 	FoxSlice	mqtt;			/* what the publisher has for MQTT clients: a JSON object; absent: nothing */
 	bool		kept;			/* it was published to be retained */
@@ -107,7 +117,8 @@ typedef struct FoxInvocation
 {
 	uint64_t	id;
 	uint64_t	registration;
-	FoxSlice	procedure;		/* absent unless the registration is a pattern */
+	FoxSlice	procedure;		/* absent unless the registration is a pattern, or it is for a callback */
+	const FoxCallbackNote *callback;	/* NULL: it is of an ordinary call */
 	FoxDisclosed caller;
 	bool		receive_progress;
 	bool		progress;		/* more of the same call follows under this id */
@@ -157,6 +168,8 @@ typedef struct FoxSessionOps
 	void		(*unregistered) (FoxSession *s, uint64_t registration, const char *reason);
 	/* The HTTP request that makes the call, as http_call.h has it.  NULL: none does. */
 	FoxSlice	(*http) (FoxSession *s, uint64_t request);
+	/* There is something new in its mailbox.  NULL: it keeps none. */
+	void		(*mail) (FoxSession *s);
 	/* fox_session_alive() is to be called at the next sign of life.  NULL: the session can not be lost unnoticed. */
 	void		(*probe) (FoxSession *s);
 	/* Would an event reach its peer now?  Asked where one of several is to have it.  NULL: yes. */
@@ -178,6 +191,7 @@ typedef struct FoxSessionInfo
 	FoxSlice	authmethod;
 	FoxSlice	peer;
 	FoxSlice	protocol;		/* "wamp.2.json", "sql", … */
+	FoxSlice	agent;			/* what the peer calls its software; absent: it does not say */
 	const char *transport;		/* "websocket", …; a constant; NULL: none */
 	FoxEncoding encoding;		/* of the args and kwargs that it sends */
 	bool		call_canceling;	/* features of the callee role */

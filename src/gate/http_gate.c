@@ -65,32 +65,30 @@ fox_http_gate_close(void *gate)
 
 /* --- paths --- */
 
-/* A segment decoded; false: a slash or a zero byte is in it, which no name has. */
-static bool
-decode_segment(FoxSlice segment, FoxBuf *out)
+#define SEGMENTS_MAX 32
+
+/* A path in its parts, still encoded. */
+typedef struct Path
 {
-	size_t		from = out->len;
+	FoxSlice	root;
+	FoxSlice	segments[SEGMENTS_MAX];	/* below it */
+	size_t		n;
+} Path;
 
-	fox_url_decode(segment, false, out);
-	return !out->failed && memchr(out->data + from, '/', out->len - from) == NULL &&
-		memchr(out->data + from, '\0', out->len - from) == NULL;
-}
-
-/* The root, and behind it the name: what follows, with dots between; false: no such path can be. */
+/* False: no such path can be. */
 static bool
-read_path(FoxSlice path, FoxBuf *root, FoxBuf *name)
+read_path(FoxSlice text, Path *path)
 {
 	FoxSlice	segment;
 	size_t		pos = 0;
 
-	if (path.len == 0 || path.ptr[0] != '/' || !fox_url_segment(path, &pos, &segment) || !decode_segment(segment, root))
+	if (text.len == 0 || text.ptr[0] != '/' || !fox_url_segment(text, &pos, &path->root))
 		return false;
-	while (fox_url_segment(path, &pos, &segment))
+	for (path->n = 0; fox_url_segment(text, &pos, &segment); path->n++)
 	{
-		if (name->len > 0)
-			fox_buf_char(name, '.');
-		if (segment.len == 0 || !decode_segment(segment, name))
+		if (segment.len == 0 || path->n == SEGMENTS_MAX)
 			return false;
+		path->segments[path->n] = segment;
 	}
 	return true;
 }
@@ -121,17 +119,14 @@ fox_http_make_call(FoxHttpPeer *p)
 static void
 call(FoxHttpPeer *p, const FoxRoot *root, const FoxMethod *m, const FoxHttpAsk *ask, FoxSlice path, FoxSlice query)
 {
-	static uint64_t number = 0;
 	FoxSlice	authorization = fox_http_header(ask->headers, "authorization");
-	char		id[24];
 	FoxHttpCall c = {
 		.style = root->style, .columns = m->columns, .method = ask->method, .path = path, .query = query,
-		.headers = ask->headers, .body = ask->body, .peer = fox_cstr(ask->address), .id = fox_cstr(id)
+		.headers = ask->headers, .body = ask->body, .peer = fox_cstr(ask->address), .row = m->row, .column = m->column
 	};
 
 	c.caller = p->shared != NULL ? FOX_HTTP_MEMBER : !fox_absent(authorization) ? FOX_HTTP_SOMEBODY :
 		root->auth ? FOX_HTTP_NOBODY : FOX_HTTP_ANYBODY;
-	snprintf(id, sizeof(id), "%llu", (unsigned long long) ++number);
 	fox_buf_reset(&p->call);
 	fox_http_call_put(&p->call, &c);
 	fox_buf_reset(&p->procedure);
@@ -167,19 +162,12 @@ know_peer(FoxHttpPeer *p, const FoxHttpAsk *ask)
 }
 
 static void
-route(FoxHttpPeer *p, const FoxHttpAsk *ask, FoxSlice root_name, FoxSlice name, FoxSlice path, FoxSlice query)
+route(FoxHttpPeer *p, const FoxHttpAsk *ask, const FoxRoot *root, const Path *at, FoxSlice name, FoxSlice path, FoxSlice query)
 {
-	const FoxRoot *root = fox_root_find(p->router, root_name);
 	bool		options = fox_slice_is(ask->method, "OPTIONS");
 	unsigned	verb = fox_verb_named(ask->method);
 	FoxMethod	m;
 
-	if (root == NULL)
-	{
-		fox_http_fail(p, 404, NULL, FOX_ABSENT);
-		return;
-	}
-	p->style = root->style;
 	if (fox_http_same(name, FOX_LIT("auth")))
 	{
 		fox_http_auth(p, root, ask, query);
@@ -187,19 +175,11 @@ route(FoxHttpPeer *p, const FoxHttpAsk *ask, FoxSlice root_name, FoxSlice name, 
 	}
 	if (!options && !fox_http_identify(p, root, ask))
 		return;
-	if (fox_http_bridge(p, root, ask, name, query))
+	if (fox_http_bridge(p, root, ask, name, query) || fox_http_callback(p, root, ask, name, query))
 		return;
-	if (fox_http_same(name, FOX_LIT("openapi.json")))
-	{
-		if (!fox_method_own(p->router, root, "openapi.json", "fox_wamp.openapi()", &m))
-		{
-			fox_http_fail(p, 503, NULL, FOX_ABSENT);
-			return;
-		}
-	}
-	else if (fox_slice_is(name, "timestamp"))
+	if (fox_slice_is(name, "timestamp"))
 		m = (FoxMethod){.verbs = FOX_GET | FOX_HEAD};
-	else if (!fox_method_find(p->router, root, name, &m))
+	else if (!fox_method_at(p->router, root, at->segments, at->n, &m))
 	{
 		fox_http_fail(p, 404, NULL, FOX_ABSENT);
 		return;
@@ -219,10 +199,11 @@ fox_http_gate_request(void *gate, const FoxHttpAsk *ask)
 {
 	static uint64_t last_request = 0;
 	FoxHttpPeer *p = gate;
-	FoxBuf		root = {0};
+	const FoxRoot *root = NULL;
 	FoxBuf		name = {0};
 	FoxSlice	path;
 	FoxSlice	query;
+	Path		at;
 
 	p->request = ++last_request;
 	p->calling = false;
@@ -237,10 +218,18 @@ fox_http_gate_request(void *gate, const FoxHttpAsk *ask)
 	}
 	know_peer(p, ask);
 	fox_url_split(ask->target, &path, &query);
-	if (read_path(path, &root, &name))
-		route(p, ask, fox_buf_view(&root), fox_buf_view(&name), path, query);
-	else
+	if (read_path(path, &at) && fox_path_name(&name, &at.root, 1))
+		root = fox_root_find(p->router, fox_buf_view(&name));
+	fox_buf_reset(&name);
+	if (root == NULL)
 		fox_http_fail(p, 404, NULL, FOX_ABSENT);
-	fox_buf_free(&root);
+	else
+	{
+		p->style = root->style;
+		/* What can be no name may be a row all the same. */
+		if (!fox_path_name(&name, at.segments, at.n))
+			fox_buf_reset(&name);
+		route(p, ask, root, &at, fox_buf_view(&name), path, query);
+	}
 	fox_buf_free(&name);
 }

@@ -7,6 +7,7 @@
  *   http_session.c sessions that requests go by
  *   http_auth.c    sessions that have a token: begun, looked at, ended
  *   http_bridge.c  WAMP's verbs
+ *   http_callback.c  messages to callbacks, for who polls
  */
 #ifndef FOX_GATE_HTTP_PRIVATE_H
 #define FOX_GATE_HTTP_PRIVATE_H
@@ -26,7 +27,8 @@ typedef enum FoxHttpWish
 	FOX_HTTP_WISH_CALL,			/* these are http_bridge.c's */
 	FOX_HTTP_WISH_PUBLISH,
 	FOX_HTTP_WISH_EVENTS,
-	FOX_HTTP_WISH_SESSION		/* of http_auth.c */
+	FOX_HTTP_WISH_SESSION,		/* of http_auth.c */
+	FOX_HTTP_WISH_POLL			/* of http_callback.c */
 } FoxHttpWish;
 
 /* A session that requests go by; data of its FoxSession. */
@@ -67,7 +69,9 @@ struct FoxHttpPeer
 	const char *function;		/* of the extension's, that makes the reply */
 	struct FoxInquiry *inquiry;	/* while it runs */
 	bool		streaming;		/* events are being sent */
-	FoxTimer	heartbeat;
+	FoxTimer	heartbeat;		/* of a stream; of a poll, its end */
+	uint64_t	after;			/* these two are a poll's */
+	uint32_t	max;
 	FoxHttpStyle style;
 	char		address[FOX_HTTP_ADDRESS];
 	char		origin[FOX_HTTP_ORIGIN];	/* "" if it may not read the answer */
@@ -134,6 +138,13 @@ extern void fox_http_leave(FoxHttpPeer *p);
 extern void fox_http_auth(FoxHttpPeer *p, const FoxRoot *root, const FoxHttpAsk *ask, FoxSlice query);
 /* Who was asked for has logged in. */
 extern void fox_http_auth_accepted(FoxHttpPeer *p, FoxSlice realm, const FoxSessionInfo *info);
+
+/* --- http_callback.c --- */
+
+/* Takes the request if it is for callbacks; name as in fox_http_bridge(). */
+extern bool fox_http_callback(FoxHttpPeer *p, const FoxRoot *root, const FoxHttpAsk *ask, FoxSlice name, FoxSlice query);
+/* There is something new in the session's mailbox. */
+extern void fox_http_callback_mail(FoxHttpSession *hs);
 
 /* --- http_bridge.c --- */
 

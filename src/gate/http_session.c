@@ -145,9 +145,15 @@ session_ended(FoxSession *s, const char *reason, FoxSlice message)
 		fox_http_fail(p, 503, "the server shuts down", FOX_ABSENT);
 }
 
+static void
+session_mail(FoxSession *s)
+{
+	fox_http_callback_mail(fox_session_data(s));
+}
+
 static const FoxSessionOps ops = {
 	.event = session_event, .done = session_done, .unsubscribed = session_unsubscribed, .result = session_result,
-	.failed = session_failed, .http = session_http, .ended = session_ended
+	.failed = session_failed, .mail = session_mail, .http = session_http, .ended = session_ended
 };
 
 /* --- a connection's own --- */
@@ -213,6 +219,8 @@ fox_http_leave(FoxHttpPeer *p)
 {
 	if (p->shared != NULL)
 		fox_idmap_del(&p->shared->asking, p->request);
+	if (p->wish == FOX_HTTP_WISH_POLL)
+		fox_router_timer_clear(p->router, &p->heartbeat);
 	p->shared = NULL;
 	p->session = NULL;
 }

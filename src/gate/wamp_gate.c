@@ -16,6 +16,7 @@
 
 #include "base/pure.h"
 
+#define AGENT_MAX 256			/* bytes of what a peer says of its software */
 #define LOGIN_MESSAGE_MAX 131072	/* bytes: a peer that no one knows is to cost little */
 #define VIOLATION "wamp.error.protocol_violation"
 
@@ -91,6 +92,7 @@ static void
 peer_free(FoxWampPeer *p)
 {
 	free(p->certificate);
+	free(p->agent);
 	free(p->cookie);
 	free(p);
 }
@@ -168,6 +170,20 @@ features(FoxSlice roles, FoxSessionInfo *info)
 	info->subscription_revocation = feature(roles, "subscriber", "subscription_revocation");
 }
 
+/* What it says of its software, for who asks. */
+static void
+keep_agent(FoxWampPeer *p)
+{
+	FoxSlice	agent = fox_json_get(msg.dict, "agent");
+	FoxBuf		text = {0};
+
+	free(p->agent);
+	p->agent = NULL;
+	if (!fox_absent(agent) && agent.len <= AGENT_MAX && !fox_absent(agent = fox_json_text(agent, &text)) && memchr(agent.ptr, '\0', agent.len) == NULL)
+		p->agent = fox_strdup(agent);
+	fox_buf_free(&text);
+}
+
 static void
 hello(FoxWampPeer *p)
 {
@@ -177,6 +193,8 @@ hello(FoxWampPeer *p)
 		.encoding = p->encoding
 	};
 
+	keep_agent(p);
+	info.agent = fox_cstr(p->agent);
 	if (!roles_valid(roles))
 	{
 		violation(p, "HELLO.Details.roles must announce at least one role");

@@ -133,6 +133,17 @@ put_disclosed(const char *role, const char *authid, const char *authrole, const 
 	put_text(authrole, who->authrole);
 }
 
+static void
+put_callback(const FoxCallbackNote *note)
+{
+	if (note == NULL)
+		return;
+	put_number("callback", note->id);
+	put_number("request", note->request);
+	put_text("interface", note->interface);
+	put_text("method", note->method);
+}
+
 static FoxSlice
 message_details(FoxSlice text)
 {
@@ -180,8 +191,9 @@ encode_event(FoxWampPeer *peer, const FoxSubscription *sub, const FoxEvent *e)
 	.args = e->payload.args, .kwargs = e->payload.kwargs, .encoding = e->payload.encoding};
 
 	begin_details();
-	if (!fox_subscription_is_exact(sub))
+	if (!fox_subscription_is_exact(sub) || e->callback != NULL)
 		put_text("topic", e->topic);
+	put_callback(e->callback);
 	put_true("retained", e->retained);
 	put_true("x_acknowledged_delivery", e->wants_receipt);
 	put_disclosed("publisher", "publisher_authid", "publisher_authrole", &e->publisher);
@@ -265,6 +277,7 @@ wamp_invoke(FoxSession *s, const FoxInvocation *inv)
 	begin_details();
 	if (!fox_absent(inv->procedure))
 		put_text("procedure", inv->procedure);
+	put_callback(inv->callback);
 	put_true("receive_progress", inv->receive_progress);
 	put_true("progress", inv->progress);
 	if (inv->timeout_ms > 0)

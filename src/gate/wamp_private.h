@@ -31,6 +31,7 @@ typedef struct FoxWampPeer
 	bool		transport_gone;
 	bool		local;			/* may join without logging in */
 	bool		confidential;
+	char	   *agent;			/* what it says of its software, owned; NULL: nothing */
 	char	   *certificate;	/* owned, and the next one; NULL: none */
 	char	   *cookie;			/* that it has been given */
 	FoxEncoding encoding;		/* by the subprotocol */

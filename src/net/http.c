@@ -1,5 +1,5 @@
 /*
- * http.c - connections that speak HTTP/1.1: the first bytes, the loop, the end (see http_private.h).
+ * http.c - connections that speak HTTP: the first bytes, the loop, the end (see http_private.h).
  *
  * What the first bytes show to be a WebSocket's, a RawSocket's, MQTT's or long-poll's is
  * libwebsockets' from then on; they are looked at and left where they are.  Requests are
@@ -52,7 +52,7 @@ judge(const char *p, size_t len)
 }
 
 static void
-let_go(FoxHttp *h)
+let_go(HttpConn *h)
 {
 	FoxNet	   *net = h->net;
 	struct lws *wsi = h->wsi;
@@ -69,10 +69,27 @@ let_go(FoxHttp *h)
 }
 
 static void
-greet(FoxHttp *h)
+become_ours(HttpConn *h)
+{
+	h->state = READING;
+	h->net->stats.http_connections++;
+	(void) fox_peer_address(h->wsi, &h->info);
+	h->info.transport = "http";
+	if (h->ssl != NULL)
+		SSL_set_mode(h->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	lws_set_timeout(h->wsi, NO_PENDING_TIMEOUT, 0);
+	fox_http_progress(h);
+	if (fox_http2_chosen(h))
+		fox_http2_begin(h);
+	else
+		fox_http_run(h);
+}
+
+static void
+greet(HttpConn *h)
 {
 	ssize_t		n = fox_http_take(h, fox_http_chunk, sizeof(fox_http_chunk), true);
-	Whose		whose = n > 0 ? judge(fox_http_chunk, (size_t) n) : NOT_TOLD;
+	Whose		whose = fox_http2_chosen(h) ? OURS : n > 0 ? judge(fox_http_chunk, (size_t) n) : NOT_TOLD;
 
 	/* Of TLS only the first record can be looked at; a WebSocket's head is in one. */
 	if (whose == NOT_TOLD && h->ssl != NULL && h->looked)
@@ -86,22 +103,12 @@ greet(FoxHttp *h)
 		fox_http_attend_to(h);
 	}
 	else if (whose == OURS)
-	{
-		h->state = READING;
-		h->net->stats.http_connections++;
-		(void) fox_peer_address(h->wsi, &h->info);
-		h->info.transport = "http";
-		if (h->ssl != NULL)
-			SSL_set_mode(h->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-		lws_set_timeout(h->wsi, NO_PENDING_TIMEOUT, 0);
-		fox_http_progress(h);
-		fox_http_run(h);
-	}
+		become_ours(h);
 }
 
 /* libwebsockets reads nothing more until it is let. */
 static void
-look(FoxHttp *h)
+look(HttpConn *h)
 {
 	struct epoll_event e = {.events = EPOLLIN | EPOLLET, .data.ptr = h};
 
@@ -115,7 +122,7 @@ look(FoxHttp *h)
 static void
 on_tls(const SSL *ssl, int where, int result)
 {
-	FoxHttp    *h = SSL_get_ex_data(ssl, ssl_index);
+	HttpConn   *h = SSL_get_ex_data(ssl, ssl_index);
 
 	(void) result;
 	if ((where & SSL_CB_HANDSHAKE_DONE) != 0 && h != NULL && h->state == HANDSHAKE)
@@ -125,10 +132,11 @@ on_tls(const SSL *ssl, int where, int result)
 void
 fox_http_greet(FoxNet *net, struct lws *wsi)
 {
-	FoxHttp    *h = calloc(1, sizeof(*h));
+	HttpConn   *h = calloc(1, sizeof(*h));
 
 	if (h == NULL)
 		return;
+	h->http.replies = &fox_http1_replies;
 	h->net = net;
 	h->wsi = wsi;
 	h->fd = lws_get_socket_fd(wsi);
@@ -146,7 +154,7 @@ fox_http_greet(FoxNet *net, struct lws *wsi)
 /* --- the loop --- */
 
 static void
-event(FoxHttp *h, uint32_t events)
+event(HttpConn *h, uint32_t events)
 {
 	switch (h->state)
 	{
@@ -168,6 +176,9 @@ event(FoxHttp *h, uint32_t events)
 			break;
 		case WRITING:
 			fox_http_writable(h);
+			break;
+		case MANIFOLD:
+			fox_http2_run(h);
 			break;
 		default:
 			break;
@@ -192,13 +203,15 @@ fox_http_attend(FoxNet *net)
 {
 	while (!fox_list_empty(&net->busy_https))
 	{
-		FoxHttp    *h = fox_container(FoxHttp, in_busy, net->busy_https.next);
+		HttpConn   *h = fox_container(HttpConn, in_busy, net->busy_https.next);
 
 		fox_list_del(&h->in_busy);
 		if (h->state == DEAD)
 			lws_set_timeout(h->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
 		else if (h->state == LEAVING)
 			let_go(h);
+		else if (h->state == MANIFOLD)
+			fox_http2_run(h);
 		else
 			fox_http_run(h);
 	}
@@ -209,15 +222,16 @@ fox_http_sweep(FoxNet *net, uint64_t now_ms)
 {
 	static const uint64_t patience[] = {
 		[HANDSHAKE] = GREETING_MS, [GREETING] = GREETING_MS, [LEAVING] = UINT64_MAX, [READING] = REQUEST_MS, [WAITING] = UINT64_MAX, [WRITING] = WRITE_MS, [STREAMING] = UINT64_MAX, [LINGERING] = LINGER_MS,
-		[DEAD] = UINT64_MAX
+		[MANIFOLD] = UINT64_MAX, [DEAD] = UINT64_MAX
 	};
 	size_t		pos = 0;
 	FoxMapSlot *slot;
 
 	while ((slot = fox_map_next(&net->https, &pos)) != NULL)
 	{
-		FoxHttp    *h = slot->value;
-		uint64_t	limit = h->state == READING && h->in.len == 0 && h->skip == 0 ? IDLE_MS : patience[h->state];
+		HttpConn   *h = slot->value;
+		uint64_t	limit = h->state == MANIFOLD ? fox_http2_patience(h) :
+			h->state == READING && h->in.len == 0 && h->skip == 0 ? IDLE_MS : patience[h->state];
 
 		/* While memory is short nobody may keep much of it without an end in sight. */
 		if (now_ms - h->since_ms > limit || (net->limits.pressed && h->state == READING && h->in.cap + h->body.cap > FOX_HTTP_KEPT))
@@ -229,7 +243,7 @@ fox_http_sweep(FoxNet *net, uint64_t now_ms)
 void
 fox_http_destroyed(FoxNet *net, struct lws *wsi)
 {
-	FoxHttp    *h = fox_idmap_del(&net->https, (uint64_t) (uintptr_t) wsi);
+	HttpConn   *h = fox_idmap_del(&net->https, (uint64_t) (uintptr_t) wsi);
 
 	if (h == NULL)
 		return;
@@ -237,8 +251,8 @@ fox_http_destroyed(FoxNet *net, struct lws *wsi)
 	fox_list_del(&h->in_busy);
 	if (h->info.transport != NULL)
 		net->stats.http_connections--;
-	if (h->gate != NULL)
-		net->handler.http_close(h->gate);
+	fox_http2_end(h);
+	fox_http_gone(&h->http, net);
 	fox_buf_free(&h->in);
 	fox_buf_free(&h->body);
 	fox_buf_free(&h->out);

@@ -4,12 +4,11 @@
 #include "net/http_private.h"
 
 #define AHEAD_MAX 65536			/* bytes that are read while a request waits */
-#define SKIP_MAX (64 * 1024 * 1024)	/* of a body that is not wanted */
 
 /* --- requests --- */
 
 void
-fox_http_drop_request(FoxHttp *h)
+fox_http_drop_request(HttpConn *h)
 {
 	size_t		used = h->head.len;
 
@@ -37,7 +36,7 @@ fox_http_drop_request(FoxHttp *h)
 
 /* Long-poll is libwebsockets', which this connection has passed by: a new one will find it. */
 static void
-send_elsewhere(FoxHttp *h)
+send_elsewhere(HttpConn *h)
 {
 	static FoxBuf headers;
 
@@ -47,40 +46,32 @@ send_elsewhere(FoxHttp *h)
 	fox_buf_str(&headers, "\r\nCache-Control: no-store\r\nAccess-Control-Allow-Origin: *\r\n");
 	h->state = WAITING;
 	h->keep = false;
-	fox_http_answer(h, 307, fox_buf_view(&headers), FOX_LIT(""));
+	fox_http_answer(&h->http, 307, fox_buf_view(&headers), FOX_LIT(""));
 }
 
 static void
-hand_over(FoxHttp *h, unsigned status)
+hand_over(HttpConn *h, unsigned status)
 {
-	FoxNet	   *net = h->net;
-	FoxHttpRequest request = {.status = status, .info = &h->asker};
+	FoxHttpRequest request = {.status = status};
 
 	h->state = WAITING;
-	net->stats.http_requests++;
-	h->asker = h->info;
 	if (status == 0)
 	{
 		request.method = h->head.method;
 		request.target = h->head.target;
 		request.headers = h->head.headers;
 		request.body = h->head.chunked ? fox_buf_view(&h->body) : fox_slice(h->in.data + h->head.len, (size_t) h->head.content_length);
-		fox_peer_of_headers(net, request.headers, &h->asker);
 	}
-	if (h->gate == NULL && (h->gate = net->handler.http_open(net->handler.ctx, h)) == NULL)
-	{
+	if (!fox_http_ask(&h->http, h->net, &h->info, &request))
 		fox_http_die(h);
-		return;
-	}
-	net->handler.http_request(h->gate, &request);
 }
 
 /* The request is answered before it is there; what comes of its body is dropped, if that is known to end. */
 static void
-refuse(FoxHttp *h, unsigned status)
+refuse(HttpConn *h, unsigned status)
 {
 	h->bodyless = fox_slice_is(h->head.method, "HEAD");
-	h->keep = status == 413 && h->head.keep && !h->head.chunked && !h->head.expects && h->head.content_length <= SKIP_MAX;
+	h->keep = status == 413 && h->head.keep && !h->head.chunked && !h->head.expects && h->head.content_length <= FOX_HTTP_SKIP_MAX;
 	if (!h->keep)
 		h->skip = UINT64_MAX;
 	hand_over(h, status);
@@ -88,7 +79,7 @@ refuse(FoxHttp *h, unsigned status)
 
 /* True: the head is there and may be followed by its body. */
 static bool
-read_head(FoxHttp *h)
+read_head(HttpConn *h)
 {
 	FoxHttpParsed parsed = fox_http_head(h->in.data, h->in.len, &h->head);
 	size_t		max = h->net->config.http_max_body;
@@ -126,7 +117,7 @@ read_head(FoxHttp *h)
 
 /* True: the request is whole. */
 static bool
-read_body(FoxHttp *h)
+read_body(HttpConn *h)
 {
 	size_t		used = 0;
 	unsigned	status;
@@ -152,14 +143,14 @@ read_body(FoxHttp *h)
 
 /* `in` may have moved: the head's slices are made anew. */
 static void
-relocate(FoxHttp *h)
+relocate(HttpConn *h)
 {
 	if (h->head.len > 0)
 		(void) fox_http_head(h->in.data, h->head.len, &h->head);
 }
 
 static void
-take_requests(FoxHttp *h)
+take_requests(HttpConn *h)
 {
 	while (h->state == READING && h->in.len > 0)
 	{
@@ -187,7 +178,7 @@ take_requests(FoxHttp *h)
 
 /* False: nothing more for now. */
 static bool
-read_some(FoxHttp *h)
+read_some(HttpConn *h)
 {
 	ssize_t		n;
 
@@ -214,7 +205,7 @@ read_some(FoxHttp *h)
 }
 
 void
-fox_http_run(FoxHttp *h)
+fox_http_run(HttpConn *h)
 {
 	bool		more = true;
 

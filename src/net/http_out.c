@@ -1,16 +1,14 @@
 /*
  * http_out.c - answers to HTTP requests, and streams (see http_private.h).
  */
-#include <stdio.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "net/http_private.h"
 
 /* --- answers --- */
 
-static void
-end_stream(FoxHttp *h)
+void
+fox_http_linger(HttpConn *h)
 {
 	fox_tls_end_stream(h->wsi);
 	shutdown(h->fd, SHUT_WR);
@@ -22,9 +20,8 @@ end_stream(FoxHttp *h)
 		fox_http_watch(h, EPOLLIN);
 }
 
-/* False: it has not left whole, or the connection is over. */
-static bool
-write_out(FoxHttp *h)
+bool
+fox_http_write_out(HttpConn *h)
 {
 	while (h->sent < h->out.len)
 	{
@@ -49,35 +46,15 @@ write_out(FoxHttp *h)
 
 /* The answer has left. */
 static void
-answered(FoxHttp *h)
+answered(HttpConn *h)
 {
 	if (!h->keep)
 	{
-		end_stream(h);
+		fox_http_linger(h);
 		return;
 	}
 	fox_http_drop_request(h);
 	h->state = READING;
-}
-
-/* The time as RFC 9110 wants it, whatever the locale. */
-static void
-put_date(FoxBuf *out)
-{
-	static const char days[] = "SunMonTueWedThuFriSat";
-	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	static char text[64];
-	static time_t of = 0;
-	time_t		now = time(NULL);
-	struct tm	t;
-
-	if (now != of && gmtime_r(&now, &t) != NULL)
-	{
-		of = now;
-		snprintf(text, sizeof(text), "Date: %.3s, %02d %.3s %d %02d:%02d:%02d GMT\r\n", days + 3 * t.tm_wday, t.tm_mday,
-				 months + 3 * t.tm_mon, t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
-	}
-	fox_buf_str(out, text);
 }
 
 static void
@@ -88,13 +65,23 @@ put_head(FoxBuf *out, unsigned status, FoxSlice headers)
 	fox_buf_char(out, ' ');
 	fox_buf_str(out, fox_http_phrase(status));
 	fox_buf_str(out, "\r\n");
-	put_date(out);
+	fox_buf_str(out, "Date: ");
+	fox_buf_str(out, fox_http_date());
+	fox_buf_str(out, "\r\n");
 	fox_buf_slice(out, headers);
 }
 
-void
-fox_http_answer(FoxHttp *h, unsigned status, FoxSlice headers, FoxSlice body)
+/* The connection that it is. */
+static HttpConn *
+conn_of(FoxHttp *x)
 {
+	return fox_container(HttpConn, http, x);
+}
+
+static void
+answer(FoxHttp *x, unsigned status, FoxSlice headers, FoxSlice body)
+{
+	HttpConn   *h = conn_of(x);
 	FoxBuf	   *out = &h->out;
 	bool		no_content = status == 204 || status == 304;
 
@@ -116,7 +103,7 @@ fox_http_answer(FoxHttp *h, unsigned status, FoxSlice headers, FoxSlice body)
 		return;
 	}
 	h->state = WRITING;
-	if (write_out(h))
+	if (fox_http_write_out(h))
 		answered(h);
 	/* What comes from now on epoll tells. */
 	if (!h->running && (h->state != READING || h->in.len > 0 || h->ended || h->ssl != NULL || h->events != EPOLLIN))
@@ -125,23 +112,11 @@ fox_http_answer(FoxHttp *h, unsigned status, FoxSlice headers, FoxSlice body)
 
 /* --- streams --- */
 
-void
-fox_http_stream(FoxHttp *h, unsigned status, FoxSlice headers)
+static void
+part(FoxHttp *x, FoxSlice bytes)
 {
-	if (h->state != WAITING)
-		return;
-	put_head(&h->out, status, headers);
-	fox_buf_str(&h->out, "Connection: close\r\n\r\n");
-	h->keep = false;
-	h->state = STREAMING;
-	h->skip = UINT64_MAX;
-	h->in.len = 0;
-	fox_http_part(h, FOX_LIT(""));
-}
+	HttpConn   *h = conn_of(x);
 
-void
-fox_http_part(FoxHttp *h, FoxSlice part)
-{
 	if (h->state != STREAMING)
 		return;
 	if (h->sent > h->out.len / 2)
@@ -150,19 +125,37 @@ fox_http_part(FoxHttp *h, FoxSlice part)
 		h->out.len -= h->sent;
 		h->sent = 0;
 	}
-	fox_buf_slice(&h->out, part);
+	fox_buf_slice(&h->out, bytes);
 	if (h->out.failed || h->out.len - h->sent > h->net->config.out_hard_limit)
 	{
 		h->net->stats.slow_cut++;
 		fox_http_die(h);
 	}
-	else if (h->events != (EPOLLIN | EPOLLOUT) && write_out(h))
+	else if (h->events != (EPOLLIN | EPOLLOUT) && fox_http_write_out(h))
 		fox_http_watch(h, EPOLLIN);
 }
 
-void
-fox_http_part_last(FoxHttp *h)
+static void
+stream(FoxHttp *x, unsigned status, FoxSlice headers)
 {
+	HttpConn   *h = conn_of(x);
+
+	if (h->state != WAITING)
+		return;
+	put_head(&h->out, status, headers);
+	fox_buf_str(&h->out, "Connection: close\r\n\r\n");
+	h->keep = false;
+	h->state = STREAMING;
+	h->skip = UINT64_MAX;
+	h->in.len = 0;
+	part(x, FOX_LIT(""));
+}
+
+static void
+part_last(FoxHttp *x)
+{
+	HttpConn   *h = conn_of(x);
+
 	if (h->state != STREAMING)
 		return;
 	h->state = WRITING;
@@ -170,22 +163,24 @@ fox_http_part_last(FoxHttp *h)
 		answered(h);
 }
 
+const HttpReplies fox_http1_replies = {answer, stream, part, part_last};
+
 /* The peer has nothing more to say but that it has gone. */
 void
-fox_http_stream_event(FoxHttp *h, uint32_t events)
+fox_http_stream_event(HttpConn *h, uint32_t events)
 {
 	ssize_t		n = (events & ~(uint32_t) EPOLLOUT) != 0 ? fox_http_take(h, fox_http_chunk, sizeof(fox_http_chunk), false) : -1;
 
 	if (n == 0)
 		fox_http_die(h);
-	else if ((events & EPOLLOUT) != 0 && write_out(h))
+	else if ((events & EPOLLOUT) != 0 && fox_http_write_out(h))
 		fox_http_watch(h, EPOLLIN);
 }
 
 void
-fox_http_writable(FoxHttp *h)
+fox_http_writable(HttpConn *h)
 {
-	if (!write_out(h))
+	if (!fox_http_write_out(h))
 		return;
 	answered(h);
 	fox_http_run(h);

@@ -1,10 +1,13 @@
 /*
  * http_private.h - what the files of HTTP share.
  *
- *   http.c         connections: the first bytes, the loop, the end
- *   http_socket.c  bytes of a socket, with TLS or without
- *   http_in.c      requests, as they come
- *   http_out.c     answers, and streams of events
+ *   http.c           connections: the first bytes, the loop, the end
+ *   http_socket.c    bytes of a socket, with TLS or without
+ *   http_exchange.c  requests on their way to the gate, and answers on their way back
+ *   http_in.c        HTTP/1.1: requests, as they come
+ *   http_out.c       HTTP/1.1: answers, and streams of events
+ *   http2.c          HTTP/2: connections and their streams
+ *   http2_out.c      HTTP/2: answers
  *
  * A connection is in one of these states:
  *
@@ -18,6 +21,7 @@
  *   STREAMING it comes in parts
  *   LINGERING it has, and the connection is to end: what still comes is dropped, lest the
  *             answer be lost with it
+ *   MANIFOLD  HTTP/2: many requests at once, each with a state of its own
  *   DEAD      to be closed
  */
 #ifndef FOX_NET_HTTP_PRIVATE_H
@@ -31,6 +35,7 @@
 #include "net/http.h"
 
 #define FOX_HTTP_READ 65536		/* bytes at a time */
+#define FOX_HTTP_SKIP_MAX (64 * 1024 * 1024)	/* bytes of a body that is not wanted */
 #define FOX_HTTP_KEPT 16384		/* memory that an idle connection may keep */
 
 typedef enum HttpState
@@ -43,11 +48,31 @@ typedef enum HttpState
 	WRITING,
 	STREAMING,
 	LINGERING,
+	MANIFOLD,
 	DEAD
 } HttpState;
 
+/* How the gate's answer leaves. */
+typedef struct HttpReplies
+{
+	void		(*answer) (FoxHttp *x, unsigned status, FoxSlice headers, FoxSlice body);
+	void		(*stream) (FoxHttp *x, unsigned status, FoxSlice headers);
+	void		(*part) (FoxHttp *x, FoxSlice part);
+	void		(*part_last) (FoxHttp *x);
+} HttpReplies;
+
+/* Where requests come one after the other: a connection of HTTP/1.1, or a stream of HTTP/2. */
 struct FoxHttp
 {
+	const HttpReplies *replies;
+	void	   *gate;			/* NULL: no request has come yet */
+};
+
+typedef struct Http2 Http2;
+
+typedef struct HttpConn
+{
+	FoxHttp		http;
 	FoxNet	   *net;
 	struct lws *wsi;
 	SSL		   *ssl;			/* NULL: none */
@@ -56,9 +81,8 @@ struct FoxHttp
 	uint32_t	events;			/* that epoll tells */
 	uint64_t	since_ms;		/* the last progress */
 	FoxNode		in_busy;
-	void	   *gate;			/* NULL: no request has come yet */
 	FoxConnInfo info;			/* of the socket */
-	FoxConnInfo asker;			/* of the request */
+	Http2	   *two;			/* NULL unless MANIFOLD */
 	FoxBuf		in;				/* from the first byte of the request on */
 	FoxHttpHead head;			/* len 0: it has not come */
 	FoxChunked	chunked;
@@ -72,7 +96,7 @@ struct FoxHttp
 	bool		ended;			/* the peer sends nothing more */
 	bool		looked;			/* at the first bytes, which did not tell */
 	bool		running;		/* run() is at work */
-};
+} HttpConn;
 
 /* --- http_socket.c --- */
 
@@ -80,27 +104,53 @@ struct FoxHttp
 extern char fox_http_chunk[FOX_HTTP_READ];
 
 /* The events that are told from now on. */
-extern void fox_http_watch(FoxHttp *h, uint32_t events);
+extern void fox_http_watch(HttpConn *h, uint32_t events);
 /* It has its turn in the next turn of the loop, when nobody above is at work. */
-extern void fox_http_attend_to(FoxHttp *h);
-extern void fox_http_die(FoxHttp *h);
-extern void fox_http_progress(FoxHttp *h);
+extern void fox_http_attend_to(HttpConn *h);
+extern void fox_http_die(HttpConn *h);
+extern void fox_http_progress(HttpConn *h);
 /* Bytes that were read or written; -1: nothing now; 0: the end, orderly or not. */
-extern ssize_t fox_http_take(FoxHttp *h, char *p, size_t len, bool peek);
-extern ssize_t fox_http_give(FoxHttp *h, const char *p, size_t len);
+extern ssize_t fox_http_take(HttpConn *h, char *p, size_t len, bool peek);
+extern ssize_t fox_http_give(HttpConn *h, const char *p, size_t len);
+
+/* --- http_exchange.c --- */
+
+/* Hands the request over; net and the socket's info are the connection's.  False: there was no memory. */
+extern bool fox_http_ask(FoxHttp *x, FoxNet *net, const FoxConnInfo *socket, FoxHttpRequest *request);
+/* The gate is told that nobody waits any more. */
+extern void fox_http_gone(FoxHttp *x, FoxNet *net);
+/* The time as RFC 9110 wants it, whatever the locale. */
+extern const char *fox_http_date(void);
 
 /* --- http_in.c --- */
 
 /* Reads and hands over as far as it goes just now. */
-extern void fox_http_run(FoxHttp *h);
+extern void fox_http_run(HttpConn *h);
 /* What of `in` is behind the request moves to its beginning. */
-extern void fox_http_drop_request(FoxHttp *h);
+extern void fox_http_drop_request(HttpConn *h);
 
 /* --- http_out.c --- */
 
+extern const HttpReplies fox_http1_replies;
+
+/* The peer is told that nothing more comes, and given time to take what has. */
+extern void fox_http_linger(HttpConn *h);
+/* False: what is to leave has not left whole, or the connection is over. */
+extern bool fox_http_write_out(HttpConn *h);
 /* Goes on with what is to leave. */
-extern void fox_http_writable(FoxHttp *h);
+extern void fox_http_writable(HttpConn *h);
 /* Something is there on the socket of a stream. */
-extern void fox_http_stream_event(FoxHttp *h, uint32_t events);
+extern void fox_http_stream_event(HttpConn *h, uint32_t events);
+
+/* --- http2.c --- */
+
+/* Has the handshake chosen it? */
+extern bool fox_http2_chosen(const HttpConn *h);
+extern void fox_http2_begin(HttpConn *h);
+/* Reads, answers and writes as far as it goes just now. */
+extern void fox_http2_run(HttpConn *h);
+/* How long it may go on without progress, in ms. */
+extern uint64_t fox_http2_patience(const HttpConn *h);
+extern void fox_http2_end(HttpConn *h);
 
 #endif

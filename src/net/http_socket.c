@@ -11,7 +11,7 @@
 char		fox_http_chunk[FOX_HTTP_READ];
 
 void
-fox_http_watch(FoxHttp *h, uint32_t events)
+fox_http_watch(HttpConn *h, uint32_t events)
 {
 	struct epoll_event e = {.events = events, .data.ptr = h};
 
@@ -20,14 +20,14 @@ fox_http_watch(FoxHttp *h, uint32_t events)
 }
 
 void
-fox_http_attend_to(FoxHttp *h)
+fox_http_attend_to(HttpConn *h)
 {
 	if (fox_list_empty(&h->in_busy))
 		fox_list_push(&h->net->busy_https, &h->in_busy);
 }
 
 void
-fox_http_die(FoxHttp *h)
+fox_http_die(HttpConn *h)
 {
 	if (h->state == DEAD)
 		return;
@@ -37,7 +37,7 @@ fox_http_die(FoxHttp *h)
 }
 
 static ssize_t
-tls_result(FoxHttp *h, int n)
+tls_result(HttpConn *h, int n)
 {
 	int			why = n > 0 ? SSL_ERROR_NONE : SSL_get_error(h->ssl, n);
 
@@ -48,7 +48,7 @@ tls_result(FoxHttp *h, int n)
 }
 
 ssize_t
-fox_http_take(FoxHttp *h, char *p, size_t len, bool peek)
+fox_http_take(HttpConn *h, char *p, size_t len, bool peek)
 {
 	ssize_t		n;
 
@@ -61,7 +61,7 @@ fox_http_take(FoxHttp *h, char *p, size_t len, bool peek)
 }
 
 ssize_t
-fox_http_give(FoxHttp *h, const char *p, size_t len)
+fox_http_give(HttpConn *h, const char *p, size_t len)
 {
 	ssize_t		n;
 
@@ -74,7 +74,7 @@ fox_http_give(FoxHttp *h, const char *p, size_t len)
 }
 
 void
-fox_http_progress(FoxHttp *h)
+fox_http_progress(HttpConn *h)
 {
 	h->since_ms = uv_now(&h->net->loop);
 }

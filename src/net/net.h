@@ -43,6 +43,7 @@ typedef struct FoxNetConfig
 	FoxTlsFile	tls_ca;			/* path "" or NULL: clients are asked for no certificate */
 	FoxTlsFile	tls_crl;		/* path "" or NULL: no certificate counts as revoked */
 	int			tls_min_version;	/* 2: TLS 1.2, 3: TLS 1.3 */
+	bool		http2;			/* on the TLS port, for clients that offer it */
 	const char *trusted_proxies;	/* addresses and networks, as proxies.h has them; "": none */
 	const char *unix_socket;	/* path of a unix socket to listen on as well; "" or NULL: none */
 	size_t		max_message_size;	/* bytes of one message; larger: close 1009 */

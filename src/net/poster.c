@@ -14,16 +14,19 @@
 #include <sys/select.h>
 
 #include "base/buf.h"
+#include "base/dlist.h"
 
 #define CONNECT_MS 5000L
 
 struct FoxPoster
 {
 	CURLM	   *multi;
+	FoxNode		transfers;
 };
 
 typedef struct Transfer
 {
+	FoxNode		node;
 	CURL	   *easy;
 	struct curl_slist *headers;
 	FoxBuf		request;
@@ -63,6 +66,7 @@ fox_poster_new(void)
 		return NULL;
 	}
 	curl_multi_setopt(p->multi, CURLMOPT_MAXCONNECTS, 32L);
+	fox_list_init(&p->transfers);
 	return p;
 }
 
@@ -74,10 +78,20 @@ transfer_free(FoxPoster *p, Transfer *t)
 		curl_multi_remove_handle(p->multi, t->easy);
 		curl_easy_cleanup(t->easy);
 	}
+	fox_list_del(&t->node);
 	curl_slist_free_all(t->headers);
 	fox_buf_free(&t->request);
 	fox_buf_free(&t->answer);
 	free(t);
+}
+
+void
+fox_poster_free(FoxPoster *p)
+{
+	while (!fox_list_empty(&p->transfers))
+		transfer_free(p, fox_container(Transfer, node, p->transfers.next));
+	curl_multi_cleanup(p->multi);
+	free(p);
 }
 
 static size_t
@@ -112,6 +126,7 @@ set_up(Transfer *t, const FoxPost *post)
 		curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
 		curl_easy_setopt(e, CURLOPT_PROXY, "") == CURLE_OK &&
 		curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+		(post->ca_file[0] == '\0' || curl_easy_setopt(e, CURLOPT_CAINFO, post->ca_file) == CURLE_OK) &&
 		curl_easy_setopt(e, CURLOPT_POST, 1L) == CURLE_OK &&
 		curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) t->request.len) == CURLE_OK &&
 		curl_easy_setopt(e, CURLOPT_POSTFIELDS, t->request.len > 0 ? t->request.data : "") == CURLE_OK &&
@@ -135,6 +150,8 @@ fox_poster_send(FoxPoster *p, const FoxPost *post)
 	if (t == NULL)
 		return false;
 	t->tag = post->tag;
+	fox_list_init(&t->node);
+	fox_list_push(&p->transfers, &t->node);
 	t->easy = curl_easy_init();
 	before = block_signals();
 	sent = t->easy != NULL && set_up(t, post) && curl_multi_add_handle(p->multi, t->easy) == CURLM_OK;

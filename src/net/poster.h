@@ -17,6 +17,7 @@ typedef struct FoxPost
 	const char *const *headers; /* "Name: value", then NULL */
 	FoxSlice	body;
 	long		timeout_ms;		/* until the answer is there */
+	const char *ca_file;		/* authorities of the server's certificate; empty: the system's */
 	void	   *tag;			/* the caller's */
 } FoxPost;
 
@@ -38,8 +39,10 @@ typedef struct FoxPosterWait
 	bool		writes;
 } FoxPosterWait;
 
-/* One of a process, which it lives as long as; NULL: no memory. */
+/* NULL: no memory. */
 extern FoxPoster *fox_poster_new(void);
+/* Gives up what is under way. */
+extern void fox_poster_free(FoxPoster *p);
 /* Copies everything; false: no memory, and done() is not called for it. */
 extern bool fox_poster_send(FoxPoster *p, const FoxPost *post);
 /* Goes on with what can go on; calls done() for what is over. */

@@ -141,16 +141,17 @@ load_crl(SSL_CTX *ctx, const FoxTlsFile *file, char *err, size_t errlen)
 	return true;
 }
 
-/* HTTP/1.1 where a list names it; other lists, and clients without one, are as welcome. */
+/* HTTP/2 or HTTP/1.1 where a list names it; other lists, and clients without one, are as welcome. */
 static int
 choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen, const unsigned char *in, unsigned int inlen, void *arg)
 {
-	static const unsigned char ours[] = "\x08http/1.1";
+	static const unsigned char ours[] = "\x02h2\x08http/1.1";
+	const unsigned without = 3;	/* bytes of the first */
+	const bool *http2 = arg;
 	unsigned char *chosen;
 
 	(void) ssl;
-	(void) arg;
-	if (SSL_select_next_proto(&chosen, outlen, ours, sizeof(ours) - 1, in, inlen) != OPENSSL_NPN_NEGOTIATED)
+	if (SSL_select_next_proto(&chosen, outlen, *http2 ? ours : ours + without, sizeof(ours) - 1 - (*http2 ? 0 : without), in, inlen) != OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_NOACK;
 	*out = chosen;
 	return SSL_TLSEXT_ERR_OK;
@@ -165,6 +166,8 @@ is_set(const FoxTlsFile *file)
 static SSL_CTX *
 load(const FoxNetConfig *config, char *err, size_t errlen)
 {
+	static const bool yes = true;
+	static const bool no = false;
 	SSL_CTX    *ctx = SSL_CTX_new(TLS_server_method());
 	bool		ok;
 
@@ -184,7 +187,7 @@ load(const FoxNetConfig *config, char *err, size_t errlen)
 		SSL_CTX_free(ctx);
 		return NULL;
 	}
-	SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, NULL);
+	SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, (void *) (config->http2 ? &yes : &no));
 	return ctx;
 }
 

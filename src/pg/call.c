@@ -18,6 +18,7 @@
 
 #include "codec/json.h"
 #include "pg/ask.h"
+#include "pg/call.h"
 #include "pg/errcodes.h"
 #include "pg/locks.h"
 #include "pg/ring.h"
@@ -94,9 +95,8 @@ read_call(FunctionCallInfo fcinfo, Call *c)
 	fox_realm_check(c->realm);
 }
 
-/* The only result if it is all there is, the kwargs if they are, else an object of both; NULL: nothing at all. */
-static FoxSlice
-result_of(FoxSlice row)
+FoxSlice
+fox_call_result(FoxSlice row)
 {
 	FoxSlice	args = fox_json_get(row, "args");
 	FoxSlice	kwargs = fox_json_get(row, "kwargs");
@@ -137,7 +137,7 @@ fox_wamp_call(PG_FUNCTION_ARGS)
 
 	result = fox_cstr(fox_ask_once(question.data, c.timeout_ms + ROUTER_GRACE_MS));
 	if (!fox_absent(result))
-		result = result_of(result);
+		result = fox_call_result(result);
 	if (fox_absent(result))
 		PG_RETURN_NULL();
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(fox_jsonb_text(result, NULL)));

@@ -105,9 +105,10 @@ add_text(StringInfo out, const char *name, const char *text)
 }
 
 void
-fox_call_error(const ErrorData *e, bool canceled, FoxCallError *out)
+fox_call_error(ErrorData *e, bool canceled, FoxCallError *out)
 {
-	bool		binding = fox_routine_stage == FOX_STAGE_BIND;
+	bool		of_record = fox_routine_stage == FOX_STAGE_RECORD;
+	bool		binding = fox_routine_stage == FOX_STAGE_BIND || of_record;
 	StringInfoData text;
 
 	running(e, canceled, out);
@@ -126,6 +127,11 @@ fox_call_error(const ErrorData *e, bool canceled, FoxCallError *out)
 		out->ours = true;
 	}
 
+	if (of_record)
+	{
+		e->detail = e->message;
+		e->message = pstrdup("Need a valid record and its ID");
+	}
 	initStringInfo(&text);
 	appendStringInfoChar(&text, '[');
 	escape_json(&text, e->message ? e->message : "");

@@ -18,8 +18,8 @@ typedef struct FoxCallError
 
 /*
  * Reads the stage of routine.h.  canceled: the caller wanted the end of it.  Everything is
- * in the current memory context.
+ * in the current memory context.  e itself may get another message.
  */
-extern void fox_call_error(const ErrorData *e, bool canceled, FoxCallError *out);
+extern void fox_call_error(ErrorData *e, bool canceled, FoxCallError *out);
 
 #endif

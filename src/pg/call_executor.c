@@ -34,9 +34,11 @@
 #include "pg/handler_exec.h"
 #include "pg/http_exec.h"
 #include "pg/lane_seg.h"
+#include "pg/overload.h"
 #include "pg/pool.h"
 #include "pg/routine.h"
 #include "pg/sight_exec.h"
+#include "pg/table.h"
 #include "pg/wire_msg.h"
 
 #define IDLE_STATS_MS 1000
@@ -188,6 +190,32 @@ arm_timeout(uint64 ms)
 		enable_timeout_after(STATEMENT_TIMEOUT, (int) Min(ms, (uint64) INT_MAX));
 }
 
+static FoxRoutine *
+find(const Call *c)
+{
+	FoxSupplied supplied = {
+		.skipped = c->caller.bound == FOX_BOUND_ROW ? 1 : 0, .args = c->args, .kwargs = c->kwargs, .http = c->caller.http
+	};
+
+	return fox_overload_find(c->function, &supplied);
+}
+
+static void
+bind_arguments(const Call *c, FoxRoutine *f, FoxRoutineValues *values)
+{
+	bool		http = c->caller.http != NULL;
+	FoxSlice	kwargs = c->kwargs;
+
+	fox_routine_bind_begin(f, values);
+	if (c->caller.bound == FOX_BOUND_ROW || c->caller.bound == FOX_BOUND_TABLE)
+		fox_table_bind(f, &c->caller, &kwargs, values);
+	if (!http)
+		fox_routine_bind_json(f, c->args, kwargs, true, values);
+	else if (c->caller.bound != FOX_BOUND_ROWS)
+		fox_http_bind(f, &c->http, values);
+	fox_routine_bind_end(f, values);
+}
+
 static void
 run_procedure(const Call *c, StringInfo json, bool progressive)
 {
@@ -197,25 +225,23 @@ run_procedure(const Call *c, StringInfo json, bool progressive)
 
 	SetCurrentStatementStartTimestamp();
 	fox_routine_stage = FOX_STAGE_FIND;
+	fox_http_say_nothing();
 	StartTransactionCommand();
 	MemoryContextSwitchTo(call_context);
 	fox_routine_refresh();
-	f = fox_routine_find(c->function);
+	f = find(c);
 	role = fox_absent(c->role) ? f->owner : fox_call_role(pnstrdup(c->role.ptr, c->role.len));
 	fox_routine_check(f, role);
 	if (!f->is_volatile || (c->caller.http != NULL && fox_http_reads(&c->http)))
 		XactReadOnly = true;
 	fox_call_role_enter(role);
 	if (c->caller.http != NULL)
-		fox_http_begin(&c->http);
+		fox_http_begin(&c->http, &c->caller);
 	arm_timeout(c->timeout_ms);
 	if (pg_atomic_read_u64(&lane->board.cancel) == c->id)
 		InterruptPending = QueryCancelPending = true;
 	CHECK_FOR_INTERRUPTS();
-	if (c->caller.http != NULL)
-		fox_http_bind(f, &c->http, &values);
-	else
-		fox_routine_bind(f, c->args, c->kwargs, &values);
+	bind_arguments(c, f, &values);
 	SPI_connect();
 	fox_routine_run(f, role, &values, c->caller.http != NULL ? FOX_BINARY_HEX : FOX_BINARY_WAMP, json,
 					progressive ? send_row : NULL, unconstify(Call *, c));
@@ -345,9 +371,14 @@ take_request(const void *data, Size len)
 	c.caller.realm = fox_wire_slice(&w);
 	c.caller.procedure = fox_wire_slice(&w);
 	c.function = fox_wire_slice(&w);
-	c.role = fox_wire_slice(&w);
+	c.caller.bound = fox_wire_u8(&w);
+	c.caller.verbs = fox_wire_u8(&w);
+	c.caller.table = fox_wire_slice(&w);
+	c.role = c.caller.role = fox_wire_slice(&w);
 	c.caller.authid = fox_wire_slice(&w);
 	c.caller.authrole = fox_wire_slice(&w);
+	c.caller.peer = fox_wire_slice(&w);
+	c.caller.agent = fox_wire_slice(&w);
 	c.args = fox_wire_slice(&w);
 	c.kwargs = fox_wire_slice(&w);
 	http = fox_wire_slice(&w);

@@ -12,15 +12,31 @@
 PG_FUNCTION_INFO_V1(fox_wamp_session_id);
 PG_FUNCTION_INFO_V1(fox_wamp_caller_authid);
 PG_FUNCTION_INFO_V1(fox_wamp_caller_authrole);
+PG_FUNCTION_INFO_V1(fox_wamp_session_user_id);
+PG_FUNCTION_INFO_V1(fox_wamp_session_group_id);
 PG_FUNCTION_INFO_V1(fox_wamp_called_procedure);
 PG_FUNCTION_INFO_V1(fox_wamp_called_realm);
 
 static const FoxCaller *current = NULL;
+static const char *row = NULL;
 
 void
 fox_caller_set(const FoxCaller *caller)
 {
 	current = caller;
+	row = NULL;
+}
+
+void
+fox_caller_set_row(const char *id)
+{
+	row = id;
+}
+
+const char *
+fox_caller_row(void)
+{
+	return row;
 }
 
 const FoxCaller *
@@ -57,6 +73,21 @@ Datum
 fox_wamp_caller_authrole(PG_FUNCTION_ARGS)
 {
 	return text_or_null(fcinfo, current ? current->authrole : FOX_ABSENT);
+}
+
+/* Who is anonymous is no user. */
+Datum
+fox_wamp_session_user_id(PG_FUNCTION_ARGS)
+{
+	if (current == NULL || fox_slice_is(current->authid, "anonymous"))
+		PG_RETURN_NULL();
+	return text_or_null(fcinfo, current->authid);
+}
+
+Datum
+fox_wamp_session_group_id(PG_FUNCTION_ARGS)
+{
+	return text_or_null(fcinfo, current ? current->role : FOX_ABSENT);
 }
 
 Datum

@@ -12,18 +12,21 @@
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
+#include "utils/formatting.h"
 #include "utils/inval.h"
 #include "utils/json.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
 #include "core/placeholder.h"
+#include "pg/callback_row.h"
 #include "pg/column.h"
 #include "pg/config_row.h"
 #include "pg/errcodes.h"
 #include "pg/listen.h"
 #include "pg/ring.h"
 #include "pg/sqlarg.h"
+#include "pg/table.h"
 
 typedef struct ConfigTable
 {
@@ -52,6 +55,12 @@ quoted(FoxSlice text)
 	initStringInfo(&s);
 	escape_json(&s, text.ptr);
 	return fox_slice(s.data, s.len);
+}
+
+static char *
+text_column(HeapTuple row, TupleDesc desc, int column)
+{
+	return unconstify(char *, fox_text_column(row, desc, column).ptr);
 }
 
 static FoxSlice
@@ -263,7 +272,7 @@ fill_trust_level(HeapTuple row, TupleDesc desc, FoxChange *change)
 	return fill_pattern(row, desc, change, "authrole", &args);
 }
 
-/* exposed_function: realm, root, name, function, concurrency, timeout, methods, anonymous, result_as */
+/* exposed_function: realm, root, name, function, concurrency, timeout, methods, anonymous, result_as, table_name, bound */
 static bool
 fill_exposed_function(HeapTuple row, TupleDesc desc, FoxChange *change)
 {
@@ -276,9 +285,35 @@ fill_exposed_function(HeapTuple row, TupleDesc desc, FoxChange *change)
 	fox_append_member(&args, "methods", array_column(row, desc, 7));
 	fox_append_member(&args, "anonymous", boolean_column(row, desc, 8));
 	fox_append_member(&args, "result_as", quoted_column(row, desc, 9));
+	fox_append_member(&args, "bound", quoted_column(row, desc, 11));
+	if (!heap_attisnull(row, 10, desc))
+	{
+		char	   *table = psprintf("%s.%s", fox_text_column(row, desc, 2).ptr, fox_text_column(row, desc, 10).ptr);
+
+		fox_append_member(&args, "table", quoted(fox_cstr(asc_tolower(table, strlen(table)))));
+	}
 	change->realm = fox_text_column(row, desc, 1);
 	change->topic = fox_cstr(psprintf("%s.%s", fox_text_column(row, desc, 2).ptr, fox_text_column(row, desc, 3).ptr));
 	change->args = args_of(&args);
+	change->kwargs = quoted_column(row, desc, 4);
+	return true;
+}
+
+/* exposed_table: realm, root, name, relation, verbs */
+static bool
+fill_exposed_table(HeapTuple row, TupleDesc desc, FoxChange *change)
+{
+	StringInfoData args;
+
+	initStringInfo(&args);
+	fox_append_member(&args, "function", FOX_LIT("\"" FOX_TABLE_REQUEST "\""));
+	fox_append_member(&args, "methods", array_column(row, desc, 5));
+	fox_append_member(&args, "bound", FOX_LIT("\"rows\""));
+	fox_append_member(&args, "table", quoted_column(row, desc, 4));
+	change->realm = fox_text_column(row, desc, 1);
+	change->topic = fox_cstr(psprintf("%s.%s", fox_text_column(row, desc, 2).ptr, fox_text_column(row, desc, 3).ptr));
+	change->args = args_of(&args);
+	change->kwargs = FOX_LIT("null");
 	return true;
 }
 
@@ -357,6 +392,23 @@ fill_webhook(HeapTuple row, TupleDesc desc, FoxChange *change)
 	return true;
 }
 
+/* callback_registry: realm, uri, interface, kind, service, owner, token, id, session; a row never changes */
+static bool
+fill_callback(HeapTuple row, TupleDesc desc, FoxChange *change)
+{
+	FoxCallbackRow values = {
+		.id = psprintf(UINT64_FORMAT, fox_id_column(row, desc, 8)), .session = psprintf(UINT64_FORMAT, fox_id_column(row, desc, 9)),
+		.uri = text_column(row, desc, 2), .interface = text_column(row, desc, 3), .kind = text_column(row, desc, 4),
+		.owner = text_column(row, desc, 6), .token = text_column(row, desc, 7)
+	};
+
+	change->realm = fox_text_column(row, desc, 1);
+	change->topic = FOX_LIT("");
+	change->args = fox_cstr(psprintf("[%s]", fox_callback_row_json(&values).ptr));
+	change->kwargs = fox_cstr(values.id);
+	return true;
+}
+
 /* root: name, realm, style, auth */
 static bool
 fill_root(HeapTuple row, TupleDesc desc, FoxChange *change)
@@ -392,11 +444,13 @@ static ConfigTable tables[] = {
 	{"history", FOX_CHANGE_HISTORY, 5, 3, check_pattern, fill_history, NULL},
 	{"trust_level", FOX_CHANGE_TRUST, 5, 4, check_pattern, fill_trust_level, NULL},
 	{"root", FOX_CHANGE_ROOT, 4, 2, NULL, fill_root, NULL},
-	{"exposed_function", FOX_CHANGE_EXPOSED, 9, 3, NULL, fill_exposed_function, NULL},
+	{"exposed_table", FOX_CHANGE_EXPOSED, 5, 3, NULL, fill_exposed_table, NULL},
+	{"exposed_function", FOX_CHANGE_EXPOSED, 11, 4, NULL, fill_exposed_function, NULL},
 	{"permission", FOX_CHANGE_PERMISSION, 12, 4, check_permission, fill_permission, NULL},
 	{"publish_hook", FOX_CHANGE_HOOK, 5, 3, check_pattern, fill_publish_hook, NULL},
 	{"handler", FOX_CHANGE_HANDLER, 10, 4, check_any_pattern, fill_handler, NULL},
 	{"webhook", FOX_CHANGE_HANDLER, 12, 3, check_any_pattern, fill_webhook, NULL},
+	{"callback_registry", FOX_CHANGE_CALLBACK, 9, 0, NULL, fill_callback, NULL},
 	{"bridge", FOX_CHANGE_BRIDGE_OUT, 4, 4, check_bridge, fill_bridge, NULL},
 };
 

@@ -1,5 +1,5 @@
 /*
- * function_ddl.c - rows of configuration keep to the functions that there are.
+ * function_ddl.c - rows of configuration keep to the functions, and tables, that there are.
  *
  * A row names its function by the full signature, in text: that is what pg_dump can
  * restore and pg_upgrade can carry over (it refuses tables with regprocedure columns, and
@@ -7,6 +7,8 @@
  * rename a function - itself, its schema, a type of its arguments - the OIDs behind the
  * signatures are noted before and looked at afterwards.  CREATE OR REPLACE needs nothing:
  * executors notice by themselves.
+ *
+ * A table is followed in the same way, by its name.
  *
  * A function that is dropped takes its rows of fox_wamp.exposed_function and .handler along.  The rows
  * that name it as an authorizer, authenticator or publish hook stay, and let nobody in and nothing through: without
@@ -19,6 +21,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/regproc.h"
 #include "utils/syscache.h"
@@ -35,12 +38,13 @@ PG_FUNCTION_INFO_V1(fox_wamp_functions_altered);
 	"DELETE FROM " table " e USING pg_catalog.pg_event_trigger_dropped_objects() d" \
 	" WHERE d.object_type OPERATOR(pg_catalog.=) 'function' AND e.function OPERATOR(pg_catalog.=) d.object_identity"
 
-/* The functions that rows name, noted before a statement. */
+/* The functions and tables that rows name, noted before a statement. */
 typedef struct Noted
 {
 	int			n;
-	char	  **functions;
+	char	  **names;
 	Oid		   *oids;
+	bool	   *tables;			/* it is the name of one */
 } Noted;
 
 /* Columns that name functions; each has a plan of its own. */
@@ -55,6 +59,9 @@ static struct Column
 	{"UPDATE fox_wamp.publish_hook SET function = $2 WHERE function OPERATOR(pg_catalog.=) $1", NULL},
 	{"UPDATE fox_wamp.auth_method SET authenticator_function = $2 WHERE authenticator_function OPERATOR(pg_catalog.=) $1", NULL},
 };
+
+static struct Column table_column =
+	{"UPDATE fox_wamp.exposed_table SET relation = $2 WHERE relation OPERATOR(pg_catalog.=) $1", NULL};
 
 static MemoryContext noted_context = NULL;
 static Noted noted;
@@ -80,12 +87,16 @@ fox_wamp_functions_dropped(PG_FUNCTION_ARGS)
 {
 	static void *exposed = NULL;
 	static void *handlers = NULL;
+	static void *tables = NULL;
 	FoxAsOwner	saved;
 
 	event_only(fcinfo);
 	saved = fox_as_owner();
 	SPI_connect();
 	fox_spi(&exposed, DELETE_DROPPED("fox_wamp.exposed_function"), 0, NULL);
+	fox_spi(&tables, "DELETE FROM fox_wamp.exposed_table e USING pg_catalog.pg_event_trigger_dropped_objects() d"
+			" WHERE d.object_type OPERATOR(pg_catalog.=) ANY ('{table,view,materialized view,foreign table}')"
+			" AND e.relation OPERATOR(pg_catalog.=) d.object_identity", 0, NULL);
 	fox_spi(&handlers, DELETE_DROPPED("fox_wamp.handler"), 0, NULL);
 	SPI_finish();
 	fox_as_caller(saved);
@@ -107,22 +118,25 @@ fox_wamp_functions_altering(PG_FUNCTION_ARGS)
 
 	saved = fox_as_owner();
 	SPI_connect();
-	fox_spi(&plan, "SELECT f.function, pg_catalog.to_regprocedure(f.function)::pg_catalog.oid::pg_catalog.text FROM ("
+	fox_spi(&plan, "SELECT f.function, pg_catalog.to_regprocedure(f.function)::pg_catalog.oid::pg_catalog.text, NULL FROM ("
 			"SELECT function FROM fox_wamp.exposed_function UNION SELECT function FROM fox_wamp.handler"
 			" UNION SELECT function FROM fox_wamp.publish_hook"
 			" UNION SELECT authorizer_function FROM fox_wamp.permission WHERE authorizer_function IS NOT NULL"
-			" UNION SELECT authenticator_function FROM fox_wamp.auth_method WHERE authenticator_function IS NOT NULL) f",
+			" UNION SELECT authenticator_function FROM fox_wamp.auth_method WHERE authenticator_function IS NOT NULL) f"
+			" UNION ALL SELECT relation, pg_catalog.to_regclass(relation)::pg_catalog.oid::pg_catalog.text, 'table' FROM fox_wamp.exposed_table",
 			0, NULL);
 	caller = MemoryContextSwitchTo(noted_context);
-	noted.functions = palloc(sizeof(char *) * SPI_processed + 1);
+	noted.names = palloc(sizeof(char *) * SPI_processed + 1);
 	noted.oids = palloc(sizeof(Oid) * SPI_processed + 1);
+	noted.tables = palloc(sizeof(bool) * SPI_processed + 1);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		char	   *oid = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2);
 
 		if (oid == NULL)
 			continue;
-		noted.functions[noted.n] = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+		noted.names[noted.n] = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+		noted.tables[noted.n] = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 3) != NULL;
 		noted.oids[noted.n++] = atooid(oid);
 	}
 	MemoryContextSwitchTo(caller);
@@ -155,6 +169,18 @@ follow(const char *former, Oid oid)
 		fox_spi(&columns[k].plan, columns[k].update, 2, values);
 }
 
+static void
+follow_table(const char *former, Oid oid)
+{
+	const char *values[2] = {former, NULL};
+
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(oid)))
+		return;
+	values[1] = quote_qualified_identifier(get_namespace_name(get_rel_namespace(oid)), get_rel_name(oid));
+	if (strcmp(values[0], values[1]) != 0)
+		fox_spi(&table_column.plan, table_column.update, 2, values);
+}
+
 Datum
 fox_wamp_functions_altered(PG_FUNCTION_ARGS)
 {
@@ -167,7 +193,7 @@ fox_wamp_functions_altered(PG_FUNCTION_ARGS)
 	{
 		renaming = true;
 		for (int i = 0; i < noted.n; i++)
-			follow(noted.functions[i], noted.oids[i]);
+			(noted.tables[i] ? follow_table : follow) (noted.names[i], noted.oids[i]);
 		follow_owners();
 	}
 	PG_FINALLY();

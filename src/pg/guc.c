@@ -26,8 +26,13 @@ int			fox_guc_on_ring_full = FOX_RING_FULL_GAP;
 int			fox_guc_executors = 2;
 int			fox_guc_executor_idle = 60000;
 int			fox_guc_call_queue_limit = 10000;
+char	   *fox_guc_callback_url_allow = NULL;
+int			fox_guc_callback_failures = 5;
+int			fox_guc_on_callback_released = WARNING;
 char	   *fox_guc_webhook_allow = NULL;
 int			fox_guc_webhook_connections = 32;
+char	   *fox_guc_webhook_ca_file = NULL;
+int			fox_guc_callback_limit = 1000;
 int			fox_guc_error_verbosity = FOX_ERRORS_DEFAULT;
 
 static char *unix_socket = NULL;
@@ -37,6 +42,7 @@ static char *tls_key_file = NULL;
 static char *tls_ca_file = NULL;
 static char *tls_crl_file = NULL;
 static int	tls_min_version = 2;
+static bool http2 = true;
 static char *anonymous_role = NULL;
 static bool anonymous = true;
 static bool superuser_login = false;
@@ -93,6 +99,12 @@ static const struct config_enum_entry mqtt_string_options[] = {
 static const struct config_enum_entry ring_full_options[] = {
 	{"gap", 0, false},
 	{"error", 1, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry released_options[] = {
+	{"warning", WARNING, false},
+	{"error", ERROR, false},
 	{NULL, 0, false}
 };
 
@@ -235,6 +247,8 @@ fox_guc_define(void)
 			   &http_session_timeout, 1800, 1, 400 * 24 * 3600, GUC_UNIT_S);
 	define_int("fox_wamp.http_sessions_per_user", "Sessions by HTTP that one user may have from one address; 0: any number.",
 			   &http_sessions_per_user, 100, 0, INT_MAX, 0);
+	define_bool("fox_wamp.http2", "Speaks HTTP/2 on the TLS port with clients that offer it.",
+				&http2, true);
 	define_int("fox_wamp.http_max_body", "Largest body of an HTTP request.",
 			   &http_max_body, 1024, 1, 1024 * 1024, GUC_UNIT_KB);
 	define_int("fox_wamp.ping_interval", "Silence after which a client is pinged; 0 never.",
@@ -251,8 +265,18 @@ fox_guc_define(void)
 			   &fox_guc_executors, 2, 0, 64, 0);
 	define_int("fox_wamp.executor_idle", "Time after which a process that runs no SQL functions ends.",
 			   &fox_guc_executor_idle, 60000, 100, INT_MAX / 2, GUC_UNIT_MS);
+	DefineCustomStringVariable("fox_wamp.callback_url_allow", "URLs and hosts that callbacks of clients may name, separated by commas; empty for none.",
+							   NULL, &fox_guc_callback_url_allow, "", PGC_SUSET, 0, check_urls, NULL, NULL);
+	define_int("fox_wamp.callback_failures", "Failures in a row after which a callback is released; 0: it never is.",
+			   &fox_guc_callback_failures, 5, 0, 1000000, 0);
+	DefineCustomEnumVariable("fox_wamp.on_callback_released", "What a function hears that sends to a callback which has been released.",
+							 NULL, &fox_guc_on_callback_released, WARNING, released_options, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("fox_wamp.webhook_allow", "URLs and hosts that webhooks may call, separated by commas; empty for none.",
 							   NULL, &fox_guc_webhook_allow, "", PGC_SUSET, 0, check_urls, NULL, NULL);
+	define_string("fox_wamp.webhook_ca_file", "Authorities of certificates of servers that are called; empty for the system's.",
+				  &fox_guc_webhook_ca_file, "");
+	define_int("fox_wamp.callback_limit", "Callbacks that one session may have, and those without a session of one role; 0 any number.",
+			   &fox_guc_callback_limit, 1000, 0, INT_MAX, 0);
 	define_int("fox_wamp.webhook_connections", "Requests of webhooks that may be under way at a time.",
 			   &fox_guc_webhook_connections, 32, 1, 64, 0);
 	DefineCustomEnumVariable("fox_wamp.error_verbosity", "What callers of SQL functions hear of an error: with verbose its DETAIL too.",
@@ -301,6 +325,7 @@ fox_guc_router_config(FoxRouterConfig *config)
 		.kwargs_are_headers = fox_guc_kwargs_are_headers,
 		.strict_request_ids = strict_request_ids,
 		.watch_timeout_ms = (uint64) watch_timeout,
+		.callback_failures = (uint32) fox_guc_callback_failures,
 		.call_queue_limit = (uint32) fox_guc_call_queue_limit,
 		.waiter_limit = (uint32) waiter_limit,
 		.anonymous = anonymous,
@@ -340,6 +365,7 @@ fox_guc_net_config(FoxNetConfig *config)
 		.tls_ca = tls_file(tls_ca_file, "fox_wamp.tls_ca_file", ssl_ca_file, "ssl_ca_file"),
 		.tls_crl = tls_file(tls_crl_file, "fox_wamp.tls_crl_file", ssl_crl_file, "ssl_crl_file"),
 		.tls_min_version = tls_min_version,
+		.http2 = http2,
 		.trusted_proxies = trusted_proxies,
 		.unix_socket = unix_socket,
 		.max_message_size = (size_t) fox_guc_max_message_size * 1024,

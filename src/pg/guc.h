@@ -25,8 +25,13 @@ typedef enum FoxOnRingFull
 
 extern int	fox_guc_executors;
 extern int	fox_guc_executor_idle;	/* ms */
+extern char *fox_guc_callback_url_allow;
+extern int	fox_guc_callback_failures;
+extern int	fox_guc_on_callback_released;	/* WARNING or ERROR */
 extern char *fox_guc_webhook_allow;
 extern int	fox_guc_webhook_connections;
+extern char *fox_guc_webhook_ca_file;
+extern int	fox_guc_callback_limit;
 extern int	fox_guc_call_queue_limit;
 extern int	fox_guc_error_verbosity;	/* FoxErrorVerbosity */
 

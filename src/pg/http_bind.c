@@ -16,6 +16,7 @@
 #include "codec/http_req.h"
 #include "codec/json.h"
 #include "codec/url.h"
+#include "pg/callback_arg.h"
 #include "pg/http_exec.h"
 
 #define PAIRS_MAX 512
@@ -48,6 +49,16 @@ decoded(FoxSlice text)
 	return copy;
 }
 
+static char *
+quoted(const char *text)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	escape_json(&out, text);
+	return out.data;
+}
+
 static bool
 is_json(const char *text, FoxKind kind)
 {
@@ -65,12 +76,7 @@ literal_of(char *text, Oid type)
 
 	initStringInfo(&out);
 	if (base == JSONOID || base == JSONBOID)
-	{
-		if (is_json(text, FOX_JSON_NONE))
-			return text;
-		escape_json(&out, text);
-		return out.data;
-	}
+		return is_json(text, FOX_JSON_NONE) ? text : quoted(text);
 	if ((get_typtype(base) == TYPTYPE_COMPOSITE && is_json(text, FOX_JSON_OBJECT)) ||
 		(OidIsValid(get_element_type(base)) && is_json(text, FOX_JSON_ARRAY)))
 	{
@@ -157,6 +163,8 @@ bind_pairs(FoxRoutine *f, FoxSlice pairs, bool strict, FoxRoutineValues *out)
 		element = get_element_type(getBaseType(f->args[i].type));
 		if (OidIsValid(element) && text[0] != '{' && !is_json(text, FOX_JSON_ARRAY))
 			text = collect(pairs, pos, name, text, element);
+		else if (f->args[i].is_callback)
+			text = fox_callback_argument(f, i, fox_cstr(is_json(text, FOX_JSON_OBJECT) ? text : quoted(text)));
 		else
 			text = literal_of(text, f->args[i].type);
 		fox_routine_set(f, i, text, out);
@@ -167,11 +175,15 @@ bind_pairs(FoxRoutine *f, FoxSlice pairs, bool strict, FoxRoutineValues *out)
 
 /* The one that takes a body whole: the only argument of that type without a name, or the only one there is; -1: none does. */
 static int
-whole_argument(const FoxRoutine *f, Oid type, Oid other, bool named)
+whole_argument(const FoxRoutine *f, Oid type, Oid other, bool named, const FoxRoutineValues *out)
 {
-	if (f->nargs != 1 || (f->args[0].name[0] != '\0' && !named))
+	int			i = f->nargs > 0 && out->given[0] ? 1 : 0;	/* behind the row that it is of */
+	Oid			base;
+
+	if (f->nargs != i + 1 || (f->args[i].name[0] != '\0' && !named))
 		return -1;
-	return getBaseType(f->args[0].type) == type || getBaseType(f->args[0].type) == other ? 0 : -1;
+	base = getBaseType(f->args[i].type);
+	return base == type || base == other ? i : -1;
 }
 
 static void pg_attribute_noreturn()
@@ -185,7 +197,7 @@ unsupported(FoxSlice type)
 static void
 bind_json(FoxRoutine *f, FoxSlice body, bool strict, FoxRoutineValues *out)
 {
-	int			whole = whole_argument(f, JSONOID, JSONBOID, false);
+	int			whole = whole_argument(f, JSONOID, JSONBOID, false, out);
 	FoxSlice	value;
 	FoxKind		kind;
 
@@ -209,7 +221,7 @@ bind_json(FoxRoutine *f, FoxSlice body, bool strict, FoxRoutineValues *out)
 static void
 bind_text(FoxRoutine *f, FoxSlice type, FoxSlice body, FoxRoutineValues *out)
 {
-	int			whole = whole_argument(f, TEXTOID, VARCHAROID, true);
+	int			whole = whole_argument(f, TEXTOID, VARCHAROID, true, out);
 	char	   *text = pnstrdup(body.ptr, body.len);
 
 	if (whole < 0)
@@ -221,7 +233,7 @@ bind_text(FoxRoutine *f, FoxSlice type, FoxSlice body, FoxRoutineValues *out)
 static void
 bind_bytes(FoxRoutine *f, FoxSlice type, FoxSlice body, FoxRoutineValues *out)
 {
-	int			whole = whole_argument(f, BYTEAOID, BYTEAOID, true);
+	int			whole = whole_argument(f, BYTEAOID, BYTEAOID, true, out);
 	bytea	   *bytes;
 
 	if (whole < 0)
@@ -275,9 +287,7 @@ fox_http_bind(FoxRoutine *f, const FoxHttpCall *call, FoxRoutineValues *out)
 {
 	bool		strict = call->style == FOX_HTTP_PLAIN;
 
-	fox_routine_bind_begin(f, out);
 	bind_body(f, call, strict, out);
 	if (!fox_absent(call->query))
 		bind_pairs(f, call->query, strict, out);
-	fox_routine_bind_end(f, out);
 }

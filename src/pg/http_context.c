@@ -1,8 +1,8 @@
 /*
- * http_context.c - what a function may ask of the HTTP request that calls it, and say of the reply.
+ * http_context.c - what a function may ask of the request that calls it, and say of the reply.
  *
  * NULL without such a request; no setting can forge it.  Roots of the plain style set
- * PostgREST's settings request.method, .path and .headers too, for functions that come from there.
+ * PostgREST's settings request.method, .path, .headers and .jwt.claims too, for functions that come from there.
  */
 #include "postgres.h"
 
@@ -13,14 +13,19 @@
 #include "utils/guc.h"
 #include "utils/inet.h"
 #include "utils/json.h"
+#include "utils/memutils.h"
+#include "utils/regproc.h"
 
+#include "base/base64.h"
 #include "codec/http_req.h"
+#include "codec/json.h"
 #include "pg/caller.h"
 #include "pg/errcodes.h"
 #include "pg/http_exec.h"
 
 PG_FUNCTION_INFO_V1(fox_wamp_http_method);
 PG_FUNCTION_INFO_V1(fox_wamp_request_path);
+PG_FUNCTION_INFO_V1(fox_wamp_request_table);
 PG_FUNCTION_INFO_V1(fox_wamp_request_id);
 PG_FUNCTION_INFO_V1(fox_wamp_remote_ip);
 PG_FUNCTION_INFO_V1(fox_wamp_user_agent);
@@ -28,7 +33,7 @@ PG_FUNCTION_INFO_V1(fox_wamp_in_header);
 PG_FUNCTION_INFO_V1(fox_wamp_in_body);
 PG_FUNCTION_INFO_V1(fox_wamp_set_status);
 
-static unsigned status_set;
+static FoxHttpSaid said;
 
 bool
 fox_http_reads(const FoxHttpCall *call)
@@ -36,10 +41,45 @@ fox_http_reads(const FoxHttpCall *call)
 	return fox_slice_is(call->method, "GET") || fox_slice_is(call->method, "HEAD");
 }
 
-unsigned
-fox_http_status_set(void)
+const FoxHttpSaid *
+fox_http_said(void)
 {
-	return status_set;
+	return &said;
+}
+
+void
+fox_http_say_nothing(void)
+{
+	said = (FoxHttpSaid) {.status = 0};
+}
+
+void
+fox_http_say_rows(void)
+{
+	said.rows = true;
+}
+
+void
+fox_http_say_status(unsigned status)
+{
+	said.status = status;
+}
+
+void
+fox_http_say_location(const char *location)
+{
+	said.location = MemoryContextStrdup(TopTransactionContext, location);
+}
+
+void
+fox_http_say_body(const char *type, FoxSlice body)
+{
+	char	   *copy = MemoryContextAlloc(TopTransactionContext, body.len + 1);
+
+	memcpy(copy, body.ptr, body.len);
+	said.has_body = true;
+	said.type = fox_cstr(type);
+	said.body = fox_slice(copy, body.len);
 }
 
 static void
@@ -70,15 +110,63 @@ set_headers(FoxSlice headers)
 	set("request.headers", fox_slice(json.data, json.len));
 }
 
-void
-fox_http_begin(const FoxHttpCall *call)
+/* What a token in three parts says of itself; it has been checked when its bearer has logged in. Absent: there is none. */
+static FoxSlice
+token_claims(const FoxHttpCall *call, FoxBuf *claims)
 {
-	status_set = 0;
+	FoxSlice	bearer = fox_http_header(call->headers, "authorization");
+	const char *first;
+	const char *second;
+
+	if (bearer.len <= 7 || !fox_http_same(fox_slice(bearer.ptr, 7), FOX_LIT("bearer ")) ||
+		(first = memchr(bearer.ptr, '.', bearer.len)) == NULL ||
+		(second = memchr(first + 1, '.', (size_t) (bearer.ptr + bearer.len - first - 1))) == NULL ||
+		!fox_base64url_decode(fox_slice(first + 1, (size_t) (second - first - 1)), claims))
+		return FOX_ABSENT;
+	return fox_buf_view(claims);
+}
+
+/* The token's, if there is one, with the role that the caller really has. */
+static void
+set_claims(const FoxHttpCall *call, const FoxCaller *caller)
+{
+	FoxBuf		decoded = {0};
+	FoxSlice	claims = token_claims(call, &decoded);
+	StringInfoData json;
+	FoxSlice	key;
+	FoxSlice	value;
+	FoxKind		kind;
+	size_t		pos = 0;
+
+	initStringInfo(&json);
+	appendStringInfoString(&json, "{\"role\":");
+	escape_json(&json, pnstrdup(caller->role.ptr, caller->role.len));
+	if (!fox_absent(claims) && fox_json_valid(claims, &kind) && kind == FOX_JSON_OBJECT && pg_verifymbstr(claims.ptr, (int) claims.len, true))
+	{
+		(void) fox_json_scan(claims.ptr, claims.ptr + claims.len, &claims, &kind);
+		while (fox_json_member(claims, &pos, &key, &value))
+			if (!fox_json_key_is(key, "role"))
+				appendStringInfo(&json, ",\"%.*s\":%.*s", (int) key.len, key.ptr, (int) value.len, value.ptr);
+	}
+	else if (call->caller >= FOX_HTTP_SOMEBODY)
+	{
+		appendStringInfoString(&json, ",\"sub\":");
+		escape_json(&json, pnstrdup(caller->authid.ptr, caller->authid.len));
+	}
+	appendStringInfoChar(&json, '}');
+	fox_buf_free(&decoded);
+	set("request.jwt.claims", fox_slice(json.data, json.len));
+}
+
+void
+fox_http_begin(const FoxHttpCall *call, const FoxCaller *caller)
+{
 	if (call->style != FOX_HTTP_PLAIN)
 		return;
 	set("request.method", call->method);
 	set("request.path", call->path);
 	set_headers(call->headers);
+	set_claims(call, caller);
 }
 
 /* --- getters --- */
@@ -112,22 +200,35 @@ fox_wamp_request_path(PG_FUNCTION_ARGS)
 	return text_or_null(fcinfo, request() ? request()->path : FOX_ABSENT);
 }
 
+/* By any door. */
+Datum
+fox_wamp_request_table(PG_FUNCTION_ARGS)
+{
+	const FoxCaller *caller = fox_caller();
+
+	if (caller == NULL || fox_absent(caller->table))
+		PG_RETURN_NULL();
+	return DirectFunctionCall1(regclassin, CStringGetDatum(pnstrdup(caller->table.ptr, caller->table.len)));
+}
+
 Datum
 fox_wamp_request_id(PG_FUNCTION_ARGS)
 {
-	return text_or_null(fcinfo, request() ? request()->id : FOX_ABSENT);
+	return text_or_null(fcinfo, fox_cstr(fox_caller_row()));
 }
 
 /* "127.0.0.1:54321" or "[::1]:54321"; NULL for what is no address. */
 Datum
 fox_wamp_remote_ip(PG_FUNCTION_ARGS)
 {
+	const FoxCaller *caller = fox_caller();
+	FoxSlice	peer = request() != NULL ? request()->peer : caller != NULL ? caller->peer : FOX_ABSENT;
 	char	   *text;
 	char	   *colon;
 
-	if (request() == NULL)
+	if (fox_absent(peer))
 		PG_RETURN_NULL();
-	text = pnstrdup(request()->peer.ptr, request()->peer.len);
+	text = pnstrdup(peer.ptr, peer.len);
 	if ((colon = strrchr(text, ':')) == NULL || strncmp(text, "unix", 4) == 0)
 		PG_RETURN_NULL();
 	*colon = '\0';
@@ -148,7 +249,9 @@ header(const char *name)
 Datum
 fox_wamp_user_agent(PG_FUNCTION_ARGS)
 {
-	return text_or_null(fcinfo, header("user-agent"));
+	const FoxCaller *caller = fox_caller();
+
+	return text_or_null(fcinfo, request() != NULL ? header("user-agent") : caller != NULL ? caller->agent : FOX_ABSENT);
 }
 
 Datum
@@ -175,6 +278,6 @@ fox_wamp_set_status(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
 				 errmsg("the status of a reply must be from 200 to 599")));
-	status_set = (unsigned) status;
+	fox_http_say_status((unsigned) status);
 	PG_RETURN_VOID();
 }

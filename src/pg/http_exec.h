@@ -8,16 +8,17 @@
 
 #include "codec/http_call.h"
 #include "pg/call_error.h"
+#include "pg/caller.h"
 #include "pg/routine.h"
 
 /* Is it a request that changes nothing? */
 extern bool fox_http_reads(const FoxHttpCall *call);
 /* In the caller's role, before anything of the function's runs. */
-extern void fox_http_begin(const FoxHttpCall *call);
+extern void fox_http_begin(const FoxHttpCall *call, const FoxCaller *caller);
 
 /* --- http_bind.c --- */
 
-/* The arguments, from query and body; as fox_routine_bind(). */
+/* The arguments, from query and body; between fox_routine_bind_begin() and _end(). */
 extern void fox_http_bind(FoxRoutine *f, const FoxHttpCall *call, FoxRoutineValues *out);
 
 /* --- http_reply.c --- */
@@ -36,7 +37,23 @@ extern void fox_http_encode(FoxHttpReply *reply, const FoxHttpCall *call, String
 
 /* --- http_context.c --- */
 
-/* What set_status() has said; 0: nothing. */
-extern unsigned fox_http_status_set(void);
+/* What a function says of the reply beside its result. */
+typedef struct FoxHttpSaid
+{
+	bool		rows;			/* its errors are those of rows, which have statuses of their own */
+	unsigned	status;			/* 0: nothing */
+	const char *location;		/* NULL: nothing */
+	bool		has_body;		/* instead of the result */
+	FoxSlice	type;			/* of that; absent: none */
+	FoxSlice	body;
+} FoxHttpSaid;
+
+extern const FoxHttpSaid *fox_http_said(void);
+extern void fox_http_say_nothing(void);	/* a call begins */
+extern void fox_http_say_rows(void);
+extern void fox_http_say_status(unsigned status);
+/* These two are copied, for the transaction. */
+extern void fox_http_say_location(const char *location);
+extern void fox_http_say_body(const char *type, FoxSlice body);
 
 #endif

@@ -162,8 +162,10 @@ apply_settings(FoxHttpReply *reply, StringInfo headers)
 	const char *status = GetConfigOption("response.status", true, false);
 	const char *lines = GetConfigOption("response.headers", true, false);
 
-	if (fox_http_status_set() != 0)
-		reply->status = fox_http_status_set();
+	if (fox_http_said()->status != 0)
+		reply->status = fox_http_said()->status;
+	if (fox_http_said()->location != NULL)
+		appendStringInfo(headers, "Location: %s\r\n", fox_http_said()->location);
 	if (status != NULL && status[0] != '\0')
 		reply->status = check_status(strtol(status, NULL, 10));
 	if (lines != NULL && lines[0] != '\0')
@@ -296,7 +298,12 @@ fox_http_result(const FoxRoutine *f, const FoxHttpCall *call, StringInfo json, M
 	StringInfoData headers;
 
 	initStringInfo(&headers);
-	if (f->kind == FOX_RESULT_VOID)
+	if (fox_http_said()->has_body)
+	{
+		reply.type = fox_http_said()->type;
+		reply.body = fox_http_said()->body;
+	}
+	else if (f->kind == FOX_RESULT_VOID)
 		reply.status = call->style == FOX_HTTP_PLAIN ? 204 : 200;
 	else if (f->is_response && !f->set && json->data[0] == '{')
 		take_response(&reply, call, view(json), &headers);
@@ -351,7 +358,7 @@ fox_http_failed(const FoxHttpCall *call, const ErrorData *e, const FoxCallError 
 
 	if (e->sqlerrcode == ERRCODE_READ_ONLY_SQL_TRANSACTION)
 		out.status = 405;
-	if (call->style == FOX_HTTP_PLAIN)
+	if (call->style == FOX_HTTP_PLAIN || fox_http_said()->rows)
 		out.status = plain_status(state, out.status);
 	else if (out.status == 500)
 		out.text = fox_cstr(psprintf("%s: %s", state, message));

@@ -71,9 +71,14 @@ put_call(FoxBuf *b, uint64 id, const FoxFunctionCall *c)
 	fox_wire_put_slice(b, c->realm);
 	fox_wire_put_slice(b, c->procedure);
 	fox_wire_put_slice(b, c->function);
+	fox_wire_put_u8(b, (uint8) c->bound);
+	fox_wire_put_u8(b, (uint8) c->verbs);
+	fox_wire_put_slice(b, c->table);
 	fox_wire_put_slice(b, c->role);
 	fox_wire_put_slice(b, c->authid);
 	fox_wire_put_slice(b, c->authrole);
+	fox_wire_put_slice(b, c->peer);
+	fox_wire_put_slice(b, c->agent);
 	fox_wire_put_slice(b, c->args);
 	fox_wire_put_slice(b, c->kwargs);
 	fox_wire_put_slice(b, c->http);

@@ -27,7 +27,6 @@
 #include "pg/wire_msg.h"
 
 #define LOCK_TIMEOUT 1000		/* ms */
-#define WAITS_MAX 256
 #define IDLE_MS 1000
 
 extern PGDLLEXPORT void fox_wamp_post_executor_main(Datum main_arg);
@@ -76,25 +75,6 @@ take_requests(void)
 	}
 }
 
-/* libcurl's descriptors change from turn to turn, and a WaitEventSet takes none back. */
-static void
-wait_for_something(long ms)
-{
-	FoxPosterWait waits[WAITS_MAX];
-	int			n = fox_post_waits(waits, WAITS_MAX, &ms);
-	WaitEventSet *set = CreateWaitEventSet(CurrentMemoryContext, n + 2);
-	WaitEvent	event;
-
-	AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
-	AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
-	for (int i = 0; i < n; i++)
-		AddWaitEventToSet(set, (waits[i].reads ? WL_SOCKET_READABLE : 0) | (waits[i].writes ? WL_SOCKET_WRITEABLE : 0),
-						  waits[i].fd, NULL, NULL);
-	(void) WaitEventSetWait(set, ms, &event, 1, PG_WAIT_EXTENSION);
-	FreeWaitEventSet(set);
-	ResetLatch(MyLatch);
-}
-
 /* Those of the database go before the server's. */
 static void
 set_setting(const char *name, const char *value)
@@ -129,8 +109,7 @@ loop(void)
 			return;
 		fox_post_turn(&wait);
 		(void) pgstat_report_stat(false);
-		if (wait != 0)
-			wait_for_something(wait);
+		fox_post_queues_wait(wait);
 	}
 }
 

@@ -10,24 +10,23 @@
  */
 #include "postgres.h"
 
-#include <time.h>
-
 #include "access/xact.h"
+#include "utils/guc.h"
 #include "utils/json.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "base/digest.h"
 #include "base/dlist.h"
-#include "codec/json.h"
+#include "net/poster.h"
 #include "net/url_allow.h"
 #include "pg/guc.h"
 #include "pg/post_queue.h"
+#include "pg/post_request.h"
 #include "pg/post_sql.h"
+#include "pg/post_wait.h"
 
 #define RETRY_MS 200			/* after the database did not take what was to be noted */
 #define SNIPPET 200				/* bytes of an answer that an error shows */
-#define HEADERS_MAX 64
 
 typedef struct Attend
 {
@@ -204,55 +203,6 @@ read_item(void *arg)
 	r->found = fox_post_item(r->post->item.id, r->post->memory, &r->item);
 }
 
-/* X-Fox-Signature: what somebody who knows the secret has sent, and when. */
-static char *
-signature_of(const FoxPostItem *item)
-{
-	unsigned char digest[FOX_SHA256];
-	char		hex[FOX_SHA256 * 2 + 1];
-	long long	now = (long long) time(NULL);
-	char	   *text = psprintf("%lld.%s", now, item->body);
-
-	if (!fox_hmac_sha256(fox_cstr(item->secret), fox_cstr(text), digest))
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("could not sign a request")));
-	for (int i = 0; i < FOX_SHA256; i++)
-		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
-	return psprintf("X-Fox-Signature: t=%lld,v1=%s", now, hex);
-}
-
-/* The user's come after ours, which fox_wamp.webhook does not let them name. */
-static void
-put_headers(const Request *r, const char *headers[HEADERS_MAX])
-{
-	FoxSlice	own = fox_cstr(r->item.headers);
-	FoxSlice	key;
-	FoxSlice	value;
-	size_t		pos = 0;
-	int			n = 0;
-
-	headers[n++] = "Content-Type: application/json";
-	headers[n++] = "Expect:";
-	headers[n++] = psprintf("X-Fox-Delivery: %s", r->post->item.id);
-	headers[n++] = psprintf("X-Fox-Attempt: %s", r->item.attempt);
-	if (r->item.secret != NULL)
-		headers[n++] = signature_of(&r->item);
-	while (!fox_absent(own) && n < HEADERS_MAX - 1 && fox_json_member(own, &pos, &key, &value))
-	{
-		FoxBuf		scratch = {0};
-		FoxSlice	text = fox_json_text(value, &scratch);
-
-		/* libcurl takes a header without a value for one that is not to be sent. */
-		if (text.len > 0)
-			headers[n++] = psprintf("%.*s: %.*s", (int) key.len, key.ptr, (int) text.len, text.ptr);
-		else
-			headers[n++] = psprintf("%.*s;", (int) key.len, key.ptr);
-		fox_buf_free(&scratch);
-	}
-	headers[n] = NULL;
-}
-
 static void
 post_over(Post *post, int status, const char *error)
 {
@@ -264,13 +214,14 @@ post_over(Post *post, int status, const char *error)
 static void
 post_send(Request *r)
 {
-	const char *headers[HEADERS_MAX];
-	FoxPost		post = {.url = r->item.url, .headers = headers, .body = fox_cstr(r->item.body), .timeout_ms = r->item.timeout_ms, .tag = r->post};
+	const char *headers[FOX_POST_HEADERS];
+	FoxPost		post = {.url = r->item.url, .headers = headers, .body = fox_cstr(r->item.body), .timeout_ms = r->item.timeout_ms,
+	.ca_file = fox_guc_webhook_ca_file, .tag = r->post};
 	MemoryContext saved = MemoryContextSwitchTo(r->post->memory);
 
-	put_headers(r, headers);
-	if (!fox_url_allowed(r->item.url, fox_guc_webhook_allow))
-		post_over(r->post, 0, "fox_wamp.webhook_allow does not allow the URL");
+	fox_post_headers(r->post->item.id, &r->item, headers);
+	if (!fox_url_allowed(r->item.url, GetConfigOption(r->item.allow, false, false)))
+		post_over(r->post, 0, psprintf("%s does not allow the URL", r->item.allow));
 	else if (!fox_poster_send(poster, &post))
 		post_over(r->post, 0, "out of memory");
 	MemoryContextSwitchTo(saved);
@@ -504,8 +455,8 @@ fox_post_turn(long *wait_ms)
 	}
 }
 
-int
-fox_post_waits(FoxPosterWait *waits, int max, long *wait_ms)
+void
+fox_post_queues_wait(long ms)
 {
-	return fox_poster_waits(poster, waits, max, wait_ms);
+	fox_post_wait(poster, ms);
 }

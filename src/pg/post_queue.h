@@ -6,8 +6,6 @@
 
 #include "postgres.h"
 
-#include "net/poster.h"
-
 /* A report as core/handler_run.c reads it. */
 typedef void (*FoxPostReport) (uint64 attend, const char *json);
 
@@ -16,7 +14,7 @@ extern void fox_post_queues_start(FoxPostReport report);
 extern void fox_post_attend(uint64 attend, uint64 handler);
 /* Goes on with what can go on; *wait_ms: lowered to when to look again, whatever comes. */
 extern void fox_post_turn(long *wait_ms);
-/* What else is worth waking up for. */
-extern int	fox_post_waits(FoxPosterWait *waits, int max, long *wait_ms);
+/* As fox_post_wait(). */
+extern void fox_post_queues_wait(long ms);
 
 #endif

@@ -6,7 +6,9 @@
 #include "executor/spi.h"
 #include "utils/memutils.h"
 
+#include "core/ports.h"
 #include "pg/post_sql.h"
+#include "pg/ring.h"
 #include "pg/sqlarg.h"
 #include "pg/store_sql.h"
 
@@ -45,19 +47,32 @@ fox_post_item(const char *id, MemoryContext memory, FoxPostItem *item)
 	fox_store_begin();
 	found = fox_spi(&plan,
 					"SELECT t.url, t.secret, t.headers::text, fox_wamp.post_body(d), d.attempts + 1,"
-					" ceil(extract(epoch FROM t.timeout) * 1000)::int8"
+					" ceil(extract(epoch FROM t.timeout) * 1000)::int8, t.allow"
 					" FROM fox_wamp.delivery d JOIN fox_wamp.post_target t ON t.id = d.handler WHERE d.id = $1::int8 AND NOT d.dead",
 					1, &id) > 0;
 	if (found)
 		*item = (FoxPostItem) {
 			.url = text_in(memory, 1), .secret = text_in(memory, 2), .headers = text_in(memory, 3), .body = text_in(memory, 4),
-			.attempt = text_in(memory, 5), .timeout_ms = strtol(fox_spi_value(6), NULL, 10)
+			.attempt = text_in(memory, 5), .timeout_ms = strtol(fox_spi_value(6), NULL, 10), .allow = text_in(memory, 7)
 		};
 	fox_store_commit();
 	return found;
 }
 
-/* Out of the queue and, of a webhook, into the log. */
+/* A callback is no more; the router sees to that. */
+static void
+release(const char *id)
+{
+	static void *plan = NULL;
+	FoxChange	over = {.kind = FOX_CHANGE_CALLBACK_OVER, .realm = FOX_LIT("")};
+
+	if (fox_spi(&plan, "SELECT c.id FROM fox_wamp.delivery d JOIN fox_wamp.callback_registry c ON c.id = d.handler WHERE d.id = $1::int8", 1, &id) == 0)
+		return;
+	over.topic = fox_cstr(fox_spi_value(1));
+	fox_ring_add(&over);
+}
+
+/* Out of the queue, and into the log. */
 static void
 finish(const FoxPostOutcome *o)
 {
@@ -66,12 +81,13 @@ finish(const FoxPostOutcome *o)
 	const char *values[3] = {o->id, psprintf("%d", o->status), psprintf(UINT64_FORMAT, o->took_ms)};
 
 	if (o->gone)
+		release(o->id);
+	if (o->gone)
 		fox_spi(&end_plan, "DELETE FROM fox_wamp.webhook w USING fox_wamp.delivery d WHERE d.id = $1::int8 AND w.id = d.handler", 1, values);
 	fox_spi(&plan,
 			"WITH sent AS (DELETE FROM fox_wamp.delivery d WHERE d.id = $1::int8 RETURNING d.*)"
-			" INSERT INTO fox_wamp.webhook_log (delivery, webhook, topic, publication, attempts, status, took)"
-			" SELECT s.id, s.handler, s.topic, s.publication, s.attempts + 1, $2::int4, $3::int8 * interval '1 ms'"
-			" FROM sent s JOIN fox_wamp.webhook w ON w.id = s.handler"
+			" INSERT INTO fox_wamp.post_log (delivery, receiver, topic, publication, method, attempts, status, took)"
+			" SELECT s.id, s.handler, s.topic, s.publication, s.details ->> 'method', s.attempts + 1, $2::int4, $3::int8 * interval '1 ms' FROM sent s"
 			" ON CONFLICT (delivery) DO UPDATE SET attempts = EXCLUDED.attempts, status = EXCLUDED.status, took = EXCLUDED.took, at = EXCLUDED.at",
 			3, values);
 }
@@ -84,7 +100,9 @@ fox_post_note(const FoxPostOutcome *o)
 	fox_store_begin();
 	if (o->error != NULL)
 		outcome = fox_queue_note_failure(o->id, o->error, o->status);
-	else
+	if (outcome == FOX_QUEUE_DEAD)
+		release(o->id);
+	if (o->error == NULL)
 		finish(o);
 	fox_store_commit();
 	return outcome;
@@ -107,6 +125,6 @@ fox_post_upkeep(void)
 	static void *plan = NULL;
 
 	fox_store_begin();
-	fox_spi(&plan, "DELETE FROM fox_wamp.webhook_log l WHERE l.at < now() - interval '1 day'", 0, NULL);
+	fox_spi(&plan, "DELETE FROM fox_wamp.post_log l WHERE l.at < now() - interval '1 day'", 0, NULL);
 	fox_store_commit();
 }

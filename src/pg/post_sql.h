@@ -18,6 +18,7 @@ typedef struct FoxPostItem
 	char	   *headers;		/* a JSON object; NULL: none */
 	char	   *body;
 	char	   *attempt;
+	char	   *allow;			/* setting that has to allow the URL */
 	long		timeout_ms;
 } FoxPostItem;
 

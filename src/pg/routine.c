@@ -24,6 +24,7 @@
 #include "utils/syscache.h"
 
 #include "base/hash.h"
+#include "pg/callback_arg.h"
 #include "pg/compat.h"
 #include "pg/routine.h"
 
@@ -136,6 +137,7 @@ read_args(FoxRoutine *f, HeapTuple proc)
 			continue;
 		arg->name = names != NULL ? pstrdup(names[i]) : "";
 		arg->type = types[i];
+		arg->is_callback = fox_callback_is_type(arg->type);
 		getTypeInputInfo(arg->type, &input, &arg->ioparam);
 		fmgr_info_cxt(input, &arg->input, f->context);
 		if (f->nargs >= first_default)

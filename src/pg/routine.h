@@ -22,6 +22,7 @@ typedef struct FoxRoutineArg
 	Oid			type;
 	FmgrInfo	input;
 	Oid			ioparam;
+	bool		is_callback;	/* of fox_wamp.callback, or a domain over it */
 	Node	   *default_value;	/* expression; NULL: the argument has to be given */
 } FoxRoutineArg;
 
@@ -64,6 +65,7 @@ typedef enum FoxRoutineStage
 {
 	FOX_STAGE_FIND,				/* no such function, or not for that role */
 	FOX_STAGE_BIND,				/* the caller's, of the argument named in fox_routine_argument */
+	FOX_STAGE_RECORD,			/* the caller's: it has named no row of a table */
 	FOX_STAGE_RUN
 } FoxRoutineStage;
 

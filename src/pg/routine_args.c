@@ -20,6 +20,7 @@
 
 #include "base/base64.h"
 #include "codec/json.h"
+#include "pg/callback_arg.h"
 #include "pg/errcodes.h"
 #include "pg/routine.h"
 
@@ -219,6 +220,11 @@ set_value(FoxRoutine *f, int i, FoxSlice json, FoxRoutineValues *out)
 	bool		any;
 
 	name_argument(f, i);
+	if (f->args[i].is_callback)
+	{
+		fox_routine_set(f, i, fox_callback_argument(f, i, json), out);
+		return;
+	}
 	initStringInfo(&literal);
 	any = fox_json_literal(json, f->args[i].type, &literal);
 	fox_routine_set(f, i, any ? literal.data : NULL, out);
@@ -243,7 +249,9 @@ bind_positions(FoxRoutine *f, FoxSlice args, FoxRoutineValues *out)
 	FoxSlice	value;
 	size_t		pos = 0;
 
-	for (int i = 0; fox_json_element(args, &pos, &value); i++)
+	int			first = f->nargs > 0 && out->given[0] ? 1 : 0;	/* behind the row that it is of */
+
+	for (int i = first; fox_json_element(args, &pos, &value); i++)
 	{
 		FoxSlice	next;
 		size_t		after = pos;
@@ -252,7 +260,7 @@ bind_positions(FoxRoutine *f, FoxSlice args, FoxRoutineValues *out)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("too many arguments"),
-					 errdetail("The function has %d.", f->nargs)));
+					 errdetail("The function has %d.", f->nargs - first)));
 		if (f->variadic && i == f->nargs - 1 &&
 			(fox_json_kind(value) != FOX_JSON_ARRAY || fox_json_element(args, &after, &next)))
 		{

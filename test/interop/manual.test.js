@@ -12,7 +12,7 @@ after(stop);
 const readme = fs.readFileSync(path.join(__dirname, '../../README.md'), 'utf8');
 
 test("the README's table of settings is pg_settings", async () => {
-  const rows = [...readme.matchAll(/^\| `(fox_wamp\.[a-z_]+)` \| `([^`]*)` \|/gm)].map((m) => [m[1], m[2]]);
+  const rows = [...readme.matchAll(/^\| `(fox_wamp\.[a-z0-9_]+)` \| `([^`]*)` \|/gm)].map((m) => [m[1], m[2]]);
   // LOAD makes the settings known to a session that has not called a function yet.
   const listed = await sql("LOAD 'fox_wamp'", "SELECT string_agg(name, ',' ORDER BY name) FROM pg_settings WHERE name LIKE 'fox\\_wamp.%'");
   assert.equal(rows.map((r) => r[0]).sort().join(','), listed);
@@ -40,6 +40,7 @@ test('no acting function may be executed by everybody', async () => {
     FROM pg_proc p WHERE p.pronamespace = 'fox_wamp'::regnamespace
       AND has_function_privilege('public', p.oid, 'EXECUTE')
       AND p.proname NOT IN ('error', 'session_id', 'caller_authid', 'caller_authrole', 'called_procedure', 'called_realm',
+        'session_user_id', 'session_group_id', 'session_get_user', 'own_user', 'request_table', 'table_request', 'batch',
         'http_method', 'request_path', 'request_id', 'remote_ip', 'user_agent', 'in_header', 'in_body',
         'returns', 'set_status', 'openapi', 'openapi_of')`);
   assert.equal(open, '', 'but what says only what the caller knows, or speaks of its own answer');

@@ -1,13 +1,14 @@
 'use strict';
 // receiver.js - an HTTP server that is POSTed to, and remembers.
 const http = require('node:http');
+const https = require('node:https');
 const { Inbox } = require('./lib');
 
-/** Starts one; answer(request, response, body) may be replaced at any time. */
-async function receiver() {
+/** Starts one, with TLS if it is given a key and a certificate; answer(request, response, body) may be replaced at any time. */
+async function receiver(tls) {
   const inbox = new Inbox();
   const r = { inbox, count: 0, answer: (request, response) => response.end() };
-  const server = http.createServer((request, response) => {
+  const serve = (request, response) => {
     const chunks = [];
     request.on('data', (chunk) => chunks.push(chunk));
     request.on('error', () => {});
@@ -19,10 +20,11 @@ async function receiver() {
       inbox.put(got);
       r.answer(request, response, got);
     });
-  });
+  };
+  const server = tls ? https.createServer(tls, serve) : http.createServer(serve);
   await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
   r.port = server.address().port;
-  r.url = `http://127.0.0.1:${r.port}`;
+  r.url = `${tls ? 'https' : 'http'}://127.0.0.1:${r.port}`;
   r.next = () => inbox.next();
   r.status = (status, text = '') => { r.answer = (request, response) => { response.statusCode = status; response.end(text); }; };
   r.close = () => { server.closeAllConnections(); return new Promise((resolve) => { server.close(resolve); }); };

@@ -3,7 +3,9 @@
 const { test, before, beforeEach, after } = require('node:test');
 const assert = require('node:assert/strict');
 const { createHmac } = require('node:crypto');
-const { start, stop, restart, join, sql, withSettings, until, fresh } = require('./lib');
+const fs = require('node:fs');
+const path = require('node:path');
+const { start, stop, restart, join, sql, withSettings, until, fresh, env } = require('./lib');
 const { receiver } = require('./receiver');
 
 let session;
@@ -209,6 +211,27 @@ test('what the setting does not allow is refused, and not sent any more once it 
   });
   assert.deepEqual(other.inbox.rest(), []);
   await drop(id);
+});
+
+test('over TLS the server has to have a certificate of an authority that is trusted', async () => {
+  const file = (name) => path.join(env.data, name);
+  const safe = await receiver({ key: fs.readFileSync(file('server.key')), cert: fs.readFileSync(file('server.crt')) });
+  const topic = fresh('hook');
+  await sql(`ALTER DATABASE postgres SET fox_wamp.webhook_allow = '127.0.0.1:${r.port}, ${safe.url}'`);
+  const settings = { 'fox_wamp.webhook_ca_file': file('server.crt') };
+  let id;
+  await withSettings({ 'fox_wamp.webhook_ca_file': '' }, async () => {
+    id = await webhook(topic, '/in', ', max_attempts => 1', safe);
+    await sql(`SELECT fox_wamp.publish('${topic}', '[1]')`);
+    await until(async () => /dead no answer: .*certificate/.test(await deliveries(id, 'state, last_error')));
+  });
+  assert.equal(safe.count, 0);
+  await withSettings(settings, async () => {
+    await sql(`SELECT fox_wamp.publish('${topic}', '[2]')`);
+    assert.deepEqual((await safe.next()).body.args, [2]);
+  });
+  await drop(id);
+  await safe.close();
 });
 
 test('what was not answered is sent again after the executor, or the router, has ended', async () => {

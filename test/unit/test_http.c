@@ -190,7 +190,7 @@ calls_and_replies_come_back_as_they_went(void **state)
 {
 	FoxBuf		bytes = {0};
 	FoxHttpCall call = {.style = FOX_HTTP_PLAIN, .columns = FOX_HTTP_ARRAY, .caller = FOX_HTTP_SOMEBODY, .method = FOX_LIT("GET"),
-		.path = FOX_LIT("/a"), .headers = FOX_LIT(""), .body = fox_slice("\0x", 2), .peer = FOX_LIT("p"), .id = FOX_LIT("1")
+		.path = FOX_LIT("/a"), .headers = FOX_LIT(""), .body = fox_slice("\0x", 2), .peer = FOX_LIT("p"), .row = FOX_LIT("1")
 	};
 	FoxHttpReply reply = {.status = 201, .type = FOX_LIT("t"), .headers = FOX_LIT("h"), .body = FOX_LIT("")};
 	FoxHttpCall c;
@@ -200,7 +200,7 @@ calls_and_replies_come_back_as_they_went(void **state)
 	fox_http_call_put(&bytes, &call);
 	assert_true(fox_http_call_get(fox_buf_view(&bytes), &c));
 	assert_true(c.style == FOX_HTTP_PLAIN && c.columns == FOX_HTTP_ARRAY && c.caller == FOX_HTTP_SOMEBODY);
-	assert_true(fox_slice_is(c.method, "GET") && fox_absent(c.query) && fox_slice_eq(c.body, call.body) && fox_slice_is(c.id, "1"));
+	assert_true(fox_slice_is(c.method, "GET") && fox_absent(c.query) && fox_slice_eq(c.body, call.body) && fox_slice_is(c.row, "1") && fox_absent(c.column));
 	for (size_t n = 0; n < bytes.len; n++)
 		assert_false(fox_http_call_get(fox_slice(bytes.data, n), &c));
 	fox_buf_reset(&bytes);

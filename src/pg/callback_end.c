@@ -1,0 +1,115 @@
+/*
+ * callback_end.c - how a callback ends: its service hears of it, then its row goes, and what refers to that.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "pg/callback_as.h"
+#include "pg/callback_row.h"
+#include "pg/sqlarg.h"
+
+PG_FUNCTION_INFO_V1(fox_wamp_callback_release);
+PG_FUNCTION_INFO_V1(fox_wamp_end_callback);
+
+/* callback_released(fox_wamp.callback, text) of the service; invalid: it has none. */
+static Oid
+hook_of(const char *service)
+{
+	Oid			schema = service[0] != '\0' ? get_namespace_oid(service, true) : InvalidOid;
+	Oid			types[2] = {InvalidOid, TEXTOID};
+
+	if (!OidIsValid(schema))
+		return InvalidOid;
+	types[0] = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("callback"), ObjectIdGetDatum(get_namespace_oid("fox_wamp", false)));
+	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("callback_released"),
+						   PointerGetDatum(buildoidvector(types, 2)), ObjectIdGetDatum(schema));
+}
+
+static Oid
+owner_of(Oid function)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/* Its function has its owner's role, like an event handler. */
+static void
+tell_service(const void *arg)
+{
+	const FoxCallbackRow *row = arg;
+	Oid			hook = hook_of(row->service);
+	Oid			types[2] = {INT8OID, TEXTOID};
+	Datum		values[2] = {Int64GetDatum(strtoll(row->id, NULL, 10)), CStringGetTextDatum(row->interface)};
+	FoxIdentity before;
+
+	if (!OidIsValid(hook))
+		return;
+	before = fox_identity_begin(owner_of(hook), row->service);
+	if (SPI_execute_with_args(psprintf("SELECT %s($1, $2)", quote_qualified_identifier(row->service, "callback_released")),
+							  2, types, values, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not call callback_released()");
+	fox_identity_end(before);
+}
+
+/* What refers to the row goes with it. */
+static void
+delete_row(const FoxCallbackRow *row)
+{
+	static void *plan = NULL;
+	FoxAsOwner	saved = fox_as_owner();
+	const char *id = row->id;
+
+	SPI_connect();
+	PushActiveSnapshot(GetLatestSnapshot());
+	fox_spi(&plan, "DELETE FROM fox_wamp.callback_registry WHERE id OPERATOR(pg_catalog.=) $1::pg_catalog.int8", 1, &id);
+	PopActiveSnapshot();
+	SPI_finish();
+	fox_as_caller(saved);
+}
+
+/* Nobody else ends it meanwhile. */
+static bool
+find(FunctionCallInfo fcinfo, FoxCallbackRow *row)
+{
+	return !PG_ARGISNULL(0) && fox_callback_row(psprintf(INT64_FORMAT, PG_GETARG_INT64(0)), true, row);
+}
+
+Datum
+fox_wamp_callback_release(PG_FUNCTION_ARGS)
+{
+	FoxCallbackRow row;
+
+	if (!find(fcinfo, &row))
+		PG_RETURN_BOOL(false);
+	tell_service(&row);
+	delete_row(&row);
+	PG_RETURN_BOOL(true);
+}
+
+/* The same, whatever the service says. */
+Datum
+fox_wamp_end_callback(PG_FUNCTION_ARGS)
+{
+	FoxCallbackRow row;
+
+	if (!find(fcinfo, &row))
+		PG_RETURN_BOOL(false);
+	(void) fox_guarded(tell_service, &row, psprintf("%s.callback_released()", row.service));
+	delete_row(&row);
+	PG_RETURN_BOOL(true);
+}

@@ -1,0 +1,86 @@
+'use strict';
+// What a function may know of who calls it, by every door, and of an error.
+const { test, before, after } = require('node:test');
+const assert = require('node:assert/strict');
+const crypto = require('node:crypto');
+const { start, stop, sql, join, until, withSettings, Raw } = require('./lib');
+const { ask, closeAll } = require('./http');
+
+const name = `c${process.pid}`;
+const key = 'a secret that is long enough for HS256 to take it';
+
+before(async () => {
+  start();
+  await sql('SET client_min_messages = error', `CREATE SCHEMA ${name}`, `GRANT USAGE ON SCHEMA ${name} TO PUBLIC`,
+    `CREATE ROLE ${name}`, `SELECT fox_wamp.create_group('${name}', '${name}'), fox_wamp.create_user('${name}.eve', '${name}', 'eve pw')`,
+    `UPDATE fox_wamp.auth_user SET data = '{"seat":7}' WHERE logon_name = '${name}.eve'`,
+    `CREATE ROLE ${name}_admin LOGIN PASSWORD 'admin pw' IN ROLE fox_wamp_admin, fox_wamp_connect`,
+    `CREATE FUNCTION ${name}.me() RETURNS jsonb LANGUAGE sql AS $$SELECT jsonb_build_object('session', fox_wamp.session_id() > 1, 'user', fox_wamp.session_user_id(),
+      'group', fox_wamp.session_group_id(), 'own', to_jsonb(fox_wamp.session_get_user(fox_wamp.session_id())), 'ip', fox_wamp.remote_ip(), 'agent', fox_wamp.user_agent(),
+      'method', fox_wamp.http_method(), 'header', fox_wamp.in_header('host'), 'body', fox_wamp.in_body(), 'path', fox_wamp.request_path())$$`,
+    `CREATE FUNCTION ${name}.user_of(session bigint) RETURNS jsonb LANGUAGE sql AS 'SELECT to_jsonb(fox_wamp.session_get_user(session))'`,
+    `CREATE FUNCTION ${name}.claims() RETURNS jsonb LANGUAGE sql AS $$SELECT current_setting('request.jwt.claims')::jsonb$$`,
+    `CREATE TABLE ${name}.once (n int PRIMARY KEY)`, `INSERT INTO ${name}.once VALUES (1)`, `GRANT INSERT, SELECT ON ${name}.once TO PUBLIC`,
+    `CREATE FUNCTION ${name}.twice() RETURNS void LANGUAGE sql AS 'INSERT INTO ${name}.once VALUES (1)'`,
+    `SELECT fox_wamp.expose_root('${name}'), fox_wamp.expose_root('${name}p', style => 'plain')`,
+    `SELECT fox_wamp.expose_function(p.oid, root => r) FROM pg_proc p, unnest('{${name},${name}p}'::text[]) r WHERE pronamespace = '${name}'::regnamespace`,
+    `SELECT fox_wamp.add_jwt_secret('${name}', '${key}')`, 'SELECT fox_wamp.sync()');
+});
+after(async () => {
+  closeAll();
+  await sql('SET client_min_messages = error', `DROP SCHEMA ${name} CASCADE`, `DELETE FROM fox_wamp.root WHERE name LIKE '${name}%'`,
+    `SELECT fox_wamp.drop_user('${name}.eve'), fox_wamp.remove_jwt_key('${name}')`, `DELETE FROM fox_wamp.auth_group WHERE ident = '${name}'`, `DROP ROLE ${name}, ${name}_admin`);
+  stop();
+});
+
+const basic = (user, password) => ({ Authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` });
+const result = (answer) => JSON.parse(answer.body).Result;
+const nobody = { method: null, header: null, body: null, path: null };
+
+test('who asks by HTTP', async () => {
+  const me = result(await ask('POST', `/${name}/me`, { headers: { ...basic(`${name}.eve`, 'eve pw'), 'User-Agent': 'T/1', Host: 'h', 'Content-Type': 'application/json' }, body: '{}' }));
+  assert.deepEqual(me, { session: true, user: `${name}.eve`, group: name, own: { user_id: `${name}.eve`, group_id: name, data: { seat: 7 } },
+    ip: '127.0.0.1', agent: 'T/1', method: 'POST', header: 'h', body: '\\x7b7d', path: `/${name}/me` });
+  const anonymous = result(await ask('GET', `/${name}/me`));
+  assert.deepEqual([anonymous.user, anonymous.group, anonymous.own], [null, 'fox_wamp_anonymous', { user_id: null, group_id: 'fox_wamp_anonymous', data: null }]);
+});
+
+test('who asks by WAMP, and by SQL', async () => {
+  const session = await join({ authid: `${name}.eve`, authmethods: ['ticket'], onchallenge: () => 'eve pw' });
+  const me = await session.call(`${name}.me`);
+  assert.deepEqual(me, { session: true, user: `${name}.eve`, group: name, own: { user_id: `${name}.eve`, group_id: name, data: { seat: 7 } },
+    ip: '127.0.0.1', agent: null, ...nobody });
+  const eve = session.id;
+  await assert.rejects(() => session.call(`${name}.user_of`, [1]), (e) => e.error === 'wamp.error.not_authorized');
+  const admin = { headers: basic(`${name}_admin`, 'admin pw') };
+  assert.deepEqual(result(await ask('GET', `/${name}/user_of?session=${eve}`, admin)), { user_id: `${name}.eve`, group_id: name, data: { seat: 7 } });
+  assert.deepEqual(result(await ask('GET', `/${name}/user_of?session=7`, admin)), { user_id: null, group_id: null, data: null });
+  session.leaveNow();
+  const raw = await Raw.connect();
+  raw.send([1, 'realm1', { agent: 'T/1 ü', roles: { caller: {} } }]);
+  assert.equal((await raw.next())[0], 2);
+  raw.send([48, 1, {}, `${name}.me`]);
+  const { agent, group } = (await raw.next())[3][0];
+  assert.deepEqual([agent, group], ['T/1 ü', 'fox_wamp_anonymous']);
+  const bySql = JSON.parse(await sql(`SELECT fox_wamp.call('${name}.me')`));
+  assert.deepEqual({ ip: bySql.ip, agent: bySql.agent, method: bySql.method }, { ip: null, agent: null, method: null });
+  assert.equal(await sql('SELECT num_nonnulls(fox_wamp.session_user_id(), fox_wamp.session_group_id(), fox_wamp.remote_ip(), fox_wamp.user_agent())'), '0');
+});
+
+test('settings for functions that come from PostgREST', async () => {
+  const claims = async (headers) => JSON.parse((await ask('GET', `/${name}p/claims`, { headers })).body);
+  assert.deepEqual(await claims({}), { role: 'fox_wamp_anonymous' });
+  assert.deepEqual(await claims(basic(`${name}.eve`, 'eve pw')), { role: name, sub: `${name}.eve` });
+  const encode = (o) => Buffer.from(JSON.stringify(o)).toString('base64url');
+  const signed = `${encode({ alg: 'HS256', typ: 'JWT', kid: name })}.${encode({ role: `${name}_admin`, sub: 'x', exp: Math.floor(Date.now() / 1000) + 3600, seat: 'ü' })}`;
+  const token = `${signed}.${crypto.createHmac('sha256', key).update(signed).digest('base64url')}`;
+  const own = await claims({ Authorization: `Bearer ${token}` });
+  assert.deepEqual([own.role, own.sub, own.seat], [`${name}_admin`, 'x', 'ü']);
+  assert.equal((await ask('GET', `/${name}/claims`)).status, 500, 'of the plain style only');
+});
+
+test('what an error tells of rows is for who may hear it', async () => {
+  const detail = async () => JSON.parse((await ask('POST', `/${name}/twice`)).body).Detail;
+  assert.equal(await detail(), undefined);
+  await withSettings({ 'fox_wamp.error_verbosity': 'verbose' }, () => until(async () => (await detail()) === 'Key (n)=(1) already exists.'));
+});
