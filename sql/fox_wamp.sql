@@ -590,7 +590,7 @@ COMMENT ON COLUMN fox_wamp.auth_user.id IS 'number of the user';
 COMMENT ON COLUMN fox_wamp.auth_user.logon_name IS 'authid that it logs in with';
 COMMENT ON COLUMN fox_wamp.auth_user.group_id IS 'its group, which says its role';
 COMMENT ON COLUMN fox_wamp.auth_user.realm IS 'the only realm that it may join; null: any';
-COMMENT ON COLUMN fox_wamp.auth_user.verifier IS 'of its password, for ticket and wamp-scram: as pg_authid.rolpassword, or derived by Argon2id (fox_wamp.password_kdf)';
+COMMENT ON COLUMN fox_wamp.auth_user.verifier IS 'of its password, for ticket and wamp-scram: as pg_authid.rolpassword, or derived by Argon2id (fox_wamp.password_kdf); or, for ticket alone, a hash of bcrypt or PBKDF2';
 COMMENT ON COLUMN fox_wamp.auth_user.cra_verifier IS 'of its password, for wampcra';
 COMMENT ON COLUMN fox_wamp.auth_user.data IS 'what applications keep of the user; session_get_user() tells it';
 COMMENT ON SEQUENCE fox_wamp.auth_user_id_seq IS 'numbers of users';

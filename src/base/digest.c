@@ -4,6 +4,8 @@
 #include "base/digest.h"
 
 #include <argon2.h>
+#include <crypt.h>
+#include <stdlib.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -32,13 +34,44 @@ fox_hmac_sha256(FoxSlice key, FoxSlice data, unsigned char out[FOX_SHA256])
 		HMAC(EVP_sha256(), bytes(key), (int) key.len, bytes(data), data.len, out, NULL) != NULL;
 }
 
-bool
-fox_pbkdf2_sha256(FoxSlice password, FoxSlice salt, uint32_t iterations, unsigned char *out, size_t len)
+static bool
+pbkdf2(const EVP_MD *hash, FoxSlice password, FoxSlice salt, uint32_t iterations, unsigned char *out, size_t len)
 {
 	memset(out, 0, len);
 	return password.len <= INT32_MAX && salt.len <= INT32_MAX && iterations > 0 && iterations <= INT32_MAX &&
 		PKCS5_PBKDF2_HMAC((const char *) bytes(password), (int) password.len, bytes(salt), (int) salt.len,
-						  (int) iterations, EVP_sha256(), (int) len, out) == 1;
+						  (int) iterations, hash, (int) len, out) == 1;
+}
+
+bool
+fox_pbkdf2_sha256(FoxSlice password, FoxSlice salt, uint32_t iterations, unsigned char *out, size_t len)
+{
+	return pbkdf2(EVP_sha256(), password, salt, iterations, out, len);
+}
+
+bool
+fox_pbkdf2_sha512(FoxSlice password, FoxSlice salt, uint32_t iterations, unsigned char *out, size_t len)
+{
+	return pbkdf2(EVP_sha512(), password, salt, iterations, out, len);
+}
+
+bool
+fox_crypt_fits(FoxSlice hash, FoxSlice password)
+{
+	struct crypt_data *data = calloc(1, sizeof(*data));
+	char	   *setting = fox_strdup(hash);
+	char	   *key = fox_strdup(password);
+	const char *made = data != NULL && setting != NULL && key != NULL && strlen(key) == password.len ? crypt_r(key, setting, data) : NULL;
+	bool		fits = made != NULL && fox_same_secret(fox_cstr(made), hash);
+
+	if (data != NULL)
+		fox_wipe(data, sizeof(*data));
+	if (key != NULL)
+		fox_wipe(key, password.len);
+	free(data);
+	free(setting);
+	free(key);
+	return fits;
 }
 
 bool

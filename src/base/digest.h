@@ -12,6 +12,9 @@
 extern bool fox_sha256(FoxSlice data, unsigned char out[FOX_SHA256]);
 extern bool fox_hmac_sha256(FoxSlice key, FoxSlice data, unsigned char out[FOX_SHA256]);
 extern bool fox_pbkdf2_sha256(FoxSlice password, FoxSlice salt, uint32_t iterations, unsigned char *out, size_t len);
+extern bool fox_pbkdf2_sha512(FoxSlice password, FoxSlice salt, uint32_t iterations, unsigned char *out, size_t len);
+/* Is that the password of a hash that crypt(3) knows, as of bcrypt?  A zero byte is in none. */
+extern bool fox_crypt_fits(FoxSlice hash, FoxSlice password);
 /* Argon2id, version 1.3, on one lane; memory in KiB. */
 extern bool fox_argon2id(FoxSlice password, FoxSlice salt, uint32_t iterations, uint32_t memory, unsigned char *out, size_t len);
 extern bool fox_random(unsigned char *out, size_t len);

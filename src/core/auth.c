@@ -5,6 +5,7 @@
 
 #include "base/base64.h"
 #include "codec/json.h"
+#include "core/password_hash.h"
 #include "core/verifier.h"
 
 #include "base/pure.h"
@@ -190,10 +191,18 @@ static void
 ticket_check(const FoxAuthQuestion *q, const FoxPrincipal *who, FoxBuf *out)
 {
 	FoxScramVerifier v;
-	/* A role may choose the verifier of its own password: it is not to keep the executor busy. */
-	bool		known = !fox_absent(who->authid) && !fox_absent(who->scram) && fox_scram_parse(who->scram, &v) &&
-		fox_scram_affordable(&v);
+	bool		known;
 
+	if (!fox_absent(who->scram) && fox_password_hash_looks(who->scram))
+	{
+		if (fox_password_hash_fits(who->scram, q->signature) && !fox_absent(who->authid))
+			fox_auth_welcome(out, who, FOX_ABSENT);
+		else
+			fox_auth_deny(out);
+		return;
+	}
+	/* A role may choose the verifier of its own password: it is not to keep the executor busy. */
+	known = !fox_absent(who->authid) && !fox_absent(who->scram) && fox_scram_parse(who->scram, &v) && fox_scram_affordable(&v);
 	if (!known)
 		fox_scram_make_up(who->seed, q->argon2, &v);
 	if (fox_scram_password_fits(&v, q->signature) && known)

@@ -11,6 +11,9 @@
 
 #include "base/pure.h"
 
+#define ON_CONNECT "fox_wamp.mqtt.on_connect"
+#define ON_DISCONNECT "fox_wamp.mqtt.on_disconnect"
+
 /* --- details --- */
 
 static void
@@ -22,6 +25,8 @@ put_details(FoxBuf *b, const FoxSession *s)
 	fox_meta_put_text(b, "authrole", s->authrole);
 	fox_meta_put_text(b, "authmethod", s->authmethod);
 	fox_meta_put_text(b, "authprovider", fox_absent(s->authprovider) ? FOX_LIT("static") : s->authprovider);
+	if (!fox_absent(s->client_id))
+		fox_meta_put_text(b, "client_id", s->client_id);
 	fox_meta_name(b, "transport");
 	fox_buf_char(b, '{');
 	fox_meta_put_text(b, "type", s->transport != NULL ? fox_cstr(s->transport) : s->protocol);
@@ -60,6 +65,37 @@ fox_meta_session_left(FoxSession *s)
 	fox_buf_json_str(&args, s->authrole);
 	fox_buf_char(&args, ']');
 	fox_meta_publish(s->realm, "wamp.session.on_leave", &args, s);
+}
+
+/* Sessions of MQTT outlive their connections, which come and go. */
+
+void
+fox_session_connected(FoxSession *s)
+{
+	FoxBuf		args = {0};
+
+	if (!fox_meta_heard(s->realm, ON_CONNECT))
+		return;
+	fox_buf_char(&args, '[');
+	put_details(&args, s);
+	fox_buf_char(&args, ']');
+	fox_meta_publish(s->realm, ON_CONNECT, &args, s);
+}
+
+void
+fox_session_disconnected(FoxSession *s, bool lost)
+{
+	FoxBuf		args = {0};
+
+	if (!fox_meta_heard(s->realm, ON_DISCONNECT))
+		return;
+	fox_buf_str(&args, "[{");
+	fox_meta_put_number(&args, "session", s->id);
+	fox_meta_put_text(&args, "client_id", s->client_id);
+	fox_meta_put_text(&args, "authid", s->authid);
+	fox_meta_put_text(&args, "authrole", s->authrole);
+	fox_buf_str(&args, lost ? ",\"lost\":true}]" : ",\"lost\":false}]");
+	fox_meta_publish(s->realm, ON_DISCONNECT, &args, s);
 }
 
 /* --- looking --- */

@@ -236,6 +236,9 @@ extern FoxSessionInfo fox_session_identity(const FoxSession *s);
 extern bool fox_session_is_of(const FoxSession *s, const FoxSessionInfo *info);
 /* It goes on for who has logged in again, maybe in another role.  False: no memory, and nothing has changed. */
 extern bool fox_session_renew(FoxSession *s, const FoxSessionInfo *info);
+/* A client has taken up its session, or has gone, in an orderly way or not: those who want to know are told. */
+extern void fox_session_connected(FoxSession *s);
+extern void fox_session_disconnected(FoxSession *s, bool lost);
 /* Would a publish to the topic be taken, now, unless an authorizer forbids it? */
 extern bool fox_session_may_publish(FoxSession *s, FoxSlice topic);
 extern uint64_t fox_session_id(const FoxSession *s);

@@ -486,6 +486,8 @@ mqtt_ended(FoxSession *core, const char *reason, FoxSlice message)
 		s->broker->clients--;
 		p->session = NULL;
 		mqtt_cut(p, shutdown ? FOX_MQTT_SHUTTING_DOWN : FOX_MQTT_ADMINISTRATIVE, reason);
+		if (!shutdown)
+			fox_session_disconnected(core, true);
 	}
 	if (!shutdown)
 		mqtt_will_publish_apart(s);

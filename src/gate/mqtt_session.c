@@ -195,6 +195,7 @@ mqtt_session_attach(MqttSession *s, MqttPeer *p)
 	mqtt_received_carry(s);
 	p->session = s;
 	mqtt_subs_back(s);
+	fox_session_connected(s->core);
 }
 
 void
@@ -204,6 +205,7 @@ mqtt_session_detach(MqttSession *s, bool lost)
 	s->broker->clients--;
 	mqtt_dues_free(s);
 	mqtt_subs_away(s);
+	fox_session_disconnected(s->core, lost);
 	if (!lost)
 		mqtt_will_forget(s);
 	if (s->expiry == 0)

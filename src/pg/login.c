@@ -2,13 +2,14 @@
  * login.c - log-ins, as an executor carries them out, and the cookies that stand for them.
  *
  * Nothing is kept between two questions of a log-in, and no code of a user's is run.
- * Passwords are normalized as PostgreSQL does it before it makes a verifier.
+ * Passwords are normalized as PostgreSQL does it before it makes a verifier; those of other programs' hashes are not.
  */
 #include "postgres.h"
 
 #include "common/saslprep.h"
 
 #include "core/jwt.h"
+#include "core/password_hash.h"
 #include "pg/cookie_sql.h"
 #include "pg/jwt_sql.h"
 #include "pg/login.h"
@@ -60,7 +61,7 @@ answer_of_principal(FoxAuthQuestion *q, const char *realm, FoxBuf *out)
 
 	fox_principal_find(realm, name ? name : "", q->method != FOX_AUTH_CRYPTOSIGN && q->method != FOX_AUTH_TLS,
 					   q->superusers, &who);
-	if (q->method == FOX_AUTH_TICKET && q->answered)
+	if (q->method == FOX_AUTH_TICKET && q->answered && (fox_absent(who.scram) || !fox_password_hash_looks(who.scram)))
 		normalize_password(q);
 	fox_auth_answer(q, &who, out);
 }

@@ -822,6 +822,40 @@ test('$SYS: values at once, then what has changed; nobody else publishes there',
   }
 }));
 
+test('clients that come and go are events', async () => {
+  const s = `presence_${process.pid}`;
+  await sql(`CREATE TABLE ${s} (topic text, args jsonb)`, `CREATE FUNCTION ${s}(topic text, args jsonb, kwargs jsonb, details jsonb) RETURNS void LANGUAGE sql AS $$ INSERT INTO ${s} VALUES ($1, $2) $$`,
+    `SELECT fox_wamp.attach('fox_wamp.mqtt.*', '${s}(text,jsonb,jsonb,jsonb)')`, 'SELECT fox_wamp.sync()');
+  const watcher = await MqttClient.join(5);
+  await watcher.subscribe('fox_wamp/mqtt/+');
+  const session = await join();
+  const heard = [];
+  await session.subscribe('fox_wamp.mqtt.on_connect', ([details]) => heard.push(details));
+  const id = unique('presence');
+  const next = async (topic) => JSON.parse((await watcher.take((p) => p.cmd === 'publish' && p.topic === `fox_wamp/mqtt/${topic}` && p.payload.includes(`"${id}"`))).payload);
+  const options = { clientId: id, clean: false, properties: { sessionExpiryInterval: 60 } };
+  let c = await MqttClient.join(5, options);
+  const came = await next('on_connect');
+  assert.deepEqual([came.client_id, came.authid, came.authrole, came.authmethod, came.transport.type, came.transport.protocol], [id, 'anonymous', 'anonymous', 'anonymous', 'tcp', 'mqtt.5.0']);
+  await c.leave();
+  const { session: number, ...went } = await next('on_disconnect');
+  assert.deepEqual(went, { client_id: id, authid: 'anonymous', authrole: 'anonymous', lost: false });
+  assert.equal(number, came.session);
+  c = await MqttClient.join(4, options);
+  assert.equal((await next('on_connect')).session, number);
+  c.kill();
+  assert.equal((await next('on_disconnect')).lost, true);
+  await MqttClient.join(5, { clientId: id });
+  await next('on_connect');
+  await sql(`SELECT fox_wamp.kill_client('${id}', forget => true)`);
+  assert.equal((await next('on_disconnect')).lost, true);
+  await until(async () => await sql(`SELECT count(*) FROM ${s} WHERE args->0->>'client_id' = '${id}'`) === '6');
+  await until(() => heard.filter((d) => d.client_id === id).length === 3);
+  session.leaveNow();
+  await watcher.leave();
+  await sql(`DROP FUNCTION ${s}`, `DROP TABLE ${s}`);
+});
+
 test('$SYS has the names that mosquitto has', async () => {
   // mosquitto 2.0, without its heap.
   const spans = (name) => ['1min', '5min', '15min'].map((span) => `load/${name}/${span}`);

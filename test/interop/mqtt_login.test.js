@@ -122,6 +122,30 @@ test('a JSON Web Token is a password', () => guessing(async () => {
   await sql(`DELETE FROM fox_wamp.jwt_key WHERE kid = '${kid}'`);
 }));
 
+test('hashes of passwords that other programs have made', () => guessing(async () => {
+  const name = `${user}.hash`;
+  const salted = (password, hash) => `$7$101$${Buffer.from('salt').toString('base64')}$${crypto.pbkdf2Sync(password, 'salt', 101, 64, hash).toString('base64')}`;
+  await sql(`SELECT fox_wamp.create_user('${name}', '${group}')`);
+  const is = (verifier) => sql(`UPDATE fox_wamp.auth_user SET verifier = '${verifier}' WHERE logon_name = '${name}'`, sync);
+  for (const [verifier, password] of [['$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW', 'secret'], [salted('sécret ª', 'sha512'), 'sécret ª']]) {
+    await is(verifier);
+    for (const v of ALL) {
+      const c = await MqttClient.join(v, { username: name, password });
+      assert.equal(await session(NAMES[v], name), `${name}|${role}|ticket|realm1`);
+      await c.leave();
+      for (const wrong of ['', 'Secret', `${password}x`, 'a\0b']) assert.equal(await MqttClient.refusal(v, { username: name, password: wrong }), code(v, 0x86, 4));
+    }
+    const s = await join({ authmethods: ['ticket'], authid: name, onchallenge: () => password });
+    s.leaveNow();
+    assert.equal(await scram(name, password), 0x86);
+  }
+  await is('$2b$04$malformed');
+  assert.equal(await MqttClient.refusal(5, { username: name, password: 'secret' }), 0x86);
+  await sql(`SELECT fox_wamp.set_password('${name}', 'new')`, sync);
+  await (await scram(name, 'new')).leave();
+  await sql(`SELECT fox_wamp.drop_user('${name}')`);
+}));
+
 // --- SCRAM-SHA-256 ---
 
 const hmac = (key, text) => crypto.createHmac('sha256', key).update(text).digest();
