@@ -212,6 +212,39 @@ COMMENT ON COLUMN fox_wamp.root.style IS 'how HTTP answers: result puts values i
 COMMENT ON COLUMN fox_wamp.root.auth IS 'by HTTP only who logs in may call a function that is not exposed as anonymous';
 
 -- The triggers know the columns by their position: upgrades append.
+CREATE TABLE fox_wamp.exposed_service (
+	realm text COLLATE "C" NOT NULL,
+	root text COLLATE "C" NOT NULL,
+	name text COLLATE "C" NOT NULL CHECK (name ~ '^[^[:space:]./?%&=+#*"]+$' AND octet_length(name) <= 255 AND
+		lower(name) NOT IN ('auth', 'batch', 'callback', 'call', 'catalog', 'events', 'openapi.json', 'publish', 'stat', 'timestamp')),
+	schema text NOT NULL,
+	lifetime text NOT NULL DEFAULT 'shared',
+	contract text CHECK (octet_length(contract) BETWEEN 1 AND 255),
+	publish_signature boolean NOT NULL DEFAULT false,
+	anonymous boolean NOT NULL DEFAULT false,
+	result_as text NOT NULL DEFAULT 'array' CHECK (result_as IN ('object', 'array')),
+	audit boolean NOT NULL DEFAULT false,
+	hash text NOT NULL,
+	schema_oid oid NOT NULL,
+	PRIMARY KEY (root, name),
+	FOREIGN KEY (root, realm) REFERENCES fox_wamp.root (name, realm) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX exposed_service_name ON fox_wamp.exposed_service (root, lower(name));
+COMMENT ON TABLE fox_wamp.exposed_service IS 'schemas whose functions are methods of a service: root.name.method';
+COMMENT ON COLUMN fox_wamp.exposed_service.realm IS 'realm of the root';
+COMMENT ON COLUMN fox_wamp.exposed_service.root IS 'first component of the procedures';
+COMMENT ON COLUMN fox_wamp.exposed_service.name IS 'second component of the procedures';
+COMMENT ON COLUMN fox_wamp.exposed_service.schema IS 'whose functions are the methods, as they come and go; follows ALTER, and the row goes with the schema';
+COMMENT ON COLUMN fox_wamp.exposed_service.lifetime IS 'whom an instance, and its state, is of: single, shared, client_driven, per_session, per_user, per_group';
+COMMENT ON COLUMN fox_wamp.exposed_service.contract IS 'version that callers may ask for; null: the hash';
+COMMENT ON COLUMN fox_wamp.exposed_service.publish_signature IS 'callers may read what the methods are';
+COMMENT ON COLUMN fox_wamp.exposed_service.anonymous IS 'by HTTP anybody may call the methods without logging in, from anywhere, as the anonymous role';
+COMMENT ON COLUMN fox_wamp.exposed_service.result_as IS 'what the values of a method come in: an array in their order, or an object by their names';
+COMMENT ON COLUMN fox_wamp.exposed_service.audit IS 'every call is noted in service_call';
+COMMENT ON COLUMN fox_wamp.exposed_service.hash IS 'SHA-256 of the signature';
+COMMENT ON COLUMN fox_wamp.exposed_service.schema_oid IS 'internal: by which the schema is found under a new name';
+
+-- The triggers know the columns by their position: upgrades append.
 CREATE TABLE fox_wamp.exposed_function (
 	realm text COLLATE "C" NOT NULL,
 	root text COLLATE "C" NOT NULL,
@@ -223,8 +256,11 @@ CREATE TABLE fox_wamp.exposed_function (
 	methods text[] CHECK (methods <@ ARRAY['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] AND cardinality(methods) > 0),
 	anonymous boolean NOT NULL DEFAULT false,
 	result_as text NOT NULL DEFAULT 'object' CHECK (result_as IN ('object', 'array')),
+	service text COLLATE "C",
 	PRIMARY KEY (realm, root, name),
-	FOREIGN KEY (root, realm) REFERENCES fox_wamp.root (name, realm) ON UPDATE CASCADE ON DELETE CASCADE
+	FOREIGN KEY (root, realm) REFERENCES fox_wamp.root (name, realm) ON UPDATE CASCADE ON DELETE CASCADE,
+	-- Deferred: a root that gets another name reaches both tables, one after the other.
+	FOREIGN KEY (root, service) REFERENCES fox_wamp.exposed_service (root, name) ON UPDATE CASCADE ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED
 );
 CREATE UNIQUE INDEX exposed_function_name ON fox_wamp.exposed_function (root, lower(name));
 COMMENT ON TABLE fox_wamp.exposed_function IS 'functions that clients may call as procedures: root.name';
@@ -237,6 +273,60 @@ COMMENT ON COLUMN fox_wamp.exposed_function.timeout IS 'how long a call may run;
 COMMENT ON COLUMN fox_wamp.exposed_function.methods IS 'HTTP methods that it may be called by; null: GET, HEAD and POST';
 COMMENT ON COLUMN fox_wamp.exposed_function.anonymous IS 'by HTTP anybody may call it without logging in, from anywhere, as the anonymous role';
 COMMENT ON COLUMN fox_wamp.exposed_function.result_as IS 'what HTTP makes of several columns: an object or an array';
+COMMENT ON COLUMN fox_wamp.exposed_function.service IS 'of which it is a method, and whose rows are kept by the extension; null: of none';
+
+-- What an instance is to know is its own: state.
+CREATE TABLE fox_wamp.service_instance (
+	root text COLLATE "C" NOT NULL,
+	service text COLLATE "C" NOT NULL,
+	id text COLLATE "C" NOT NULL,
+	owner text NOT NULL,
+	session bigint,
+	state jsonb,
+	created timestamptz NOT NULL DEFAULT clock_timestamp(),
+	touched timestamptz NOT NULL DEFAULT clock_timestamp(),
+	PRIMARY KEY (root, service, id),
+	FOREIGN KEY (root, service) REFERENCES fox_wamp.exposed_service (root, name) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE INDEX service_instance_session ON fox_wamp.service_instance (session) WHERE session IS NOT NULL;
+COMMENT ON TABLE fox_wamp.service_instance IS 'instances of services; a call has its instance locked';
+COMMENT ON COLUMN fox_wamp.service_instance.root IS 'root of the service';
+COMMENT ON COLUMN fox_wamp.service_instance.service IS 'name of the service';
+COMMENT ON COLUMN fox_wamp.service_instance.id IS 'by which callers name a client_driven one; else the session, user or group, empty if it is shared';
+COMMENT ON COLUMN fox_wamp.service_instance.owner IS 'who may use it: authid, authrole, or empty';
+COMMENT ON COLUMN fox_wamp.service_instance.session IS 'with which it ends; null: with none';
+COMMENT ON COLUMN fox_wamp.service_instance.state IS 'what instance_state() reads and set_instance_state() writes';
+COMMENT ON COLUMN fox_wamp.service_instance.created IS 'when it was made';
+COMMENT ON COLUMN fox_wamp.service_instance.touched IS 'when its last call ended; fox_wamp.instance_timeout later it goes, unless it is shared';
+
+CREATE TABLE fox_wamp.service_call (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	at timestamptz NOT NULL,
+	microseconds bigint NOT NULL,
+	procedure text NOT NULL,
+	instance text,
+	input jsonb,
+	output jsonb,
+	error text,
+	session bigint NOT NULL,
+	authid text NOT NULL,
+	authrole text NOT NULL,
+	peer text
+);
+CREATE INDEX service_call_at ON fox_wamp.service_call (at);
+COMMENT ON TABLE fox_wamp.service_call IS 'calls of services that are exposed with audit; whoever wants room deletes rows';
+COMMENT ON COLUMN fox_wamp.service_call.id IS 'number of the call';
+COMMENT ON COLUMN fox_wamp.service_call.at IS 'when the call began';
+COMMENT ON COLUMN fox_wamp.service_call.microseconds IS 'how long it took';
+COMMENT ON COLUMN fox_wamp.service_call.procedure IS 'root.service.method';
+COMMENT ON COLUMN fox_wamp.service_call.instance IS 'that a client has named';
+COMMENT ON COLUMN fox_wamp.service_call.input IS 'arguments by name; null: they could not be read';
+COMMENT ON COLUMN fox_wamp.service_call.output IS 'what was answered; null: an error';
+COMMENT ON COLUMN fox_wamp.service_call.error IS 'SQLSTATE and message; null: there was none';
+COMMENT ON COLUMN fox_wamp.service_call.session IS 'session of the caller';
+COMMENT ON COLUMN fox_wamp.service_call.authid IS 'who has called';
+COMMENT ON COLUMN fox_wamp.service_call.authrole IS 'in which role';
+COMMENT ON COLUMN fox_wamp.service_call.peer IS 'from where';
 
 CREATE TYPE fox_wamp.http_response AS (status integer, content_type text, headers jsonb, body bytea, raw boolean);
 COMMENT ON TYPE fox_wamp.http_response IS 'what a function may return to say all of an HTTP reply, see returns()';
@@ -614,7 +704,11 @@ SELECT pg_catalog.pg_extension_config_dump('fox_wamp.history', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.event_history', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.trust_level', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.root', 'WHERE name <> ''root''');
-SELECT pg_catalog.pg_extension_config_dump('fox_wamp.exposed_function', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.exposed_service', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.exposed_function', 'WHERE service IS NULL');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.service_instance', 'WHERE session IS NULL');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.service_call', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.service_call_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.handler', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.handler_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.delivery', '');
@@ -1050,10 +1144,11 @@ COMMENT ON FUNCTION fox_wamp.expose_function(regprocedure, text, text, integer, 
 CREATE FUNCTION fox_wamp.unexpose(name text, root text DEFAULT 'root') RETURNS boolean
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 	AS $$
-		WITH gone AS (DELETE FROM fox_wamp.exposed_function e WHERE e.root = $2 AND e.name = $1 RETURNING 1)
-		SELECT EXISTS (SELECT FROM gone);
+		WITH f AS (DELETE FROM fox_wamp.exposed_function e WHERE e.root = $2 AND e.name = $1 AND e.service IS NULL RETURNING 1),
+			s AS (DELETE FROM fox_wamp.exposed_service e WHERE e.root = $2 AND e.name = $1 RETURNING 1)
+		SELECT EXISTS (SELECT FROM f UNION ALL SELECT FROM s);
 	$$;
-COMMENT ON FUNCTION fox_wamp.unexpose(text, text) IS 'ends what expose_function() began; false if there was nothing';
+COMMENT ON FUNCTION fox_wamp.unexpose(text, text) IS 'ends what expose_function() or expose_service() began; false if there was nothing';
 
 CREATE FUNCTION fox_wamp.error(message text DEFAULT NULL, status integer DEFAULT 400, uri text DEFAULT NULL) RETURNS void
 	AS 'MODULE_PATHNAME', 'fox_wamp_error' LANGUAGE C VOLATILE;
@@ -1127,13 +1222,261 @@ COMMENT ON FUNCTION fox_wamp.returns(text, integer, text, jsonb, boolean)
 	IS 'all of an HTTP reply; with a status from 400 on it is the text of an error, unless raw';
 
 CREATE VIEW fox_wamp.exposed AS
-	SELECT 'function' AS kind, e.realm, e.root || '.' || e.name AS procedure, e.function,
+	SELECT CASE WHEN e.service IS NULL THEN 'function' ELSE 'method' END AS kind, e.realm, e.root || '.' || e.name AS procedure, e.function,
 		pg_catalog.pg_get_function_arguments(p.oid) AS arguments, pg_catalog.pg_get_function_result(p.oid) AS result,
 		CASE p.provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END AS volatility,
-		e.concurrency, e.timeout, '/' || e.root || '/' || e.name AS path,
-		coalesce(e.methods, ARRAY['GET', 'HEAD', 'POST']) AS methods
-	FROM fox_wamp.exposed_function e JOIN pg_catalog.pg_proc p ON p.oid = pg_catalog.to_regprocedure(e.function);
+		e.concurrency, e.timeout, '/' || e.root || '/' || pg_catalog.replace(e.name, '.', '/') AS path,
+		coalesce(e.methods, ARRAY['GET', 'HEAD', 'POST']) AS methods, NULL AS lifetime, NULL AS contract
+	FROM fox_wamp.exposed_function e JOIN pg_catalog.pg_proc p ON p.oid = pg_catalog.to_regprocedure(e.function)
+	UNION ALL
+	SELECT 'service', s.realm, s.root || '.' || s.name, s.schema, NULL, NULL, NULL, NULL, NULL, '/' || s.root || '/' || s.name,
+		ARRAY['POST'], s.lifetime, coalesce(s.contract, s.hash)
+	FROM fox_wamp.exposed_service s;
 COMMENT ON VIEW fox_wamp.exposed IS 'what the database offers to callers';
+
+--
+-- Services: schemas whose functions are methods
+--
+
+CREATE FUNCTION fox_wamp.routine_problem(function oid) RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_routine_problem' LANGUAGE C STABLE STRICT;
+COMMENT ON FUNCTION fox_wamp.routine_problem(oid) IS 'internal: why clients can not call a function; null if they can';
+
+-- Of functions whose names differ by case at most, the oldest is the method.
+CREATE FUNCTION fox_wamp.service_methods(schema text, OUT function oid, OUT name text) RETURNS SETOF record
+	LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT DISTINCT ON (lower(p.proname)) p.oid, p.proname
+		FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+		WHERE n.nspname = $1 AND p.proname ~ '^[^[:space:]./?%&=+#*"]+$' AND lower(p.proname) NOT IN
+				('on_free', 'callback_released', '_contract_', '_signature_', '_instance_', '_free_')
+			AND fox_wamp.routine_problem(p.oid) IS NULL
+		ORDER BY lower(p.proname), p.oid
+	$$;
+COMMENT ON FUNCTION fox_wamp.service_methods(text) IS 'internal: functions of a schema that are methods if it is a service';
+
+-- In the words of mORMot, where such contracts come from.
+CREATE FUNCTION fox_wamp.signature_of(schema text, lifetime text) RETURNS json
+	LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT json_build_object('contract', $1, 'implementation', $2, 'methods', coalesce((
+			SELECT json_agg(json_build_object('method', m.name, 'arguments', coalesce((
+					SELECT json_agg(json_build_object('argument', a.name, 'direction', a.direction, 'type', a.type) ORDER BY a.i)
+					FROM (
+						SELECT i, coalesce(nullif(p.proargnames[i], ''), '$' || i) AS name,
+							CASE coalesce(p.proargmodes[i], 'i') WHEN 'b' THEN 'both' WHEN 'o' THEN 'out' WHEN 't' THEN 'out' ELSE 'in' END AS direction,
+							format_type(t, NULL) AS type
+						FROM unnest(coalesce(p.proallargtypes, p.proargtypes::oid[])) WITH ORDINALITY u (t, i)
+						UNION ALL
+						SELECT 32767, 'Result', 'result', CASE WHEN p.proretset THEN 'SETOF ' ELSE '' END || format_type(p.prorettype, NULL)
+						WHERE p.proretset OR (p.prorettype <> 'void'::regtype AND NOT coalesce(p.proargmodes && '{b,o}', false))
+					) a), '[]')) ORDER BY m.name)
+			FROM fox_wamp.service_methods($1) m JOIN pg_proc p ON p.oid = m.function), '[]'))
+	$$;
+COMMENT ON FUNCTION fox_wamp.signature_of(text, text) IS 'internal: the methods of a schema with their arguments, always in the same words';
+
+CREATE FUNCTION fox_wamp.hash_of(signature json) RETURNS text
+	LANGUAGE sql IMMUTABLE STRICT
+	RETURN pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(signature::text, 'UTF8')), 'hex');
+COMMENT ON FUNCTION fox_wamp.hash_of(json) IS 'internal: what a signature is known by';
+
+CREATE FUNCTION fox_wamp.signature(schema regnamespace) RETURNS json
+	LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT fox_wamp.signature_of(n.nspname, coalesce((SELECT max(s.lifetime) FROM fox_wamp.exposed_service s WHERE s.schema = n.nspname), 'shared'))
+		FROM pg_namespace n WHERE n.oid = $1
+	$$;
+COMMENT ON FUNCTION fox_wamp.signature(regnamespace) IS 'contract of a schema as a service, in full: its methods with their arguments';
+
+CREATE FUNCTION fox_wamp.contract(schema regnamespace) RETURNS text
+	LANGUAGE sql STABLE STRICT
+	RETURN fox_wamp.hash_of(fox_wamp.signature(schema));
+COMMENT ON FUNCTION fox_wamp.contract(regnamespace) IS 'contract of a schema as a service: the SHA-256 of its signature';
+
+CREATE FUNCTION fox_wamp.exposed_service_before() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+	AS $$
+	DECLARE
+		lifetimes CONSTANT text := 'single, shared, client_driven, per_session, per_user, per_group';
+		other text;
+	BEGIN
+		NEW.schema_oid := to_regnamespace(quote_ident(NEW.schema))::oid;
+		IF NEW.schema_oid IS NULL THEN
+			RAISE EXCEPTION 'schema "%" does not exist', NEW.schema USING ERRCODE = 'invalid_schema_name';
+		ELSIF NEW.schema IN ('pg_catalog', 'information_schema', 'fox_wamp') OR NEW.schema LIKE 'pg\_%' THEN
+			RAISE EXCEPTION 'schema "%" can not be a service', NEW.schema USING ERRCODE = 'WF003';
+		ELSIF NEW.realm = '' THEN
+			RAISE EXCEPTION 'root "%" does not exist', NEW.root
+				USING ERRCODE = 'WF003', HINT = format('SELECT fox_wamp.expose_root(%L);', NEW.root);
+		ELSIF NEW.lifetime = 'per_thread' THEN
+			RAISE EXCEPTION 'a service can not have the lifetime per_thread'
+				USING ERRCODE = 'WF003', DETAIL = 'Calls run in whichever process is free, and no caller has one of its own.',
+					HINT = 'Lifetimes are ' || lifetimes || '.';
+		ELSIF NOT NEW.lifetime = ANY (string_to_array(lifetimes, ', ')) THEN
+			RAISE EXCEPTION 'there is no lifetime "%"', NEW.lifetime USING ERRCODE = 'WF003', HINT = 'Lifetimes are ' || lifetimes || '.';
+		END IF;
+		SELECT s.root || '.' || s.name || ': ' || s.lifetime INTO other FROM fox_wamp.exposed_service s
+			WHERE s.schema = NEW.schema AND s.lifetime <> NEW.lifetime AND (s.root, s.name) <> (NEW.root, NEW.name)
+				AND (TG_OP = 'INSERT' OR (s.root, s.name) <> (OLD.root, OLD.name)) LIMIT 1;
+		IF FOUND THEN
+			RAISE EXCEPTION 'schema "%" has another lifetime already', NEW.schema USING ERRCODE = 'WF003', DETAIL = other;
+		END IF;
+		IF EXISTS (SELECT FROM fox_wamp.exposed_function f WHERE f.root = NEW.root AND lower(f.name) = lower(NEW.name)) THEN
+			RAISE EXCEPTION '"%.%" is a function already', NEW.root, NEW.name USING ERRCODE = 'unique_violation';
+		END IF;
+		NEW.hash := fox_wamp.hash_of(fox_wamp.signature_of(NEW.schema, NEW.lifetime));
+		RETURN NEW;
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.exposed_service_before() IS 'internal: checks a service and writes the hash of its signature';
+
+CREATE FUNCTION fox_wamp.exposed_name_free() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+	AS $$
+	BEGIN
+		IF EXISTS (SELECT FROM fox_wamp.exposed_service s WHERE s.root = NEW.root AND lower(s.name) = lower(NEW.name)) THEN
+			RAISE EXCEPTION '"%.%" is a service already', NEW.root, NEW.name USING ERRCODE = 'unique_violation';
+		END IF;
+		RETURN NEW;
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.exposed_name_free() IS 'internal: no function has the name of a service';
+
+CREATE FUNCTION fox_wamp.service_rows(OUT realm text, OUT root text, OUT name text, OUT function text, OUT methods text[],
+									  OUT anonymous boolean, OUT result_as text, OUT service text) RETURNS SETOF record
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT s.realm, s.root, s.name || '.' || m.name, (pg_identify_object('pg_proc'::regclass, m.function, 0)).identity, m.methods,
+			s.anonymous, s.result_as, s.name
+		FROM fox_wamp.exposed_service s, LATERAL (
+			SELECT x.name, x.function, NULL::text[] AS methods FROM fox_wamp.service_methods(s.schema) x
+			UNION ALL VALUES ('_contract_', 'fox_wamp.service_contract()'::regprocedure::oid, NULL::text[]),
+				('_signature_', 'fox_wamp.service_signature()'::regprocedure::oid, NULL),
+				('_instance_', 'fox_wamp.new_instance()'::regprocedure::oid, '{POST}'),
+				('_free_', 'fox_wamp.free_instance()'::regprocedure::oid, '{POST}')) m
+	$$;
+COMMENT ON FUNCTION fox_wamp.service_rows() IS 'internal: what exposed_function has to have for the services that there are';
+
+-- It changes nothing where all is as it should be: so what it changes may call it.
+CREATE FUNCTION fox_wamp.services_follow() RETURNS void
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+	BEGIN
+		IF NOT EXISTS (SELECT FROM fox_wamp.exposed_service) THEN
+			RETURN;
+		END IF;
+		UPDATE fox_wamp.exposed_service s SET schema = n.nspname FROM pg_namespace n
+			WHERE n.oid = s.schema_oid AND to_regnamespace(quote_ident(s.schema)) IS NULL;
+		DELETE FROM fox_wamp.exposed_service s WHERE to_regnamespace(quote_ident(s.schema)) IS NULL;
+		DELETE FROM fox_wamp.exposed_function e WHERE e.service IS NOT NULL AND NOT EXISTS (
+			SELECT FROM fox_wamp.service_rows() w WHERE (w.root, w.name, w.function) = (e.root, e.name, e.function));
+		UPDATE fox_wamp.exposed_function e SET anonymous = w.anonymous, result_as = w.result_as FROM fox_wamp.service_rows() w
+			WHERE (w.root, w.name, w.service) = (e.root, e.name, e.service) AND (w.anonymous, w.result_as) <> (e.anonymous, e.result_as);
+		INSERT INTO fox_wamp.exposed_function (realm, root, name, function, methods, anonymous, result_as, service)
+			SELECT * FROM fox_wamp.service_rows() w WHERE NOT EXISTS (
+				SELECT FROM fox_wamp.exposed_function e WHERE e.root = w.root AND lower(e.name) = lower(w.name));
+		UPDATE fox_wamp.exposed_service s SET hash = '' WHERE s.hash <> fox_wamp.hash_of(fox_wamp.signature_of(s.schema, s.lifetime));
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.services_follow() IS 'internal: methods are what the schemas of services have';
+
+CREATE FUNCTION fox_wamp.exposed_service_after() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+	AS $$
+	BEGIN
+		PERFORM fox_wamp.services_follow();
+		RETURN NULL;
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.exposed_service_after() IS 'internal: a service has its methods at once';
+
+CREATE FUNCTION fox_wamp.schemas_altered() RETURNS event_trigger
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+	BEGIN
+		PERFORM fox_wamp.services_follow();
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.schemas_altered() IS 'internal: services after a statement that may have changed their methods';
+
+-- By their names they come after those that follow single functions.
+CREATE EVENT TRIGGER fox_wamp_schemas_altered ON ddl_command_end
+	WHEN TAG IN ('CREATE FUNCTION', 'ALTER FUNCTION', 'ALTER ROUTINE', 'ALTER SCHEMA', 'CREATE EXTENSION', 'ALTER EXTENSION', 'ALTER TYPE', 'ALTER DOMAIN',
+		'ALTER TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER FOREIGN TABLE')
+	EXECUTE FUNCTION fox_wamp.schemas_altered();
+CREATE EVENT TRIGGER fox_wamp_schemas_dropped ON sql_drop EXECUTE FUNCTION fox_wamp.schemas_altered();
+COMMENT ON EVENT TRIGGER fox_wamp_schemas_altered IS 'fox_wamp: services have the methods that their schemas have';
+COMMENT ON EVENT TRIGGER fox_wamp_schemas_dropped IS 'fox_wamp: services have the methods that their schemas have';
+
+CREATE TRIGGER exposed_service_before BEFORE INSERT OR UPDATE ON fox_wamp.exposed_service
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.exposed_service_before();
+CREATE TRIGGER exposed_service_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.exposed_service
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
+CREATE TRIGGER exposed_service_methods AFTER INSERT OR UPDATE ON fox_wamp.exposed_service
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.exposed_service_after();
+CREATE TRIGGER exposed_function_name BEFORE INSERT OR UPDATE OF name, root ON fox_wamp.exposed_function
+	FOR EACH ROW WHEN (NEW.service IS NULL) EXECUTE FUNCTION fox_wamp.exposed_name_free();
+COMMENT ON TRIGGER exposed_service_before ON fox_wamp.exposed_service IS 'checks the service and writes the hash of its signature';
+COMMENT ON TRIGGER exposed_service_changed ON fox_wamp.exposed_service IS 'hands the change to the router';
+COMMENT ON TRIGGER exposed_service_methods ON fox_wamp.exposed_service IS 'the functions of the schema are exposed';
+COMMENT ON TRIGGER exposed_function_name ON fox_wamp.exposed_function IS 'no function has the name of a service';
+ALTER TABLE fox_wamp.exposed_service ENABLE ALWAYS TRIGGER exposed_service_before;
+ALTER TABLE fox_wamp.exposed_service ENABLE ALWAYS TRIGGER exposed_service_changed;
+
+CREATE FUNCTION fox_wamp.expose_service(schema regnamespace, name text DEFAULT NULL, root text DEFAULT 'root', lifetime text DEFAULT 'shared',
+										contract text DEFAULT NULL, publish_signature boolean DEFAULT false, anonymous boolean DEFAULT false,
+										result_as text DEFAULT 'array', audit boolean DEFAULT false) RETURNS text
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		INSERT INTO fox_wamp.exposed_service (realm, root, name, schema, lifetime, contract, publish_signature, anonymous, result_as, audit, hash, schema_oid)
+		VALUES (coalesce((SELECT r.realm FROM fox_wamp.root r WHERE r.name = $3), ''), $3,
+				coalesce($2, (SELECT n.nspname FROM pg_namespace n WHERE n.oid = $1)), (SELECT n.nspname FROM pg_namespace n WHERE n.oid = $1),
+				$4, $5, $6, $7, $8, $9, '', 0)
+		RETURNING exposed_service.root || '.' || exposed_service.name
+	$$;
+COMMENT ON FUNCTION fox_wamp.expose_service(regnamespace, text, text, text, text, boolean, boolean, text, boolean)
+	IS 'makes all functions of a schema, as they come and go, methods of a service; returns what stands in front of the names of its procedures';
+
+CREATE FUNCTION fox_wamp.instance_state() RETURNS jsonb
+	AS 'MODULE_PATHNAME', 'fox_wamp_instance_state' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION fox_wamp.instance_state() IS 'in a method of a service: the state of its instance, which is locked until the call ends; null if none was set';
+
+CREATE FUNCTION fox_wamp.set_instance_state(state jsonb) RETURNS void
+	AS 'MODULE_PATHNAME', 'fox_wamp_set_instance_state' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION fox_wamp.set_instance_state(jsonb) IS 'in a method of a service: what instance_state() is from now on';
+
+CREATE FUNCTION fox_wamp.new_instance() RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_new_instance' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION fox_wamp.new_instance() IS 'for root.service._instance_: makes an instance that the caller names by what is returned';
+
+CREATE FUNCTION fox_wamp.free_instance() RETURNS void
+	AS 'MODULE_PATHNAME', 'fox_wamp_free_instance' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION fox_wamp.free_instance() IS 'for root.service._free_: ends an instance of the caller''s';
+
+-- The service is the one that is called: nobody asks for another's.
+CREATE FUNCTION fox_wamp.service_contract() RETURNS text
+	LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT coalesce(s.contract, s.hash) FROM fox_wamp.exposed_service s, split_part(fox_wamp.called_procedure(), '.', 1) r, split_part(fox_wamp.called_procedure(), '.', 2) n
+		WHERE (s.root, s.name) = (r, n)
+	$$;
+COMMENT ON FUNCTION fox_wamp.service_contract() IS 'for root.service._contract_: the version of the service, or the hash of its signature';
+
+CREATE FUNCTION fox_wamp.service_signature() RETURNS json
+	LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+	DECLARE
+		s fox_wamp.exposed_service;
+	BEGIN
+		SELECT e.* INTO s FROM fox_wamp.exposed_service e, split_part(fox_wamp.called_procedure(), '.', 1) r, split_part(fox_wamp.called_procedure(), '.', 2) n
+			WHERE (e.root, e.name) = (r, n);
+		IF NOT coalesce(s.publish_signature, false) THEN
+			PERFORM fox_wamp.error('the signature of the service is not published', 404);
+		END IF;
+		RETURN fox_wamp.signature_of(s.schema, s.lifetime);
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.service_signature() IS 'for root.service._signature_: what the methods are, if the service publishes that';
 
 --
 -- What there is below a root, as OpenAPI has it
@@ -1192,16 +1535,26 @@ CREATE FUNCTION fox_wamp.openapi_function(function oid, style text, result_as te
 			SELECT CASE WHEN f.proretset THEN json_build_object('type', 'array', 'items', one.schema) ELSE one.schema END AS schema
 			FROM f, LATERAL (SELECT CASE WHEN (SELECT n FROM got) > 1 OR f.prorettype = 'record'::regtype
 				THEN (SELECT row FROM got) ELSE fox_wamp.openapi_type(f.prorettype) END AS schema) one
+		), outs AS (
+			SELECT coalesce(nullif(name, ''), 'Result') AS name, fox_wamp.openapi_type(type) AS schema, i FROM a, f WHERE mode IN ('o', 'b') AND NOT f.proretset
+			UNION ALL
+			SELECT 'Result', value.schema, 0 FROM value, f WHERE f.proretset OR (f.prorettype <> 'void'::regtype AND NOT coalesce(f.proargmodes && '{o,b}', false))
+		), answer AS (
+			SELECT CASE $3
+				WHEN 'values' THEN (SELECT json_build_object('type', 'array', 'prefixItems', coalesce(json_agg(schema ORDER BY i), '[]')) FROM outs)
+				WHEN 'names' THEN (SELECT json_build_object('type', 'object', 'properties', coalesce(json_object_agg(name, schema ORDER BY i), '{}')) FROM outs)
+				ELSE value.schema END AS schema
+			FROM value
 		), result AS (
 			SELECT CASE
-				WHEN f.prorettype = 'void'::regtype THEN json_build_object('description', 'done')
+				WHEN f.prorettype = 'void'::regtype AND $3 NOT IN ('values', 'names') THEN json_build_object('description', 'done')
 				WHEN f.prorettype = 'fox_wamp.http_response'::regtype THEN json_build_object('description', 'a reply of the function''s own', 'content', '{"*/*":{}}'::json)
 				WHEN t.typtype = 'd' AND t.typname LIKE '%_/_%' AND NOT f.proretset
 					THEN json_build_object('description', 'the result', 'content', json_build_object(t.typname, '{}'::json))
 				ELSE json_build_object('description', 'the result', 'content', json_build_object('application/json', json_build_object('schema',
-					CASE $2 WHEN 'plain' THEN value.schema ELSE json_build_object('type', 'object', 'properties', json_build_object('Result', value.schema)) END)))
+					CASE $2 WHEN 'plain' THEN answer.schema ELSE json_build_object('type', 'object', 'properties', json_build_object('Result', answer.schema)) END)))
 			END AS reply
-			FROM f JOIN pg_type t ON t.oid = f.prorettype, value
+			FROM f JOIN pg_type t ON t.oid = f.prorettype, answer
 		)
 		SELECT json_strip_nulls(json_build_object(
 			'summary', split_part(f.comment, E'\n', 1),
@@ -1211,7 +1564,7 @@ CREATE FUNCTION fox_wamp.openapi_function(function oid, style text, result_as te
 			'body', (SELECT json_build_object('content', json_build_object('application/json', json_build_object('schema', json_build_object('type', 'object',
 					'properties', json_object_agg(name, schema ORDER BY i), 'required', coalesce(json_agg(name ORDER BY i) FILTER (WHERE required), '[]')))))
 				FROM put WHERE name IS NOT NULL HAVING count(*) > 0),
-			'responses', json_build_object(CASE WHEN $2 = 'plain' AND f.prorettype = 'void'::regtype THEN '204' ELSE '200' END, result.reply,
+			'responses', json_build_object(CASE WHEN $2 = 'plain' AND f.prorettype = 'void'::regtype AND $3 NOT IN ('values', 'names') THEN '204' ELSE '200' END, result.reply,
 				'default', '{"description":"an error"}'::json)))
 		FROM f, result;
 	$$;
@@ -1224,16 +1577,24 @@ CREATE FUNCTION fox_wamp.openapi_of(root text, role name) RETURNS json
 			'info', json_build_object('title', r.name || ' of ' || current_database(), 'version', '1'),
 			'servers', json_build_array(json_build_object('url', '/' || r.name)),
 			'paths', coalesce((
-				SELECT json_object_agg('/' || e.name, item.operations ORDER BY e.name)
-				FROM fox_wamp.exposed_function e JOIN pg_proc p ON p.oid = to_regprocedure(e.function),
-					LATERAL (SELECT fox_wamp.openapi_function(p.oid, r.style, e.result_as) AS said) f,
-					LATERAL (SELECT json_object_agg(lower(m.name), json_strip_nulls(json_build_object(
+				SELECT json_object_agg(at.path, item.operations ORDER BY at.path)
+				FROM fox_wamp.exposed_function e JOIN pg_proc p ON p.oid = to_regprocedure(e.function)
+						LEFT JOIN fox_wamp.exposed_service s ON (s.root, s.name) = (e.root, e.service),
+					LATERAL (SELECT CASE WHEN s.name IS NULL THEN '/' || e.name
+						ELSE '/' || replace(e.name, '.', '/') || CASE s.lifetime WHEN 'client_driven' THEN '/{instance}' ELSE '' END END AS path) at,
+					LATERAL (SELECT fox_wamp.openapi_function(p.oid, r.style, CASE WHEN s.name IS NULL THEN e.result_as
+						WHEN e.result_as = 'array' THEN 'values' ELSE 'names' END) AS said) f,
+					LATERAL (SELECT json_object_agg(o.name, o.said ORDER BY o.i) AS operations FROM (
+						SELECT lower(m.name) AS name, json_strip_nulls(json_build_object(
 							'operationId', lower(m.name) || '_' || e.name, 'summary', f.said -> 'summary', 'description', f.said -> 'description',
 							'parameters', CASE WHEN m.name IN ('GET', 'DELETE') THEN f.said -> 'parameters' END,
 							'requestBody', CASE WHEN m.name NOT IN ('GET', 'DELETE') THEN f.said -> 'body' END,
-							'responses', f.said -> 'responses')) ORDER BY m.i) AS operations
-						FROM unnest(coalesce(e.methods, ARRAY['GET', 'POST'])) WITH ORDINALITY m (name, i) WHERE m.name <> 'HEAD') item
-				WHERE e.root = r.name AND has_function_privilege($2, p.oid, 'EXECUTE') AND has_schema_privilege($2, p.pronamespace, 'USAGE')
+							'responses', f.said -> 'responses')) AS said, m.i
+						FROM unnest(coalesce(e.methods, ARRAY['GET', 'POST'])) WITH ORDINALITY m (name, i) WHERE m.name <> 'HEAD'
+						UNION ALL
+						SELECT 'parameters', '[{"name":"instance","in":"path","required":true,"schema":{"type":"string"}}]', 0 WHERE at.path LIKE '%{instance}') o) item
+				WHERE e.root = r.name AND (e.service IS NULL OR p.pronamespace <> 'fox_wamp'::regnamespace)
+					AND has_function_privilege($2, p.oid, 'EXECUTE') AND has_schema_privilege($2, p.pronamespace, 'USAGE')
 					AND item.operations IS NOT NULL), '{}'))
 		FROM fox_wamp.root r WHERE r.name = $1 AND pg_has_role(session_user, $2, 'MEMBER');
 	$$;
@@ -1547,6 +1908,7 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.reset_trust_level(text, text, text, text),
 	fox_wamp.expose_root(text, text, text, boolean),
 	fox_wamp.expose_function(regprocedure, text, text, integer, interval, text[], boolean, text),
+	fox_wamp.expose_service(regnamespace, text, text, text, text, boolean, boolean, text, boolean),
 	fox_wamp.unexpose(text, text),
 	fox_wamp.attach(text, regprocedure, text, boolean, integer, integer, interval, text),
 	fox_wamp.detach(text, regprocedure, text, text),
@@ -1587,18 +1949,27 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.returns(text, integer, text, jsonb, boolean),
 	fox_wamp.returns(bytea, integer, text, jsonb, boolean),
 	fox_wamp.openapi_of(text, name),
-	fox_wamp.openapi()
+	fox_wamp.openapi(),
+	fox_wamp.signature(regnamespace),
+	fox_wamp.contract(regnamespace),
+	fox_wamp.instance_state(),
+	fox_wamp.set_instance_state(jsonb),
+	fox_wamp.service_contract(),
+	fox_wamp.service_signature(),
+	fox_wamp.new_instance(),
+	fox_wamp.free_instance()
 	TO PUBLIC;
 GRANT SELECT ON fox_wamp.realm, fox_wamp.retained, fox_wamp.lock, fox_wamp.registration, fox_wamp.bridge,
 	fox_wamp.history, fox_wamp.event_history, fox_wamp.trust_level, fox_wamp.permission,
-	fox_wamp.root, fox_wamp.exposed_function, fox_wamp.exposed, fox_wamp.watched,
+	fox_wamp.root, fox_wamp.exposed_function, fox_wamp.exposed_service, fox_wamp.exposed, fox_wamp.watched,
 	fox_wamp.handler, fox_wamp.delivery, fox_wamp.attached,
 	fox_wamp.session, fox_wamp.subscription, fox_wamp.lock_waiter, fox_wamp.stat_router
 	TO fox_wamp_user;
 GRANT INSERT, UPDATE, DELETE ON fox_wamp.realm, fox_wamp.retained, fox_wamp.bridge, fox_wamp.history,
-	fox_wamp.trust_level, fox_wamp.permission, fox_wamp.root, fox_wamp.exposed_function, fox_wamp.handler, fox_wamp.auth_method,
+	fox_wamp.trust_level, fox_wamp.permission, fox_wamp.root, fox_wamp.exposed_function, fox_wamp.exposed_service, fox_wamp.handler, fox_wamp.auth_method,
 	fox_wamp.auth_group, fox_wamp.auth_user, fox_wamp.auth_key, fox_wamp.jwt_key TO fox_wamp_admin;
 GRANT UPDATE (attempts, next_try, dead), DELETE ON fox_wamp.delivery TO fox_wamp_admin;
+GRANT SELECT, DELETE ON fox_wamp.service_instance, fox_wamp.service_call TO fox_wamp_admin;
 GRANT DELETE ON fox_wamp.auth_cookie TO fox_wamp_admin;
 GRANT SELECT (realm, authid, authrole, authprovider, authmethod, since, expires, replaced) ON fox_wamp.auth_cookie TO fox_wamp_admin;
 -- Verifiers are written and never read.

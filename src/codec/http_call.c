@@ -59,6 +59,7 @@ fox_http_call_put(FoxBuf *out, const FoxHttpCall *call)
 	put(out, call->body);
 	put(out, call->peer);
 	put(out, call->id);
+	put(out, call->echo);
 }
 
 bool
@@ -79,6 +80,7 @@ fox_http_call_get(FoxSlice bytes, FoxHttpCall *call)
 	call->body = get(&bytes, &bad);
 	call->peer = get(&bytes, &bad);
 	call->id = get(&bytes, &bad);
+	call->echo = get(&bytes, &bad);
 	return !bad;
 }
 

@@ -19,7 +19,9 @@ typedef enum FoxHttpStyle
 typedef enum FoxHttpColumns
 {
 	FOX_HTTP_OBJECT,
-	FOX_HTTP_ARRAY
+	FOX_HTTP_ARRAY,
+	FOX_HTTP_VALUES,			/* a service's: all values of a method in one array, and in one object by their names */
+	FOX_HTTP_NAMES
 } FoxHttpColumns;
 
 /* Which session a caller has, as session_id() says it. */
@@ -42,6 +44,7 @@ typedef struct FoxHttpCall
 	FoxSlice	body;
 	FoxSlice	peer;			/* "127.0.0.1:54321" */
 	FoxSlice	id;				/* of the request */
+	FoxSlice	echo;			/* JSON that the reply has as "id"; absent: none */
 } FoxHttpCall;
 
 typedef struct FoxHttpReply

@@ -18,6 +18,8 @@
 #include "codec/json.h"
 #include "core/authorizer.h"
 #include "core/call.h"
+#include "core/exposed.h"
+#include "core/service.h"
 
 #include "base/pure.h"
 
@@ -189,12 +191,15 @@ fox_session_call(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice pro
 		fox_meta_call(s, request, procedure, args, kwargs);
 		return;
 	}
+	/* Permissions are for a procedure as it is, however a caller spells it. */
+	if ((reg = fox_dealer_find(s->realm, procedure)) == NULL && fox_exposed_spelling(s->realm, &procedure))
+		reg = fox_dealer_find(s->realm, procedure);
 	pass = fox_permit(s, &(FoxWish){FOX_MAY_CALL, request, options, procedure, FOX_EXACT, args, kwargs}, false, &permit);
 	if (pass == FOX_REFUSED)
 		refuse(s, request, chunk.more, permit.uri, permit.text);
 	if (pass != FOX_PASSES)
 		return;
-	if ((reg = fox_dealer_find(s->realm, procedure)) == NULL)
+	if (reg == NULL)
 	{
 		refuse(s, request, chunk.more, FOX_ERR_NO_SUCH_PROCEDURE, "no callee has registered that procedure");
 		return;
@@ -216,13 +221,19 @@ fox_session_call(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice pro
 		uri = FOX_ERR_DISCLOSE_ME;
 		text = "this realm names no callers";
 	}
+	if (text == NULL && fox_exposed_holds(reg))
+	{
+		call->instance = fox_json_get(options, "_instance");
+		if (!fox_exposed_agrees(reg, fox_json_get(options, "contract"), &text))
+			uri = FOX_ERR_CONTRACT_MISMATCH;
+	}
 	if (text == NULL)
 		uri = fox_call_begin(call, reg, &chunk, &text);
 	if (uri != NULL)
 		fox_call_fail(call, uri, text);
 	else if (call->head == NULL)
 	{
-		call->procedure = FOX_ABSENT;
+		call->procedure = call->instance = FOX_ABSENT;
 		call->ppt = (FoxPpt){.scheme = FOX_ABSENT};
 	}
 }

@@ -99,6 +99,7 @@ struct FoxRouter
 	uint64_t	reread;			/* generation of the current or last re-read */
 	bool		rereading;
 	FoxMap		roots;			/* of http_route.c */
+	struct FoxServices *services;	/* of service.c; NULL: there never was one */
 	FoxNode		config_rows;	/* of config_rows.c */
 	FoxMap		config_rows_by_key;
 	bool		loaded;			/* the first re-read is over */
@@ -168,6 +169,7 @@ struct FoxSession
 	bool		ppt_callee;
 	bool		passing;		/* requests of somebody who has no session go by it */
 	bool		leaving;		/* it hears nothing any more */
+	bool		has_instances;	/* of services (service.c), that end with it */
 	bool		exempt;			/* no permission is asked for: the router's own, or SQL's, which has GRANT */
 	char	   *identity;		/* what the next seven are slices into */
 	FoxSlice	authid;

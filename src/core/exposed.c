@@ -10,6 +10,7 @@
 #include "core/handler.h"
 #include "core/sight.h"
 #include "core/inquiry.h"
+#include "core/service.h"
 
 #include "base/pure.h"
 
@@ -22,6 +23,7 @@ typedef struct FoxExposed
 	unsigned	verbs;			/* these three are HTTP's, see http_route.h */
 	FoxHttpColumns columns;
 	bool		anonymous;
+	size_t		service;		/* length of its service's URI, in front of its own; 0: it is of none */
 	FoxSlice	uri;			/* in block */
 	FoxSlice	lower;			/* the same in lower case */
 	char		block[];
@@ -73,6 +75,12 @@ exposed_failed(FoxSession *s, FoxRequest what, uint64_t request, const FoxFailur
 					   (int) set->registering->uri.len, set->registering->uri.ptr, (int) why->uri.len, why->uri.ptr);
 }
 
+static const FoxService *
+service_of(const FoxRouter *r, const FoxExposed *e)
+{
+	return e->service > 0 && e->service < e->lower.len ? fox_service_find(r, fox_slice(e->lower.ptr, e->service)) : NULL;
+}
+
 static void
 exposed_invoke(FoxSession *s, const FoxInvocation *inv)
 {
@@ -80,15 +88,18 @@ exposed_invoke(FoxSession *s, const FoxInvocation *inv)
 	FoxExposedSet *set = s->data;
 	const FoxExposed *e = fox_idmap_get(&set->by_registration, inv->registration);
 	const FoxCall *call = fox_idmap_get(&s->invocations, inv->id);
-	const FoxSession *caller = call->caller;
+	FoxSession *caller = call->caller;
 	FoxBuf		memory = {0};
+	FoxBuf		about = {0};
+	FoxBuf		rest = {0};
+	const FoxService *service = e != NULL ? service_of(s->realm->router, e) : NULL;
 	FoxPayload	json;
 	FoxFunctionCall c = {
 		.session = s->id, .invocation = inv->id,
 		.realm = s->realm->name, .procedure = FOX_ABSENT, .function = FOX_ABSENT,
 		.role = fox_session_role(caller), .caller = caller->id, .authid = caller->authid, .authrole = caller->authrole,
 		.caller_pid = caller->backend, .receive_progress = inv->receive_progress,
-		.http = caller->ops->http != NULL ? caller->ops->http(call->caller, call->request) : FOX_ABSENT
+		.http = caller->ops->http != NULL ? caller->ops->http(call->caller, call->request) : FOX_ABSENT, .service = FOX_ABSENT
 	};
 
 	/* Without memory, now or when it was registered, the call names no function, and fails. */
@@ -99,9 +110,18 @@ exposed_invoke(FoxSession *s, const FoxInvocation *inv)
 		c.timeout_ms = e->timeout_ms;
 		c.args = json.args;
 		c.kwargs = json.kwargs;
+		if (service != NULL)
+		{
+			fox_service_call(service, caller, call->instance, &c.kwargs, &rest, &about);
+			c.service = fox_buf_view(&about);
+		}
+		if (about.failed || rest.failed || (service == NULL && e->service > 0))
+			c.function = FOX_ABSENT;
 	}
 	ports->call(ports->ctx, &c);
 	fox_buf_free(&memory);
+	fox_buf_free(&about);
+	fox_buf_free(&rest);
 }
 
 static void
@@ -191,8 +211,7 @@ exposed_new(FoxExposedSet *set, FoxSlice uri)
 	at = e->block;
 	e->uri = fox_slice_keep(&at, uri);
 	e->lower = fox_slice(at, uri.len);
-	for (size_t i = 0; i < uri.len; i++)
-		at[i] = uri.ptr[i] >= 'A' && uri.ptr[i] <= 'Z' ? (char) (uri.ptr[i] | 0x20) : uri.ptr[i];
+	fox_uri_lower(at, uri);
 	if (!fox_map_put(&set->by_lower, e->lower, e) || !fox_map_put(&set->by_uri, e->uri, e))
 	{
 		fox_map_del(&set->by_lower, e->lower);
@@ -255,6 +274,25 @@ verbs_of(FoxSlice methods)
 	return verbs & FOX_GET ? verbs | FOX_HEAD : verbs;
 }
 
+/* Of root.service, in front of root.service.method. */
+static size_t
+service_length(FoxSlice uri, FoxSlice service)
+{
+	const char *dot = memchr(uri.ptr, '.', uri.len);
+
+	return fox_json_kind(service) != FOX_JSON_STRING || dot == NULL ? 0 : (size_t) (dot - uri.ptr) + 1 + service.len - 2;
+}
+
+static FoxHttpColumns
+columns_of(FoxSlice row, bool service)
+{
+	bool		array = fox_slice_is(fox_json_get(row, "result_as"), "\"array\"");
+
+	if (service)
+		return array ? FOX_HTTP_VALUES : FOX_HTTP_NAMES;
+	return array ? FOX_HTTP_ARRAY : FOX_HTTP_OBJECT;
+}
+
 static bool
 expose(FoxRealm *realm, FoxSlice uri, FoxSlice row)
 {
@@ -278,7 +316,8 @@ expose(FoxRealm *realm, FoxSlice uri, FoxSlice row)
 	(void) fox_json_uint(fox_json_get(row, "timeout"), &e->timeout_ms);
 	(void) fox_json_uint(fox_json_get(row, "concurrency"), &concurrency);
 	e->verbs = verbs_of(fox_json_get(row, "methods"));
-	e->columns = fox_slice_is(fox_json_get(row, "result_as"), "\"array\"") ? FOX_HTTP_ARRAY : FOX_HTTP_OBJECT;
+	e->service = service_length(uri, fox_json_get(row, "service"));
+	e->columns = columns_of(row, e->service > 0);
 	e->anonymous = fox_json_is_true(fox_json_get(row, "anonymous"));
 	serve(set, e, concurrency);
 	return true;
@@ -296,9 +335,46 @@ fox_exposed_method(const FoxRealm *realm, FoxSlice procedure, FoxMethod *out)
 	return true;
 }
 
+bool
+fox_exposed_spelling(const FoxRealm *realm, FoxSlice *procedure)
+{
+	const FoxExposedSet *set = realm->functions != NULL ? realm->functions->data : NULL;
+	const FoxExposed *e = NULL;
+	char	   *lower = set != NULL ? malloc(procedure->len + 1) : NULL;
+
+	if (lower != NULL)
+	{
+		fox_uri_lower(lower, *procedure);
+		e = fox_map_get(&set->by_lower, fox_slice(lower, procedure->len));
+	}
+	free(lower);
+	if (e != NULL)
+		*procedure = e->uri;
+	return e != NULL;
+}
+
+bool
+fox_exposed_agrees(const FoxRegistration *reg, FoxSlice contract, const char **text)
+{
+	const FoxSession *s = reg->callees[0]->session;
+	const FoxExposedSet *set = s->data;
+	const FoxExposed *e = fox_idmap_get(&set->by_registration, reg->id);
+	const FoxService *service = e != NULL ? service_of(s->realm->router, e) : NULL;
+	FoxBuf		scratch = {0};
+	bool		agrees;
+
+	if (fox_absent(contract) || service == NULL)
+		return true;
+	agrees = fox_slice_eq(fox_json_text(contract, &scratch), service->contract);
+	fox_buf_free(&scratch);
+	if (!agrees)
+		*text = "the service has another contract";
+	return agrees;
+}
+
 /*
  * topic = URI, args = [{"function":text,"concurrency":number or null,"timeout":ms or null,
- * "methods":[text] or null,"anonymous":boolean,"result_as":text}]
+ * "methods":[text] or null,"anonymous":boolean,"result_as":text,"service":text or null}]
  */
 void
 fox_exposed_change(FoxRouter *r, const FoxChange *c)

@@ -10,6 +10,7 @@
 #include "core/config_rows.h"
 #include "core/http_route.h"
 #include "core/permission.h"
+#include "core/service.h"
 #include "core/review.h"
 #include "core/roles.h"
 #include "core/trust.h"
@@ -45,6 +46,7 @@ void
 fox_router_configure(FoxRouter *r, const FoxRouterConfig *config)
 {
 	r->config = *config;
+	fox_services_configured(r);
 	fox_permissions_changed(r);	/* anonymous sessions may stand for another role */
 }
 
@@ -278,6 +280,7 @@ fox_router_free(FoxRouter *r)
 	fox_map_free(&r->pendings);
 	fox_map_free(&r->backends);
 	fox_roots_free(r);
+	fox_services_free(r);
 	fox_config_rows_free(r);
 	fox_map_free(&r->logins);
 	fox_map_free(&r->cookie_tasks);

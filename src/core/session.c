@@ -6,6 +6,7 @@
 #include "codec/json.h"
 #include "core/authorizer.h"
 #include "core/role_sessions.h"
+#include "core/service.h"
 
 #include "base/pure.h"
 
@@ -193,6 +194,8 @@ fox_session_leave(FoxSession *s, FoxEnd how)
 		fox_sync_session_end(s, how);	/* of testaments that are stored */
 	}
 	fox_wills_apply(s, how);
+	if (s->has_instances)
+		fox_service_session_end(s);
 	fox_idmap_del(&r->sessions, s->id);
 	fox_list_del(&s->in_realm);
 	if (s->pid != 0)

@@ -121,8 +121,8 @@ read_events(FoxHttpPeer *p, const FoxHttpAsk *ask, FoxSlice pattern, FoxSlice qu
 }
 
 /* No page of another site can send that without asking for leave. */
-static bool
-is_json(FoxSlice type)
+bool
+fox_http_is_json(FoxSlice type)
 {
 	const FoxSlice json = FOX_LIT("application/json");
 
@@ -154,7 +154,7 @@ fox_http_bridge(FoxHttpPeer *p, const FoxRoot *root, const FoxHttpAsk *ask, FoxS
 		fox_http_reply_options(p, verbs, ask->headers);
 	else if ((fox_verb_named(ask->method) & verbs) == 0)
 		fox_http_fail_verb(p, verbs);
-	else if (verbs == FOX_POST && !is_json(fox_http_header(ask->headers, "content-type")))
+	else if (verbs == FOX_POST && !fox_http_is_json(fox_http_header(ask->headers, "content-type")))
 		fox_http_fail(p, 415, "the body must be application/json", FOX_ABSENT);
 	else
 	{

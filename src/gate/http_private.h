@@ -5,6 +5,7 @@
  *   http_answer.c  answers, errors, and what browsers want to hear
  *   http_login.c   who asks
  *   http_bridge.c  WAMP's verbs
+ *   http_service.c methods of services
  */
 #ifndef FOX_GATE_HTTP_PRIVATE_H
 #define FOX_GATE_HTTP_PRIVATE_H
@@ -88,7 +89,26 @@ extern void fox_http_log_in(FoxHttpPeer *p, const FoxRoot *root, FoxSlice author
 extern void fox_http_log_out(FoxHttpPeer *p);
 
 
+/* --- http_service.c --- */
+
+/* What a request is for: a method, and what it is to be called with. */
+typedef struct FoxHttpTarget
+{
+	FoxMethod	method;
+	FoxSlice	instance;		/* of its service, a JSON string; absent: none is named */
+	FoxSlice	body;
+	FoxSlice	echo;			/* JSON that the reply has as "id"; absent: none */
+	FoxBuf		text;			/* what these may be slices of; to be freed */
+} FoxHttpTarget;
+
+/* The method of a service that the name means, or that the body names; false: *status and *wrong (or NULL) say why not. */
+extern bool fox_http_service(FoxHttpPeer *p, const FoxRoot *root, const FoxHttpAsk *ask, FoxSlice name, FoxHttpTarget *target,
+							 unsigned *status, const char **wrong);
+
 /* --- http_bridge.c --- */
+
+/* Is the type of a body JSON's? */
+extern bool fox_http_is_json(FoxSlice type);
 
 /* Takes the request if it is for the bridge; name: what stands behind the root, in dots. */
 extern bool fox_http_bridge(FoxHttpPeer *p, const FoxRoot *root, const FoxHttpAsk *ask, FoxSlice name, FoxSlice query);

@@ -249,7 +249,28 @@ fill_trust_level(HeapTuple row, TupleDesc desc, FoxChange *change)
 	return fill_pattern(row, desc, change, "authrole", &args);
 }
 
-/* exposed_function: realm, root, name, function, concurrency, timeout, methods, anonymous, result_as */
+/* exposed_service: realm, root, name, schema, lifetime, contract, publish_signature, anonymous, result_as, audit, hash */
+static bool
+fill_exposed_service(HeapTuple row, TupleDesc desc, FoxChange *change)
+{
+	FoxSlice	contract = quoted_column(row, desc, 6);
+	StringInfoData args;
+
+	initStringInfo(&args);
+	fox_append_member(&args, "root", quoted_column(row, desc, 2));
+	fox_append_member(&args, "service", quoted_column(row, desc, 3));
+	fox_append_member(&args, "schema", quoted_column(row, desc, 4));
+	fox_append_member(&args, "lifetime", quoted_column(row, desc, 5));
+	fox_append_member(&args, "contract", fox_absent(contract) ? quoted_column(row, desc, 11) : contract);
+	fox_append_member(&args, "result_as", quoted_column(row, desc, 9));
+	fox_append_member(&args, "audit", boolean_column(row, desc, 10));
+	change->realm = fox_text_column(row, desc, 1);
+	change->topic = fox_cstr(psprintf("%s.%s", fox_text_column(row, desc, 2).ptr, fox_text_column(row, desc, 3).ptr));
+	change->args = args_of(&args);
+	return true;
+}
+
+/* exposed_function: realm, root, name, function, concurrency, timeout, methods, anonymous, result_as, service */
 static bool
 fill_exposed_function(HeapTuple row, TupleDesc desc, FoxChange *change)
 {
@@ -262,6 +283,7 @@ fill_exposed_function(HeapTuple row, TupleDesc desc, FoxChange *change)
 	fox_append_member(&args, "methods", array_column(row, desc, 7));
 	fox_append_member(&args, "anonymous", boolean_column(row, desc, 8));
 	fox_append_member(&args, "result_as", quoted_column(row, desc, 9));
+	fox_append_member(&args, "service", quoted_column(row, desc, 10));
 	change->realm = fox_text_column(row, desc, 1);
 	change->topic = fox_cstr(psprintf("%s.%s", fox_text_column(row, desc, 2).ptr, fox_text_column(row, desc, 3).ptr));
 	change->args = args_of(&args);
@@ -338,7 +360,8 @@ static ConfigTable tables[] = {
 	{"history", FOX_CHANGE_HISTORY, 5, 3, check_pattern, fill_history, NULL},
 	{"trust_level", FOX_CHANGE_TRUST, 5, 4, check_pattern, fill_trust_level, NULL},
 	{"root", FOX_CHANGE_ROOT, 4, 2, NULL, fill_root, NULL},
-	{"exposed_function", FOX_CHANGE_EXPOSED, 9, 3, NULL, fill_exposed_function, NULL},
+	{"exposed_service", FOX_CHANGE_SERVICE, 11, 3, NULL, fill_exposed_service, NULL},
+	{"exposed_function", FOX_CHANGE_EXPOSED, 10, 3, NULL, fill_exposed_function, NULL},
 	{"permission", FOX_CHANGE_PERMISSION, 12, 4, check_any_pattern, fill_permission, NULL},
 	{"handler", FOX_CHANGE_HANDLER, 10, 4, check_any_pattern, fill_handler, NULL},
 	{"bridge", FOX_CHANGE_BRIDGE_OUT, 4, 4, check_bridge, fill_bridge, NULL},

@@ -55,6 +55,7 @@ static int	byte_rate = 0;
 static bool websocket_compression = false;
 static char *http_origins = NULL;
 static int	http_max_body = 1024;
+static int	instance_timeout = 30 * 60;
 static int	ping_interval = 10000;
 static int	ping_timeout = 10000;
 static int	watch_timeout = 0;
@@ -218,6 +219,8 @@ fox_guc_define(void)
 				  &http_origins, "");
 	define_int("fox_wamp.http_max_body", "Largest body of an HTTP request.",
 			   &http_max_body, 1024, 1, 1024 * 1024, GUC_UNIT_KB);
+	define_int("fox_wamp.instance_timeout", "Time after which an instance of a service that nobody calls ends; 0 never.",
+			   &instance_timeout, 30 * 60, 0, INT_MAX / 1000, GUC_UNIT_S);
 	define_int("fox_wamp.ping_interval", "Silence after which a client is pinged; 0 never.",
 			   &ping_interval, 10000, 0, INT_MAX / 2, GUC_UNIT_MS);
 	define_int("fox_wamp.ping_timeout", "Time a pinged client has before it counts as lost.",
@@ -285,6 +288,7 @@ fox_guc_router_config(FoxRouterConfig *config)
 		.auth_attempts = (uint32) auth_attempts,
 		.sessions_per_role = (uint32) sessions_per_role,
 		.cookie_seconds = (uint64) cookie_lifetime,
+		.instance_timeout_ms = (uint64) instance_timeout * 1000,
 	};
 	strlcpy(config->http_origins, http_origins, sizeof(config->http_origins));
 	strlcpy(config->anonymous_role, anonymous_role, sizeof(config->anonymous_role));
