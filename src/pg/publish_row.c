@@ -11,24 +11,18 @@
  * the calls, have no WHEN, and see nothing of a statement that names a partition.
  *
  * fox_wamp.watch() makes such triggers with more arguments: what becomes of the row
- * (publish_row.h), and which columns are published.  With columns an UPDATE that changes
+ * (row_way.h), and which columns are published.  With columns an UPDATE that changes
  * none of them is no event.
  */
 #include "postgres.h"
 
-#include "access/relation.h"
-#include "access/table.h"
-#include "catalog/partition.h"
 #include "commands/trigger.h"
-#include "executor/spi.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/json.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "pg/errcodes.h"
@@ -37,39 +31,13 @@
 #include "pg/row_mirror.h"
 #include "pg/sqlarg.h"
 
-#define COLUMNS_AT 3			/* arguments before them */
-
 PG_FUNCTION_INFO_V1(fox_wamp_publish_row);
 
 /* --- the row --- */
 
-void
-fox_row_way_columns(FoxRowWay *way, char **names, int count, TupleDesc desc)
-{
-	way->count = count;
-	way->columns = palloc(sizeof(AttrNumber) * Max(count, 1));
-	way->shape = CreateTemplateTupleDesc(count);
-	for (int i = 0; i < count; i++)
-	{
-		int			number = SPI_fnumber(desc, names[i]);
-
-		if (number <= 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
-					 errmsg("the table has no column \"%s\"", names[i]),
-					 errhint("If it was renamed, call fox_wamp.watch() again.")));
-		way->columns[i] = (AttrNumber) number;
-		TupleDescCopyEntry(way->shape, i + 1, desc, number);
-	}
-	way->shape = BlessTupleDesc(way->shape);
-}
-
 static void
 append_row(StringInfo out, const FoxRowWay *way, HeapTuple row, TupleDesc desc)
 {
-	Datum		json;
-	text	   *t;
-
 	if (way->count > 0)
 	{
 		Datum	   *values = palloc(sizeof(Datum) * way->count);
@@ -80,9 +48,7 @@ append_row(StringInfo out, const FoxRowWay *way, HeapTuple row, TupleDesc desc)
 		row = heap_form_tuple(way->shape, values, nulls);
 		desc = way->shape;
 	}
-	json = DirectFunctionCall1(row_to_json, heap_copy_tuple_as_datum(row, desc));
-	t = DatumGetTextPP(json);
-	appendBinaryStringInfo(out, VARDATA_ANY(t), (int) VARSIZE_ANY_EXHDR(t));
+	fox_row_json_append(way->json, row, desc, out);
 }
 
 char *
@@ -99,20 +65,6 @@ fox_row_args(const FoxRowWay *way, HeapTuple row, TupleDesc desc)
 }
 
 /* --- who may see it --- */
-
-bool
-fox_row_mode_is(const char *mode, const char *which)
-{
-	size_t		n = strlen(which);
-
-	return strncmp(mode, which, n) == 0 && (mode[n] == '\0' || strcmp(mode + n, FOX_ROW_SECURITY) == 0);
-}
-
-bool
-fox_row_mode_secured(const char *mode)
-{
-	return strstr(mode, FOX_ROW_SECURITY) != NULL;
-}
 
 static void
 append_image(StringInfo out, const char *name, const FoxRowWay *way, HeapTuple row, TupleDesc desc)
@@ -151,21 +103,6 @@ fox_row_sight(const FoxRowWay *way, HeapTuple row, HeapTuple former, TupleDesc d
 	return out.data;
 }
 
-/* A partition's rows are judged as rows of the whole. */
-static void
-secure(FoxRowWay *way, Relation relation, Oid table)
-{
-	Relation	whole = table != RelationGetRelid(relation) ? relation_open(table, AccessShareLock) : NULL;
-
-	way->secured = true;
-	way->secured_by = quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)), get_rel_name(table));
-	if (whole == NULL)
-		return;
-	way->secured_desc = CreateTupleDescCopy(RelationGetDescr(whole));
-	way->to_secured = convert_tuples_by_name(RelationGetDescr(relation), way->secured_desc);
-	relation_close(whole, NoLock);
-}
-
 /* Does an UPDATE leave all of the way's columns as they were? */
 static bool
 same_columns(const FoxRowWay *way, HeapTuple a, HeapTuple b, TupleDesc desc)
@@ -193,17 +130,10 @@ operation(TriggerEvent event)
 		TRIGGER_FIRED_BY_DELETE(event) ? "DELETE" : "TRUNCATE";
 }
 
-static const char *
-mode_of(const Trigger *t)
-{
-	return t->tgnargs > 2 ? t->tgargs[2] : FOX_ROW_EVENT;
-}
-
 static void
 check_use(FunctionCallInfo fcinfo)
 {
 	TriggerData *t = (TriggerData *) fcinfo->context;
-	const char *mode;
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR,
@@ -214,61 +144,6 @@ check_use(FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("trigger \"%s\" must be AFTER and FOR EACH ROW, or AFTER TRUNCATE", t->tg_trigger->tgname)));
-	mode = mode_of(t->tg_trigger);
-	if (!fox_row_mode_is(mode, FOX_ROW_EVENT) && !fox_row_mode_is(mode, FOX_ROW_RETAIN) && !fox_row_mode_is(mode, FOX_ROW_FORGET))
-		ereport(ERROR,
-				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
-				 errmsg("the third argument of publish_row() must be event, retain or forget, each with or without row_security")));
-}
-
-/* The table that the trigger was made for: a partition has only a copy of it. */
-static Oid
-table_of(const TriggerData *t)
-{
-	Oid			table = RelationGetRelid(t->tg_relation);
-
-	return t->tg_trigger->tgisclone ? llast_oid(get_partition_ancestors(table)) : table;
-}
-
-/* TRUNCATE has no row; of watch()'s triggers it goes to the part of the topic that all rows have in common. */
-static char *
-template_of(const TriggerData *t)
-{
-	char	   *template;
-	char	   *fixed;
-
-	if (t->tg_trigger->tgnargs == 0)
-		return fox_row_topic_default(t->tg_relation, false);
-	template = t->tg_trigger->tgargs[0];
-	if (!TRIGGER_FIRED_BY_TRUNCATE(t->tg_event) || t->tg_trigger->tgnargs < COLUMNS_AT)
-		return template;
-	fixed = fox_row_topic_fixed(template);
-	return fixed != NULL ? fixed : fox_row_topic_default(t->tg_relation, false);
-}
-
-/* Made once a statement. */
-static FoxRowWay *
-way_of(FunctionCallInfo fcinfo)
-{
-	TriggerData *t = (TriggerData *) fcinfo->context;
-	TupleDesc	desc = TRIGGER_FIRED_BY_TRUNCATE(t->tg_event) ? NULL : RelationGetDescr(t->tg_relation);
-	FoxRowWay  *way = fcinfo->flinfo->fn_extra;
-	MemoryContext saved;
-
-	if (way != NULL)
-		return way;
-	saved = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
-	way = palloc0(sizeof(*way));
-	way->realm = t->tg_trigger->tgnargs > 1 ? pstrdup(t->tg_trigger->tgargs[1]) : fox_default_realm();
-	way->topic = fox_row_topic_read(template_of(t), desc);
-	if (t->tg_trigger->tgnargs > COLUMNS_AT && desc != NULL)
-		fox_row_way_columns(way, t->tg_trigger->tgargs + COLUMNS_AT, t->tg_trigger->tgnargs - COLUMNS_AT, desc);
-	way->table = get_rel_name(table_of(t));
-	if (fox_row_mode_secured(mode_of(t->tg_trigger)))
-		secure(way, t->tg_relation, table_of(t));
-	MemoryContextSwitchTo(saved);
-	fcinfo->flinfo->fn_extra = way;
-	return way;
 }
 
 /* --- what becomes of it --- */
@@ -279,7 +154,9 @@ kwargs_of(const FoxRowWay *way, const char *what, HeapTuple old, TupleDesc desc)
 	StringInfoData kwargs;
 
 	initStringInfo(&kwargs);
-	appendStringInfo(&kwargs, "{\"operation\":\"%s\",\"table\":", what);
+	appendStringInfoString(&kwargs, "{\"operation\":\"");
+	appendStringInfoString(&kwargs, what);
+	appendStringInfoString(&kwargs, "\",\"table\":");
 	escape_json(&kwargs, way->table);
 	if (old != NULL)
 	{
@@ -349,7 +226,7 @@ publish(const FoxRowWay *way, const TriggerData *t, HeapTuple row, HeapTuple old
 static void
 leave(const FoxRowWay *way, const TriggerData *t, const char *topic, HeapTuple former)
 {
-	if (!fox_row_topic_taken(way->topic, table_of(t), former, RelationGetDescr(t->tg_relation)))
+	if (!fox_row_topic_taken(way->topic, fox_row_way_table(t), former, RelationGetDescr(t->tg_relation)))
 		fox_mirror_delete(way->realm, topic);
 }
 
@@ -368,7 +245,7 @@ mirror(const FoxRowWay *way, const TriggerData *t, HeapTuple row, HeapTuple old)
 	/* Where the key is looked at only in the end, the statement may have given it to another row before. */
 	if (TRIGGER_FIRED_BY_DELETE(t->tg_event) && !OidIsValid(RelationGetPrimaryKeyIndex(t->tg_relation)))
 		leave(way, t, topic, row);
-	else if (TRIGGER_FIRED_BY_DELETE(t->tg_event) || fox_row_mode_is(mode_of(t->tg_trigger), FOX_ROW_FORGET))
+	else if (TRIGGER_FIRED_BY_DELETE(t->tg_event) || way->mode == FOX_ROW_IS_FORGOTTEN)
 		fox_mirror_delete(way->realm, topic);
 	else if (old == NULL || moved || way->secured || !same_columns(way, row, old, desc))
 	{
@@ -390,12 +267,12 @@ fox_wamp_publish_row(PG_FUNCTION_ARGS)
 
 	check_use(fcinfo);
 	fox_refuse_in_recovery();
-	way = way_of(fcinfo);
+	way = fox_row_way_of(fcinfo);
 	fox_realm_check(way->realm);
 	update = TRIGGER_FIRED_BY_UPDATE(t->tg_event);
 	row = TRIGGER_FIRED_BY_TRUNCATE(t->tg_event) ? NULL : update ? t->tg_newtuple : t->tg_trigtuple;
 	old = update ? t->tg_trigtuple : NULL;
-	if (fox_row_mode_is(mode_of(t->tg_trigger), FOX_ROW_EVENT))
+	if (way->mode == FOX_ROW_IS_EVENT)
 		(way->secured ? publish_secured : publish) (way, t, row, old);
 	else if (row == NULL)
 		fox_mirror_clear(way->realm, fox_row_topic_regex(t->tg_trigger->tgargs[0]));

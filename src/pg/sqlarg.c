@@ -111,10 +111,22 @@ fox_arg_text(FunctionCallInfo fcinfo, int n, const char *name)
 	return text_to_cstring(PG_GETARG_TEXT_PP(n));
 }
 
+static const char *
+default_realm(void)
+{
+	return fox_guc_default_realm[0] != '\0' ? fox_guc_default_realm : "realm1";
+}
+
 char *
 fox_default_realm(void)
 {
-	return pstrdup(fox_guc_default_realm[0] != '\0' ? fox_guc_default_realm : "realm1");
+	return pstrdup(default_realm());
+}
+
+bool
+fox_is_default_realm(const char *realm)
+{
+	return strcmp(realm, default_realm()) == 0;
 }
 
 char *

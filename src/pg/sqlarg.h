@@ -22,6 +22,7 @@ extern void fox_topic_check(const char *topic);
 
 /* fox_wamp.default_realm; palloc'ed. */
 extern char *fox_default_realm(void);
+extern bool fox_is_default_realm(const char *realm);
 /* The realm of argument n, or fox_wamp.default_realm when it is NULL or not there; palloc'ed. */
 extern char *fox_arg_realm(FunctionCallInfo fcinfo, int n);
 /* ERROR WF002 when fox_wamp.realm has no such row. */

@@ -218,9 +218,11 @@ drop_triggers(Oid table, const char *name, const char *topic, const char *realm)
 	{
 		HeapTuple	row = SPI_tuptable->vals[i];
 		TupleDesc	desc = SPI_tuptable->tupdesc;
+		FoxRowMode	mode;
+		bool		secured;
 
 		names[i] = psprintf("DROP TRIGGER %s ON %s", quote_identifier(SPI_getvalue(row, desc, 1)), name);
-		if (fox_row_mode_is(SPI_getvalue(row, desc, 4), FOX_ROW_RETAIN))
+		if (fox_row_mode(SPI_getvalue(row, desc, 4), &mode, &secured) && mode == FOX_ROW_IS_RETAINED)
 			fox_mirror_clear(SPI_getvalue(row, desc, 3), fox_row_topic_regex(SPI_getvalue(row, desc, 2)));
 	}
 	for (int i = 0; i < n; i++)
@@ -261,6 +263,7 @@ mirror_rows(const Watch *w)
 			way.topic = fox_row_topic_read(w->topic, SPI_tuptable->tupdesc);
 			if (w->n_columns > 0)
 				fox_row_way_columns(&way, w->columns, w->n_columns, SPI_tuptable->tupdesc);
+			way.json = fox_row_json_plan(w->n_columns > 0 ? way.shape : SPI_tuptable->tupdesc);
 		}
 		saved = MemoryContextSwitchTo(portion);
 		for (uint64 i = 0; i < SPI_processed; i++)
