@@ -38,7 +38,7 @@ $old->safe_psql('postgres', q{SELECT fox_wamp.expose_function('app.one(app.v)', 
 $old->safe_psql('postgres', q{CREATE SCHEMA svc; CREATE FUNCTION svc.next() RETURNS int LANGUAGE sql AS $$SELECT 1$$});
 $old->safe_psql('postgres', q{SELECT fox_wamp.expose_service('svc', root => 'mine')});
 my $service = q{SELECT string_agg(procedure || ' ' || function, ',' ORDER BY procedure) FROM fox_wamp.exposed WHERE procedure ~ 'svc(.next)?$'};
-my $exposed = q{SELECT realm || ' ' || procedure || ' ' || function || ' ' || concurrency FROM fox_wamp.exposed};
+my $exposed = q{SELECT realm || ' ' || procedure || ' ' || function || ' ' || concurrency FROM fox_wamp.exposed WHERE kind = 'function'};
 
 # --- a dump, while a lock is held
 
