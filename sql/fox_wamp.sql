@@ -372,14 +372,15 @@ CREATE TABLE fox_wamp.delivery (
 	attempts integer NOT NULL DEFAULT 0,
 	last_error text,
 	next_try timestamptz NOT NULL DEFAULT now(),
-	dead boolean NOT NULL DEFAULT false
+	dead boolean NOT NULL DEFAULT false,
+	last_status integer
 );
 CREATE INDEX delivery_queue ON fox_wamp.delivery (handler, id) WHERE NOT dead;
 CREATE INDEX delivery_failing ON fox_wamp.delivery (handler, topic, next_try) WHERE NOT dead AND attempts > 0;
 CREATE INDEX delivery_dead ON fox_wamp.delivery (handler) WHERE dead;
 COMMENT ON TABLE fox_wamp.delivery IS 'events that durable handlers have yet to see to their end';
 COMMENT ON COLUMN fox_wamp.delivery.id IS 'their order';
-COMMENT ON COLUMN fox_wamp.delivery.handler IS 'id of the handler';
+COMMENT ON COLUMN fox_wamp.delivery.handler IS 'id of the handler or the webhook';
 COMMENT ON COLUMN fox_wamp.delivery.publication IS 'id of the publication';
 COMMENT ON COLUMN fox_wamp.delivery.topic IS 'components joined by dots';
 COMMENT ON COLUMN fox_wamp.delivery.args IS 'positional arguments: a JSON array';
@@ -391,7 +392,76 @@ COMMENT ON COLUMN fox_wamp.delivery.attempts IS 'how often the function has fail
 COMMENT ON COLUMN fox_wamp.delivery.last_error IS 'SQLSTATE and message of the last failure';
 COMMENT ON COLUMN fox_wamp.delivery.next_try IS 'not before; until then later events of the topic wait';
 COMMENT ON COLUMN fox_wamp.delivery.dead IS 'it is not tried any more, and later events of the topic do not wait for it';
+COMMENT ON COLUMN fox_wamp.delivery.last_status IS 'of a webhook: HTTP status of the last answer; null: there was none';
 COMMENT ON SEQUENCE fox_wamp.delivery_id_seq IS 'numbers of deliveries';
+
+-- Their ids are of one series with those of handlers.  The triggers know the columns by their position: upgrades append.
+CREATE TABLE fox_wamp.webhook (
+	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
+	pattern text COLLATE "C" NOT NULL,
+	match text COLLATE "C" NOT NULL CHECK (match IN ('exact', 'prefix', 'wildcard', 'pattern')),
+	id bigint PRIMARY KEY DEFAULT nextval('fox_wamp.handler_id_seq'),
+	owner text NOT NULL DEFAULT '',
+	concurrency integer NOT NULL DEFAULT 4 CHECK (concurrency BETWEEN 1 AND 64),
+	url text NOT NULL,
+	secret text CHECK (secret <> ''),
+	headers jsonb,
+	timeout interval NOT NULL DEFAULT '10 s' CHECK (timeout BETWEEN interval '10 ms' AND interval '5 min'),
+	max_attempts integer NOT NULL DEFAULT 10 CHECK (max_attempts BETWEEN 1 AND 1000000),
+	retry_delay interval NOT NULL DEFAULT '1 s' CHECK (retry_delay BETWEEN interval '1 ms' AND interval '1 hour'),
+	UNIQUE (realm, pattern, match, url)
+);
+COMMENT ON TABLE fox_wamp.webhook IS 'URLs that events are sent to';
+COMMENT ON COLUMN fox_wamp.webhook.realm IS 'realm of the topics';
+COMMENT ON COLUMN fox_wamp.webhook.pattern IS 'topic or pattern';
+COMMENT ON COLUMN fox_wamp.webhook.match IS 'exact, prefix, wildcard, or pattern (* and #)';
+COMMENT ON COLUMN fox_wamp.webhook.id IS 'what fox_wamp.delivery names';
+COMMENT ON COLUMN fox_wamp.webhook.owner IS 'role whose events it hears: who has made it';
+COMMENT ON COLUMN fox_wamp.webhook.concurrency IS 'requests that may be under way at a time; those of one topic go one by one in any case';
+COMMENT ON COLUMN fox_wamp.webhook.url IS 'where they go, as fox_wamp.webhook_allow allows';
+COMMENT ON COLUMN fox_wamp.webhook.secret IS 'what requests are signed with; null: they are not';
+COMMENT ON COLUMN fox_wamp.webhook.headers IS 'what requests have besides ours: an object of strings';
+COMMENT ON COLUMN fox_wamp.webhook.timeout IS 'time until the answer has to be there';
+COMMENT ON COLUMN fox_wamp.webhook.max_attempts IS 'how often an event is tried';
+COMMENT ON COLUMN fox_wamp.webhook.retry_delay IS 'time between the first two attempts; it doubles, up to an hour';
+
+CREATE UNLOGGED TABLE fox_wamp.webhook_log (
+	delivery bigint PRIMARY KEY,
+	webhook bigint NOT NULL REFERENCES fox_wamp.webhook ON DELETE CASCADE,
+	topic text COLLATE "C" NOT NULL,
+	publication bigint NOT NULL,
+	attempts integer NOT NULL,
+	status integer NOT NULL,
+	took interval NOT NULL,
+	at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX webhook_log_webhook ON fox_wamp.webhook_log (webhook, at);
+CREATE INDEX webhook_log_at ON fox_wamp.webhook_log (at);
+COMMENT ON TABLE fox_wamp.webhook_log IS 'what webhooks have sent in the last day';
+COMMENT ON COLUMN fox_wamp.webhook_log.delivery IS 'its number when it was in fox_wamp.delivery';
+COMMENT ON COLUMN fox_wamp.webhook_log.webhook IS 'id of the webhook';
+COMMENT ON COLUMN fox_wamp.webhook_log.topic IS 'components joined by dots';
+COMMENT ON COLUMN fox_wamp.webhook_log.publication IS 'id of the publication';
+COMMENT ON COLUMN fox_wamp.webhook_log.attempts IS 'how often it was sent';
+COMMENT ON COLUMN fox_wamp.webhook_log.status IS 'HTTP status of the answer';
+COMMENT ON COLUMN fox_wamp.webhook_log.took IS 'time from the last attempt to its answer';
+COMMENT ON COLUMN fox_wamp.webhook_log.at IS 'when it was answered';
+
+CREATE VIEW fox_wamp.receiver AS
+	SELECT id, function AS name, realm, pattern, match, owner, durable, max_attempts, retry_delay FROM fox_wamp.handler
+	UNION ALL
+	SELECT id, 'webhook ' || id, realm, pattern, match, owner, true, max_attempts, retry_delay FROM fox_wamp.webhook;
+COMMENT ON VIEW fox_wamp.receiver IS 'internal: whom rows of fox_wamp.delivery may be for';
+
+CREATE VIEW fox_wamp.post_target AS
+	SELECT id, url, secret, headers, timeout, concurrency FROM fox_wamp.webhook;
+COMMENT ON VIEW fox_wamp.post_target IS 'internal: receivers whose events are sent to a URL';
+
+CREATE FUNCTION fox_wamp.post_body(d fox_wamp.delivery) RETURNS json
+	LANGUAGE sql STABLE
+	RETURN json_build_object('topic', d.topic, 'args', coalesce(d.args, '[]'), 'kwargs', coalesce(d.kwargs, '{}'),
+		'publication', d.publication, 'at', d.at);
+COMMENT ON FUNCTION fox_wamp.post_body(fox_wamp.delivery) IS 'internal: what the request of a delivery says';
 
 -- Written by the router alone, and read when it starts.
 CREATE TABLE fox_wamp.mqtt_session (
@@ -559,7 +629,7 @@ CREATE TABLE fox_wamp.permission (
 );
 COMMENT ON TABLE fox_wamp.permission IS 'what clients may do: the most specific pattern that says something to one of a session''s roles decides';
 COMMENT ON COLUMN fox_wamp.permission.realm IS 'realm of the topic or procedure';
-COMMENT ON COLUMN fox_wamp.permission.pattern IS 'topic, procedure or pattern of them';
+COMMENT ON COLUMN fox_wamp.permission.pattern IS 'topic, procedure or pattern of them; a component %u stands for the authid of a session, %c for its MQTT client identifier';
 COMMENT ON COLUMN fox_wamp.permission.match IS 'pattern (* and #), exact, prefix or wildcard';
 COMMENT ON COLUMN fox_wamp.permission.role IS 'database role, and all that inherit its privileges; public: everybody';
 COMMENT ON COLUMN fox_wamp.permission.allow_publish IS 'may publish to it; null: a less specific pattern decides';
@@ -711,6 +781,7 @@ SELECT pg_catalog.pg_extension_config_dump('fox_wamp.service_call', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.service_call_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.handler', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.handler_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.webhook', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.delivery', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.delivery_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_method', '');
@@ -745,6 +816,10 @@ COMMENT ON FUNCTION fox_wamp.exposed_function_before() IS 'internal: checks the 
 CREATE FUNCTION fox_wamp.handler_before() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'fox_wamp_handler_before' LANGUAGE C;
 COMMENT ON FUNCTION fox_wamp.handler_before() IS 'internal: checks the function, writes its signature in full, and its owner';
+
+CREATE FUNCTION fox_wamp.webhook_before() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'fox_wamp_webhook_before' LANGUAGE C;
+COMMENT ON FUNCTION fox_wamp.webhook_before() IS 'internal: checks URL and headers, and writes the owner';
 
 CREATE FUNCTION fox_wamp.functions_dropped() RETURNS event_trigger
 	AS 'MODULE_PATHNAME', 'fox_wamp_functions_dropped' LANGUAGE C;
@@ -832,6 +907,10 @@ CREATE TRIGGER handler_before BEFORE INSERT OR UPDATE OR DELETE ON fox_wamp.hand
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.handler_before();
 CREATE TRIGGER handler_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.handler
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
+CREATE TRIGGER webhook_before BEFORE INSERT OR UPDATE OR DELETE ON fox_wamp.webhook
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.webhook_before();
+CREATE TRIGGER webhook_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.webhook
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER auth_method_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.auth_method
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER auth_role_checked BEFORE INSERT OR UPDATE OF pg_role ON fox_wamp.auth_group
@@ -861,6 +940,8 @@ COMMENT ON TRIGGER exposed_function_before ON fox_wamp.exposed_function IS 'chec
 COMMENT ON TRIGGER exposed_function_changed ON fox_wamp.exposed_function IS 'hands the change to the router';
 COMMENT ON TRIGGER handler_before ON fox_wamp.handler IS 'checks the function, writes its signature in full, and its owner';
 COMMENT ON TRIGGER handler_changed ON fox_wamp.handler IS 'hands the change to the router';
+COMMENT ON TRIGGER webhook_before ON fox_wamp.webhook IS 'checks URL and headers, and writes the owner';
+COMMENT ON TRIGGER webhook_changed ON fox_wamp.webhook IS 'hands the change to the router';
 COMMENT ON TRIGGER auth_method_changed ON fox_wamp.auth_method IS 'hands the change to the router';
 COMMENT ON TRIGGER auth_role_checked ON fox_wamp.auth_group IS 'only a member of a role lets clients act as it';
 COMMENT ON TRIGGER auth_role_checked ON fox_wamp.auth_key IS 'only a member of a role lets clients act as it';
@@ -877,6 +958,8 @@ ALTER TABLE fox_wamp.exposed_function ENABLE ALWAYS TRIGGER exposed_function_bef
 ALTER TABLE fox_wamp.exposed_function ENABLE ALWAYS TRIGGER exposed_function_changed;
 ALTER TABLE fox_wamp.handler ENABLE ALWAYS TRIGGER handler_before;
 ALTER TABLE fox_wamp.handler ENABLE ALWAYS TRIGGER handler_changed;
+ALTER TABLE fox_wamp.webhook ENABLE ALWAYS TRIGGER webhook_before;
+ALTER TABLE fox_wamp.webhook ENABLE ALWAYS TRIGGER webhook_changed;
 ALTER TABLE fox_wamp.auth_method ENABLE ALWAYS TRIGGER auth_method_changed;
 ALTER TABLE fox_wamp.permission ENABLE ALWAYS TRIGGER permission_changed;
 
@@ -947,6 +1030,17 @@ COMMENT ON FUNCTION fox_wamp.sync(interval) IS 'true when the router has applied
 CREATE FUNCTION fox_wamp.kill(session bigint, reason text DEFAULT NULL) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'fox_wamp_kill' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION fox_wamp.kill(bigint, text) IS 'ends a session; false if there is none of that id';
+
+CREATE FUNCTION fox_wamp.kill_client(client_id text, realm text DEFAULT NULL, forget boolean DEFAULT false) RETURNS boolean
+	LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT coalesce(bool_or((a->>'ok')::boolean), false)
+		FROM fox_wamp.ask(jsonb_build_object('ask', 'kill_client', 'client_id', $1, 'realm', fox_wamp.default_realm($2),
+											 'forget', coalesce($3, false))) a
+		WHERE $1 IS NOT NULL
+	$$;
+COMMENT ON FUNCTION fox_wamp.kill_client(text, text, boolean)
+	IS 'ends the connection of an MQTT client, and with forget its session too, which otherwise stays as long as the client has wished; false if there is none';
 
 --
 -- Publishing
@@ -1662,6 +1756,65 @@ CREATE FUNCTION fox_wamp.drop_delivery(id bigint) RETURNS boolean
 	$$;
 COMMENT ON FUNCTION fox_wamp.drop_delivery(bigint) IS 'drops an event from the queue of a handler; false if there is none of that id';
 
+--
+-- Webhooks
+--
+
+CREATE FUNCTION fox_wamp.allowed_url(url text, setting text) RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_allowed_url' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION fox_wamp.allowed_url(text, text) IS 'internal: the URL, if it is one that the setting allows; else an error';
+
+CREATE FUNCTION fox_wamp.topic_matches(topic text, pattern text, match text) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'fox_wamp_topic_matches' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION fox_wamp.topic_matches(text, text, text) IS 'internal: would a subscription with that pattern and match hear events of the topic?';
+
+CREATE FUNCTION fox_wamp.webhook(pattern text, url text, secret text DEFAULT NULL, headers jsonb DEFAULT NULL, match text DEFAULT NULL,
+								concurrency integer DEFAULT 4, max_attempts integer DEFAULT 10, retry_delay interval DEFAULT '1s',
+								timeout interval DEFAULT '10s', realm text DEFAULT NULL) RETURNS bigint
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		INSERT INTO fox_wamp.webhook (realm, pattern, match, url, secret, headers, concurrency, max_attempts, retry_delay, timeout)
+		SELECT fox_wamp.default_realm($10), $1, fox_wamp.stored_match($1, $5), fox_wamp.allowed_url($2, 'fox_wamp.webhook_allow'), $3, $4, $6, $7, $8, $9
+		ON CONFLICT ON CONSTRAINT webhook_realm_pattern_match_url_key DO UPDATE SET secret = EXCLUDED.secret, headers = EXCLUDED.headers,
+			concurrency = EXCLUDED.concurrency, max_attempts = EXCLUDED.max_attempts, retry_delay = EXCLUDED.retry_delay, timeout = EXCLUDED.timeout
+		RETURNING webhook.id
+	$$;
+COMMENT ON FUNCTION fox_wamp.webhook(text, text, text, jsonb, text, integer, integer, interval, interval, text)
+	IS 'events of the pattern are sent to the URL, which fox_wamp.webhook_allow has to allow; returns the webhook''s id';
+
+CREATE FUNCTION fox_wamp.drop_webhook(id bigint) RETURNS boolean
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		WITH gone AS (DELETE FROM fox_wamp.webhook w WHERE w.id = $1 RETURNING 1)
+		SELECT EXISTS (SELECT FROM gone);
+	$$;
+COMMENT ON FUNCTION fox_wamp.drop_webhook(bigint) IS 'ends a webhook, and drops the events in its queue; false if there was none';
+
+-- What is for some only is in no history, so all that is there is for everybody who may hear the topic.
+CREATE FUNCTION fox_wamp.replay_webhook(id bigint, since timestamptz) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+	DECLARE
+		again bigint;
+		revived bigint;
+	BEGIN
+		INSERT INTO fox_wamp.delivery (handler, publication, topic, args, kwargs, details, at)
+			SELECT w.id, e.publication, e.topic, e.args, e.kwargs, '{"replayed":true}', e.at
+			FROM fox_wamp.webhook w JOIN fox_wamp.event_history e ON e.realm = w.realm
+			WHERE w.id = $1 AND e.at >= $2 AND fox_wamp.topic_matches(e.topic, w.pattern, w.match)
+				AND NOT EXISTS (SELECT FROM fox_wamp.delivery d WHERE d.handler = w.id AND d.publication = e.publication)
+			ORDER BY e.position;
+		GET DIAGNOSTICS again = ROW_COUNT;
+		UPDATE fox_wamp.delivery d SET dead = false, attempts = 0, next_try = now()
+			WHERE d.handler = $1 AND d.dead AND d.at >= $2 AND EXISTS (SELECT FROM fox_wamp.webhook w WHERE w.id = $1);
+		GET DIAGNOSTICS revived = ROW_COUNT;
+		PERFORM fox_wamp.handler_queued($1);
+		RETURN again + revived;
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.replay_webhook(bigint, timestamptz)
+	IS 'sends once more what the history has kept of its topics since then, and what has failed for good; how many events';
+
 CREATE FUNCTION fox_wamp.notify_payload(id bigint) RETURNS text
 	LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$ SELECT p.payload FROM fox_wamp.notify_payload p WHERE p.id = $1 $$;
@@ -1806,10 +1959,10 @@ COMMENT ON FUNCTION fox_wamp.ask_view(text) IS 'internal: the rows behind the vi
 
 CREATE VIEW fox_wamp.session AS
 	SELECT r.realm, r.id, r.authid, r.authrole, r.authmethod, r.peer, nullif(r.transport, '') AS transport, r.protocol,
-		clock_timestamp() - r.age_ms * interval '1 ms' AS since
+		clock_timestamp() - r.age_ms * interval '1 ms' AS since, r.client_id
 	FROM fox_wamp.ask_view('sessions') AS a(a),
 		jsonb_to_record(a) AS r(realm text, id bigint, authid text, authrole text, authmethod text, peer text,
-								transport text, protocol text, age_ms bigint);
+								transport text, protocol text, age_ms bigint, client_id text);
 COMMENT ON VIEW fox_wamp.session IS 'clients that are connected now';
 
 CREATE VIEW fox_wamp.subscription AS
@@ -1831,6 +1984,26 @@ CREATE VIEW fox_wamp.stat_router AS
 		jsonb_to_record(a) AS r(name text, value bigint);
 COMMENT ON VIEW fox_wamp.stat_router IS 'numbers of the router, one a row';
 
+CREATE FUNCTION fox_wamp.ask_denials() RETURNS SETOF jsonb
+	LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$ SELECT fox_wamp.ask('{"ask": "denials"}') $$;
+COMMENT ON FUNCTION fox_wamp.ask_denials() IS 'internal: the rows behind the view denials';
+
+CREATE VIEW fox_wamp.denials AS
+	SELECT clock_timestamp() - r.age_ms * interval '1 ms' AS at, r.realm, r.session, r.authid, r.client_id, r.role, r.action, r.topic,
+		r.count, r.reason
+	FROM fox_wamp.ask_denials() AS a(a),
+		jsonb_to_record(a) AS r(realm text, session bigint, authid text, client_id text, role text, action text, topic text,
+								count bigint, reason text, age_ms bigint);
+COMMENT ON VIEW fox_wamp.denials IS 'what was lately denied to whom, last by this session at this time, and how often';
+COMMENT ON COLUMN fox_wamp.denials.at IS 'when it was denied last';
+COMMENT ON COLUMN fox_wamp.denials.session IS 'to which session then; null: to a log-in';
+COMMENT ON COLUMN fox_wamp.denials.authid IS 'who that was, or said to be';
+COMMENT ON COLUMN fox_wamp.denials.client_id IS 'MQTT client identifier; null: it has none';
+COMMENT ON COLUMN fox_wamp.denials.action IS 'publish, subscribe, call, register or login';
+COMMENT ON COLUMN fox_wamp.denials.topic IS 'topic, procedure or pattern; null: of a log-in';
+COMMENT ON COLUMN fox_wamp.denials.count IS 'how often, as long as it is remembered';
+
 CREATE VIEW fox_wamp.attached AS
 	SELECT h.id, h.realm, h.pattern, h.match, h.function, h.owner, h.durable, h.concurrency,
 		CASE WHEN h.durable THEN (SELECT count(*) FROM fox_wamp.delivery d WHERE d.handler = h.id AND NOT d.dead)
@@ -1844,6 +2017,15 @@ CREATE VIEW fox_wamp.attached AS
 				jsonb_to_record(a) AS x(id bigint, runs bigint, failures bigint, dropped bigint, waiting bigint, running bigint,
 										last_error text)) AS r ON r.id = h.id;
 COMMENT ON VIEW fox_wamp.attached IS 'handlers, what waits for them, and what the router has counted since its start';
+
+CREATE VIEW fox_wamp.webhook_delivery AS
+	SELECT d.id, d.handler AS webhook, d.topic, d.publication, CASE WHEN d.dead THEN 'dead' WHEN d.attempts > 0 THEN 'failing' ELSE 'waiting' END AS state,
+		d.attempts, d.last_status, d.last_error, d.next_try, d.at
+	FROM fox_wamp.delivery d JOIN fox_wamp.webhook w ON w.id = d.handler
+	UNION ALL
+	SELECT l.delivery, l.webhook, l.topic, l.publication, 'delivered', l.attempts, l.status, NULL, NULL, l.at
+	FROM fox_wamp.webhook_log l;
+COMMENT ON VIEW fox_wamp.webhook_delivery IS 'what webhooks have yet to send, and have sent in the last day';
 
 -- The triggers of watch(), which are the only place where it is kept.
 CREATE VIEW fox_wamp.watched AS
@@ -1894,6 +2076,8 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.stop(),
 	fox_wamp.restart(),
 	fox_wamp.kill(bigint, text),
+	fox_wamp.kill_client(text, text, boolean),
+	fox_wamp.ask_denials(),
 	fox_wamp.create_realm(text, boolean),
 	fox_wamp.open_realm(text),
 	fox_wamp.drop_realm(text),
@@ -1915,6 +2099,10 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.handler_queued(bigint),
 	fox_wamp.retry_delivery(bigint),
 	fox_wamp.drop_delivery(bigint),
+	fox_wamp.allowed_url(text, text),
+	fox_wamp.webhook(text, text, text, jsonb, text, integer, integer, interval, interval, text),
+	fox_wamp.drop_webhook(bigint),
+	fox_wamp.replay_webhook(bigint, timestamptz),
 	fox_wamp.scram_verifier(text),
 	fox_wamp.cra_verifier(text),
 	fox_wamp.create_group(text, text),
@@ -1966,10 +2154,13 @@ GRANT SELECT ON fox_wamp.realm, fox_wamp.retained, fox_wamp.lock, fox_wamp.regis
 	fox_wamp.session, fox_wamp.subscription, fox_wamp.lock_waiter, fox_wamp.stat_router
 	TO fox_wamp_user;
 GRANT INSERT, UPDATE, DELETE ON fox_wamp.realm, fox_wamp.retained, fox_wamp.bridge, fox_wamp.history,
-	fox_wamp.trust_level, fox_wamp.permission, fox_wamp.root, fox_wamp.exposed_function, fox_wamp.exposed_service, fox_wamp.handler, fox_wamp.auth_method,
+	fox_wamp.trust_level, fox_wamp.permission, fox_wamp.root, fox_wamp.exposed_function, fox_wamp.exposed_service, fox_wamp.handler, fox_wamp.webhook, fox_wamp.auth_method,
 	fox_wamp.auth_group, fox_wamp.auth_user, fox_wamp.auth_key, fox_wamp.jwt_key TO fox_wamp_admin;
+GRANT SELECT ON fox_wamp.denials TO fox_wamp_admin;
 GRANT UPDATE (attempts, next_try, dead), DELETE ON fox_wamp.delivery TO fox_wamp_admin;
 GRANT SELECT, DELETE ON fox_wamp.service_instance, fox_wamp.service_call TO fox_wamp_admin;
+GRANT SELECT ON fox_wamp.webhook, fox_wamp.webhook_log, fox_wamp.webhook_delivery TO fox_wamp_admin;
+GRANT USAGE ON SEQUENCE fox_wamp.handler_id_seq TO fox_wamp_admin;
 GRANT DELETE ON fox_wamp.auth_cookie TO fox_wamp_admin;
 GRANT SELECT (realm, authid, authrole, authprovider, authmethod, since, expires, replaced) ON fox_wamp.auth_cookie TO fox_wamp_admin;
 -- Verifiers are written and never read.

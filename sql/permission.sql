@@ -23,6 +23,10 @@ INSERT INTO fox_wamp.permission (realm, pattern, match, role) VALUES ('allowed',
 INSERT INTO fox_wamp.permission (realm, pattern, match, role) VALUES ('allowed', 'a', 'any', 'ann');
 INSERT INTO fox_wamp.permission (realm, pattern, match, role) VALUES
 	('allowed', '', 'prefix', 'ann'), ('allowed', 'a..b', 'wildcard', 'ann'), ('allowed', 'wamp.session.kill', 'exact', 'ann');
+-- placeholders are components by themselves
+INSERT INTO fox_wamp.permission (realm, pattern, role) VALUES ('allowed', 'a.x%c', 'ann');
+INSERT INTO fox_wamp.permission (realm, pattern, match, role) VALUES ('allowed', 'a.%u', 'prefix', 'ann');
+INSERT INTO fox_wamp.permission (realm, pattern, role) VALUES ('allowed', 'a.%u.%c.#', 'ann');
 UPDATE fox_wamp.permission SET pattern = 'b c' WHERE realm = 'allowed' AND match = 'exact';
 INSERT INTO fox_wamp.permission (realm, pattern, role) VALUES ('allowed', 'a', '');
 INSERT INTO fox_wamp.permission (realm, pattern, role) VALUES ('nowhere', 'a', 'ann');

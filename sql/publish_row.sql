@@ -103,4 +103,5 @@ DROP FUNCTION published, hear;
 DROP TYPE mood;
 DROP DOMAIN whole;
 DELETE FROM fox_wamp.retained;
+DELETE FROM fox_wamp.delivery;
 SELECT fox_wamp.drop_realm('other');

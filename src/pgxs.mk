@@ -23,7 +23,7 @@ REGRESS_OPTS = --inputdir=. --load-extension=fox_wamp
 PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server) -MMD -MP
 PG_CFLAGS = -std=gnu11 -Wextra -Werror -Wno-declaration-after-statement -Wno-unused-parameter \
 	-Wno-sign-compare -Wno-missing-field-initializers
-SHLIB_LINK = -lwebsockets -luv -lssl -lcrypto -largon2 -lz
+SHLIB_LINK = -lwebsockets -luv -lssl -lcrypto -largon2 -lz -lcurl
 EXTRA_CLEAN = $(OBJS:.o=.d) sql/fox_wamp--$(EXTVERSION).sql results regression.out regression.diffs output_iso
 
 PLAIN_CFLAGS = -std=gnu11 -Wall -Wextra -Werror -O2 -g -fPIC -fvisibility=hidden \

@@ -1,5 +1,5 @@
 /*
- * cookie.c - the cookie of a WebSocket (see cookie.h).
+ * cookie.c - cookies (see cookie.h).
  */
 #include "codec/cookie.h"
 
@@ -42,31 +42,40 @@ next_pair(FoxSlice *header)
 }
 
 FoxSlice
-fox_cookie_token(FoxSlice header, bool secure)
+fox_cookie_value(FoxSlice header, const char *name)
 {
-	FoxSlice	name = fox_cstr(fox_cookie_name(secure));
+	size_t		n = strlen(name);
 
 	while (header.len > 0)
 	{
 		FoxSlice	pair = next_pair(&header);
-		FoxSlice	value;
 
-		if (pair.len <= name.len || memcmp(pair.ptr, name.ptr, name.len) != 0 || pair.ptr[name.len] != '=')
-			continue;
-		value = fox_slice(pair.ptr + name.len + 1, pair.len - name.len - 1);
-		return is_token(value) ? value : FOX_ABSENT;
+		if (pair.len > n && memcmp(pair.ptr, name, n) == 0 && pair.ptr[n] == '=')
+			return fox_slice(pair.ptr + n + 1, pair.len - n - 1);
 	}
 	return FOX_ABSENT;
 }
 
-void
-fox_cookie_put(FoxBuf *out, const char *token, bool secure, uint64_t seconds)
+FoxSlice
+fox_cookie_token(FoxSlice header, bool secure)
 {
-	fox_buf_str(out, fox_cookie_name(secure));
+	FoxSlice	value = fox_cookie_value(header, fox_cookie_name(secure));
+
+	return is_token(value) ? value : FOX_ABSENT;
+}
+
+void
+fox_cookie_put(FoxBuf *out, const char *name, const char *value, bool secure, uint64_t seconds)
+{
+	fox_buf_str(out, name);
 	fox_buf_char(out, '=');
-	fox_buf_str(out, token);
-	fox_buf_str(out, "; Path=/; Max-Age=");
-	fox_buf_u64(out, seconds);
+	fox_buf_str(out, value);
+	fox_buf_str(out, "; Path=/");
+	if (seconds != UINT64_MAX)
+	{
+		fox_buf_str(out, "; Max-Age=");
+		fox_buf_u64(out, seconds);
+	}
 	fox_buf_str(out, "; HttpOnly; SameSite=Strict");
 	if (secure)
 		fox_buf_str(out, "; Secure");

@@ -29,7 +29,8 @@ typedef enum FoxHttpCaller
 {
 	FOX_HTTP_NOBODY,			/* the root wants a log-in, and there was none */
 	FOX_HTTP_ANYBODY,			/* the root wants none, and there was none */
-	FOX_HTTP_SOMEBODY
+	FOX_HTTP_SOMEBODY,			/* who has logged in for this request */
+	FOX_HTTP_MEMBER				/* who has brought the token of a session, which goes on */
 } FoxHttpCaller;
 
 typedef struct FoxHttpCall

@@ -12,6 +12,15 @@ lower(char c)
 }
 
 bool
+fox_http_is_type(FoxSlice type, const char *name)
+{
+	size_t		n = strlen(name);
+
+	return type.len >= n && fox_http_same(fox_slice(type.ptr, n), fox_slice(name, n)) &&
+		(type.len == n || type.ptr[n] == ';' || type.ptr[n] == ' ');
+}
+
+bool
 fox_http_same(FoxSlice a, FoxSlice b)
 {
 	if (a.len != b.len)

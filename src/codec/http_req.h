@@ -43,6 +43,8 @@ extern bool fox_http_header_next(FoxSlice headers, size_t *pos, FoxSlice *name, 
 extern FoxSlice fox_http_header(FoxSlice headers, const char *name);
 /* Is the word (in lower case) one of the list's, case aside? */
 extern bool fox_http_lists(FoxSlice list, const char *word);
+/* Is a Content-Type that media type (in lower case), whatever its parameters? */
+extern bool fox_http_is_type(FoxSlice type, const char *name);
 /* Equal but for case? */
 extern bool fox_http_same(FoxSlice a, FoxSlice b);
 

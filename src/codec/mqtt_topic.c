@@ -58,6 +58,30 @@ escape_depth(const Notation *n, const char *p, const char *end, bool whole_level
 	return n->escapes((unsigned char) *code) ? depth : -1;
 }
 
+/* Writes a level's characters. */
+static void
+write_level(const Notation *to, FoxSlice read, FoxBuf *out)
+{
+	const char *end = read.ptr + read.len;
+	int			code;
+
+	if (read.len == 0 && !to->empty_levels)
+		fox_buf_str(out, "%00");
+	for (const char *p = read.ptr; p < end; p++)
+	{
+		if (to->escapes((unsigned char) *p))
+		{
+			fox_buf_char(out, '%');
+			fox_buf_char(out, digits[(unsigned char) *p >> 4]);
+			fox_buf_char(out, digits[*p & 15]);
+			continue;
+		}
+		fox_buf_char(out, *p);
+		if (*p == '%' && escape_depth(to, p + 1, end, p == read.ptr, &code) >= 0)
+			fox_buf_str(out, "25");
+	}
+}
+
 /* Reads a level of one notation and writes it in the other. */
 static void
 rewrite_level(const Notation *from, const Notation *to, FoxSlice level, FoxBuf *out)
@@ -91,22 +115,7 @@ rewrite_level(const Notation *from, const Notation *to, FoxSlice level, FoxBuf *
 		out->failed |= plain.failed;
 		read = fox_buf_view(&plain);
 	}
-	if (read.len == 0 && !to->empty_levels)
-		fox_buf_str(out, "%00");
-	end = read.ptr + read.len;
-	for (const char *p = read.ptr; p < end; p++)
-	{
-		if (to->escapes((unsigned char) *p))
-		{
-			fox_buf_char(out, '%');
-			fox_buf_char(out, digits[(unsigned char) *p >> 4]);
-			fox_buf_char(out, digits[*p & 15]);
-			continue;
-		}
-		fox_buf_char(out, *p);
-		if (*p == '%' && escape_depth(to, p + 1, end, p == read.ptr, &code) >= 0)
-			fox_buf_str(out, "25");
-	}
+	write_level(to, read, out);
 	fox_buf_free(&plain);
 }
 
@@ -161,6 +170,13 @@ rewrite(const Notation *from, const Notation *to, FoxSlice topic, FoxBuf *out)
 			fox_buf_char(out, to->separator);
 		rewrite_level(from, to, level, out);
 	}
+}
+
+void
+fox_topic_level(FoxSlice text, FoxBuf *uri)
+{
+	if (text.len > 0)
+		write_level(&wamp, text, uri);
 }
 
 void

@@ -17,6 +17,9 @@
 extern void fox_topic_from_mqtt(FoxSlice topic, FoxBuf *uri);
 extern void fox_topic_to_mqtt(FoxSlice uri, FoxBuf *topic);
 
+/* Appends any text as one level of a topic in WAMP's notation; nothing for an absent or empty one. */
+extern void fox_topic_level(FoxSlice text, FoxBuf *uri);
+
 typedef enum FoxMqttFilterKind
 {
 	FOX_MQTT_FILTER_INVALID,

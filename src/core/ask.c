@@ -9,6 +9,7 @@
 
 #include "codec/json.h"
 #include "core/ask.h"
+#include "core/denial.h"
 #include "core/handler.h"
 #include "core/permission.h"
 
@@ -90,6 +91,8 @@ ask_sessions(FoxRouter *r, uint64_t ask)
 		put_text(&row, "peer", s->peer);
 		put_text(&row, "transport", s->transport != NULL ? fox_cstr(s->transport) : FOX_LIT(""));
 		put_text(&row, "protocol", s->protocol);
+		if (!fox_absent(s->client_id))
+			put_text(&row, "client_id", s->client_id);
 		put_number(&row, "age_ms", age_ms(r, s->joined_us));
 		fox_buf_char(&row, '}');
 		fox_ask_answer_row(r, ask, &row, false);
@@ -208,6 +211,7 @@ ask_stats(FoxRouter *r, uint64_t ask)
 		{"gaps", r->stats.gaps},
 		{"casts_failed", r->stats.casts_failed},
 		{"logins_failed", r->stats.logins_failed},
+		{"denied", r->stats.denied},
 		{"row_events_dropped", r->stats.row_events_dropped},
 		{"handler_runs", r->stats.handler_runs},
 		{"handler_failures", r->stats.handler_failures},
@@ -610,6 +614,36 @@ ask_kill(FoxRouter *r, uint64_t ask, FoxSlice q)
 	fox_buf_free(&scratch);
 }
 
+/* {"realm","client_id","forget"}: the connection of an MQTT client ends, or all of its session. */
+static void
+ask_kill_client(FoxRouter *r, uint64_t ask, FoxSlice q, FoxSlice realm_name)
+{
+	FoxRealm   *realm = fox_realm_find(r, realm_name);
+	FoxBuf		scratch = {0};
+	FoxSlice	client_id = text_of(q, "client_id", &scratch);
+	bool		forget = fox_json_is_true(fox_json_get(q, "forget"));
+	bool		done = false;
+
+	if (realm != NULL && !fox_absent(client_id))
+		fox_list_each(n, &realm->sessions)
+		{
+			FoxSession *s = fox_container(FoxSession, in_realm, n);
+
+			if (fox_absent(s->client_id) || !fox_slice_eq(s->client_id, client_id))
+				continue;
+			if (forget || s->ops->disconnect == NULL)
+			{
+				fox_session_kill(s, FOX_CLOSE_KILLED, FOX_ABSENT);
+				done = true;
+			}
+			else
+				done |= s->ops->disconnect(s, FOX_CLOSE_KILLED);
+			break;
+		}
+	answer_text(r, ask, done ? "{\"ok\":true}" : "{\"ok\":false}");
+	fox_buf_free(&scratch);
+}
+
 /* The asker has gone: what it waited for is given up. */
 static void
 withdrawn(FoxRouter *r, uint64_t ask, int pid)
@@ -666,12 +700,16 @@ fox_router_ask(FoxRouter *r, uint64_t ask, FoxSlice q, int pid)
 		ask_waiters(r, ask);
 	else if (fox_slice_is(name, "handlers"))
 		fox_handlers_answer(r, ask);
+	else if (fox_slice_is(name, "denials"))
+		fox_denials_answer(r, ask);
 	else if (fox_slice_is(name, "stats"))
 		ask_stats(r, ask);
 	else if (fox_slice_is(name, "sync"))
 		ask_sync(r, ask);
 	else if (fox_slice_is(name, "kill"))
 		ask_kill(r, ask, q);
+	else if (fox_slice_is(name, "kill_client"))
+		ask_kill_client(r, ask, q, realm);
 	else if (fox_slice_is(name, "backend_end"))
 	{
 		if ((s = fox_idmap_get(&r->backends, (uint64_t) pid)) != NULL)

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "codec/json.h"
+#include "core/denial.h"
 
 #include "base/pure.h"
 
@@ -56,6 +57,7 @@ refuse(const FoxSession *s, const FoxWish *wish, const char *uri, const char *wh
 {
 	permit->uri = uri;
 	permit->text = fox_refusal_text(s, wish->action, wish->uri, why);
+	fox_denied_to(s, fox_action_name(wish->action), wish->uri, permit->text);
 	return FOX_REFUSED;
 }
 
@@ -250,6 +252,8 @@ put_question(FoxBuf *b, const FoxSession *s, const FoxWish *wish)
 	put_text(b, ",\"authrole\":", s->authrole);
 	put_text(b, ",\"authmethod\":", s->authmethod);
 	put_text(b, ",\"role\":", fox_session_role(s));
+	if (!fox_absent(s->client_id))
+		put_text(b, ",\"client_id\":", s->client_id);
 	put_text(b, "},", wish->uri);
 	put_text(b, ",", fox_cstr(fox_action_name(wish->action)));
 	fox_buf_char(b, ',');
@@ -384,7 +388,7 @@ FoxPass
 fox_permit_slowly(FoxSession *s, const FoxWish *wish, bool again, FoxPermit *permit)
 {
 	FoxAsked   *resumed = s->resumed;
-	FoxDecision d = fox_permission_decide(s, wish->action, (FoxPattern){wish->uri, wish->kind});
+	FoxDecision d = fox_permission_decide(s, wish->action, fox_pattern(wish->uri, wish->kind));
 
 	permit->disclosure = d.disclosure;
 	if (resumed == NULL && !again && !fox_list_empty(&s->asked))

@@ -41,6 +41,7 @@ typedef struct FoxRouterStats
 	uint64_t	handler_failures;
 	uint64_t	handler_events_dropped;
 	uint64_t	row_events_dropped;
+	uint64_t	denied;			/* requests and log-ins */
 } FoxRouterStats;
 
 struct FoxRouter
@@ -70,6 +71,7 @@ struct FoxRouter
 	uint64_t	roles_wanted;	/* how often they may have changed, and up to which time they are read */
 	uint64_t	roles_read;
 	uint64_t	permissions_number;	/* of the last change of permissions or roles */
+	struct FoxDenials *denials;	/* of denial.c; NULL: there was none yet */
 	struct FoxReview *review;	/* of review.c; NULL: there was none yet */
 	uint64_t	reviews_wanted;	/* how often, and how many of these wishes are fulfilled */
 	uint64_t	reviews_done;
@@ -88,6 +90,8 @@ struct FoxRouter
 	uint64_t	authenticator_warned_us;	/* when the log last heard that one could not be called */
 	FoxIdMap	cookie_tasks;	/* of cookie.c, by token */
 	FoxMap		role_counts;	/* of role_sessions.c */
+	FoxMap		tokens;			/* of token.c, by hash */
+	FoxMap		token_holders;
 	FoxThrottle failed_addresses;
 	FoxThrottle failed_names;
 	FoxTimers	timers;
@@ -171,7 +175,7 @@ struct FoxSession
 	bool		leaving;		/* it hears nothing any more */
 	bool		has_instances;	/* of services (service.c), that end with it */
 	bool		exempt;			/* no permission is asked for: the router's own, or SQL's, which has GRANT */
-	char	   *identity;		/* what the next seven are slices into */
+	char	   *identity;		/* what the next eight are slices into */
 	FoxSlice	authid;
 	FoxSlice	authrole;
 	FoxSlice	authmethod;
@@ -179,6 +183,7 @@ struct FoxSession
 	FoxSlice	protocol;
 	FoxSlice	authprovider;
 	FoxSlice	role;			/* absent: see fox_session_role() */
+	FoxSlice	client_id;		/* of MQTT; absent: it has none */
 	const char *transport;		/* a constant, or NULL */
 	FoxEncoding encoding;
 	uint64_t	joined_us;
@@ -200,6 +205,7 @@ struct FoxSession
 	FoxNode		claims;			/* REGISTERs that wait for another session (takeover.c) */
 	FoxNode		claimed;		/* those that wait for this one */
 	uint32_t	claim_count;
+	struct FoxToken *token;		/* of token.c; NULL: a connection holds it */
 	struct FoxRoleCount *counted;	/* where it is counted (role_sessions.c); NULL: nowhere */
 	struct FoxKept *kept;		/* decisions, of permission.c */
 	FoxNode		asked;			/* requests that wait for an authorizer, in order (authorizer.c) */

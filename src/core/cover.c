@@ -3,7 +3,7 @@
  *
  * A pattern of whatever kind is a row of steps, one for each component and one for its
  * end; a string prefix ends in the beginning of a component, behind which anything may
- * follow.  Two patterns are compared step by step.
+ * follow.  Two patterns are compared step by step.  A placeholder is the name that it stands for.
  */
 #include "core/cover.h"
 
@@ -29,13 +29,20 @@ typedef struct Walk
 {
 	FoxSlice	rest;
 	FoxMatchKind kind;
+	const FoxNames *names;
 	bool		begun;
 } Walk;
 
 static Walk
 walk(FoxPattern p)
 {
-	return (Walk){.rest = p.uri, .kind = p.kind};
+	return (Walk){.rest = p.uri, .kind = p.kind, .names = p.names};
+}
+
+static Step
+name(const Walk *w, FoxSlice component)
+{
+	return (Step){STEP_NAME, w->names != NULL ? fox_placeholder_value(w->names, component) : component};
 }
 
 static Step
@@ -54,7 +61,7 @@ next(Walk *w)
 		return first ? (Step){STEP_START, FOX_LIT("")} : (Step){.kind = STEP_REST};
 	if ((w->kind == FOX_PATTERN && fox_slice_is(c, "*")) || (w->kind == FOX_WILDCARD && c.len == 0))
 		return (Step){.kind = STEP_ANY};
-	return (Step){STEP_NAME, c};
+	return name(w, c);
 }
 
 static bool

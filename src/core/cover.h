@@ -4,13 +4,20 @@
 #ifndef FOX_CORE_COVER_H
 #define FOX_CORE_COVER_H
 
-#include "core/uri.h"
+#include "core/placeholder.h"
 
 typedef struct FoxPattern
 {
 	FoxSlice	uri;
 	FoxMatchKind kind;
+	const FoxNames *names;		/* what its placeholders stand for; NULL: it has none */
 } FoxPattern;
+
+static inline FoxPattern
+fox_pattern(FoxSlice uri, FoxMatchKind kind)
+{
+	return (FoxPattern){.uri = uri, .kind = kind};
+}
 
 /* Does every URI that b matches match a too? */
 extern bool fox_pattern_covers(FoxPattern a, FoxPattern b);

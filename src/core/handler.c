@@ -243,6 +243,7 @@ settle(FoxHandler *h, FoxSlice row)
 	h->concurrency = (uint32_t) concurrency;
 	h->session->realm->durable_handlers += (uint32_t) (durable - h->durable);
 	h->durable = durable;
+	h->posts = fox_json_is_true(fox_json_get(row, "posts"));
 	/* What is open of an earlier run, or of when it was durable. */
 	fox_handler_ring(h);
 }
@@ -295,7 +296,10 @@ detach(FoxRouter *r, uint64_t id)
 	r->ports.call(r->ports.ctx, &c);
 }
 
-/* topic = pattern, args = [{"id":n,"match":text,"function":text,"owner":text,"durable":bool,"concurrency":n}] */
+/*
+ * topic = pattern, args = [{"id":n,"match":text,"function":text,"owner":text,"durable":bool,"concurrency":n}];
+ * of a webhook with "posts":true, and a name as its function
+ */
 void
 fox_handler_change(FoxRouter *r, const FoxChange *c)
 {

@@ -132,7 +132,7 @@ start(FoxHandler *h, FoxRun *run)
 {
 	FoxPorts   *ports = &h->session->realm->router->ports;
 	FoxFunctionCall c = {
-		.kind = run->attends ? FOX_RUN_QUEUE : FOX_RUN_HANDLER, .handler = h->id, .hops = run->hops,
+		.kind = !run->attends ? FOX_RUN_HANDLER : h->posts ? FOX_RUN_POSTS : FOX_RUN_QUEUE, .handler = h->id, .hops = run->hops,
 		.session = h->session->id, .invocation = run->number,
 		.realm = h->session->realm->name, .procedure = h->function, .function = h->function,
 		.role = FOX_ABSENT, .authid = FOX_ABSENT, .authrole = FOX_ABSENT, .args = run->args, .kwargs = FOX_ABSENT

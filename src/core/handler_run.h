@@ -26,6 +26,7 @@ typedef struct FoxHandler
 	FoxSession *session;
 	uint64_t	id;
 	bool		durable;
+	bool		posts;			/* to a URL, and not to a function */
 	uint32_t	concurrency;
 	uint32_t	n_running;
 	FoxNode		running;

@@ -29,6 +29,7 @@
 #include "core/auth_rule.h"
 #include "core/cookie.h"
 #include "core/core.h"
+#include "core/denial.h"
 #include "core/login_call.h"
 #include "core/throttle.h"
 
@@ -100,12 +101,25 @@ dispose(FoxLogin *l)
 	free(l);
 }
 
+/* Of a peer that has said who it wants to be, by what it has said. */
+static void
+note_denial(const FoxLogin *l, const char *reason, const char *text)
+{
+	FoxBuf		scratch = {0};
+
+	if (l->block != NULL && strcmp(reason, FOX_ERR_TIMEOUT) != 0 && strcmp(reason, FOX_ERR_UNAVAILABLE) != 0)
+		fox_denied(l->router, &(FoxDenied){.realm = l->realm, .authid = l->authid, .action = "login", .reason = fox_cstr(text),
+				   .client_id = fox_auth_text(l->authextra, "client_id", &scratch)});
+	fox_buf_free(&scratch);
+}
+
 static void
 refuse(FoxLogin *l, const char *reason, const char *text)
 {
 	const FoxLoginOps *ops = l->ops;
 	void	   *data = l->data;
 
+	note_denial(l, reason, text);
 	dispose(l);
 	ops->refused(data, reason, text);
 }
@@ -428,10 +442,10 @@ fox_login_hello(FoxLogin *l, FoxSlice realm_name, FoxSlice details, const FoxSes
 		return false;
 	l->info = *info;
 	l->info.id = fox_router_session_id(r);
-	if (realm == NULL)
-		refuse(l, fox_uri_valid(realm_name, false) ? FOX_ERR_NO_SUCH_REALM : FOX_ERR_INVALID_URI, "the session could not join the realm");
-	else if (!keep(l, realm_name, details))
+	if (!keep(l, realm_name, details))
 		refuse(l, FOX_ERR_UNAVAILABLE, "out of memory");
+	else if (realm == NULL)
+		refuse(l, fox_uri_valid(realm_name, false) ? FOX_ERR_NO_SUCH_REALM : FOX_ERR_INVALID_URI, "the session could not join the realm");
 	else
 		begin(l, realm);
 	return true;

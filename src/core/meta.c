@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "core/denial.h"
 #include "core/permission.h"
 
 #include "base/pure.h"
@@ -50,10 +51,11 @@ fox_meta_call(FoxSession *s, uint64_t request, FoxSlice procedure, FoxSlice args
 		error = FOX_ERR_NO_SUCH_PROCEDURE;
 		c.text = "the router has no such procedure";
 	}
-	else if (p->guarded && !s->exempt && fox_permission_decide(s, FOX_MAY_CALL, (FoxPattern){procedure, FOX_EXACT}).verdict != FOX_ALLOWED)
+	else if (p->guarded && !s->exempt && fox_permission_decide(s, FOX_MAY_CALL, fox_pattern(procedure, FOX_EXACT)).verdict != FOX_ALLOWED)
 	{
 		error = FOX_ERR_NOT_AUTHORIZED;
 		c.text = fox_refusal_text(s, FOX_MAY_CALL, procedure, "");
+		fox_denied_to(s, fox_action_name(FOX_MAY_CALL), procedure, c.text);
 	}
 	else
 	{

@@ -16,7 +16,7 @@
 static bool
 allows_everybody_everything(const FoxPermission *p)
 {
-	static const FoxPattern everything = {FOX_LIT("#"), FOX_PATTERN};
+	static const FoxPattern everything = {.uri = FOX_LIT("#"), .kind = FOX_PATTERN};
 
 	for (int i = 0; i < FOX_ACTIONS; i++)
 		if (p->says[i] != FOX_SAYS_YES)
@@ -44,17 +44,33 @@ judge_open(FoxRealm *realm)
 }
 
 static FoxPermission *
+find_personal(const FoxRealm *realm, FoxPattern pattern, FoxSlice role)
+{
+	fox_list_each(n, &realm->permissions->personal)
+	{
+		FoxPermission *p = fox_container(FoxPermission, in_personal, n);
+
+		if (p->pattern.kind == pattern.kind && fox_slice_eq(p->pattern.uri, pattern.uri) && fox_slice_eq(p->role, role))
+			return p;
+	}
+	return NULL;
+}
+
+static FoxPermission *
 find(const FoxRealm *realm, FoxPattern pattern, FoxSlice role)
 {
 	FoxPermission *p = fox_index_get(&realm->permissions->index, pattern.uri, pattern.kind);
 
+	if (fox_placeholders(pattern.uri) != 0)
+		return find_personal(realm, pattern, role);
 	while (p != NULL && !fox_slice_eq(p->role, role))
 		p = p->next;
 	return p;
 }
 
+/* Into the chain of its pattern. */
 static bool
-add(FoxRealm *realm, FoxPermission *p)
+index_put(FoxRealm *realm, FoxPermission *p)
 {
 	FoxPermission *first = fox_index_get(&realm->permissions->index, p->pattern.uri, p->pattern.kind);
 
@@ -65,6 +81,16 @@ add(FoxRealm *realm, FoxPermission *p)
 		p->next = first->next;
 		first->next = p;
 	}
+	return true;
+}
+
+static bool
+add(FoxRealm *realm, FoxPermission *p)
+{
+	if (p->placeholders != 0)
+		fox_list_push(&realm->permissions->personal, &p->in_personal);
+	else if (!index_put(realm, p))
+		return false;
 	fox_list_push(&realm->permissions->all, &p->in_realm);
 	count(realm, p, 1);
 	return true;
@@ -72,7 +98,7 @@ add(FoxRealm *realm, FoxPermission *p)
 
 /* The index borrows the pattern of a chain's first. */
 static void
-drop(FoxRealm *realm, FoxPermission *gone)
+index_del(FoxRealm *realm, FoxPermission *gone)
 {
 	FoxIndex   *index = &realm->permissions->index;
 	FoxPermission *first = fox_index_get(index, gone->pattern.uri, gone->pattern.kind);
@@ -88,6 +114,15 @@ drop(FoxRealm *realm, FoxPermission *gone)
 			fox_router_log(realm->router, FOX_LOG_ERROR,
 						   "out of memory: permissions are missing until the router restarts");
 	}
+}
+
+static void
+drop(FoxRealm *realm, FoxPermission *gone)
+{
+	if (gone->placeholders != 0)
+		fox_list_del(&gone->in_personal);
+	else
+		index_del(realm, gone);
 	count(realm, gone, -1);
 	fox_list_del(&gone->in_realm);
 	free(gone);
@@ -108,7 +143,8 @@ permission_new(FoxPattern pattern, FoxSlice role, const FoxAuthority *authorizer
 	if (p == NULL)
 		return NULL;
 	at = p->block;
-	p->pattern = (FoxPattern){fox_slice_keep(&at, pattern.uri), pattern.kind};
+	p->pattern = fox_pattern(fox_slice_keep(&at, pattern.uri), pattern.kind);
+	p->placeholders = fox_placeholders(pattern.uri);
 	p->role = fox_slice_keep(&at, role);
 	p->authorizer = fox_authority_keep(&at, authorizer);
 	for (int i = 0; i < FOX_ACTIONS; i++)
@@ -125,6 +161,7 @@ make_list(FoxRealm *realm)
 	if ((realm->permissions = calloc(1, sizeof(*realm->permissions))) == NULL)
 		return false;
 	fox_list_init(&realm->permissions->all);
+	fox_list_init(&realm->permissions->personal);
 	return true;
 }
 

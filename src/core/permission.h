@@ -9,6 +9,8 @@
  * A subscription or registration of a pattern needs a row whose pattern covers it, and no
  * more specific row may forbid a part of it, for events are not looked at one by one.
  *
+ * A pattern may hold placeholders (placeholder.h): to each session it is a pattern of its own.
+ *
  * The router's own procedures are everybody's; those that change what is another's take
  * a row for a pattern below wamp. - one for everything does not do.
  */
@@ -64,7 +66,7 @@ fox_permission(FoxSession *s, FoxAction action, FoxSlice uri, FoxMatchKind kind)
 {
 	if (s->realm->open || s->exempt)
 		return (FoxDecision){FOX_ALLOWED, s->realm->disclosure, NULL};
-	return fox_permission_decide(s, action, (FoxPattern){uri, kind});
+	return fox_permission_decide(s, action, fox_pattern(uri, kind));
 }
 
 /* An authorizer's answer that is good for the session until rows or roles change. */

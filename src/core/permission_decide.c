@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "codec/mqtt_topic.h"
 #include "core/roles.h"
 
 #include "base/pure.h"
@@ -55,18 +56,46 @@ typedef struct Look
 {
 	const FoxRouter *router;
 	FoxSlice	role;
+	FoxNames	names;			/* of the session, if there are rows that ask for them */
 	FoxAction	action;
-	bool		reserved;		/* the router's own URI: only rows for such count */
+	bool		hidden;			/* a URI that no wildcard matches: only rows for such count */
 	const FoxPermission *best;	/* some row of the pattern that decides; NULL: none yet */
 	FoxVerdict	verdict;
 	FoxSay			discloses;
 	const FoxAuthority *authorizer;
 } Look;
 
+/* A session of SQL's is its role's; one that has no client identifier is nobody's. */
+static FoxNames
+names_of(const FoxSession *s)
+{
+	static FoxBuf user;
+	static FoxBuf client;
+
+	fox_buf_reset(&user);
+	fox_buf_reset(&client);
+	fox_topic_level(fox_absent(s->role) ? s->authid : s->role, &user);
+	fox_topic_level(s->client_id, &client);
+	return (FoxNames){
+		.user = user.failed || user.len == 0 ? FOX_ABSENT : fox_buf_view(&user),
+		.client = client.failed || client.len == 0 ? FOX_ABSENT : fox_buf_view(&client)
+	};
+}
+
+/* The row's pattern as the session has it. */
+static FoxPattern
+pattern_of(const Look *l, const FoxPermission *p)
+{
+	FoxPattern	pattern = p->pattern;
+
+	pattern.names = p->placeholders != 0 ? &l->names : NULL;
+	return pattern;
+}
+
 static bool
 concerns(const Look *l, const FoxPermission *p)
 {
-	return p->says[l->action] != FOX_SAYS_NOTHING && fox_uri_reserved(p->pattern.uri) == l->reserved &&
+	return p->says[l->action] != FOX_SAYS_NOTHING && fox_uri_hidden(p->pattern.uri) == l->hidden &&
 		(fox_slice_is(p->role, FOX_EVERYBODY) || fox_roles_has(l->router, l->role, p->role));
 }
 
@@ -112,17 +141,29 @@ look(void *ctx, void *value)
 			consider(l, p);
 }
 
+static void
+look_at_personal(const FoxRealm *realm, Look *l, FoxPattern what)
+{
+	fox_list_each(n, &realm->permissions->personal)
+	{
+		const FoxPermission *p = fox_container(FoxPermission, in_personal, n);
+
+		if (concerns(l, p) && fox_pattern_covers(pattern_of(l, p), what))
+			consider(l, p);
+	}
+}
+
 /* What the rows of exactly that pattern say, however it is spelled. */
 static FoxVerdict
 verdict_at(const FoxRealm *realm, const Look *asked, FoxPattern pattern)
 {
-	Look		l = {.router = asked->router, .role = asked->role, .action = asked->action};
+	Look		l = {.router = asked->router, .role = asked->role, .names = asked->names, .action = asked->action, .hidden = asked->hidden};
 
 	fox_list_each(n, &realm->permissions->all)
 	{
 		const FoxPermission *p = fox_container(FoxPermission, in_realm, n);
 
-		if (concerns(&l, p) && fox_pattern_covers(p->pattern, pattern) && fox_pattern_covers(pattern, p->pattern))
+		if (concerns(&l, p) && fox_pattern_covers(pattern_of(&l, p), pattern) && fox_pattern_covers(pattern, pattern_of(&l, p)))
 			consider(&l, p);
 	}
 	return l.verdict;
@@ -136,7 +177,7 @@ look_at_pattern(const FoxRealm *realm, Look *l, FoxPattern what)
 	{
 		const FoxPermission *p = fox_container(FoxPermission, in_realm, n);
 
-		if (concerns(l, p) && fox_pattern_covers(p->pattern, what))
+		if (concerns(l, p) && fox_pattern_covers(pattern_of(l, p), what))
 			consider(l, p);
 	}
 	fox_list_each(n, &realm->permissions->all)
@@ -144,24 +185,30 @@ look_at_pattern(const FoxRealm *realm, Look *l, FoxPattern what)
 		const FoxPermission *p = fox_container(FoxPermission, in_realm, n);
 
 		if (l->verdict != FOX_FORBIDDEN && concerns(l, p) && verdict_of(p, l->action) < l->verdict &&
-			fox_patterns_meet(p->pattern, what) && fox_pattern_compare(p->pattern, l->best->pattern) > 0 &&
-			verdict_at(realm, l, p->pattern) < l->verdict)
+			fox_patterns_meet(pattern_of(l, p), what) && fox_pattern_compare(p->pattern, l->best->pattern) > 0 &&
+			verdict_at(realm, l, pattern_of(l, p)) < l->verdict)
 			l->verdict = FOX_FORBIDDEN;
 	}
 }
 
 FoxDecision
-fox_permission_look(const FoxRealm *realm, FoxSlice role, FoxAction action, FoxPattern what)
+fox_permission_look(const FoxSession *s, FoxAction action, FoxPattern what)
 {
+	const FoxRealm *realm = s->realm;
 	FoxDecision d = {FOX_FORBIDDEN, realm->disclosure, NULL};
-	Look		l = {.router = realm->router, .role = role, .action = action, .reserved = fox_uri_reserved(what.uri)};
+	Look		l = {.router = realm->router, .role = fox_session_role(s), .action = action, .hidden = fox_uri_hidden(what.uri)};
 
 	if (fox_roles_super(l.router, l.role))
 		d.verdict = FOX_ALLOWED;
 	if (d.verdict == FOX_ALLOWED || realm->permissions == NULL)
 		return d;
+	if (!fox_list_empty(&realm->permissions->personal))
+		l.names = names_of(s);
 	if (what.kind == FOX_EXACT)
+	{
 		fox_index_match(&realm->permissions->index, what.uri, look, &l);
+		look_at_personal(realm, &l, what);
+	}
 	else
 		look_at_pattern(realm, &l, what);
 	d.verdict = l.verdict;
@@ -235,7 +282,7 @@ fox_permission_decide(FoxSession *s, FoxAction action, FoxPattern what)
 		if (k != NULL)
 			return k->decision;
 	}
-	d = fox_permission_look(s->realm, fox_session_role(s), action, what);
+	d = fox_permission_look(s, action, what);
 	if (keep)
 		fox_permission_keep(s, action, what.uri, d);
 	return d;

@@ -21,7 +21,9 @@ struct FoxPermission
 {
 	FoxPermission *next;		/* same pattern and kind, another role */
 	FoxNode		in_realm;
+	FoxNode		in_personal;
 	FoxPattern	pattern;
+	unsigned	placeholders;	/* set of FoxPlaceholder that is in it */
 	FoxSay		says[FOX_ACTIONS];
 	FoxSay		discloses;
 	FoxSlice	role;			/* these are owned, in block, like the pattern */
@@ -31,13 +33,14 @@ struct FoxPermission
 
 struct FoxPermissions
 {
-	FoxIndex	index;			/* → FoxPermission, first of a chain */
+	FoxIndex	index;			/* → FoxPermission, first of a chain; without those that have placeholders */
+	FoxNode		personal;		/* these */
 	FoxNode		all;
 	size_t		open;			/* rows that allow everybody everything */
 	size_t		others;			/* that do not; neither has those for the router's own URIs, which are asked for by themselves */
 };
 
-/* What the rows say to a role. */
-extern FoxDecision fox_permission_look(const FoxRealm *realm, FoxSlice role, FoxAction action, FoxPattern what);
+/* What the rows say to a session. */
+extern FoxDecision fox_permission_look(const FoxSession *s, FoxAction action, FoxPattern what);
 
 #endif

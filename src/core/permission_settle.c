@@ -21,7 +21,7 @@ fox_decisions_outdated(FoxRouter *r, const FoxChange *c)
 	fox_review_wanted(r, c->args);
 }
 
-/* What was decided last, for the many who have one role. */
+/* What was decided last, for the many who have one role, where nothing is decided by name. */
 typedef struct Memo
 {
 	FoxAction	action;
@@ -37,8 +37,9 @@ may_keep(Memo *memo, const FoxSession *s)
 
 	if (s->exempt)
 		return true;
-	if (fox_absent(memo->role) || !fox_slice_eq(role, memo->role))
-		memo->may = fox_permission_look(s->realm, role, memo->action, memo->what).verdict != FOX_FORBIDDEN;
+	if (fox_absent(memo->role) || !fox_slice_eq(role, memo->role) ||
+		(s->realm->permissions != NULL && !fox_list_empty(&s->realm->permissions->personal)))
+		memo->may = fox_permission_look(s, memo->action, memo->what).verdict != FOX_FORBIDDEN;
 	memo->role = role;
 	return memo->may;
 }
@@ -47,7 +48,7 @@ may_keep(Memo *memo, const FoxSession *s)
 static void
 settle_subscription(FoxSubscription *sub)
 {
-	Memo		memo = {.action = FOX_MAY_SUBSCRIBE, .what = {sub->topic, sub->kind}};
+	Memo		memo = {.action = FOX_MAY_SUBSCRIBE, .what = fox_pattern(sub->topic, sub->kind)};
 
 	if (fox_uri_reserved(sub->topic))
 		return;
@@ -59,7 +60,7 @@ settle_subscription(FoxSubscription *sub)
 static void
 settle_registration(FoxRegistration *reg)
 {
-	Memo		memo = {.action = FOX_MAY_REGISTER, .what = {reg->uri, reg->kind}};
+	Memo		memo = {.action = FOX_MAY_REGISTER, .what = fox_pattern(reg->uri, reg->kind)};
 
 	for (uint32_t i = reg->count; i-- > 0;)
 		if (!may_keep(&memo, reg->callees[i]->session))

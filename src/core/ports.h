@@ -74,7 +74,7 @@ typedef enum FoxChangeKind
 	FOX_CHANGE_ROOT,			/* row of fox_wamp.root: topic = name, args as in http_route.c; deleted flag */
 	FOX_CHANGE_AUTH,			/* row of fox_wamp.auth_method: topic = method, args as in auth_rule.h; deleted flag */
 	FOX_CHANGE_PERMISSION,		/* row of fox_wamp.permission: topic = pattern, args as in permission.c; deleted flag */
-	FOX_CHANGE_HANDLER,			/* row of fox_wamp.handler: topic = pattern, args as in handler.c; deleted flag */
+	FOX_CHANGE_HANDLER,			/* row of fox_wamp.handler or fox_wamp.webhook: topic = pattern, args as in handler.c; deleted flag */
 	FOX_CHANGE_QUEUED,			/* fox_wamp.delivery has something to do for the handler whose id the topic is */
 	FOX_CHANGE_ROLES,			/* which roles have which, all of them: args as in roles.c; no realm */
 	FOX_CHANGE_DECISIONS,		/* what authorizers have decided is outdated, once a transaction has ended: args = its virtual id; no realm */
@@ -179,14 +179,15 @@ typedef enum FoxRunKind
 	FOX_RUN_HANDLER,			/* for an event, as the function's owner; args are the function's arguments */
 	FOX_RUN_SIGHT,				/* which roles may see which rows; args and answer as sight.c says */
 	FOX_RUN_SERVICE,			/* instances of services that are to end; args and answer as service.c says */
-	FOX_RUN_QUEUE				/* all that is due of fox_wamp.delivery for a handler; answered as handler.c says */
+	FOX_RUN_QUEUE,				/* all that is due of fox_wamp.delivery for a handler; answered as handler.c says */
+	FOX_RUN_POSTS				/* the same of one whose events are POSTed to a URL */
 } FoxRunKind;
 
 /* A call of a SQL function; session and invocation name it in what comes back. */
 typedef struct FoxFunctionCall
 {
 	FoxRunKind	kind;
-	uint64_t	handler;		/* of FOX_RUN_QUEUE: its id */
+	uint64_t	handler;		/* of FOX_RUN_QUEUE and FOX_RUN_POSTS: its id */
 	uint8_t		hops;			/* of FOX_RUN_HANDLER: of the event */
 	uint64_t	session;		/* the router's own, that serves the functions of the realm; 0: the router asks for itself */
 	uint64_t	invocation;

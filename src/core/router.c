@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "codec/json.h"
+#include "core/denial.h"
 #include "core/auth_rule.h"
 #include "core/config_rows.h"
 #include "core/http_route.h"
@@ -13,6 +14,7 @@
 #include "core/service.h"
 #include "core/review.h"
 #include "core/roles.h"
+#include "core/token.h"
 #include "core/trust.h"
 
 #include "base/pure.h"
@@ -264,6 +266,7 @@ fox_router_free(FoxRouter *r)
 {
 	fox_bridges_free(r);
 	fox_review_free(r);
+	fox_denials_free(r);
 	fox_router_shutdown(r);
 	fox_asks_free(r);
 	for (;;)
@@ -285,6 +288,7 @@ fox_router_free(FoxRouter *r)
 	fox_map_free(&r->logins);
 	fox_map_free(&r->cookie_tasks);
 	fox_map_free(&r->role_counts);
+	fox_tokens_free(r);
 	fox_map_free(&r->questions);
 	fox_map_free(&r->inquiries);
 	fox_roles_free(r);

@@ -7,6 +7,7 @@
 #include "core/authorizer.h"
 #include "core/role_sessions.h"
 #include "core/service.h"
+#include "core/token.h"
 
 #include "base/pure.h"
 
@@ -14,7 +15,8 @@ static bool
 keep_info(FoxSession *s, const FoxSessionInfo *info)
 {
 	char	   *at = fox_pool_alloc(s->pool, info->authid.len + info->authrole.len + info->authmethod.len +
-								info->peer.len + info->protocol.len + info->authprovider.len + info->role.len + 1);
+								info->peer.len + info->protocol.len + info->authprovider.len + info->role.len +
+								info->client_id.len + 1);
 
 	char	   *former = s->identity;
 
@@ -28,6 +30,7 @@ keep_info(FoxSession *s, const FoxSessionInfo *info)
 	s->protocol = fox_slice_keep(&at, info->protocol);
 	s->authprovider = fox_slice_keep(&at, info->authprovider);
 	s->role = fox_slice_keep(&at, info->role);
+	s->client_id = fox_slice_keep(&at, info->client_id);
 	s->backend = info->backend;
 	s->passing = info->passing;
 	s->subscription_revocation = info->subscription_revocation;
@@ -171,6 +174,7 @@ fox_session_leave(FoxSession *s, FoxEnd how)
 	FoxRouter  *r = s->realm->router;
 
 	s->leaving = true;
+	fox_token_session_end(s);
 	fox_receipts_session_end(s);
 	/* The spec's order: what it offers goes first, then what it waits for, then its wills. */
 	fox_list_each(n, &s->callees)

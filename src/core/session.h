@@ -161,6 +161,11 @@ typedef struct FoxSessionOps
 	void		(*probe) (FoxSession *s);
 	/* Would an event reach its peer now?  Asked where one of several is to have it.  NULL: yes. */
 	bool		(*reachable) (const FoxSession *s);
+	/*
+	 * The peer's connection is to end, the session lives on if it is made to; false: there is none.  Unlike the others it
+	 * may end the session.  NULL: a session ends with its connection.
+	 */
+	bool		(*disconnect) (FoxSession *s, const char *reason);
 	/* The core has ended the session (killed, shutdown); the gate says so and closes its transport. */
 	void		(*ended) (FoxSession *s, const char *reason, FoxSlice message);
 } FoxSessionOps;
@@ -189,6 +194,7 @@ typedef struct FoxSessionInfo
 	bool		acknowledges_events;	/* x_acknowledged_event_delivery */
 	FoxSlice	authprovider;	/* absent: static */
 	FoxSlice	role;			/* database role of a SQL session; absent: as authrole and authmethod say */
+	FoxSlice	client_id;		/* of an MQTT client */
 	bool		passing;		/* it is nobody's session: nobody hears of it, and it counts for none */
 	int32_t		backend;		/* whose call this session is for; 0: none */
 } FoxSessionInfo;

@@ -29,7 +29,10 @@ fox_http_reply(FoxHttpPeer *p, unsigned status, FoxSlice type, FoxSlice more, Fo
 		fox_buf_str(&headers, "Vary: Origin\r\n");
 	fox_buf_slice(&headers, more);
 	if (!p->streaming)
+	{
+		fox_http_leave(p);
 		p->request = 0;
+	}
 	p->calling = p->streaming;
 	if (p->streaming)
 		p->transport.stream(p->transport.conn, status, fox_buf_view(&headers));
@@ -75,7 +78,7 @@ fox_http_fail_uri(FoxHttpPeer *p, FoxSlice uri, FoxSlice text)
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
 		if (fox_slice_is(uri, statuses[i].uri))
 			status = statuses[i].status;
-	if (status == 403 && p->credentials.len == 0)
+	if (status == 403 && p->credentials.len == 0 && p->shared == NULL)
 		fox_http_challenge(p, "log in to call that");
 	else
 		fail(p, &(FoxHttpError){.status = status, .text = text, .uri = bridged ? uri : FOX_ABSENT},

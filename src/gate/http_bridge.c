@@ -120,16 +120,6 @@ read_events(FoxHttpPeer *p, const FoxHttpAsk *ask, FoxSlice pattern, FoxSlice qu
 	fox_buf_char(&p->options, '}');
 }
 
-/* No page of another site can send that without asking for leave. */
-bool
-fox_http_is_json(FoxSlice type)
-{
-	const FoxSlice json = FOX_LIT("application/json");
-
-	return type.len >= json.len && fox_http_same(fox_slice(type.ptr, json.len), json) &&
-		(type.len == json.len || type.ptr[json.len] == ';' || type.ptr[json.len] == ' ');
-}
-
 bool
 fox_http_bridge(FoxHttpPeer *p, const FoxRoot *root, const FoxHttpAsk *ask, FoxSlice name, FoxSlice query)
 {
@@ -154,7 +144,8 @@ fox_http_bridge(FoxHttpPeer *p, const FoxRoot *root, const FoxHttpAsk *ask, FoxS
 		fox_http_reply_options(p, verbs, ask->headers);
 	else if ((fox_verb_named(ask->method) & verbs) == 0)
 		fox_http_fail_verb(p, verbs);
-	else if (verbs == FOX_POST && !fox_http_is_json(fox_http_header(ask->headers, "content-type")))
+	/* No page of another site can send that without asking for leave. */
+	else if (verbs == FOX_POST && !fox_http_is_type(fox_http_header(ask->headers, "content-type"), "application/json"))
 		fox_http_fail(p, 415, "the body must be application/json", FOX_ABSENT);
 	else
 	{

@@ -24,9 +24,24 @@ fox_http_gate_open(FoxRouter *router, const FoxHttpTransport *transport)
 	if (p != NULL)
 	{
 		p->router = router;
+		fox_list_init(&p->in_listeners);
 		p->transport = *transport;
 	}
 	return p;
+}
+
+/* The connection has gone; the session that the request goes by stays. */
+static void
+give_up(FoxHttpPeer *p)
+{
+	FoxSession *s = p->shared->session;
+	uint64_t	request = p->request;
+	bool		call = p->calling && p->wish != FOX_HTTP_WISH_PUBLISH;
+
+	fox_http_leave(p);
+	p->request = 0;
+	if (call)
+		fox_session_cancel(s, request, FOX_LIT("{\"mode\":\"killnowait\"}"));
 }
 
 void
@@ -34,6 +49,8 @@ fox_http_gate_close(void *gate)
 {
 	FoxHttpPeer *p = gate;
 
+	if (p->shared != NULL)
+		give_up(p);
 	p->request = 0;
 	p->calling = p->streaming = false;
 	fox_router_timer_clear(p->router, &p->heartbeat);
@@ -133,7 +150,8 @@ call(FoxHttpPeer *p, const FoxRoot *root, const FoxHttpTarget *t, const FoxHttpA
 		.headers = ask->headers, .body = t->body, .echo = t->echo, .peer = fox_cstr(ask->address), .id = fox_cstr(id)
 	};
 
-	c.caller = !fox_absent(authorization) ? FOX_HTTP_SOMEBODY : root->auth ? FOX_HTTP_NOBODY : FOX_HTTP_ANYBODY;
+	c.caller = p->shared != NULL ? FOX_HTTP_MEMBER : !fox_absent(authorization) ? FOX_HTTP_SOMEBODY :
+		root->auth ? FOX_HTTP_NOBODY : FOX_HTTP_ANYBODY;
 	snprintf(id, sizeof(id), "%llu", (unsigned long long) ++number);
 	fox_buf_reset(&p->call);
 	fox_http_call_put(&p->call, &c);
@@ -222,6 +240,13 @@ route(FoxHttpPeer *p, const FoxHttpAsk *ask, FoxSlice root_name, FoxSlice name, 
 		return;
 	}
 	p->style = root->style;
+	if (fox_http_same(name, FOX_LIT("auth")))
+	{
+		fox_http_auth(p, root, ask, query);
+		return;
+	}
+	if (!fox_slice_is(ask->method, "OPTIONS") && !fox_http_identify(p, root, ask))
+		return;
 	if (fox_http_bridge(p, root, ask, name, query))
 		return;
 	if (find_target(p, root, ask, name, &t))
@@ -241,6 +266,8 @@ fox_http_gate_request(void *gate, const FoxHttpAsk *ask)
 
 	p->request = ++last_request;
 	p->calling = false;
+	p->session = NULL;
+	p->shared = NULL;
 	p->style = FOX_HTTP_RESULT;
 	p->origin[0] = '\0';
 	if (ask->status != 0)

@@ -37,6 +37,7 @@ typedef struct FoxHttpAsk
 	const char *origin;			/* or "" */
 	bool		loopback;		/* and not forwarded by a proxy */
 	bool		confidential;
+	bool		secure;			/* over TLS, up to us or to a proxy that is believed */
 	const char *certificate;	/* common name of the client's certificate, which was checked; "" if none */
 } FoxHttpAsk;
 

@@ -30,107 +30,23 @@ wipe(FoxBuf *b)
 void
 fox_http_log_out(FoxHttpPeer *p)
 {
-	FoxSession *s = p->session;
-
 	if (p->login != NULL)
 		fox_login_free(p->login);
 	p->login = NULL;
-	p->session = NULL;
 	wipe(&p->credentials);
 	wipe(&p->password);
-	if (s != NULL)
-		fox_session_leave(s, FOX_END_LOST);
+	fox_http_leave_own(p);
 }
 
 /* --- the session --- */
 
 static void
-session_result(FoxSession *s, uint64_t request, bool progress, const FoxPayload *payload, const FoxPpt *ppt)
-{
-	FoxHttpPeer *p = fox_session_data(s);
-	FoxHttpReply reply;
-
-	(void) progress, (void) ppt;
-	if (p->request != request)
-		return;
-	if (p->wish == FOX_HTTP_WISH_CALL)
-		fox_http_bridge_result(p, payload);
-	else if (fox_absent(payload->kwargs) || !fox_http_reply_get(payload->kwargs, &reply))
-		fox_http_fail(p, 500, "the reply could not be read", FOX_ABSENT);
-	else
-		fox_http_reply(p, reply.status, reply.type, reply.headers, reply.body);
-}
-
-static void
-session_failed(FoxSession *s, FoxRequest what, uint64_t request, const FoxFailure *why)
-{
-	FoxHttpPeer *p = fox_session_data(s);
-	FoxBuf		scratch = {0};
-	FoxSlice	text = why->text;
-	size_t		pos = 0;
-
-	(void) what;
-	if (p->request != request || fox_http_bridge_gap(p, why))
-		return;
-	if (fox_absent(text) && !fox_absent(why->payload.args) && fox_json_element(why->payload.args, &pos, &text))
-		text = fox_json_text(text, &scratch);
-	fox_http_fail_uri(p, why->uri, text);
-	fox_buf_free(&scratch);
-}
-
-static FoxSlice
-session_http(FoxSession *s, uint64_t request)
-{
-	const FoxHttpPeer *p = fox_session_data(s);
-
-	return p->request == request && p->wish == FOX_HTTP_WISH_FUNCTION ? fox_buf_view(&p->call) : FOX_ABSENT;
-}
-
-static void
-session_ended(FoxSession *s, const char *reason, FoxSlice message)
-{
-	FoxHttpPeer *p = fox_session_data(s);
-
-	(void) reason, (void) message;
-	p->session = NULL;
-	fox_http_bridge_end(p);
-	if (p->calling)
-		fox_http_fail(p, 503, "the server shuts down", FOX_ABSENT);
-}
-
-static void
-session_done(FoxSession *s, FoxRequest what, uint64_t request, uint64_t id)
-{
-	FoxHttpPeer *p = fox_session_data(s);
-
-	if (p->request == request)
-		fox_http_bridge_done(p, what, id);
-}
-
-static void
-session_event(FoxSession *s, const FoxSubscription *sub, FoxEvent *e)
-{
-	(void) sub;
-	fox_http_bridge_event(fox_session_data(s), e);
-}
-
-static void
-session_unsubscribed(FoxSession *s, uint64_t subscription, const char *reason)
-{
-	(void) subscription, (void) reason;
-	fox_http_bridge_end(fox_session_data(s));
-}
-
-static const FoxSessionOps ops = {.event = session_event, .done = session_done, .unsubscribed = session_unsubscribed, .result = session_result, .failed = session_failed, .http = session_http, .ended = session_ended};
-
-static void
 join(FoxHttpPeer *p, FoxSlice realm, const FoxSessionInfo *info)
 {
-	const char *reason;
+	const char *reason = fox_http_join_own(p, realm, info);
 
-	p->session = fox_session_join(p->router, realm, info, &ops, p, &reason);
-	p->session_until_us = fox_router_now(p->router) + HOLDS_US;
-	if (p->session == NULL)
+	p->own_until_us = fox_router_now(p->router) + HOLDS_US;
+	if (reason != NULL)
 		fox_http_fail_uri(p, fox_cstr(reason), FOX_ABSENT);
 	else
 		fox_http_make_call(p);
@@ -139,8 +55,8 @@ join(FoxHttpPeer *p, FoxSlice realm, const FoxSessionInfo *info)
 static FoxSessionInfo
 info_of(const FoxHttpPeer *p)
 {
-	return (FoxSessionInfo){.peer = fox_cstr(p->address), .protocol = FOX_LIT("http"), .transport = "http", .passing = p->wish != FOX_HTTP_WISH_EVENTS,
-		.subscription_revocation = true};
+	return (FoxSessionInfo){.peer = fox_cstr(p->address), .protocol = FOX_LIT("http"), .transport = "http",
+		.passing = p->wish != FOX_HTTP_WISH_EVENTS && p->wish != FOX_HTTP_WISH_SESSION, .subscription_revocation = true};
 }
 
 /* --- logging in --- */
@@ -158,13 +74,13 @@ static void
 login_accepted(void *data, FoxSlice realm, const FoxSessionInfo *info, FoxSlice authextra)
 {
 	FoxHttpPeer *p = data;
-	FoxSessionInfo passing = *info;
-
 	(void) authextra;
 	p->login = NULL;
 	wipe(&p->password);
-	passing.passing = p->wish != FOX_HTTP_WISH_EVENTS;
-	join(p, realm, &passing);
+	if (p->wish == FOX_HTTP_WISH_SESSION)
+		fox_http_auth_accepted(p, realm, info);
+	else
+		join(p, realm, info);
 }
 
 static void
@@ -184,6 +100,14 @@ login_refused(void *data, const char *reason, const char *text)
 }
 
 static const FoxLoginOps login_ops = {login_challenge, login_accepted, login_refused};
+
+static void
+put_user(FoxBuf *details, FoxSlice user)
+{
+	fox_buf_str(details, "{\"authmethods\":[\"ticket\"],\"authid\":");
+	fox_buf_json_str(details, user);
+	fox_buf_char(details, '}');
+}
 
 /* Appends HELLO's details, and sets the password; false: it is no way to log in that is known. */
 static bool
@@ -207,9 +131,7 @@ read_credentials(FoxHttpPeer *p, FoxSlice authorization, FoxBuf *details)
 		(colon = memchr(bytes, ':', n)) != NULL && fox_utf8_valid(fox_slice(bytes, n));
 	if (ok)
 	{
-		fox_buf_str(details, "{\"authmethods\":[\"ticket\"],\"authid\":");
-		fox_buf_json_str(details, fox_slice(bytes, (size_t) (colon - bytes)));
-		fox_buf_char(details, '}');
+		put_user(details, fox_slice(bytes, (size_t) (colon - bytes)));
 		fox_buf_put(&p->password, colon + 1, (size_t) (bytes + n - colon - 1));
 	}
 	fox_wipe(bytes, authorization.len);
@@ -217,10 +139,27 @@ read_credentials(FoxHttpPeer *p, FoxSlice authorization, FoxBuf *details)
 	return ok;
 }
 
+/* The password is set.  The details are wiped. */
 static void
-begin(FoxHttpPeer *p, FoxSlice realm, FoxSlice authorization)
+begin(FoxHttpPeer *p, FoxSlice realm, FoxBuf *details)
 {
 	FoxSessionInfo info = info_of(p);
+
+	p->login = fox_login_new(p->router, &(FoxLoginPeer){.address = p->address, .local = p->local, .confidential = p->confidential}, &login_ops, p);
+	if (p->login == NULL || details->failed || p->password.failed)
+	{
+		fox_http_log_out(p);
+		fox_http_fail(p, 503, NULL, FOX_ABSENT);
+	}
+	else
+		(void) fox_login_hello(p->login, realm, fox_buf_view(details), &info);
+	wipe(details);
+	fox_buf_free(details);
+}
+
+static void
+begin_with(FoxHttpPeer *p, FoxSlice realm, FoxSlice authorization)
+{
 	FoxBuf		details = {0};
 
 	if (fox_absent(authorization))
@@ -231,16 +170,54 @@ begin(FoxHttpPeer *p, FoxSlice realm, FoxSlice authorization)
 		fox_buf_free(&details);
 		return;
 	}
-	p->login = fox_login_new(p->router, &(FoxLoginPeer){.address = p->address, .local = p->local, .confidential = p->confidential}, &login_ops, p);
-	if (p->login == NULL || details.failed || p->password.failed)
-	{
-		fox_http_log_out(p);
-		fox_http_fail(p, 503, NULL, FOX_ABSENT);
-	}
+	begin(p, realm, &details);
+}
+
+void
+fox_http_log_in_as(FoxHttpPeer *p, const FoxRoot *root, FoxSlice user, FoxSlice password)
+{
+	FoxBuf		details = {0};
+
+	fox_http_log_out(p);
+	put_user(&details, user);
+	fox_buf_slice(&p->password, password);
+	begin(p, root->realm, &details);
+}
+
+/* A listener's session is its own, and ends with the one that it has shown the token of. */
+static void
+listen_as(FoxHttpPeer *p, const FoxRoot *root)
+{
+	FoxHttpSession *hs = p->shared;
+	FoxSessionInfo info = info_of(p);
+	FoxSessionInfo who = fox_session_identity(hs->session);
+
+	info.authid = who.authid;
+	info.authrole = who.authrole;
+	info.authmethod = who.authmethod;
+	p->shared = NULL;
+	fox_list_push(&hs->listeners, &p->in_listeners);
+	join(p, root->realm, &info);
+}
+
+static void
+go_by_token(FoxHttpPeer *p, const FoxRoot *root)
+{
+	if (p->wish == FOX_HTTP_WISH_EVENTS)
+		listen_as(p, root);
+	else if (fox_http_enter(p))
+		fox_http_make_call(p);
 	else
-		(void) fox_login_hello(p->login, realm, fox_buf_view(&details), &info);
-	wipe(&details);
-	fox_buf_free(&details);
+		fox_http_fail(p, 503, NULL, FOX_ABSENT);
+}
+
+/* Of a proxy's connection every request may be somebody else's. */
+static bool
+is_the_same(const FoxHttpPeer *p, const FoxRoot *root, FoxSlice authorization)
+{
+	return p->own.session != NULL && fox_slice_eq(authorization, fox_buf_view(&p->credentials)) &&
+		fox_slice_eq(root->realm, fox_buf_view(&p->realm)) && fox_router_now(p->router) < p->own_until_us &&
+		(!fox_absent(authorization) || p->local || p->may_be_anyone);
 }
 
 void
@@ -248,16 +225,19 @@ fox_http_log_in(FoxHttpPeer *p, const FoxRoot *root, FoxSlice authorization)
 {
 	FoxSlice	realm;
 
+	if (p->shared != NULL)
+	{
+		go_by_token(p, root);
+		return;
+	}
 	if (fox_absent(authorization) && root->auth && !p->may_be_anyone)
 	{
 		fox_http_challenge(p, "log in to call that");
 		return;
 	}
-	/* Of a proxy's connection every request may be somebody else's. */
-	if (p->session != NULL && fox_slice_eq(authorization, fox_buf_view(&p->credentials)) &&
-		fox_slice_eq(root->realm, fox_buf_view(&p->realm)) && fox_router_now(p->router) < p->session_until_us &&
-		(!fox_absent(authorization) || p->local || p->may_be_anyone))
+	if (p->wish != FOX_HTTP_WISH_SESSION && is_the_same(p, root, authorization))
 	{
+		p->session = p->own.session;
 		fox_http_make_call(p);
 		return;
 	}
@@ -274,5 +254,5 @@ fox_http_log_in(FoxHttpPeer *p, const FoxRoot *root, FoxSlice authorization)
 		join(p, realm, &info);
 	}
 	else
-		begin(p, realm, authorization);
+		begin_with(p, realm, authorization);
 }

@@ -4,6 +4,8 @@
  *   http_gate.c    requests: what is asked for, and the call
  *   http_answer.c  answers, errors, and what browsers want to hear
  *   http_login.c   who asks
+ *   http_session.c sessions that requests go by
+ *   http_auth.c    sessions that have a token: begun, looked at, ended
  *   http_bridge.c  WAMP's verbs
  *   http_service.c methods of services
  */
@@ -24,8 +26,18 @@ typedef enum FoxHttpWish
 	FOX_HTTP_WISH_FUNCTION,		/* an exposed function by its path */
 	FOX_HTTP_WISH_CALL,			/* these are http_bridge.c's */
 	FOX_HTTP_WISH_PUBLISH,
-	FOX_HTTP_WISH_EVENTS
+	FOX_HTTP_WISH_EVENTS,
+	FOX_HTTP_WISH_SESSION		/* of http_auth.c */
 } FoxHttpWish;
+
+/* A session that requests go by; data of its FoxSession. */
+typedef struct FoxHttpSession
+{
+	FoxSession *session;		/* NULL: none */
+	FoxHttpPeer *peer;			/* whose own it is; NULL: it has a token */
+	FoxIdMap	asking;			/* of one that has a token: request → FoxHttpPeer that waits for its answer */
+	FoxNode		listeners;		/* connections that listen to events for it, and end with it */
+} FoxHttpSession;
 
 struct FoxHttpPeer
 {
@@ -33,9 +45,9 @@ struct FoxHttpPeer
 	FoxHttpTransport transport;
 
 	/* who asks, kept for the next requests of the connection */
-	FoxSession *session;		/* NULL: none */
+	FoxHttpSession own;
 	FoxLogin   *login;			/* under way */
-	uint64_t	session_until_us;
+	uint64_t	own_until_us;
 	FoxBuf		credentials;	/* the Authorization that the session is of */
 	FoxBuf		password;		/* while the log-in is under way */
 	FoxBuf		realm;			/* that the session is in */
@@ -43,6 +55,9 @@ struct FoxHttpPeer
 
 	/* the request in hand */
 	uint64_t	request;		/* its number; 0: none is */
+	FoxSession *session;		/* that it goes by; NULL: it is not known yet */
+	FoxHttpSession *shared;		/* the same if it has a token, else NULL */
+	FoxNode		in_listeners;
 	FoxHttpWish	wish;
 	FoxBuf		call;			/* what goes to the executor, or the body that args and kwargs are in */
 	FoxBuf		procedure;		/* or topic */
@@ -59,6 +74,8 @@ struct FoxHttpPeer
 	char		origin[FOX_HTTP_ORIGIN];	/* "" if it may not read the answer */
 	bool		local;			/* may ask without logging in */
 	bool		confidential;
+	bool		secure;			/* of who is to have a session: where its cookie goes */
+	bool		wants_cookie;
 	bool		may_be_anyone;	/* the same, for this function */
 	bool		calling;		/* the session has the call */
 };
@@ -86,8 +103,38 @@ extern void fox_http_challenge(FoxHttpPeer *p, const char *text);
 
 /* Sees to it that p->session is that of the request, then makes the call, or answers. */
 extern void fox_http_log_in(FoxHttpPeer *p, const FoxRoot *root, FoxSlice authorization);
+/* The same for who says a name and a password. */
+extern void fox_http_log_in_as(FoxHttpPeer *p, const FoxRoot *root, FoxSlice user, FoxSlice password);
+/* Nobody is logged in any more as the connection's own session. */
 extern void fox_http_log_out(FoxHttpPeer *p);
 
+/* --- http_session.c --- */
+
+/*
+ * Sets p->shared if the request brings the token of a session in the root's realm.  False: it brings one as Bearer that
+ * counts for nothing, and has been answered.
+ */
+extern bool fox_http_identify(FoxHttpPeer *p, const FoxRoot *root, const FoxHttpAsk *ask);
+/* May a cookie say who asks? */
+extern bool fox_http_may_use_cookie(const FoxHttpAsk *ask);
+/* Appends the line that gives the token as a cookie, or with NULL takes it back. */
+extern void fox_http_put_cookie(FoxBuf *headers, bool secure, const char *token);
+/* The connection's own session joins; the reason if it can not, or NULL. */
+extern const char *fox_http_join_own(FoxHttpPeer *p, FoxSlice realm, const FoxSessionInfo *info);
+extern void fox_http_leave_own(FoxHttpPeer *p);	/* it leaves, if there is one */
+/* As fox_token_join(). */
+extern FoxHttpSession *fox_http_session_new(FoxHttpPeer *p, FoxSlice realm, const FoxSessionInfo *info, char *token, const char **reason);
+extern void fox_http_session_end(FoxHttpSession *hs);
+/* The request in hand goes by p->shared, until it is answered; false: no memory. */
+extern bool fox_http_enter(FoxHttpPeer *p);
+extern void fox_http_leave(FoxHttpPeer *p);
+
+/* --- http_auth.c --- */
+
+/* /root/auth */
+extern void fox_http_auth(FoxHttpPeer *p, const FoxRoot *root, const FoxHttpAsk *ask, FoxSlice query);
+/* Who was asked for has logged in. */
+extern void fox_http_auth_accepted(FoxHttpPeer *p, FoxSlice realm, const FoxSessionInfo *info);
 
 /* --- http_service.c --- */
 
@@ -107,8 +154,6 @@ extern bool fox_http_service(FoxHttpPeer *p, const FoxRoot *root, const FoxHttpA
 
 /* --- http_bridge.c --- */
 
-/* Is the type of a body JSON's? */
-extern bool fox_http_is_json(FoxSlice type);
 
 /* Takes the request if it is for the bridge; name: what stands behind the root, in dots. */
 extern bool fox_http_bridge(FoxHttpPeer *p, const FoxRoot *root, const FoxHttpAsk *ask, FoxSlice name, FoxSlice query);

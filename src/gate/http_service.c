@@ -78,7 +78,7 @@ read_body(FoxHttpPeer *p, const FoxRoot *root, const FoxService *service, FoxSli
 
 	*status = 415;
 	*wrong = "the body must be application/json";
-	if (!fox_absent(type) && !fox_http_is_json(type))
+	if (!fox_absent(type) && !fox_http_is_type(type, "application/json"))
 		return false;
 	*status = 400;
 	*wrong = "the body must be a JSON object of method, params and id";

@@ -4,12 +4,14 @@
 #include <stdlib.h>
 
 #include "codec/mqtt_topic.h"
+#include "core/denial.h"
 #include "gate/mqtt_private.h"
-#include "gate/mqtt_scram.h"
 
 #include "base/pure.h"
 
 #define NAME_MAX_ASSIGNED 32
+#define IN_USE "the client identifier is in use by another user"
+#define NO_WILL "the client may not publish to the topic of its will"
 
 /* --- refusals --- */
 
@@ -174,7 +176,9 @@ session_for(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice realm, FoxSlice c
 	*present = false;
 	if (s != NULL && !fox_session_is_of(s->core, info))
 	{
-		mqtt_refuse(p, FOX_MQTT_BAD_CLIENT_ID, "the client identifier is in use by another user");
+		fox_denied(p->broker->router, &(FoxDenied){.realm = realm, .authid = info->authid, .client_id = client_id, .role = info->authrole,
+				   .action = "login", .reason = FOX_LIT(IN_USE)});
+		mqtt_refuse(p, FOX_MQTT_BAD_CLIENT_ID, IN_USE);
 		return NULL;
 	}
 	if (s != NULL)
@@ -221,9 +225,11 @@ keep_will(MqttPeer *p, MqttSession *s, const FoxMqttWill *will)
 	fox_topic_from_mqtt(will->topic, &topic);
 	may = fox_session_may_publish(s->core, fox_buf_view(&topic));
 	kept = may && !topic.failed && mqtt_will_keep(s, will, fox_buf_view(&topic));
+	if (!may)
+		fox_denied_to(s->core, "publish", fox_buf_view(&topic), NO_WILL);
 	fox_buf_free(&topic);
 	if (!may)
-		mqtt_refuse(p, FOX_MQTT_NOT_AUTHORIZED, "the client may not publish to the topic of its will");
+		mqtt_refuse(p, FOX_MQTT_NOT_AUTHORIZED, NO_WILL);
 	else if (!kept)
 		mqtt_refuse(p, FOX_MQTT_UNAVAILABLE, "out of memory");
 	return kept;
@@ -234,15 +240,17 @@ mqtt_join(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice realm, const FoxSes
 {
 	char		name[NAME_MAX_ASSIGNED];
 	FoxSlice	client_id = packet->client_id.len > 0 ? packet->client_id : assign_id(p->broker->router, name);
+	FoxSessionInfo who = *info;
 	bool		present;
 	MqttSession *s;
 
+	who.client_id = client_id;
 	if (p->broker->config.redirect[0] != '\0')
 	{
 		mqtt_redirect(p);
 		return;
 	}
-	s = session_for(p, packet, realm, client_id, info, &present);
+	s = session_for(p, packet, realm, client_id, &who, &present);
 	if (s == NULL)
 		return;
 	mqtt_will_forget(s);

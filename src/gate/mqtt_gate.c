@@ -244,10 +244,7 @@ joined(MqttPeer *p, const FoxMqttPacket *packet)
 			mqtt_cut(p, FOX_MQTT_PROTOCOL_ERROR, "a second CONNECT");
 			break;
 		case FOX_MQTT_AUTH:
-			if (p->scram_flag == 0)
-				mqtt_cut(p, FOX_MQTT_PROTOCOL_ERROR, "AUTH without an authentication method");
-			else
-				mqtt_cut(p, FOX_MQTT_NOT_AUTHORIZED, "a session keeps the user that it was begun by: connect anew");
+			mqtt_reauthenticate(p, packet);
 			break;
 		default:
 			mqtt_cut(p, FOX_MQTT_PROTOCOL_ERROR, "a packet that only a server may send");
@@ -457,6 +454,16 @@ mqtt_reachable(const FoxSession *core)
 	return ((MqttSession *) fox_session_data(core))->peer != NULL;
 }
 
+static bool
+mqtt_disconnect(FoxSession *core, const char *reason)
+{
+	MqttPeer   *p = ((MqttSession *) fox_session_data(core))->peer;
+
+	if (p != NULL)
+		mqtt_cut(p, FOX_MQTT_ADMINISTRATIVE, reason);
+	return p != NULL;
+}
+
 static void
 mqtt_ended(FoxSession *core, const char *reason, FoxSlice message)
 {
@@ -487,5 +494,6 @@ const FoxSessionOps mqtt_ops = {
 	.unsubscribed = mqtt_unsubscribed,
 	.unregistered = mqtt_unsubscribed,
 	.reachable = mqtt_reachable,
+	.disconnect = mqtt_disconnect,
 	.ended = mqtt_ended
 };

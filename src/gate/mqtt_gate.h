@@ -15,6 +15,7 @@ typedef struct FoxMqttConfig
 	size_t		max_packet;		/* bytes of a client's packet */
 	uint32_t	max_inflight;	/* messages that one session has not acknowledged */
 	uint32_t	max_queued;		/* messages that wait for one session */
+	bool		queue_qos0;		/* for sessions that outlive their connection, QoS 0 waits as well */
 	bool		drop_oldest;	/* when there are as many; else the new one is not kept */
 	uint32_t	max_session_expiry;	/* seconds that a session outlives its connection */
 	uint32_t	max_keep_alive;	/* seconds; 0: as the client likes */

@@ -12,7 +12,6 @@
 #include "codec/mqtt_stream.h"
 #include "codec/utf8.h"
 #include "gate/mqtt_private.h"
-#include "gate/mqtt_scram.h"
 
 #include "base/pure.h"
 
@@ -20,9 +19,8 @@
 
 /* --- names --- */
 
-/* name@realm: the realm, or the default one; *name becomes what is before it. */
-static FoxSlice
-realm_of(const FoxMqttBroker *b, FoxSlice *name)
+FoxSlice
+mqtt_realm_of(const FoxMqttBroker *b, FoxSlice *name)
 {
 	for (size_t i = name->len; i-- > 0;)
 		if (name->ptr[i] == '@')
@@ -86,10 +84,10 @@ forget_connect(MqttPeer *p)
 	p->connect = (FoxBuf){0};
 }
 
-static void
-send_auth(MqttPeer *p, FoxSlice data)
+void
+mqtt_send_auth(MqttPeer *p, FoxMqttReason reason, FoxSlice data)
 {
-	FoxMqttPacket packet = {.type = FOX_MQTT_AUTH, .reason = FOX_MQTT_AUTH_CONTINUE};
+	FoxMqttPacket packet = {.type = FOX_MQTT_AUTH, .reason = (uint8_t) reason};
 
 	fox_mqtt_set(&packet.props, FOX_PROP_AUTH_METHOD);
 	packet.props.auth_method = FOX_LIT(FOX_SCRAM_METHOD);
@@ -112,19 +110,33 @@ challenge(void *data, const char *method, FoxSlice extra)
 	else
 	{
 		p->state = MQTT_CHALLENGED;
-		send_auth(p, fox_buf_view(&first));
+		mqtt_send_auth(p, FOX_MQTT_AUTH_CONTINUE, fox_buf_view(&first));
 		p->transport.pause(p->transport.conn, false);
 	}
 	fox_buf_free(&first);
+}
+
+bool
+mqtt_scram_final(MqttPeer *p, const FoxMqttPacket *packet)
+{
+	FoxSlice	nonce;
+	FoxSlice	proof;
+	FoxBuf		extra = {0};
+
+	if (!fox_scram_final(packet->props.auth_data, p->scram_flag, &nonce, &proof))
+		return false;
+	fox_buf_char(&extra, '{');
+	fox_auth_put(&extra, "nonce", nonce);
+	fox_buf_char(&extra, '}');
+	(void) fox_login_authenticate(p->login, proof, fox_buf_view(&extra));
+	fox_buf_free(&extra);
+	return true;
 }
 
 void
 mqtt_authenticate(MqttPeer *p, FoxSlice bytes)
 {
 	FoxMqttPacket packet;
-	FoxSlice	nonce;
-	FoxSlice	proof;
-	FoxBuf		extra = {0};
 
 	if (fox_mqtt_decode(p->version, bytes, &packet) != FOX_MQTT_SUCCESS || packet.type != FOX_MQTT_AUTH ||
 		packet.reason != FOX_MQTT_AUTH_CONTINUE || !fox_slice_is(packet.props.auth_method, FOX_SCRAM_METHOD))
@@ -132,18 +144,10 @@ mqtt_authenticate(MqttPeer *p, FoxSlice bytes)
 		mqtt_refuse(p, FOX_MQTT_PROTOCOL_ERROR, "AUTH of the same method is waited for");
 		return;
 	}
-	if (!fox_scram_final(packet.props.auth_data, p->scram_flag, &nonce, &proof))
-	{
-		mqtt_refuse(p, FOX_MQTT_NOT_AUTHORIZED, "malformed message of SCRAM-SHA-256");
-		return;
-	}
-	fox_buf_char(&extra, '{');
-	fox_auth_put(&extra, "nonce", nonce);
-	fox_buf_char(&extra, '}');
 	p->state = MQTT_LOGGING_IN;
 	p->transport.pause(p->transport.conn, true);
-	(void) fox_login_authenticate(p->login, proof, fox_buf_view(&extra));
-	fox_buf_free(&extra);
+	if (!mqtt_scram_final(p, &packet))
+		mqtt_refuse(p, FOX_MQTT_NOT_AUTHORIZED, "malformed message of SCRAM-SHA-256");
 }
 
 static void
@@ -181,6 +185,17 @@ catch_up(MqttPeer *p)
 	fox_buf_free(&early);
 }
 
+bool
+mqtt_server_final(FoxSlice authextra, FoxBuf *out)
+{
+	FoxBuf		scratch = {0};
+
+	fox_buf_str(out, "v=");
+	fox_buf_slice(out, fox_auth_text(authextra, "verifier", &scratch));
+	fox_buf_free(&scratch);
+	return !out->failed;
+}
+
 static void
 accepted(void *data, FoxSlice realm, const FoxSessionInfo *info, FoxSlice authextra)
 {
@@ -189,13 +204,7 @@ accepted(void *data, FoxSlice realm, const FoxSessionInfo *info, FoxSlice authex
 
 	p->login = NULL;
 	if (p->scram_flag != 0)
-	{
-		FoxBuf		scratch = {0};
-
-		fox_buf_str(&p->server_final, "v=");
-		fox_buf_slice(&p->server_final, fox_auth_text(authextra, "verifier", &scratch));
-		fox_buf_free(&scratch);
-	}
+		(void) mqtt_server_final(authextra, &p->server_final);
 	mqtt_join(p, &packet, realm, info);
 	forget_connect(p);
 	if (p->state == MQTT_JOINED)
@@ -208,11 +217,17 @@ static const FoxLoginOps login_ops = {challenge, accepted, refused};
 
 /* --- beginning and end --- */
 
+FoxLogin *
+mqtt_login_new(MqttPeer *p, const FoxLoginOps *ops)
+{
+	return fox_login_new(p->broker->router, &(FoxLoginPeer){.address = p->address, .local = p->local,
+						 .confidential = p->confidential, .certificate = p->certificate}, ops, p);
+}
+
 bool
 mqtt_login_begin(MqttPeer *p)
 {
-	p->login = fox_login_new(p->broker->router, &(FoxLoginPeer){.address = p->address, .local = p->local,
-							 .confidential = p->confidential, .certificate = p->certificate}, &login_ops, p);
+	p->login = mqtt_login_new(p, &login_ops);
 	p->transport.limit(p->transport.conn, CONNECT_MAX);
 	return p->login != NULL;
 }
@@ -247,26 +262,39 @@ put_details(FoxBuf *out, const char *methods, FoxSlice name, FoxSlice client_id,
 	fox_buf_str(out, "}}");
 }
 
-/* Begins a log-in as name@realm. */
-static void
-hello(MqttPeer *p, FoxSlice name, const char *methods, FoxSlice client_id, const FoxScramFirst *scram)
+bool
+mqtt_hello(MqttPeer *p, FoxSlice realm, FoxSlice name, const char *methods, FoxSlice client_id, const FoxScramFirst *scram)
 {
 	static const char *const protocols[] = {[FOX_MQTT_31] = "mqtt.3.1", [FOX_MQTT_311] = "mqtt.3.1.1", [FOX_MQTT_50] = "mqtt.5.0"};
 	FoxSessionInfo info = {.peer = fox_cstr(p->address), .protocol = fox_cstr(protocols[p->version]),
 	.transport = p->transport_name, .encoding = FOX_MQTT, .registration_revocation = true};
-	FoxSlice	realm = realm_of(p->broker, &name);
 	FoxBuf		details = {0};
+	bool		made;
 
 	put_details(&details, methods, name, client_id, scram);
-	if (p->connect.failed || details.failed)
-		mqtt_refuse(p, FOX_MQTT_UNAVAILABLE, "out of memory");
-	else
-	{
-		p->state = MQTT_LOGGING_IN;
-		p->transport.pause(p->transport.conn, true);
+	made = !details.failed;
+	if (made)
 		(void) fox_login_hello(p->login, realm, fox_buf_view(&details), &info);
-	}
 	fox_buf_free(&details);
+	return made;
+}
+
+/* Begins the log-in of CONNECT, as name@realm. */
+static void
+hello(MqttPeer *p, FoxSlice name, const char *methods, FoxSlice client_id, const FoxScramFirst *scram)
+{
+	FoxSlice	realm = mqtt_realm_of(p->broker, &name);
+
+	p->state = MQTT_LOGGING_IN;
+	p->transport.pause(p->transport.conn, true);
+	if (p->connect.failed || !mqtt_hello(p, realm, name, methods, client_id, scram))
+		mqtt_refuse(p, FOX_MQTT_UNAVAILABLE, "out of memory");
+}
+
+bool
+mqtt_scram_first(const FoxMqttPacket *packet, FoxScramFirst *first, FoxBuf *name)
+{
+	return fox_scram_first(packet->props.auth_data, first) && fox_scram_name(first->name, name) && is_text(fox_buf_view(name));
 }
 
 /* The user is the one of the message, or of CONNECT if that names none. */
@@ -278,7 +306,7 @@ hello_scram(MqttPeer *p, const FoxMqttPacket *packet)
 
 	if (!fox_slice_is(packet->props.auth_method, FOX_SCRAM_METHOD))
 		mqtt_refuse(p, FOX_MQTT_BAD_AUTH_METHOD, "the only authentication method is " FOX_SCRAM_METHOD);
-	else if (!fox_scram_first(packet->props.auth_data, &first) || !fox_scram_name(first.name, &name) || !is_text(fox_buf_view(&name)))
+	else if (!mqtt_scram_first(packet, &first, &name))
 		mqtt_refuse(p, FOX_MQTT_NOT_AUTHORIZED, "malformed message of SCRAM-SHA-256, or one that asks for channel binding");
 	else
 	{
@@ -295,7 +323,7 @@ mqtt_login(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice bytes)
 	FoxSlice	name = packet->user_name;
 
 	fox_buf_slice(&p->connect, bytes);
-	(void) realm_of(p->broker, &name);
+	(void) mqtt_realm_of(p->broker, &name);
 	if (fox_mqtt_has(&packet->props, FOX_PROP_AUTH_METHOD))
 		hello_scram(p, packet);
 	else if (with_password ? !is_text(packet->password) : name.len > 0 && p->certificate == NULL)

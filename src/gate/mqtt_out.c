@@ -166,7 +166,7 @@ deliver_now(MqttPeer *p, FoxEvent *e, const FoxSubscription *sub, bool retain, F
 static void
 deliver(MqttSession *s, FoxEvent *e, const FoxSubscription *sub, uint8_t qos, bool retain, FoxSlice own)
 {
-	if (qos > 0)
+	if (qos > 0 || (s->peer == NULL && s->expiry > 0 && s->broker->config.queue_qos0))
 		mqtt_queue_event(s, e, qos, retain, own);
 	else if (s->peer != NULL)
 		deliver_now(s->peer, e, sub, retain, own);

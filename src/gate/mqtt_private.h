@@ -12,6 +12,7 @@
 #include "codec/mqtt_packet.h"
 #include "core/login.h"
 #include "gate/mqtt_gate.h"
+#include "gate/mqtt_scram.h"
 
 #define MQTT_ALIASES 32			/* that a client may set */
 #define MQTT_SECOND 1000000u	/* microseconds */
@@ -82,7 +83,8 @@ typedef struct MqttPeer
 	char	   *certificate;	/* owned; NULL: none */
 	bool		quiet;			/* it wants no reason strings */
 	FoxMqttBroker *broker;
-	FoxLogin   *login;			/* until JOINED */
+	FoxLogin   *login;			/* until JOINED, and while the client authenticates again */
+	bool		challenged_again;	/* AUTH is to come for that */
 	FoxBuf		connect;		/* CONNECT, while LOGGING_IN, and what has come behind it */
 	FoxBuf		early;
 	char		scram_flag;		/* of SCRAM-SHA-256; 0: this connection does not authenticate by it */
@@ -233,6 +235,26 @@ extern void mqtt_login(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice bytes)
 /* An AUTH that was waited for. */
 extern void mqtt_authenticate(MqttPeer *p, FoxSlice bytes);
 
+/* A log-in of the peer's, which is not its own yet; NULL: no memory. */
+extern FoxLogin *mqtt_login_new(MqttPeer *p, const FoxLoginOps *ops);
+/* name@realm: the realm, or the default one; *name becomes what is before it. */
+extern FoxSlice mqtt_realm_of(const FoxMqttBroker *b, FoxSlice *name);
+/* Begins the log-in of the peer; scram may be NULL.  False: no memory. */
+extern bool mqtt_hello(MqttPeer *p, FoxSlice realm, FoxSlice name, const char *methods, FoxSlice client_id,
+					   const FoxScramFirst *scram);
+/* What the client says first, and the name in it; false: malformed. */
+extern bool mqtt_scram_first(const FoxMqttPacket *packet, FoxScramFirst *first, FoxBuf *name);
+/* What the client says last, for the log-in; false: malformed. */
+extern bool mqtt_scram_final(MqttPeer *p, const FoxMqttPacket *packet);
+/* What the server says last, of a log-in that was accepted; false: no memory. */
+extern bool mqtt_server_final(FoxSlice authextra, FoxBuf *out);
+extern void mqtt_send_auth(MqttPeer *p, FoxMqttReason reason, FoxSlice data);
+
+/* --- mqtt_reauth.c --- */
+
+/* An AUTH of a peer that has joined. */
+extern void mqtt_reauthenticate(MqttPeer *p, const FoxMqttPacket *packet);
+
 /* --- mqtt_connect.c --- */
 
 extern void mqtt_connect(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice bytes);
@@ -247,6 +269,7 @@ extern MqttSession *mqtt_session_find(FoxMqttBroker *b, FoxSlice realm, FoxSlice
 /* NULL: *reason is a WAMP URI. */
 extern MqttSession *mqtt_session_new(FoxMqttBroker *b, FoxSlice realm, FoxSlice client_id, const FoxSessionInfo *info,
 									 const char **reason);
+extern FoxSlice mqtt_session_realm(const MqttSession *s);
 /* A peer takes the session up, or (re)joins it. */
 extern void mqtt_session_attach(MqttSession *s, MqttPeer *p);
 /* The peer goes; the session stays as long as it is to, and its will is dealt with. */

@@ -12,9 +12,12 @@
 #include <stdlib.h>
 
 #include "codec/mqtt_topic.h"
+#include "core/denial.h"
 #include "gate/mqtt_private.h"
 
 #include "base/pure.h"
+
+#define OWN_TOPIC "this topic is the server's own"
 
 static FoxBuf uri;
 static FoxBuf options;
@@ -325,6 +328,22 @@ count_received(MqttPeer *p, const FoxMqttPacket *packet)
 	return true;
 }
 
+/* Before 5.0 who publishes what it may not is told that all is well. */
+static void
+refuse_own(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice topic, FoxMqttReason reason)
+{
+	MqttSession *s = p->session;
+
+	fox_denied_to(s->core, "publish", topic, OWN_TOPIC);
+	if (packet->qos == 0)
+		return;
+	if (packet->qos == 2 && p->version == FOX_MQTT_50)
+		fox_idmap_del(&s->received, packet->id);
+	else if (packet->qos == 2)
+		fox_idmap_put(&s->received, packet->id, &taken);
+	answer(p, packet->qos, packet->id, p->version == FOX_MQTT_50 ? reason : FOX_MQTT_SUCCESS, FOX_LIT(OWN_TOPIC));
+}
+
 void
 mqtt_publish(MqttPeer *p, const FoxMqttPacket *packet)
 {
@@ -359,15 +378,8 @@ mqtt_publish(MqttPeer *p, const FoxMqttPacket *packet)
 			mqtt_store_progress(s, FOX_MQTT_RECEIVED, packet->id);
 		}
 	}
-	else if (packet->qos > 0)
-	{
-		if (packet->qos == 2 && p->version == FOX_MQTT_50)
-			fox_idmap_del(&s->received, packet->id);
-		else if (packet->qos == 2)
-			fox_idmap_put(&s->received, packet->id, &taken);
-		answer(p, packet->qos, packet->id, p->version == FOX_MQTT_50 ? reason : FOX_MQTT_SUCCESS,
-			   FOX_LIT("this topic is the server's own"));
-	}
+	else
+		refuse_own(p, packet, topic, reason);
 	if (packet->qos > 0 && p->state == MQTT_JOINED && !s->answered)
 		(void) due_new(s, packet->qos, packet->id);
 	fox_buf_free(&scratch);

@@ -7,7 +7,8 @@
  *                                                                │
  *                                                                └──PUBREC──► released ──PUBCOMP──► done
  *
- * The entries of a durable session are rows as well (mqtt_store.c).
+ * The entries of a durable session are rows as well (mqtt_store.c).  Those of QoS 0, which wait for a client that is
+ * away if the configuration says so, are not: they are done when they are sent.
  */
 #include <stdlib.h>
 
@@ -123,7 +124,8 @@ out_free(MqttSession *s, MqttOut *o)
 static void
 out_end(MqttSession *s, MqttOut *o)
 {
-	mqtt_store_progress(s, FOX_MQTT_MESSAGE_END, o->number);
+	if (o->qos > 0)
+		mqtt_store_progress(s, FOX_MQTT_MESSAGE_END, o->number);
 	out_free(s, o);
 }
 
@@ -262,7 +264,7 @@ mqtt_queue_event(MqttSession *s, FoxEvent *e, uint8_t qos, bool retain, FoxSlice
 	o->retain = retain;
 	delivery_of(kept, &d);
 	o->expires_us = e->expires_us > 0 ? e->expires_us : expiry_of(d.props, fox_router_now(s->broker->router));
-	if (s->durable)
+	if (s->durable && qos > 0)
 	{
 		place = mqtt_store_message(s, o, &d);
 		fox_event_store(e, place);
@@ -378,9 +380,25 @@ mqtt_acknowledged(MqttPeer *p, const FoxMqttPacket *packet)
 	send_waiting(s);
 }
 
+/* All at once, before any that come now: they are not acknowledged, so nothing holds them back. */
+static void
+send_waiting_qos0(MqttSession *s)
+{
+	fox_list_each(n, &s->waiting)
+	{
+		MqttOut    *o = fox_container(MqttOut, node, n);
+
+		if (o->qos > 0)
+			continue;
+		(void) send_message(s, o, false);
+		out_free(s, o);
+	}
+}
+
 void
 mqtt_resume(MqttSession *s)
 {
+	send_waiting_qos0(s);
 	fox_list_each(n, &s->sent)
 	{
 		MqttOut    *o = fox_container(MqttOut, node, n);

@@ -26,7 +26,7 @@ static void
 restore_session(FoxMqttBroker *b, const FoxMqttRow *row)
 {
 	FoxSessionInfo info = {.authid = row->authid, .authrole = row->authrole, .authmethod = row->authmethod, .peer = FOX_LIT(""),
-	.protocol = FOX_LIT("mqtt"), .encoding = FOX_MQTT, .registration_revocation = true};
+	.protocol = FOX_LIT("mqtt"), .encoding = FOX_MQTT, .client_id = row->client_id, .registration_revocation = true};
 	MqttSession *earlier = mqtt_session_find(b, row->realm, row->client_id);
 	MqttSession *s;
 	const char *reason;

@@ -78,6 +78,12 @@ mqtt_session_new(FoxMqttBroker *b, FoxSlice realm, FoxSlice client_id, const Fox
 	return s;
 }
 
+FoxSlice
+mqtt_session_realm(const MqttSession *s)
+{
+	return fox_slice(s->key.ptr, s->key.len - s->client_id.len - 1);
+}
+
 /* Out of reach: nothing finds it any more, and nothing happens to it by itself. */
 static void
 hide(MqttSession *s)

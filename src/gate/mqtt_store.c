@@ -40,7 +40,7 @@ mqtt_store_session(MqttSession *s)
 	FoxSessionInfo who = fox_session_identity(s->core);
 	const MqttWill *w = &s->will;
 	FoxMqttRow	row = {
-		.kind = FOX_MQTT_SESSION, .realm = fox_slice(s->key.ptr, s->key.len - s->client_id.len - 1), .client_id = s->client_id,
+		.kind = FOX_MQTT_SESSION, .realm = mqtt_session_realm(s), .client_id = s->client_id,
 		.authid = who.authid, .authrole = who.authrole, .authmethod = who.authmethod,
 		.expiry = s->expiry, .connected = s->peer != NULL,
 		.has_will = w->armed, .topic = w->topic, .payload = w->payload, .props = w->props, .qos = w->qos, .retain = w->retain, .delay = w->delay

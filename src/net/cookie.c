@@ -53,7 +53,7 @@ fox_cookie_answers(FoxConn *conn, struct lws *wsi, struct lws_process_html_args 
 	if (token[0] == '\0')
 		return true;
 	conn->cookie_number = ++net->last_cookie;
-	fox_cookie_put(&value, token, is_secure(wsi, &info), net->config.cookie_seconds);
+	fox_cookie_put(&value, fox_cookie_name(is_secure(wsi, &info)), token, is_secure(wsi, &info), net->config.cookie_seconds);
 	added = !value.failed && lws_add_http_header_by_name(wsi, (const unsigned char *) "set-cookie:", (const unsigned char *) value.data,
 														 (int) value.len, &p, p + headers->max_len) == 0;
 	headers->p = (char *) p;

@@ -34,7 +34,7 @@ fox_wamp_session_id(PG_FUNCTION_ARGS)
 {
 	if (current == NULL || current->session == 0)
 		PG_RETURN_NULL();
-	if (current->http != NULL && current->http->caller != FOX_HTTP_SOMEBODY)
+	if (current->http != NULL && current->http->caller < FOX_HTTP_SOMEBODY)
 		PG_RETURN_INT64(current->http->caller == FOX_HTTP_ANYBODY ? 1 : 0);
 	PG_RETURN_INT64((int64) current->session);
 }

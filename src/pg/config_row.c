@@ -17,7 +17,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
-#include "core/uri.h"
+#include "core/placeholder.h"
 #include "pg/column.h"
 #include "pg/config_row.h"
 #include "pg/errcodes.h"
@@ -142,6 +142,20 @@ check_pattern(HeapTuple row, TupleDesc desc)
 	check_any_pattern(row, desc);
 	if (fox_uri_reserved(pattern))
 		bad_pattern(pattern, "It is the router's own.");
+}
+
+/* The same of permissions, which may have placeholders. */
+static void
+check_permission(HeapTuple row, TupleDesc desc)
+{
+	FoxSlice	pattern = fox_text_column(row, desc, 2);
+	FoxMatchKind kind;
+	const char *problem;
+
+	check_any_pattern(row, desc);
+	(void) fox_match_named(fox_text_column(row, desc, 3), &kind);
+	if ((problem = fox_placeholder_problem(pattern, kind)) != NULL)
+		bad_pattern(pattern, problem);
 }
 
 static void
@@ -325,6 +339,28 @@ fill_handler(HeapTuple row, TupleDesc desc, FoxChange *change)
 	return fill_pattern(row, desc, change, "function", &args);
 }
 
+/* webhook: realm, pattern, match, id, owner, concurrency, … */
+static bool
+fill_webhook(HeapTuple row, TupleDesc desc, FoxChange *change)
+{
+	StringInfoData args;
+	char	   *id = psprintf(UINT64_FORMAT, fox_id_column(row, desc, 4));
+
+	initStringInfo(&args);
+	fox_append_member(&args, "id", fox_cstr(id));
+	fox_append_member(&args, "match", quoted_column(row, desc, 3));
+	fox_append_member(&args, "function", quoted(fox_cstr(psprintf("webhook %s", id))));
+	fox_append_member(&args, "owner", quoted_column(row, desc, 5));
+	fox_append_member(&args, "durable", FOX_LIT("true"));
+	fox_append_member(&args, "posts", FOX_LIT("true"));
+	fox_append_member(&args, "concurrency", integer_column(row, desc, 6));
+	change->realm = fox_text_column(row, desc, 1);
+	change->topic = fox_text_column(row, desc, 2);
+	change->args = args_of(&args);
+	change->kwargs = fox_cstr(id);
+	return true;
+}
+
 /* root: name, realm, style, auth */
 static bool
 fill_root(HeapTuple row, TupleDesc desc, FoxChange *change)
@@ -362,8 +398,9 @@ static ConfigTable tables[] = {
 	{"root", FOX_CHANGE_ROOT, 4, 2, NULL, fill_root, NULL},
 	{"exposed_service", FOX_CHANGE_SERVICE, 11, 3, NULL, fill_exposed_service, NULL},
 	{"exposed_function", FOX_CHANGE_EXPOSED, 10, 3, NULL, fill_exposed_function, NULL},
-	{"permission", FOX_CHANGE_PERMISSION, 12, 4, check_any_pattern, fill_permission, NULL},
+	{"permission", FOX_CHANGE_PERMISSION, 12, 4, check_permission, fill_permission, NULL},
 	{"handler", FOX_CHANGE_HANDLER, 10, 4, check_any_pattern, fill_handler, NULL},
+	{"webhook", FOX_CHANGE_HANDLER, 12, 3, check_any_pattern, fill_webhook, NULL},
 	{"bridge", FOX_CHANGE_BRIDGE_OUT, 4, 4, check_bridge, fill_bridge, NULL},
 };
 

@@ -31,7 +31,7 @@ write_delivery(const FoxDelivery *d, bool careful)
 	fox_spi(&plan,
 			"INSERT INTO fox_wamp.delivery (handler, publication, hops, topic, args, kwargs, details, last_error, dead)"
 			" SELECT h.id, $2::int8, $3::int2, $4, $5::jsonb, $6::jsonb, $7::jsonb, $8, $8 IS NOT NULL"
-			" FROM fox_wamp.handler h WHERE h.id = $1::int8", 8, values);
+			" FROM fox_wamp.receiver h WHERE h.id = $1::int8", 8, values);
 }
 
 void
@@ -77,7 +77,7 @@ fox_delivery_clear(void)
 
 	fox_store_begin();
 	fox_spi(&plan, "DELETE FROM fox_wamp.delivery d"
-			" WHERE NOT EXISTS (SELECT FROM fox_wamp.handler h WHERE h.id = d.handler)", 0, NULL);
+			" WHERE NOT EXISTS (SELECT FROM fox_wamp.receiver h WHERE h.id = d.handler)", 0, NULL);
 	fox_store_commit();
 }
 

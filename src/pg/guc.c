@@ -11,6 +11,7 @@
 #include "libpq/libpq.h"
 #include "utils/guc.h"
 
+#include "net/url_allow.h"
 #include "pg/compat.h"
 #include "pg/guc.h"
 
@@ -25,6 +26,8 @@ int			fox_guc_on_ring_full = FOX_RING_FULL_GAP;
 int			fox_guc_executors = 2;
 int			fox_guc_executor_idle = 60000;
 int			fox_guc_call_queue_limit = 10000;
+char	   *fox_guc_webhook_allow = NULL;
+int			fox_guc_webhook_connections = 32;
 int			fox_guc_error_verbosity = FOX_ERRORS_DEFAULT;
 
 static char *unix_socket = NULL;
@@ -41,6 +44,8 @@ static int	auth_timeout = 10000;
 static int	auth_attempts = 10;
 static int	sessions_per_role = 0;
 static int	cookie_lifetime = 0;
+static int	http_session_timeout = 1800;
+static int	http_sessions_per_user = 100;
 int			fox_guc_password_kdf = FOX_KDF_PBKDF2;
 static int	out_queue_limit = 65536;
 static int	out_soft_limit = 16384;
@@ -66,6 +71,7 @@ static int	mqtt_string_payload = false;
 static int	mqtt_max_inflight = 100;
 static int	mqtt_max_queued = 1000;
 static int	mqtt_queue_full = false;
+static bool mqtt_queue_qos0 = false;
 static int	mqtt_max_session_expiry = 7 * 24 * 3600;
 static int	mqtt_max_keep_alive = 0;
 static int	mqtt_sys_interval = 10;
@@ -152,6 +158,15 @@ check_proxies(char **value, void **extra pg_attribute_unused(), GucSource source
 	return false;
 }
 
+static bool
+check_urls(char **value, void **extra pg_attribute_unused(), GucSource source pg_attribute_unused())
+{
+	if (fox_url_list_valid(*value))
+		return true;
+	GUC_check_errdetail("It is a list of URLs and hosts such as \"https://hooks.example.com/in, *.example.org\".");
+	return false;
+}
+
 void
 fox_guc_define(void)
 {
@@ -217,6 +232,10 @@ fox_guc_define(void)
 			   &byte_rate, 0, 0, INT_MAX, GUC_UNIT_KB);
 	define_string("fox_wamp.http_origins", "Web sites whose pages may read what HTTP answers, separated by commas; * for all.",
 				  &http_origins, "");
+	define_int("fox_wamp.http_session_timeout", "Time after which a session by HTTP ends that nobody has used.",
+			   &http_session_timeout, 1800, 1, 400 * 24 * 3600, GUC_UNIT_S);
+	define_int("fox_wamp.http_sessions_per_user", "Sessions by HTTP that one user may have from one address; 0: any number.",
+			   &http_sessions_per_user, 100, 0, INT_MAX, 0);
 	define_int("fox_wamp.http_max_body", "Largest body of an HTTP request.",
 			   &http_max_body, 1024, 1, 1024 * 1024, GUC_UNIT_KB);
 	define_int("fox_wamp.instance_timeout", "Time after which an instance of a service that nobody calls ends; 0 never.",
@@ -235,6 +254,10 @@ fox_guc_define(void)
 			   &fox_guc_executors, 2, 0, 64, 0);
 	define_int("fox_wamp.executor_idle", "Time after which a process that runs no SQL functions ends.",
 			   &fox_guc_executor_idle, 60000, 100, INT_MAX / 2, GUC_UNIT_MS);
+	DefineCustomStringVariable("fox_wamp.webhook_allow", "URLs and hosts that webhooks may call, separated by commas; empty for none.",
+							   NULL, &fox_guc_webhook_allow, "", PGC_SUSET, 0, check_urls, NULL, NULL);
+	define_int("fox_wamp.webhook_connections", "Requests of webhooks that may be under way at a time.",
+			   &fox_guc_webhook_connections, 32, 1, 64, 0);
 	DefineCustomEnumVariable("fox_wamp.error_verbosity", "What callers of SQL functions hear of an error: with verbose its DETAIL too.",
 							 NULL, &fox_guc_error_verbosity, FOX_ERRORS_DEFAULT, verbosity_options, PGC_SUSET, 0, NULL, NULL, NULL);
 	define_bool("fox_wamp.kwargs_are_headers", "Keyword arguments do not make a value non-empty.",
@@ -257,6 +280,8 @@ fox_guc_define(void)
 			   &mqtt_max_queued, 1000, 1, 60000, 0);
 	DefineCustomEnumVariable("fox_wamp.mqtt_queue_full", "Which message goes when fox_wamp.mqtt_max_queued of them wait.",
 							 NULL, &mqtt_queue_full, false, mqtt_queue_full_options, PGC_SUSET, 0, NULL, NULL, NULL);
+	define_bool("fox_wamp.mqtt_queue_qos0", "Messages of QoS 0 wait, too, for MQTT clients that are away.",
+				&mqtt_queue_qos0, false);
 	define_int("fox_wamp.mqtt_max_session_expiry", "Time that an MQTT session may outlive its connection.",
 			   &mqtt_max_session_expiry, 7 * 24 * 3600, 0, INT_MAX, GUC_UNIT_S);
 	define_int("fox_wamp.mqtt_max_keep_alive", "Longest keep alive of MQTT 5 clients; 0: as they like.",
@@ -287,6 +312,8 @@ fox_guc_router_config(FoxRouterConfig *config)
 		.auth_timeout_ms = (uint64) auth_timeout,
 		.auth_attempts = (uint32) auth_attempts,
 		.sessions_per_role = (uint32) sessions_per_role,
+		.token_timeout_ms = (uint64) http_session_timeout * 1000,
+		.tokens_per_user = (uint32) http_sessions_per_user,
 		.cookie_seconds = (uint64) cookie_lifetime,
 		.instance_timeout_ms = (uint64) instance_timeout * 1000,
 	};
@@ -344,6 +371,7 @@ fox_guc_mqtt_config(FoxMqttConfig *config)
 		.max_packet = (size_t) fox_guc_max_message_size * 1024,
 		.max_inflight = (uint32) mqtt_max_inflight,
 		.max_queued = (uint32) mqtt_max_queued,
+		.queue_qos0 = mqtt_queue_qos0,
 		.drop_oldest = mqtt_queue_full,
 		.max_session_expiry = (uint32) mqtt_max_session_expiry,
 		.max_keep_alive = (uint32) mqtt_max_keep_alive,

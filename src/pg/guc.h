@@ -25,6 +25,8 @@ typedef enum FoxOnRingFull
 
 extern int	fox_guc_executors;
 extern int	fox_guc_executor_idle;	/* ms */
+extern char *fox_guc_webhook_allow;
+extern int	fox_guc_webhook_connections;
 extern int	fox_guc_call_queue_limit;
 extern int	fox_guc_error_verbosity;	/* FoxErrorVerbosity */
 

@@ -27,31 +27,15 @@
 
 #include "codec/json.h"
 #include "pg/call_role.h"
+#include "pg/delivery_queue.h"
 #include "pg/handler_exec.h"
 #include "pg/queue.h"
 #include "pg/routine.h"
 #include "pg/sqlarg.h"
 
-#define PAGE 100				/* deliveries that are looked at together */
-#define PAGE_TEXT CppAsString2(PAGE)
 #define SLICE 500				/* that one call attends to, and for so long */
 #define SLICE_MS 50
 #define LOCKED_MS 500			/* until what somebody has locked is looked at again */
-
-typedef struct Delivery
-{
-	char	   *id;
-	char	   *topic;
-} Delivery;
-
-typedef enum Outcome
-{
-	OUTCOME_DONE,
-	OUTCOME_FAILED,				/* to be tried again */
-	OUTCOME_DEAD,				/* not any more */
-	OUTCOME_LOCKED,
-	OUTCOME_GONE
-} Outcome;
 
 typedef struct Round
 {
@@ -195,29 +179,13 @@ text_in(MemoryContext memory, int column)
 	return text != NULL ? MemoryContextStrdup(memory, text) : NULL;
 }
 
-/* What is in front of the queue, but for topics that wait or are left alone; 0: nothing. */
 static int
-read_page(const Round *r, Delivery items[PAGE])
+read_page(Round *r, FoxQueued items[FOX_QUEUE_PAGE])
 {
-	static void *plan = NULL;
-	const char *values[2] = {r->handler, psprintf("{%s}", r->left_alone.data)};
 	int			n;
 
 	begin();
-	n = (int) fox_spi(&plan,
-					  "SELECT d.id, d.topic FROM fox_wamp.delivery d"
-					  " WHERE d.handler = $1::int8 AND NOT d.dead AND d.topic <> ALL ($2::text[])"
-					  " AND NOT EXISTS (SELECT FROM fox_wamp.delivery f WHERE f.handler = d.handler AND f.topic = d.topic"
-					  " AND NOT f.dead AND f.attempts > 0 AND f.next_try > clock_timestamp() AND f.id <= d.id)"
-					  " ORDER BY d.id LIMIT " PAGE_TEXT, 2, values);
-	for (int i = 0; i < n; i++)
-	{
-		HeapTuple	row = SPI_tuptable->vals[i];
-		TupleDesc	desc = SPI_tuptable->tupdesc;
-
-		items[i].id = MemoryContextStrdup(r->memory, SPI_getvalue(row, desc, 1));
-		items[i].topic = MemoryContextStrdup(r->memory, SPI_getvalue(row, desc, 2));
-	}
+	n = fox_queue_page(r->handler, &r->left_alone, r->memory, items);
 	end(r->memory);
 	return n;
 }
@@ -251,7 +219,7 @@ take(const char *id, MemoryContext memory, char **function, FoxSlice *args, uint
 }
 
 /* Why it could not be taken. */
-static Outcome
+static FoxQueueOutcome
 look_at(Round *r, const char *id)
 {
 	static void *plan = NULL;
@@ -260,63 +228,36 @@ look_at(Round *r, const char *id)
 	begin();
 	there = fox_spi(&plan, "SELECT FROM fox_wamp.delivery d WHERE d.id = $1::int8 AND NOT d.dead", 1, &id) > 0;
 	end(r->portion);
-	return there ? OUTCOME_LOCKED : OUTCOME_GONE;
+	return there ? FOX_QUEUE_LOCKED : FOX_QUEUE_GONE;
 }
 
-/* The delays double, up to an hour. */
-static Outcome
+static FoxQueueOutcome
 note_failure(Round *r, const char *id)
 {
-	static void *plan = NULL;
-	const char *values[2] = {id, r->error};
-	Outcome		outcome = OUTCOME_GONE;
-	char	   *topic = NULL;
-	char	   *function = NULL;
+	FoxQueueOutcome outcome;
 
 	begin();
-	if (fox_spi(&plan,
-				"UPDATE fox_wamp.delivery d SET attempts = d.attempts + 1, last_error = $2,"
-				" dead = d.attempts + 1 >= h.max_attempts,"
-				" next_try = clock_timestamp() + least(h.retry_delay * power(2, least(d.attempts, 30)), interval '1 hour')"
-				" FROM fox_wamp.handler h WHERE h.id = d.handler AND d.id = $1::int8 RETURNING d.dead, d.topic, h.function", 2, values) > 0)
-	{
-		outcome = strcmp(fox_spi_value(1), "t") == 0 ? OUTCOME_DEAD : OUTCOME_FAILED;
-		topic = text_in(r->portion, 2);
-		function = text_in(r->portion, 3);
-	}
+	outcome = fox_queue_note_failure(id, r->error, 0);
 	end(r->portion);
-	if (outcome == OUTCOME_DEAD)
-		ereport(WARNING,
-				(errmsg("fox_wamp: the handler %s has failed too often for an event of \"%s\": %s", function, topic, r->error),
-				 errhint("SELECT fox_wamp.retry_delivery(%s);", id)));
 	return outcome;
 }
 
-/* Until something that has failed is due, in milliseconds; -1: nothing has. */
 static int64
 next_ms(const Round *r)
 {
-	static void *plan = NULL;
 	int64		ms;
 
 	begin();
-	fox_spi(&plan,
-			"SELECT coalesce(greatest(ceil(extract(epoch FROM min(f.next_try) - clock_timestamp()) * 1000), 1), -1)::int8"
-			" FROM fox_wamp.delivery f WHERE f.handler = $1::int8 AND NOT f.dead AND f.attempts > 0", 1, &r->handler);
-	ms = number(1);
+	ms = fox_queue_next_ms(r->handler);
 	end(r->memory);
 	return r->locked && (ms < 0 || ms > LOCKED_MS) ? LOCKED_MS : ms;
 }
 
-/* Of a handler that is no more. */
 static void
 clear(const Round *r)
 {
-	static void *plan = NULL;
-
 	begin();
-	fox_spi(&plan, "DELETE FROM fox_wamp.delivery d WHERE d.handler = $1::int8"
-			" AND NOT EXISTS (SELECT FROM fox_wamp.handler h WHERE h.id = d.handler)", 1, &r->handler);
+	fox_queue_clear(r->handler);
 	end(r->memory);
 }
 
@@ -334,7 +275,7 @@ note_error(Round *r)
 	abort_call(r->portion);
 }
 
-static Outcome
+static FoxQueueOutcome
 deliver(Round *r, const char *id)
 {
 	volatile bool taken = false;
@@ -360,40 +301,25 @@ deliver(Round *r, const char *id)
 	PG_END_TRY();
 	if (failed)
 		return note_failure(r, id);
-	return taken ? OUTCOME_DONE : look_at(r, id);
+	return taken ? FOX_QUEUE_DONE : look_at(r, id);
 }
 
 /* True: the topic is to be left alone. */
 static bool
 attend_to(Round *r, const char *id)
 {
-	Outcome		outcome = deliver(r, id);
+	FoxQueueOutcome outcome = deliver(r, id);
 
 	MemoryContextSwitchTo(r->memory);
 	MemoryContextReset(r->portion);
-	r->done += outcome == OUTCOME_DONE;
-	r->failed += outcome == OUTCOME_FAILED || outcome == OUTCOME_DEAD;
-	r->locked |= outcome == OUTCOME_LOCKED;
-	return outcome == OUTCOME_FAILED || outcome == OUTCOME_LOCKED;
-}
-
-static void
-leave_alone(Round *r, const char *topic)
-{
-	if (r->left_alone.len > 0)
-		appendStringInfoChar(&r->left_alone, ',');
-	appendStringInfoChar(&r->left_alone, '"');
-	for (const char *p = topic; *p != '\0'; p++)
-	{
-		if (*p == '"' || *p == '\\')
-			appendStringInfoChar(&r->left_alone, '\\');
-		appendStringInfoChar(&r->left_alone, *p);
-	}
-	appendStringInfoChar(&r->left_alone, '"');
+	r->done += outcome == FOX_QUEUE_DONE;
+	r->failed += outcome == FOX_QUEUE_FAILED || outcome == FOX_QUEUE_DEAD;
+	r->locked |= outcome == FOX_QUEUE_LOCKED;
+	return outcome == FOX_QUEUE_FAILED || outcome == FOX_QUEUE_LOCKED;
 }
 
 static bool
-is_left_alone(const Delivery *items, const bool *left, int i)
+is_left_alone(const FoxQueued *items, const bool *left, int i)
 {
 	for (int k = 0; k < i; k++)
 		if (left[k] && strcmp(items[k].topic, items[i].topic) == 0)
@@ -406,8 +332,8 @@ static bool
 go_through(Round *r)
 {
 	TimestampTz begin_at = GetCurrentTimestamp();
-	Delivery	items[PAGE];
-	bool		left[PAGE];
+	FoxQueued	items[FOX_QUEUE_PAGE];
+	bool		left[FOX_QUEUE_PAGE];
 	int			n;
 
 	while ((n = read_page(r, items)) > 0)
@@ -417,7 +343,7 @@ go_through(Round *r)
 			CHECK_FOR_INTERRUPTS();
 			left[i] = is_left_alone(items, left, i) ? false : attend_to(r, items[i].id);
 			if (left[i])
-				leave_alone(r, items[i].topic);
+				fox_queue_leave(&r->left_alone, items[i].topic);
 			if (r->done + r->failed >= SLICE || TimestampDifferenceExceeds(begin_at, GetCurrentTimestamp(), SLICE_MS))
 				return true;
 		}

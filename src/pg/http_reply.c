@@ -357,7 +357,7 @@ fox_http_failed(const FoxHttpCall *call, const ErrorData *e, const FoxCallError 
 		out.status = plain_status(state, out.status);
 	else if (out.status == 500)
 		out.text = fox_cstr(psprintf("%s: %s", state, message));
-	if (e->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE && out.status == 403 && call->caller != FOX_HTTP_SOMEBODY)
+	if (e->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE && out.status == 403 && call->caller < FOX_HTTP_SOMEBODY)
 	{
 		out.status = 401;
 		reply.headers = FOX_LIT("WWW-Authenticate: Basic realm=\"fox_wamp\", charset=\"UTF-8\"\r\nWWW-Authenticate: Bearer\r\n");

@@ -50,8 +50,9 @@ make_segment(FoxLink *link, uint64 boot_id)
 static bool
 register_worker(FoxLink *link)
 {
-	static const char *const functions[] = {"fox_wamp_executor_main", "fox_wamp_executor_main", "fox_wamp_call_executor_main"};
-	static const char *const names[] = {"executor", "slow executor", "call executor"};
+	static const char *const functions[] = {"fox_wamp_executor_main", "fox_wamp_executor_main", "fox_wamp_call_executor_main",
+	"fox_wamp_post_executor_main"};
+	static const char *const names[] = {"executor", "slow executor", "call executor", "post executor"};
 	BackgroundWorker worker;
 
 	memset(&worker, 0, sizeof(worker));

@@ -24,7 +24,8 @@ typedef enum FoxLaneKind
 {
 	FOX_LANE_SYSTEM,
 	FOX_LANE_SLOW,
-	FOX_LANE_CALLS
+	FOX_LANE_CALLS,
+	FOX_LANE_POSTS
 } FoxLaneKind;
 
 /*

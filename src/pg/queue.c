@@ -120,8 +120,8 @@ read_handlers(void)
 
 	SPI_connect();
 	PushActiveSnapshot(GetLatestSnapshot());
-	if (SPI_execute("SELECT realm, pattern, match, id, owner FROM fox_wamp.handler WHERE durable ORDER BY id", true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read fox_wamp.handler");
+	if (SPI_execute("SELECT realm, pattern, match, id, owner FROM fox_wamp.receiver WHERE durable ORDER BY id", true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read fox_wamp.receiver");
 	caller = MemoryContextSwitchTo(memory);
 	for (uint64 i = 0; i < SPI_processed; i++)
 		know(SPI_tuptable->vals[i], SPI_tuptable->tupdesc);

@@ -37,6 +37,7 @@
 #include "pg/launcher.h"
 #include "pg/listen.h"
 #include "pg/pool.h"
+#include "pg/post_lane.h"
 #include "pg/ring.h"
 #include "pg/server_ports.h"
 #include "pg/wire.h"
@@ -408,6 +409,7 @@ start_up(void)
 				 errmsg("out of memory")));
 	slot->boot_id = ports.random64(NULL) >> 1;
 	fox_pool_start(&pool_handler, slot->boot_id);
+	fox_posts_start(&pool_handler, slot->boot_id);
 	(void) fox_ring_create((Size) fox_guc_ring_size * 1024);
 	if (!fox_lane_start(&lane_handler, slot->boot_id))
 		ereport(WARNING,
@@ -440,6 +442,7 @@ turn(void)
 		more = true;			/* that may have woken a waiter, whose write is still to be sent, or taken a permission away */
 	roles_known = roles_read;
 	fox_pool_turn(&wait);
+	fox_posts_turn(&wait);
 	timers_wait = fox_router_wait(router);
 	if (timers_wait >= 0 && (wait < 0 || timers_wait < wait))
 		wait = timers_wait;
@@ -492,6 +495,7 @@ shut_down(void)
 		ResetLatch(MyLatch);
 	}
 	fox_pool_stop();
+	fox_posts_stop();
 	fox_lane_stop();
 	fox_ring_withdraw();
 }

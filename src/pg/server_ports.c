@@ -13,6 +13,7 @@
 #include "pg/ask.h"
 #include "pg/lane.h"
 #include "pg/pool.h"
+#include "pg/post_lane.h"
 #include "pg/server_ports.h"
 
 static uint64_t
@@ -110,7 +111,10 @@ mqtt(void *ctx, const FoxMqttRow *row)
 static void
 call(void *ctx, const FoxFunctionCall *c)
 {
-	fox_pool_call(c);
+	if (c->kind == FOX_RUN_POSTS)
+		fox_posts_call(c);
+	else
+		fox_pool_call(c);
 }
 
 static void

@@ -125,8 +125,10 @@ wire_http_open(void *ctx, FoxHttp *http)
 static void
 wire_http_request(void *gate, const FoxHttpRequest *r)
 {
-	fox_http_gate_request(gate, &(FoxHttpAsk) {r->status, r->method, r->target, r->headers, r->body, r->info->peer,
-			r->info->origin, r->info->loopback, r->info->confidential, r->info->certificate});
+	const FoxConnInfo *who = r->info;
+
+	fox_http_gate_request(gate, &(FoxHttpAsk) {r->status, r->method, r->target, r->headers, r->body, who->peer, who->origin,
+			who->loopback, who->confidential, who->tls || (who->confidential && !who->loopback), who->certificate});
 }
 
 static void

@@ -461,6 +461,70 @@ test('a full queue: the new message goes, or the oldest one', async () => {
   }
 });
 
+test('QoS 0 waits for who is away, if that is wished', () => withSettings({ 'fox_wamp.mqtt_queue_qos0': 'on', 'fox_wamp.mqtt_max_queued': 3 }, async () => {
+  const topic = unique('absent');
+  const options = { clientId: unique(), clean: false, properties: { sessionExpiryInterval: 600 } };
+  let c = await MqttClient.join(5, options);
+  const ends = await MqttClient.join(5);
+  const other = await MqttClient.join(5);
+  await c.subscribe(topic, { qos: 1 });
+  await ends.subscribe(topic, { qos: 1 });
+  ends.kill();
+  c.kill();
+  await until(async () => await sql(`SELECT disconnected IS NOT NULL FROM fox_wamp.mqtt_session WHERE client_id = '${options.clientId}'`) === 't');
+  for (const [text, qos] of [['0', 0], ['1', 1], ['2', 0], ['too many', 0]]) await other.publish(topic, text, { qos });
+  await other.nothing();
+  // Nothing of it is written.
+  assert.equal(await sql(`SELECT string_agg(encode(payload, 'escape'), ' ') FROM fox_wamp.mqtt_message WHERE topic = '${topic}'`), '1');
+  c = await MqttClient.join(5, options);
+  const got = [await c.take('publish'), await c.take('publish'), await c.take('publish')];
+  assert.deepEqual(got.map((p) => `${p.payload} ${p.qos} ${p.dup}`), ['0 0 false', '2 0 false', '1 1 false']);
+  await c.acknowledge(got[2]);
+  await c.nothing();
+  c.kill();
+  await (await MqttClient.join(5, { clientId: options.clientId })).leave();
+}));
+
+test('kill_client() ends a connection, or a session', async () => {
+  const options = { clientId: unique('victim'), clean: false, properties: { sessionExpiryInterval: 600 } };
+  const kill = (more = '') => sql(`SELECT fox_wamp.kill_client('${options.clientId}'${more})`);
+  const rows = () => sql(`SELECT count(*) FROM fox_wamp.mqtt_session WHERE client_id = '${options.clientId}'`);
+  const watcher = await MqttClient.join(5);
+  const will = { topic: unique('will'), payload: Buffer.from('killed'), qos: 1, retain: false };
+  await watcher.subscribe(will.topic, { qos: 1 });
+  assert.equal(await kill(), 'f');
+  const c = await MqttClient.join(5, { ...options, will });
+  await c.subscribe('victim', { qos: 1 });
+  assert.equal(await kill(", 'no_such_realm'"), 'f');
+  assert.equal(await kill(), 't');
+  assert.equal(await c.end(), 0x98);
+  assert.equal(await watcher.text(), 'killed');
+  assert.equal(await kill(), 'f');
+  assert.equal(await rows(), '1');
+  const old = await MqttClient.join(4, { clientId: options.clientId, clean: false });
+  assert.equal(old.connack.sessionPresent, true);
+  assert.equal(await kill(", 'realm1', true"), 't');
+  assert.equal(await old.end(), undefined);
+  await until(async () => await rows() === '0');
+  const fresh = await MqttClient.join(5, options);
+  assert.equal(fresh.connack.sessionPresent, false);
+  fresh.kill();
+  await until(async () => await kill(', forget => true') === 't' || await rows() === '0');
+  await until(async () => await rows() === '0');
+  // A session that ends with its connection.
+  const short = await MqttClient.join(5, { clientId: options.clientId });
+  assert.equal(await kill(), 't');
+  assert.equal(await short.end(), 0x98);
+  assert.equal(await sql("SELECT fox_wamp.kill_client(NULL)"), 'f');
+  const name = `mqtt_killer_${process.pid}`;
+  await sql(`CREATE ROLE ${name}`, `GRANT fox_wamp_user TO ${name}`);
+  await assert.rejects(sql(`SET ROLE ${name}`, "SELECT fox_wamp.kill_client('x')"), /permission denied/);
+  await sql(`REVOKE fox_wamp_user FROM ${name}`, `GRANT fox_wamp_admin TO ${name}`);
+  assert.equal(await sql(`SET ROLE ${name}`, "SELECT fox_wamp.kill_client('x')"), 'f');
+  await sql(`DROP ROLE ${name}`);
+  await watcher.leave();
+});
+
 test('a session expires, and a DISCONNECT can change when', async () => {
   const clientId = unique('expires');
   let c = await MqttClient.join(5, { clientId, properties: { sessionExpiryInterval: 100 } });

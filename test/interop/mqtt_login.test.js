@@ -126,16 +126,19 @@ test('a JSON Web Token is a password', () => guessing(async () => {
 
 const hmac = (key, text) => crypto.createHmac('sha256', key).update(text).digest();
 
-/** Enhanced authentication as RFC 5802 has it; change may alter what the client says last.  The client, or its CONNACK's code. */
-async function scram(name, password, { header = 'n,,', username, change = (m) => m, first = (m) => m } = {}) {
-  const c = await MqttClient.open(5);
+const method = { authenticationMethod: 'SCRAM-SHA-256' };
+
+/**
+ * Enhanced authentication as RFC 5802 has it; begin(data) sends the client's first message, change may alter what it says last.
+ * The packet that ends it: CONNACK, AUTH or DISCONNECT.
+ */
+async function exchange(c, name, password, begin, { header = 'n,,', change = (m) => m, first = (m) => m } = {}) {
   const nonce = crypto.randomBytes(12).toString('base64').replaceAll('=', '#');
   const bare = `n=${name.replaceAll('=', '=3D').replaceAll(',', '=2C')},r=${nonce}`;
-  const method = { authenticationMethod: 'SCRAM-SHA-256' };
-  c.send({ cmd: 'connect', protocolId: 'MQTT', protocolVersion: 5, clean: true, keepalive: 0, clientId: unique(), username,
-    properties: { ...method, authenticationData: Buffer.from(first(header + bare)) } });
-  const challenge = await c.take((p) => p.cmd === 'auth' || p.cmd === 'connack');
-  if (challenge.cmd === 'connack') { await c.end(); return challenge.reasonCode; }
+  const ends = (p) => ['auth', 'connack', 'disconnect'].includes(p.cmd);
+  begin(Buffer.from(first(header + bare)));
+  const challenge = await c.take(ends);
+  if (challenge.cmd !== 'auth') return challenge;
   assert.equal(challenge.reasonCode, 0x18);
   const text = challenge.properties.authenticationData.toString();
   const [, both, salt, iterations] = /^r=([^,]+),s=([^,]+),i=(\d+)$/.exec(text);
@@ -146,12 +149,27 @@ async function scram(name, password, { header = 'n,,', username, change = (m) =>
   const key = hmac(salted, 'Client Key');
   const proof = Buffer.from(key.map((byte, i) => byte ^ hmac(crypto.createHash('sha256').update(key).digest(), message)[i]));
   c.send({ cmd: 'auth', reasonCode: 0x18, properties: { ...method, authenticationData: Buffer.from(change(`${last},p=${proof.toString('base64')}`)) } });
-  const ack = await c.take('connack');
-  if (ack.reasonCode !== 0) { await c.end(); return ack.reasonCode; }
-  assert.equal(ack.properties.authenticationMethod, 'SCRAM-SHA-256');
-  assert.equal(ack.properties.authenticationData.toString(), `v=${hmac(hmac(salted, 'Server Key'), message).toString('base64')}`);
-  return c;
+  const end = await c.take(ends);
+  if (end.reasonCode === 0) {
+    assert.equal(end.properties.authenticationMethod, 'SCRAM-SHA-256');
+    assert.equal(end.properties.authenticationData.toString(), `v=${hmac(hmac(salted, 'Server Key'), message).toString('base64')}`);
+  }
+  return end;
 }
+
+/** Logs in; the client, or its CONNACK's code. */
+async function scram(name, password, { username, clientId = unique(), ...options } = {}) {
+  const c = await MqttClient.open(5);
+  const connack = await exchange(c, name, password, (authenticationData) => c.send({ cmd: 'connect', protocolId: 'MQTT', protocolVersion: 5, clean: true, keepalive: 0,
+    clientId, username, properties: { ...method, authenticationData } }), options);
+  if (connack.reasonCode === 0) return c;
+  await c.end();
+  return connack.reasonCode;
+}
+
+/** Authenticates again; the reason code of what ends it. */
+const again = async (c, name, password, options) => (await exchange(c, name, password,
+  (authenticationData) => c.send({ cmd: 'auth', reasonCode: 0x19, properties: { ...method, authenticationData } }), options)).reasonCode;
 
 test('SCRAM-SHA-256: a role of the server, a user, a realm', () => guessing(async () => {
   for (const [name, password, options, where] of [
@@ -160,8 +178,7 @@ test('SCRAM-SHA-256: a role of the server, a user, a realm', () => guessing(asyn
     const c = await scram(name, password, options);
     assert.equal(await session('mqtt.5.0', (name || options.username).split('@')[0]), `${(name || options.username).split('@')[0]}|${role}|wamp-scram|${where}`);
     await c.nothing();
-    c.send({ cmd: 'auth', reasonCode: 0x19, properties: { authenticationMethod: 'SCRAM-SHA-256', authenticationData: Buffer.from('n,,n=,r=12345678') } });
-    assert.equal(await c.end(), 0x87);
+    await c.leave();
   }
   assert.equal(await scram(role, 'wrong'), 0x86);
   assert.equal(await scram('nobody', 'wrong'), 0x86);
@@ -172,6 +189,55 @@ test('SCRAM-SHA-256: a role of the server, a user, a realm', () => guessing(asyn
   for (const first of [() => '', () => 'n,,', () => 'p=tls-unique,,n=x,r=12345678', () => 'n,a=other,n=x,r=12345678', () => 'n,,n=x=,r=12345678', (m) => `${m},m=1`, () => 'n,,n=x,r=']) {
     assert.ok([0x86, 0x87, 0x88].includes(await scram(role, "role's own", { first })));
   }
+}));
+
+test('who has logged in by SCRAM-SHA-256 authenticates again', () => guessing(async () => {
+  const other = `${role}_other`;
+  await sql(`CREATE ROLE ${other} LOGIN PASSWORD 'other'`, `GRANT fox_wamp_connect TO ${other}`);
+  const c = await scram(user, 'secret');
+  const topic = unique('again');
+  await c.subscribe(topic);
+  for (const name of [user, `${user}@realm1`, '']) assert.equal(await again(c, name, 'secret'), 0);
+  // Other packets are carried out meanwhile.
+  const during = again(c, user, 'secret');
+  await c.publish(topic, 'meanwhile', { qos: 1 });
+  assert.equal(await c.text(), 'meanwhile');
+  assert.equal(await during, 0);
+  // The session goes on, with the role of the last log-in.
+  await sql(`SELECT fox_wamp.create_group('${other}', '${other}')`, `UPDATE fox_wamp.auth_user SET group_id = (SELECT id FROM fox_wamp.auth_group WHERE ident = '${other}') WHERE logon_name = '${user}'`);
+  assert.equal(await again(c, user, 'secret'), 0);
+  assert.equal(await session('mqtt.5.0', user), `${user}|${other}|wamp-scram|realm1`);
+  await sql(`UPDATE fox_wamp.auth_user SET group_id = (SELECT id FROM fox_wamp.auth_group WHERE ident = '${group}') WHERE logon_name = '${user}'`, `DELETE FROM fox_wamp.auth_group WHERE ident = '${other}'`);
+  await c.publish(topic, 'goes on');
+  assert.equal(await c.text(), 'goes on');
+  await c.leave();
+  // Failures end the connection, and with it what the session was to be kept for is left as it was.
+  for (const [name, password, options] of [[user, 'wrong'], [other, 'other'], [`${user}@${realm}`, 'secret'], ['nobody', 'x'],
+    [user, 'secret', { first: () => 'n,,' }], [user, 'secret', { change: () => 'c=biws' }], [user, 'secret', { header: 'p=tls-unique,,' }]]) {
+    const bad = await scram(user, 'secret');
+    assert.equal(await again(bad, name, password, options), 0x87, name);
+    await bad.end();
+  }
+  const violations = [
+    [{ reasonCode: 0x19, properties: { authenticationMethod: 'PLAIN', authenticationData: Buffer.from('x') } }],
+    [{ reasonCode: 0x18, properties: { ...method, authenticationData: Buffer.from('c=biws,r=1,p=x') } }],
+    [{ reasonCode: 0, properties: method }],
+    [{ reasonCode: 0x19, properties: { ...method, authenticationData: Buffer.from('n,,n=,r=12345678') } }, { reasonCode: 0x19, properties: { ...method, authenticationData: Buffer.from('n,,n=,r=12345678') } }]];
+  for (const packets of violations) {
+    const bad = await scram(user, 'secret');
+    for (const p of packets) bad.send({ cmd: 'auth', ...p });
+    assert.equal(await bad.end(), 0x82);
+  }
+  const gone = await scram(user, 'secret');
+  gone.send({ cmd: 'auth', reasonCode: 0x19, properties: { ...method, authenticationData: Buffer.from('n,,n=,r=12345678') } });
+  await gone.leave();
+  await sql(`REVOKE fox_wamp_connect FROM ${other}`, `DROP ROLE ${other}`);
+}));
+
+test('who does not say its proof in time is cut', () => withSettings({ 'fox_wamp.auth_timeout': '1s' }, async () => {
+  const c = await scram(user, 'secret');
+  c.send({ cmd: 'auth', reasonCode: 0x19, properties: { ...method, authenticationData: Buffer.from('n,,n=,r=12345678') } });
+  assert.equal(await c.end(), 0x87);
 }));
 
 test('AUTH when none is waited for', async () => {
@@ -236,3 +302,19 @@ test('a session is its user\'s alone, and has the role of the last log-in', asyn
   await (await MqttClient.join(5, { ...mine, clean: true, properties: {} })).leave();
 });
 
+
+test('anonymous clients take over each other\'s sessions', async () => {
+  for (const v of ALL) {
+    const options = { clientId: unique('anonymous'), clean: false, ...(v === 5 && { properties: { sessionExpiryInterval: 600 } }) };
+    const former = await MqttClient.join(v, options);
+    await former.subscribe('taken/over', { qos: 1 });
+    const c = await MqttClient.join(v, options);
+    assert.equal(c.connack.sessionPresent, true);
+    assert.equal(await former.end(), v === 5 ? 0x8e : undefined);
+    await c.publish('taken/over', 'mine now', { qos: 1 });
+    assert.equal(await c.text(), 'mine now');
+    assert.equal(await MqttClient.refusal(v, { ...options, username: user, password: 'secret' }), code(v, 0x85, 2));
+    c.kill();
+    await (await MqttClient.join(v, { clientId: options.clientId, clean: true })).leave();
+  }
+});

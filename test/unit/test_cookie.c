@@ -47,7 +47,7 @@ expect_set(bool secure, const char *text)
 {
 	FoxBuf		out = {0};
 
-	fox_cookie_put(&out, TOKEN, secure, 60);
+	fox_cookie_put(&out, fox_cookie_name(secure), TOKEN, secure, 60);
 	assert_true(fox_slice_is(fox_buf_view(&out), text));
 	fox_buf_free(&out);
 }

@@ -153,12 +153,32 @@ test_share(void **state)
 	}
 }
 
+/* Any text is one level, which is that text. */
+static void
+test_level(void **state)
+{
+	static const char *const texts[][2] = {
+		{"a.b", "a%2Eb"}, {"a%2Eb", "a%252Eb"}, {"a/b", "a/b"}, {"a b", "a%20b"}, {"%00", "%2500"}, {"*", "*"}, {"", ""}
+	};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+	{
+		FoxBuf		out = {0};
+
+		fox_topic_level(fox_cstr(texts[i][0]), &out);
+		assert_true(fox_slice_is(fox_buf_view(&out), texts[i][1]));
+		fox_buf_free(&out);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pairs),
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_level),
 		cmocka_unit_test(test_filters),
 		cmocka_unit_test(test_share),
 	};

@@ -168,6 +168,32 @@ the_first_component_that_differs_says_which_is_more_specific(void **state)
 	assert_int_equal(fox_pattern_compare(pattern("pattern", "a.*.c"), pattern("wildcard", "a..c")), 0);
 }
 
+static void
+a_placeholder_is_one_name(void **state)
+{
+	static const FoxNames names = {.user = FOX_LIT("ann"), .client = FOX_LIT("*")};
+	static const FoxNames nobody = {.user = FOX_LIT("ann")};
+	FoxPattern	mine = pattern("pattern", "%u.a");
+	FoxPattern	star = pattern("pattern", "a.%c");
+
+	(void) state;
+	mine.names = star.names = &names;
+	assert_true(fox_pattern_covers(mine, pattern("exact", "ann.a")));
+	assert_false(fox_pattern_covers(mine, pattern("exact", "%u.a")));
+	assert_true(fox_pattern_covers(star, pattern("exact", "a.*")));
+	assert_false(fox_pattern_covers(star, pattern("pattern", "a.*")));
+	assert_false(fox_pattern_covers(star, pattern("exact", "a.b")));
+	assert_true(fox_patterns_meet(star, pattern("pattern", "a.*")));
+	star.names = &nobody;
+	assert_false(fox_pattern_covers(star, pattern("exact", "a.b")));
+	assert_int_equal(fox_placeholders(FOX_LIT("a.%c.%u")), FOX_PLACEHOLDER_USER | FOX_PLACEHOLDER_CLIENT);
+	assert_int_equal(fox_placeholders(FOX_LIT("a.%C.%%u")), 0);
+	assert_null(fox_placeholder_problem(FOX_LIT("%u.%c"), FOX_PATTERN));
+	assert_null(fox_placeholder_problem(FOX_LIT("%u.%c."), FOX_PREFIX));
+	assert_non_null(fox_placeholder_problem(FOX_LIT("%u.%c"), FOX_PREFIX));
+	assert_non_null(fox_placeholder_problem(FOX_LIT("x%u"), FOX_EXACT));
+}
+
 /* --- rows --- */
 
 static void
@@ -636,6 +662,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_pattern_covers_what_it_matches),
+		cmocka_unit_test(a_placeholder_is_one_name),
 		cmocka_unit_test(the_first_component_that_differs_says_which_is_more_specific),
 		cmocka_unit_test_setup_teardown(without_a_row_nothing_is_allowed, set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(each_action_is_allowed_by_itself, set_up, world_tear_down),
