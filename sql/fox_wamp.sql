@@ -299,6 +299,37 @@ COMMENT ON COLUMN fox_wamp.service_instance.state IS 'what instance_state() read
 COMMENT ON COLUMN fox_wamp.service_instance.created IS 'when it was made';
 COMMENT ON COLUMN fox_wamp.service_instance.touched IS 'when its last call ended; fox_wamp.instance_timeout later it goes, unless it is shared';
 
+-- The trigger knows the columns by their position: upgrades append.
+CREATE TABLE fox_wamp.service_address (
+	id text COLLATE "C" PRIMARY KEY DEFAULT gen_random_uuid()::text,
+	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
+	service text COLLATE "C" NOT NULL CHECK (service NOT IN ('', '*')),
+	url text NOT NULL CHECK (url ~ '^[A-Za-z][A-Za-z0-9+.-]*://[^/[:space:][:cntrl:]]+[^[:space:][:cntrl:]]*$'),
+	node text,
+	uri_prefix text,
+	contract text,
+	shard int8range CHECK (NOT isempty(shard)),
+	modulus integer CHECK (modulus > 0),
+	remainder integer,
+	expires_at timestamptz,
+	added timestamptz NOT NULL DEFAULT clock_timestamp(),
+	CHECK ((modulus IS NULL) = (remainder IS NULL) AND remainder BETWEEN 0 AND modulus - 1 AND (shard IS NULL OR modulus IS NULL))
+);
+CREATE INDEX service_address_expires ON fox_wamp.service_address (expires_at) WHERE expires_at IS NOT NULL;
+COMMENT ON TABLE fox_wamp.service_address IS 'where services are, as far as no session has announced it; see service_catalog';
+COMMENT ON COLUMN fox_wamp.service_address.id IS 'names the row';
+COMMENT ON COLUMN fox_wamp.service_address.realm IS 'whose clients see it';
+COMMENT ON COLUMN fox_wamp.service_address.service IS 'name, whatever the case';
+COMMENT ON COLUMN fox_wamp.service_address.url IS 'where it is: for HTTP that of the root, in front of /service/method';
+COMMENT ON COLUMN fox_wamp.service_address.node IS 'fox_wamp.node of the router there';
+COMMENT ON COLUMN fox_wamp.service_address.uri_prefix IS 'what its procedures begin with; null: any root and the name of the service';
+COMMENT ON COLUMN fox_wamp.service_address.contract IS 'contract that it has there';
+COMMENT ON COLUMN fox_wamp.service_address.shard IS 'numbers that it is for; null: all, or what the next two say';
+COMMENT ON COLUMN fox_wamp.service_address.modulus IS 'it is for numbers whose hash leaves the remainder, divided by this';
+COMMENT ON COLUMN fox_wamp.service_address.remainder IS 'see modulus';
+COMMENT ON COLUMN fox_wamp.service_address.expires_at IS 'when the row goes; null: never';
+COMMENT ON COLUMN fox_wamp.service_address.added IS 'the newest goes before others';
+
 CREATE TABLE fox_wamp.service_call (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	at timestamptz NOT NULL,
@@ -777,6 +808,7 @@ SELECT pg_catalog.pg_extension_config_dump('fox_wamp.root', 'WHERE name <> ''roo
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.exposed_service', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.exposed_function', 'WHERE service IS NULL');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.service_instance', 'WHERE session IS NULL');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.service_address', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.service_call', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.service_call_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.handler', '');
@@ -1953,9 +1985,82 @@ CREATE FUNCTION fox_wamp.ask_view(what text) RETURNS SETOF jsonb
 	LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 		SELECT fox_wamp.ask(jsonb_build_object('ask', $1))
-		WHERE $1 IN ('sessions', 'subscriptions', 'waiters', 'stats', 'handlers')
+		WHERE $1 IN ('sessions', 'subscriptions', 'waiters', 'stats', 'handlers', 'catalog')
 	$$;
 COMMENT ON FUNCTION fox_wamp.ask_view(text) IS 'internal: the rows behind the views';
+
+--
+-- Where services are
+--
+
+CREATE TRIGGER service_address_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.service_address
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
+COMMENT ON TRIGGER service_address_changed ON fox_wamp.service_address IS 'hands the change to the router';
+ALTER TABLE fox_wamp.service_address ENABLE ALWAYS TRIGGER service_address_changed;
+
+CREATE VIEW fox_wamp.service_catalog AS
+	SELECT a.id, a.service, a.node, a.url, a.realm, a.uri_prefix, a.contract, a.shard, a.modulus, a.remainder, a.expires_at, NULL::bigint AS session_id, a.added
+	FROM fox_wamp.service_address a WHERE a.expires_at > clock_timestamp() IS NOT FALSE
+	UNION ALL
+	SELECT r.id::text, r.service, r.node, r.url, r.realm, r.uri_prefix, r.contract,
+		CASE WHEN a ? 'from' THEN int8range(r."from", r."to") END, r.modulus, r.remainder,
+		CASE WHEN r.expires_us > 0 THEN to_timestamp(r.expires_us / 1e6) END, nullif(r.session, 0), to_timestamp(r.added_us / 1e6)
+	FROM fox_wamp.ask_view('catalog') AS a(a),
+		jsonb_to_record(a) AS r(id bigint, service text, node text, url text, realm text, uri_prefix text, contract text, "from" bigint, "to" bigint,
+								modulus bigint, remainder bigint, expires_us bigint, session bigint, added_us bigint);
+COMMENT ON VIEW fox_wamp.service_catalog IS 'where services are: rows of service_address, which may be written here too, and what sessions have announced';
+
+CREATE FUNCTION fox_wamp.service_catalog_changed() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+	AS $$
+	BEGIN
+		IF TG_OP <> 'INSERT' THEN
+			IF OLD.session_id IS NOT NULL OR NOT EXISTS (SELECT FROM fox_wamp.service_address a WHERE a.id = OLD.id) THEN
+				RAISE EXCEPTION 'what a session has announced goes with the session' USING ERRCODE = 'object_not_in_prerequisite_state';
+			END IF;
+			IF TG_OP = 'DELETE' THEN
+				DELETE FROM fox_wamp.service_address a WHERE a.id = OLD.id;
+				RETURN OLD;
+			END IF;
+			UPDATE fox_wamp.service_address a SET (id, realm, service, url, node, uri_prefix, contract, shard, modulus, remainder, expires_at, added) =
+				(NEW.id, NEW.realm, NEW.service, NEW.url, NEW.node, NEW.uri_prefix, NEW.contract, NEW.shard, NEW.modulus, NEW.remainder, NEW.expires_at, NEW.added)
+				WHERE a.id = OLD.id;
+			RETURN NEW;
+		END IF;
+		NEW.id := coalesce(NEW.id, gen_random_uuid()::text);
+		NEW.realm := fox_wamp.default_realm(NEW.realm);
+		NEW.added := coalesce(NEW.added, clock_timestamp());
+		INSERT INTO fox_wamp.service_address (id, realm, service, url, node, uri_prefix, contract, shard, modulus, remainder, expires_at, added)
+			VALUES (NEW.id, NEW.realm, NEW.service, NEW.url, NEW.node, NEW.uri_prefix, NEW.contract, NEW.shard, NEW.modulus, NEW.remainder, NEW.expires_at, NEW.added);
+		RETURN NEW;
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.service_catalog_changed() IS 'internal: what is written to the view is rows of service_address';
+CREATE TRIGGER service_catalog_changed INSTEAD OF INSERT OR UPDATE OR DELETE ON fox_wamp.service_catalog
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.service_catalog_changed();
+COMMENT ON TRIGGER service_catalog_changed ON fox_wamp.service_catalog IS 'writes rows of service_address';
+
+CREATE TYPE fox_wamp.service_ref AS (service text, node text, url text, realm text, uri_prefix text, contract text);
+COMMENT ON TYPE fox_wamp.service_ref IS 'where a service is';
+
+-- hashint8extended() is what PostgreSQL's hash partitions are found by; its result counts as unsigned.
+CREATE FUNCTION fox_wamp.shard_remainder(criterion bigint, modulus bigint) RETURNS bigint
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$ SELECT mod(h + CASE WHEN h < 0 THEN 18446744073709551616 ELSE 0 END, $2)::bigint FROM (SELECT hashint8extended($1, 0)::numeric) x (h) $$;
+COMMENT ON FUNCTION fox_wamp.shard_remainder(bigint, bigint) IS 'what the hash of a number leaves, divided by the number of shards';
+
+CREATE FUNCTION fox_wamp.retrieve_service(service text, criterion bigint DEFAULT NULL, realm text DEFAULT NULL, OUT found boolean, OUT ref fox_wamp.service_ref)
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT best.ref IS DISTINCT FROM NULL, best.ref
+		FROM (VALUES (1)) one LEFT JOIN (
+			SELECT ROW(c.service, c.node, c.url, c.realm, c.uri_prefix, c.contract)::fox_wamp.service_ref AS ref
+			FROM fox_wamp.service_catalog c
+			WHERE lower(c.service) = lower($1) AND c.realm = fox_wamp.default_realm($3) AND ($2 IS NULL OR CASE WHEN c.shard IS NOT NULL THEN $2 <@ c.shard
+				WHEN c.modulus IS NOT NULL THEN fox_wamp.shard_remainder($2, c.modulus) = c.remainder ELSE true END)
+			ORDER BY $2 IS NOT NULL AND c.shard IS NOT NULL DESC, $2 IS NOT NULL AND c.modulus IS NOT NULL DESC, c.added DESC LIMIT 1) best ON true
+	$$;
+COMMENT ON FUNCTION fox_wamp.retrieve_service(text, bigint, text) IS 'where a service is, for a number if it has shards: ranges go before remainders, and the newest before others';
 
 CREATE VIEW fox_wamp.session AS
 	SELECT r.realm, r.id, r.authid, r.authrole, r.authmethod, r.peer, nullif(r.transport, '') AS transport, r.protocol,
@@ -2069,6 +2174,8 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.notify_payload(bigint),
 	fox_wamp.default_realm(text),
 	fox_wamp.ask_view(text),
+	fox_wamp.shard_remainder(bigint, bigint),
+	fox_wamp.retrieve_service(text, bigint, text),
 	fox_wamp.doctor()
 	TO fox_wamp_user;
 GRANT EXECUTE ON FUNCTION
@@ -2149,12 +2256,12 @@ GRANT EXECUTE ON FUNCTION
 	TO PUBLIC;
 GRANT SELECT ON fox_wamp.realm, fox_wamp.retained, fox_wamp.lock, fox_wamp.registration, fox_wamp.bridge,
 	fox_wamp.history, fox_wamp.event_history, fox_wamp.trust_level, fox_wamp.permission,
-	fox_wamp.root, fox_wamp.exposed_function, fox_wamp.exposed_service, fox_wamp.exposed, fox_wamp.watched,
+	fox_wamp.root, fox_wamp.exposed_function, fox_wamp.exposed_service, fox_wamp.exposed, fox_wamp.service_address, fox_wamp.service_catalog, fox_wamp.watched,
 	fox_wamp.handler, fox_wamp.delivery, fox_wamp.attached,
 	fox_wamp.session, fox_wamp.subscription, fox_wamp.lock_waiter, fox_wamp.stat_router
 	TO fox_wamp_user;
 GRANT INSERT, UPDATE, DELETE ON fox_wamp.realm, fox_wamp.retained, fox_wamp.bridge, fox_wamp.history,
-	fox_wamp.trust_level, fox_wamp.permission, fox_wamp.root, fox_wamp.exposed_function, fox_wamp.exposed_service, fox_wamp.handler, fox_wamp.webhook, fox_wamp.auth_method,
+	fox_wamp.trust_level, fox_wamp.permission, fox_wamp.root, fox_wamp.exposed_function, fox_wamp.exposed_service, fox_wamp.service_address, fox_wamp.service_catalog, fox_wamp.handler, fox_wamp.webhook, fox_wamp.auth_method,
 	fox_wamp.auth_group, fox_wamp.auth_user, fox_wamp.auth_key, fox_wamp.jwt_key TO fox_wamp_admin;
 GRANT SELECT ON fox_wamp.denials TO fox_wamp_admin;
 GRANT UPDATE (attempts, next_try, dead), DELETE ON fox_wamp.delivery TO fox_wamp_admin;

@@ -18,6 +18,7 @@
 #include "codec/json.h"
 #include "core/authorizer.h"
 #include "core/call.h"
+#include "core/catalog.h"
 #include "core/exposed.h"
 #include "core/service.h"
 
@@ -130,6 +131,32 @@ call_options(FoxCall *call, FoxSlice options)
 	return NULL;
 }
 
+/* Tells the caller where the procedure is, if that is somewhere else; known: it is here too, and only a share of it may be elsewhere. */
+static bool
+refuse_moved(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice procedure, bool known)
+{
+	FoxFailure	why = {.uri = FOX_LIT(FOX_ERR_MOVED), .text = FOX_LIT("the service is somewhere else"), .payload = {.encoding = FOX_JSON}};
+	FoxBuf		ref = {0};
+	FoxCriterion criterion;
+	const FoxOffer *offer;
+
+	if (fox_list_empty(&s->realm->offers))
+		return false;
+	if (!fox_criterion_read(fox_json_get(options, "shard"), &criterion))
+	{
+		fox_session_fail(s, FOX_REQ_CALL, request, FOX_ERR_INVALID_ARGUMENT, "option shard must be an integer");
+		return true;
+	}
+	offer = known && !criterion.given ? NULL : fox_catalog_elsewhere(s->realm, procedure, criterion);
+	if (offer == NULL)
+		return false;
+	fox_offer_put(&ref, offer);
+	why.payload.kwargs = fox_buf_view(&ref);
+	s->ops->failed(s, FOX_REQ_CALL, request, &why);
+	fox_buf_free(&ref);
+	return true;
+}
+
 /* Refuses what has not become a call. */
 static void
 refuse(FoxSession *s, uint64_t request, bool open, const char *uri, const char *text)
@@ -199,6 +226,12 @@ fox_session_call(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice pro
 		refuse(s, request, chunk.more, permit.uri, permit.text);
 	if (pass != FOX_PASSES)
 		return;
+	if (refuse_moved(s, request, options, procedure, reg != NULL))
+	{
+		if (chunk.more)
+			fox_late_note(s, request);
+		return;
+	}
 	if (reg == NULL)
 	{
 		refuse(s, request, chunk.more, FOX_ERR_NO_SUCH_PROCEDURE, "no callee has registered that procedure");

@@ -145,6 +145,7 @@ struct FoxRealm
 	uint32_t	durable_handlers;
 	FoxSession *sight;			/* of sight.c, or NULL */
 	FoxMap		reflect[FOX_REFLECT_KINDS];	/* by URI; keys and values are reflect.c's */
+	FoxNode		offers;			/* FoxOffer of catalog.c */
 	uint32_t	reflect_count;
 	size_t		reflect_bytes;
 };
@@ -217,6 +218,7 @@ struct FoxSession
 	uint64_t	last_invocation;
 	FoxNode		late;			/* calls that have ended before their last CALL; see stream.c */
 	FoxIdMap	late_calls;
+	FoxNode		offers;			/* what it has announced (catalog.c) */
 	FoxNode		testaments;
 	uint32_t	testament_count;
 	size_t		testament_bytes;

@@ -71,6 +71,7 @@ typedef enum FoxChangeKind
 	FOX_CHANGE_TRUST,			/* row of fox_wamp.trust_level: topic = pattern, args as in trust.c; deleted flag */
 	FOX_CHANGE_EXPOSED,			/* row of fox_wamp.exposed_function: topic = URI, args as in exposed.c; deleted flag */
 	FOX_CHANGE_SERVICE,			/* row of fox_wamp.exposed_service: topic = URI, args as in service.c; deleted flag */
+	FOX_CHANGE_CATALOG,			/* row of fox_wamp.service_address: topic = service, args as in catalog.c; deleted flag */
 	FOX_CHANGE_ROOT,			/* row of fox_wamp.root: topic = name, args as in http_route.c; deleted flag */
 	FOX_CHANGE_AUTH,			/* row of fox_wamp.auth_method: topic = method, args as in auth_rule.h; deleted flag */
 	FOX_CHANGE_PERMISSION,		/* row of fox_wamp.permission: topic = pattern, args as in permission.c; deleted flag */

@@ -5,6 +5,7 @@
 #include "codec/mqtt_payload.h"
 #include "core/ask.h"
 #include "core/exposed.h"
+#include "core/catalog.h"
 #include "core/service.h"
 #include "core/http_route.h"
 #include "core/handler.h"
@@ -383,6 +384,9 @@ fox_router_change(FoxRouter *r, const FoxChange *c)
 			break;
 		case FOX_CHANGE_SERVICE:
 			fox_service_change(r, c);
+			break;
+		case FOX_CHANGE_CATALOG:
+			fox_catalog_change(r, c);
 			break;
 		case FOX_CHANGE_ROOT:
 			fox_root_change(r, c);

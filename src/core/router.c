@@ -11,6 +11,7 @@
 #include "core/config_rows.h"
 #include "core/http_route.h"
 #include "core/permission.h"
+#include "core/catalog.h"
 #include "core/service.h"
 #include "core/review.h"
 #include "core/roles.h"
@@ -133,6 +134,7 @@ realm_new(FoxRouter *r, FoxSlice name)
 	realm->router = r;
 	realm->name = fox_slice(copy, name.len);
 	fox_list_init(&realm->sessions);
+	fox_list_init(&realm->offers);
 	if (!fox_map_put(&r->realms, realm->name, realm))
 	{
 		free(copy);
@@ -164,6 +166,7 @@ realm_free(FoxRealm *realm)
 	fox_reflect_free(realm);
 	fox_history_free(realm);
 	fox_trust_free(realm);
+	fox_catalog_free(realm);
 	fox_permissions_free(realm);
 	fox_auth_rules_free(realm);
 	fox_map_del(&realm->router->realms, realm->name);

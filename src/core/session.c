@@ -5,6 +5,7 @@
 
 #include "codec/json.h"
 #include "core/authorizer.h"
+#include "core/catalog.h"
 #include "core/role_sessions.h"
 #include "core/service.h"
 #include "core/token.h"
@@ -117,6 +118,7 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 	fox_list_init(&s->owed_receipts);
 	fox_list_init(&s->claims);
 	fox_list_init(&s->claimed);
+	fox_list_init(&s->offers);
 	fox_list_init(&s->testaments);
 	fox_list_init(&s->asked);
 	if (!keep_info(s, info) || is_too_many(s, reason) || !fox_idmap_put(&r->sessions, s->id, s))
@@ -198,6 +200,7 @@ fox_session_leave(FoxSession *s, FoxEnd how)
 		fox_sync_session_end(s, how);	/* of testaments that are stored */
 	}
 	fox_wills_apply(s, how);
+	fox_catalog_session_end(s);
 	if (s->has_instances)
 		fox_service_session_end(s);
 	fox_idmap_del(&r->sessions, s->id);

@@ -113,26 +113,36 @@ void
 fox_http_make_call(FoxHttpPeer *p)
 {
 	p->calling = true;
-	if (p->wish != FOX_HTTP_WISH_FUNCTION)
+	if (p->wish == FOX_HTTP_WISH_CATALOG || p->wish == FOX_HTTP_WISH_STAT)
+		fox_session_call(p->session, p->request, FOX_LIT("{}"), fox_buf_view(&p->procedure), FOX_ABSENT, p->kwargs);
+	else if (p->wish != FOX_HTTP_WISH_FUNCTION)
 		fox_http_bridge_ask(p);
 	else
 		fox_session_call(p->session, p->request, fox_buf_view(&p->options), fox_buf_view(&p->procedure), FOX_ABSENT, FOX_ABSENT);
 }
 
-/* CALL's. */
+/* Appends a header as an option of CALL's. */
 static void
-put_options(FoxBuf *out, FoxSlice contract, FoxSlice instance)
+put_option(FoxBuf *out, const char *name, FoxSlice header)
+{
+	if (fox_absent(header))
+		return;
+	fox_buf_str(out, out->len > 1 ? ",\"" : "\"");
+	fox_buf_str(out, name);
+	fox_buf_str(out, "\":");
+	fox_buf_json_str(out, fox_utf8_valid(header) ? header : FOX_LIT(""));
+}
+
+static void
+put_options(FoxBuf *out, FoxSlice headers, FoxSlice instance)
 {
 	fox_buf_reset(out);
 	fox_buf_char(out, '{');
-	if (!fox_absent(contract))
-	{
-		fox_buf_str(out, "\"contract\":");
-		fox_buf_json_str(out, fox_utf8_valid(contract) ? contract : FOX_LIT(""));
-	}
+	put_option(out, "contract", fox_http_header(headers, "x-fox-contract"));
+	put_option(out, "shard", fox_http_header(headers, "x-fox-shard"));
 	if (!fox_absent(instance))
 	{
-		fox_buf_str(out, fox_absent(contract) ? "\"_instance\":" : ",\"_instance\":");
+		fox_buf_str(out, out->len > 1 ? ",\"_instance\":" : "\"_instance\":");
 		fox_buf_slice(out, instance);
 	}
 	fox_buf_char(out, '}');
@@ -157,7 +167,7 @@ call(FoxHttpPeer *p, const FoxRoot *root, const FoxHttpTarget *t, const FoxHttpA
 	fox_http_call_put(&p->call, &c);
 	fox_buf_reset(&p->procedure);
 	fox_buf_slice(&p->procedure, m->procedure);
-	put_options(&p->options, fox_http_header(ask->headers, "x-fox-contract"), t->instance);
+	put_options(&p->options, ask->headers, t->instance);
 	p->wish = FOX_HTTP_WISH_FUNCTION;
 	p->may_be_anyone = m->anonymous;
 	if (p->call.failed || p->procedure.failed || p->options.failed)
@@ -207,7 +217,8 @@ find_target(FoxHttpPeer *p, const FoxRoot *root, const FoxHttpAsk *ask, FoxSlice
 		if (fox_method_own(p->router, root, "openapi.json", "fox_wamp.openapi()", m))
 			return true;
 	}
-	else if (fox_method_find(p->router, root, name, m) || fox_http_service(p, root, ask, name, t, &status, &wrong))
+	else if (fox_method_find(p->router, root, name, m) || fox_http_service(p, root, ask, name, t, &status, &wrong) ||
+			 (wrong == NULL && fox_http_elsewhere(p, root, name, t)))
 		return true;
 	fox_http_fail(p, status, wrong, FOX_ABSENT);
 	return false;
@@ -247,7 +258,7 @@ route(FoxHttpPeer *p, const FoxHttpAsk *ask, FoxSlice root_name, FoxSlice name, 
 	}
 	if (!fox_slice_is(ask->method, "OPTIONS") && !fox_http_identify(p, root, ask))
 		return;
-	if (fox_http_bridge(p, root, ask, name, query))
+	if (fox_http_bridge(p, root, ask, name, query) || fox_http_catalog(p, root, ask, name, query))
 		return;
 	if (find_target(p, root, ask, name, &t))
 		serve(p, root, ask, &t, path, query);

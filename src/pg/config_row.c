@@ -18,6 +18,7 @@
 #include "utils/timestamp.h"
 
 #include "core/placeholder.h"
+#include "pg/catalog_row.h"
 #include "pg/column.h"
 #include "pg/config_row.h"
 #include "pg/errcodes.h"
@@ -398,6 +399,7 @@ static ConfigTable tables[] = {
 	{"root", FOX_CHANGE_ROOT, 4, 2, NULL, fill_root, NULL},
 	{"exposed_service", FOX_CHANGE_SERVICE, 11, 3, NULL, fill_exposed_service, NULL},
 	{"exposed_function", FOX_CHANGE_EXPOSED, 10, 3, NULL, fill_exposed_function, NULL},
+	{"service_address", FOX_CHANGE_CATALOG, 12, 3, NULL, fox_catalog_row, NULL},
 	{"permission", FOX_CHANGE_PERMISSION, 12, 4, check_permission, fill_permission, NULL},
 	{"handler", FOX_CHANGE_HANDLER, 10, 4, check_any_pattern, fill_handler, NULL},
 	{"webhook", FOX_CHANGE_HANDLER, 12, 3, check_any_pattern, fill_webhook, NULL},

@@ -38,6 +38,7 @@ static char *tls_ca_file = NULL;
 static char *tls_crl_file = NULL;
 static int	tls_min_version = 2;
 static char *anonymous_role = NULL;
+static char *node = NULL;
 static bool anonymous = true;
 static bool superuser_login = false;
 static int	auth_timeout = 10000;
@@ -192,6 +193,8 @@ fox_guc_define(void)
 				  &fox_guc_default_realm, "realm1");
 	define_bool("fox_wamp.anonymous", "Lets clients on the loopback address join without logging in.",
 				&anonymous, true);
+	define_string("fox_wamp.node", "Name of this router in catalogs of services; empty for none.",
+				  &node, "");
 	define_string("fox_wamp.anonymous_role", "Unprivileged role that anonymous clients stand for.",
 				  &anonymous_role, "fox_wamp_anonymous");
 	define_bool("fox_wamp.superuser_login", "Lets roles that are superusers log in.",
@@ -318,6 +321,7 @@ fox_guc_router_config(FoxRouterConfig *config)
 		.instance_timeout_ms = (uint64) instance_timeout * 1000,
 	};
 	strlcpy(config->http_origins, http_origins, sizeof(config->http_origins));
+	strlcpy(config->node, node, sizeof(config->node));
 	strlcpy(config->anonymous_role, anonymous_role, sizeof(config->anonymous_role));
 }
 

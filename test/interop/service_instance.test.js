@@ -118,6 +118,20 @@ test('per_session: one for each session, and none without', async () => {
   await until(async () => await freed() === '{"n": 2} tally_owner');
 });
 
+test('a session by HTTP is one like others', async () => {
+  await sql('DELETE FROM tally.freed');
+  const begin = await post('auth', { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ user: 'tally_a', password: 'a' }) });
+  const { token, session } = JSON.parse(begin.body).Result;
+  const by = { headers: { Authorization: `Bearer ${token}` } };
+  assert.deepEqual([await value('per_session/next', by), await value('per_session/next', by)], [1, 2]);
+  const id = await value('client_driven/_instance_', by);
+  assert.equal(await value(`client_driven/next/${id}`, by), 1);
+  assert.equal(await status(`client_driven/next/${id}`, as('a')), 403, 'the same user, but not in the session');
+  assert.equal(await sql(`SELECT count(*) FROM fox_wamp.service_instance WHERE session = ${session}`), '2');
+  assert.equal((await ask('DELETE', '/root/auth', by)).status, 200);
+  await until(async () => await freed() === '{"n": 1} tally_owner,{"n": 2} tally_owner');
+});
+
 test('per_user and per_group: one for each who has logged in', async () => {
   for (const service of ['per_user', 'per_group']) {
     assert.equal(await value(`${service}/next`, as('a')), 1);
