@@ -231,6 +231,38 @@ COMMENT ON COLUMN fox_wamp.exposed_table.name IS 'the second one';
 COMMENT ON COLUMN fox_wamp.exposed_table.relation IS 'schema and name; follows ALTER, and the row goes with the table';
 COMMENT ON COLUMN fox_wamp.exposed_table.verbs IS 'HTTP methods that it takes';
 
+CREATE TABLE fox_wamp.exposed_service (
+	realm text COLLATE "C" NOT NULL,
+	root text COLLATE "C" NOT NULL,
+	name text COLLATE "C" NOT NULL CHECK (name ~ '^[^[:space:]./?%&=+#*"]+$' AND octet_length(name) <= 255 AND
+		lower(name) NOT IN ('auth', 'batch', 'callback', 'call', 'catalog', 'events', 'openapi.json', 'publish', 'stat', 'timestamp')),
+	schema text NOT NULL,
+	lifetime text NOT NULL DEFAULT 'shared',
+	contract text CHECK (octet_length(contract) BETWEEN 1 AND 255),
+	publish_signature boolean NOT NULL DEFAULT false,
+	anonymous boolean NOT NULL DEFAULT false,
+	result_as text NOT NULL DEFAULT 'array' CHECK (result_as IN ('object', 'array')),
+	audit boolean NOT NULL DEFAULT false,
+	hash text NOT NULL,
+	schema_oid oid NOT NULL,
+	PRIMARY KEY (root, name),
+	FOREIGN KEY (root, realm) REFERENCES fox_wamp.root (name, realm) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX exposed_service_name ON fox_wamp.exposed_service (root, lower(name));
+COMMENT ON TABLE fox_wamp.exposed_service IS 'schemas whose functions are methods of a service: root.name.method';
+COMMENT ON COLUMN fox_wamp.exposed_service.realm IS 'realm of the root';
+COMMENT ON COLUMN fox_wamp.exposed_service.root IS 'first component of the procedures';
+COMMENT ON COLUMN fox_wamp.exposed_service.name IS 'second component of the procedures';
+COMMENT ON COLUMN fox_wamp.exposed_service.schema IS 'whose functions are the methods, as they come and go; follows ALTER, and the row goes with the schema';
+COMMENT ON COLUMN fox_wamp.exposed_service.lifetime IS 'whom an instance, and its state, is of: single, shared, client_driven, per_session, per_user, per_group';
+COMMENT ON COLUMN fox_wamp.exposed_service.contract IS 'version that callers may ask for; null: the hash';
+COMMENT ON COLUMN fox_wamp.exposed_service.publish_signature IS 'callers may read what the methods are';
+COMMENT ON COLUMN fox_wamp.exposed_service.anonymous IS 'by HTTP anybody may call the methods without logging in, from anywhere, as the anonymous role';
+COMMENT ON COLUMN fox_wamp.exposed_service.result_as IS 'what the values of a method come in: an array in their order, or an object by their names';
+COMMENT ON COLUMN fox_wamp.exposed_service.audit IS 'every call is noted in service_call';
+COMMENT ON COLUMN fox_wamp.exposed_service.hash IS 'SHA-256 of the signature';
+COMMENT ON COLUMN fox_wamp.exposed_service.schema_oid IS 'internal: by which the schema is found under a new name';
+
 -- The triggers know the columns by their position: upgrades append.
 CREATE TABLE fox_wamp.exposed_function (
 	realm text COLLATE "C" NOT NULL,
@@ -245,11 +277,14 @@ CREATE TABLE fox_wamp.exposed_function (
 	result_as text NOT NULL DEFAULT 'object' CHECK (result_as IN ('object', 'array')),
 	table_name text COLLATE "C",
 	bound text CHECK (bound IN ('row', 'table')),
+	service text COLLATE "C",
 	PRIMARY KEY (realm, root, name, function),
 	CHECK ((table_name IS NULL) = (bound IS NULL)),
 	CHECK (table_name IS NULL OR lower(name) LIKE lower(replace(table_name, '_', '\_')) || '.%'),
 	FOREIGN KEY (root, realm) REFERENCES fox_wamp.root (name, realm) ON UPDATE CASCADE ON DELETE CASCADE,
-	FOREIGN KEY (root, table_name) REFERENCES fox_wamp.exposed_table (root, name) ON UPDATE CASCADE ON DELETE CASCADE
+	FOREIGN KEY (root, table_name) REFERENCES fox_wamp.exposed_table (root, name) ON UPDATE CASCADE ON DELETE CASCADE,
+	-- Deferred: a root that gets another name reaches both tables, one after the other.
+	FOREIGN KEY (root, service) REFERENCES fox_wamp.exposed_service (root, name) ON UPDATE CASCADE ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED
 );
 CREATE INDEX exposed_function_name ON fox_wamp.exposed_function (root, lower(name));
 COMMENT ON TABLE fox_wamp.exposed_function IS 'functions that clients may call as procedures: root.name';
@@ -264,6 +299,92 @@ COMMENT ON COLUMN fox_wamp.exposed_function.anonymous IS 'by HTTP anybody may ca
 COMMENT ON COLUMN fox_wamp.exposed_function.result_as IS 'what HTTP makes of several columns: an object or an array';
 COMMENT ON COLUMN fox_wamp.exposed_function.table_name IS 'exposed table that it is bound to, and whose name is the first component of its own';
 COMMENT ON COLUMN fox_wamp.exposed_function.bound IS 'row: its first argument is a row of that; table: it asks request_table() and request_id()';
+COMMENT ON COLUMN fox_wamp.exposed_function.service IS 'of which it is a method, and whose rows are kept by the extension; null: of none';
+
+-- What an instance is to know is its own: state.
+CREATE TABLE fox_wamp.service_instance (
+	root text COLLATE "C" NOT NULL,
+	service text COLLATE "C" NOT NULL,
+	id text COLLATE "C" NOT NULL,
+	owner text NOT NULL,
+	session bigint,
+	state jsonb,
+	created timestamptz NOT NULL DEFAULT clock_timestamp(),
+	touched timestamptz NOT NULL DEFAULT clock_timestamp(),
+	PRIMARY KEY (root, service, id),
+	FOREIGN KEY (root, service) REFERENCES fox_wamp.exposed_service (root, name) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE INDEX service_instance_session ON fox_wamp.service_instance (session) WHERE session IS NOT NULL;
+COMMENT ON TABLE fox_wamp.service_instance IS 'instances of services; a call has its instance locked';
+COMMENT ON COLUMN fox_wamp.service_instance.root IS 'root of the service';
+COMMENT ON COLUMN fox_wamp.service_instance.service IS 'name of the service';
+COMMENT ON COLUMN fox_wamp.service_instance.id IS 'by which callers name a client_driven one; else the session, user or group, empty if it is shared';
+COMMENT ON COLUMN fox_wamp.service_instance.owner IS 'who may use it: authid, authrole, or empty';
+COMMENT ON COLUMN fox_wamp.service_instance.session IS 'with which it ends; null: with none';
+COMMENT ON COLUMN fox_wamp.service_instance.state IS 'what instance_state() reads and set_instance_state() writes';
+COMMENT ON COLUMN fox_wamp.service_instance.created IS 'when it was made';
+COMMENT ON COLUMN fox_wamp.service_instance.touched IS 'when its last call ended; fox_wamp.instance_timeout later it goes, unless it is shared';
+
+-- The trigger knows the columns by their position: upgrades append.
+CREATE TABLE fox_wamp.service_address (
+	id text COLLATE "C" PRIMARY KEY DEFAULT gen_random_uuid()::text,
+	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
+	service text COLLATE "C" NOT NULL CHECK (service NOT IN ('', '*')),
+	url text NOT NULL CHECK (url ~ '^[A-Za-z][A-Za-z0-9+.-]*://[^/[:space:][:cntrl:]]+[^[:space:][:cntrl:]]*$'),
+	node text,
+	uri_prefix text,
+	contract text,
+	shard int8range CHECK (NOT isempty(shard)),
+	modulus integer CHECK (modulus > 0),
+	remainder integer,
+	expires_at timestamptz,
+	added timestamptz NOT NULL DEFAULT clock_timestamp(),
+	CHECK ((modulus IS NULL) = (remainder IS NULL) AND remainder BETWEEN 0 AND modulus - 1 AND (shard IS NULL OR modulus IS NULL))
+);
+CREATE INDEX service_address_expires ON fox_wamp.service_address (expires_at) WHERE expires_at IS NOT NULL;
+COMMENT ON TABLE fox_wamp.service_address IS 'where services are, as far as no session has announced it; see service_catalog';
+COMMENT ON COLUMN fox_wamp.service_address.id IS 'names the row';
+COMMENT ON COLUMN fox_wamp.service_address.realm IS 'whose clients see it';
+COMMENT ON COLUMN fox_wamp.service_address.service IS 'name, whatever the case';
+COMMENT ON COLUMN fox_wamp.service_address.url IS 'where it is: for HTTP that of the root, in front of /service/method';
+COMMENT ON COLUMN fox_wamp.service_address.node IS 'fox_wamp.node of the router there';
+COMMENT ON COLUMN fox_wamp.service_address.uri_prefix IS 'what its procedures begin with; null: any root and the name of the service';
+COMMENT ON COLUMN fox_wamp.service_address.contract IS 'contract that it has there';
+COMMENT ON COLUMN fox_wamp.service_address.shard IS 'numbers that it is for; null: all, or what the next two say';
+COMMENT ON COLUMN fox_wamp.service_address.modulus IS 'it is for numbers whose hash leaves the remainder, divided by this';
+COMMENT ON COLUMN fox_wamp.service_address.remainder IS 'see modulus';
+COMMENT ON COLUMN fox_wamp.service_address.expires_at IS 'when the row goes; null: never';
+COMMENT ON COLUMN fox_wamp.service_address.added IS 'the newest goes before others';
+
+CREATE TABLE fox_wamp.service_call (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	at timestamptz NOT NULL,
+	microseconds bigint NOT NULL,
+	procedure text NOT NULL,
+	instance text,
+	input jsonb,
+	output jsonb,
+	error text,
+	session bigint NOT NULL,
+	authid text NOT NULL,
+	authrole text NOT NULL,
+	peer text
+);
+CREATE INDEX service_call_at ON fox_wamp.service_call (at);
+COMMENT ON TABLE fox_wamp.service_call IS 'calls of services that are exposed with audit; whoever wants room deletes rows';
+COMMENT ON SEQUENCE fox_wamp.service_call_id_seq IS 'numbers of calls';
+COMMENT ON COLUMN fox_wamp.service_call.id IS 'number of the call';
+COMMENT ON COLUMN fox_wamp.service_call.at IS 'when the call began';
+COMMENT ON COLUMN fox_wamp.service_call.microseconds IS 'how long it took';
+COMMENT ON COLUMN fox_wamp.service_call.procedure IS 'root.service.method';
+COMMENT ON COLUMN fox_wamp.service_call.instance IS 'that a client has named';
+COMMENT ON COLUMN fox_wamp.service_call.input IS 'arguments by name; null: they could not be read';
+COMMENT ON COLUMN fox_wamp.service_call.output IS 'what was answered; null: an error';
+COMMENT ON COLUMN fox_wamp.service_call.error IS 'SQLSTATE and message; null: there was none';
+COMMENT ON COLUMN fox_wamp.service_call.session IS 'session of the caller';
+COMMENT ON COLUMN fox_wamp.service_call.authid IS 'who has called';
+COMMENT ON COLUMN fox_wamp.service_call.authrole IS 'in which role';
+COMMENT ON COLUMN fox_wamp.service_call.peer IS 'from where';
 
 CREATE TYPE fox_wamp.http_response AS (status integer, content_type text, headers jsonb, body bytea, raw boolean);
 COMMENT ON TYPE fox_wamp.http_response IS 'what a function may return to say all of an HTTP reply, see returns()';
@@ -774,7 +895,12 @@ SELECT pg_catalog.pg_extension_config_dump('fox_wamp.event_history', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.trust_level', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.root', 'WHERE name <> ''root''');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.exposed_table', '');
-SELECT pg_catalog.pg_extension_config_dump('fox_wamp.exposed_function', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.exposed_service', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.exposed_function', 'WHERE service IS NULL');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.service_instance', 'WHERE session IS NULL');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.service_address', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.service_call', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.service_call_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.handler', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.handler_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.publish_hook', '');
@@ -836,12 +962,15 @@ CREATE FUNCTION fox_wamp.input_names(function text, bound text) RETURNS text[]
 	$$;
 COMMENT ON FUNCTION fox_wamp.input_names(text, text) IS 'internal: what callers call the arguments of an exposed function';
 
--- One name, one meaning: of a table, of functions that can be told apart, of a column.
+-- One name, one meaning: of a service, of a table, of functions that can be told apart, of a column.
 CREATE FUNCTION fox_wamp.exposed_name_free() RETURNS trigger
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 	AS $$
 	BEGIN
 		PERFORM FROM fox_wamp.root r WHERE r.name = NEW.root FOR UPDATE;
+		IF EXISTS (SELECT FROM fox_wamp.exposed_service s WHERE s.root = NEW.root AND lower(s.name) = lower(NEW.name)) THEN
+			RAISE EXCEPTION '"%.%" is a service already', NEW.root, NEW.name USING ERRCODE = 'unique_violation';
+		END IF;
 		IF TG_TABLE_NAME = 'exposed_table' THEN
 			IF EXISTS (SELECT FROM fox_wamp.exposed_function e WHERE e.root = NEW.root AND lower(e.name) = lower(NEW.name)) THEN
 				RAISE EXCEPTION 'there is a function "%" below root "%"', NEW.name, NEW.root USING ERRCODE = 'duplicate_object';
@@ -1359,12 +1488,13 @@ COMMENT ON FUNCTION fox_wamp.expose_table(regclass, text, text, text[])
 CREATE FUNCTION fox_wamp.unexpose(name text, root text DEFAULT 'root') RETURNS boolean
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 	AS $$
-		WITH functions AS (DELETE FROM fox_wamp.exposed_function e WHERE e.root = $2 AND e.name = $1 RETURNING 1),
-			tables AS (DELETE FROM fox_wamp.exposed_table t WHERE t.root = $2 AND t.name = $1 RETURNING 1)
-		SELECT EXISTS (SELECT FROM functions UNION ALL SELECT FROM tables);
+		WITH functions AS (DELETE FROM fox_wamp.exposed_function e WHERE e.root = $2 AND e.name = $1 AND e.service IS NULL RETURNING 1),
+			tables AS (DELETE FROM fox_wamp.exposed_table t WHERE t.root = $2 AND t.name = $1 RETURNING 1),
+			services AS (DELETE FROM fox_wamp.exposed_service s WHERE s.root = $2 AND s.name = $1 RETURNING 1)
+		SELECT EXISTS (SELECT FROM functions UNION ALL SELECT FROM tables UNION ALL SELECT FROM services);
 	$$;
 COMMENT ON FUNCTION fox_wamp.unexpose(text, text)
-	IS 'ends what expose_function() and expose_table() began, with the functions that are bound to a table; false if there was nothing';
+	IS 'ends what expose_function(), expose_table() and expose_service() began, with the functions that are bound to a table; false if there was nothing';
 
 CREATE FUNCTION fox_wamp.table_request(method text DEFAULT 'GET', id json DEFAULT NULL, "column" text DEFAULT NULL, "row" json DEFAULT NULL,
 									   "where" json DEFAULT NULL, "order" text DEFAULT NULL, "limit" bigint DEFAULT NULL, "offset" bigint DEFAULT NULL)
@@ -1487,20 +1617,256 @@ COMMENT ON FUNCTION fox_wamp.returns(text, integer, text, jsonb, boolean)
 	IS 'all of an HTTP reply; with a status from 400 on it is the text of an error, unless raw';
 
 CREATE VIEW fox_wamp.exposed AS
-	SELECT 'function' AS kind, e.realm, e.root || '.' || e.name AS procedure, e.function,
+	SELECT CASE WHEN e.service IS NULL THEN 'function' ELSE 'method' END AS kind, e.realm, e.root || '.' || e.name AS procedure, e.function,
 		pg_catalog.pg_get_function_arguments(p.oid) AS arguments, pg_catalog.pg_get_function_result(p.oid) AS result,
 		CASE p.provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END AS volatility,
-		e.concurrency, e.timeout, '/' || e.root || '/' || e.name AS path,
-		coalesce(e.methods, ARRAY['GET', 'HEAD', 'POST']) AS methods
+		e.concurrency, e.timeout, '/' || e.root || '/' || CASE WHEN e.service IS NULL THEN e.name ELSE pg_catalog.replace(e.name, '.', '/') END AS path,
+		coalesce(e.methods, ARRAY['GET', 'HEAD', 'POST']) AS methods, NULL AS lifetime, NULL AS contract
 	FROM fox_wamp.exposed_function e JOIN pg_catalog.pg_proc p ON p.oid = pg_catalog.to_regprocedure(e.function)
 	UNION ALL
 	SELECT 'table', t.realm, t.root || '.' || t.name, t.relation,
 		(SELECT pg_catalog.string_agg(a.attname || ' ' || pg_catalog.format_type(a.atttypid, a.atttypmod), ', ' ORDER BY k.i)
 			FROM pg_catalog.pg_index x, LATERAL pg_catalog.unnest(x.indkey::int2[]) WITH ORDINALITY k (attnum, i), pg_catalog.pg_attribute a
 			WHERE x.indrelid = c.oid AND x.indisprimary AND a.attrelid = c.oid AND a.attnum = k.attnum),
-		pg_catalog.format_type(c.reltype, NULL), 'volatile', NULL, NULL, '/' || t.root || '/' || t.name, t.verbs
-	FROM fox_wamp.exposed_table t JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(t.relation);
+		pg_catalog.format_type(c.reltype, NULL), 'volatile', NULL, NULL, '/' || t.root || '/' || t.name, t.verbs, NULL, NULL
+	FROM fox_wamp.exposed_table t JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(t.relation)
+	UNION ALL
+	SELECT 'service', s.realm, s.root || '.' || s.name, s.schema, NULL, NULL, NULL, NULL, NULL, '/' || s.root || '/' || s.name,
+		ARRAY['POST'], s.lifetime, coalesce(s.contract, s.hash)
+	FROM fox_wamp.exposed_service s;
 COMMENT ON VIEW fox_wamp.exposed IS 'what the database offers to callers';
+
+--
+-- Services: schemas whose functions are methods
+--
+
+CREATE FUNCTION fox_wamp.routine_problem(function oid) RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_routine_problem' LANGUAGE C STABLE STRICT;
+COMMENT ON FUNCTION fox_wamp.routine_problem(oid) IS 'internal: why clients can not call a function; null if they can';
+
+-- Of functions whose names differ by case at most, the oldest is the method.
+CREATE FUNCTION fox_wamp.service_methods(schema text, OUT function oid, OUT name text) RETURNS SETOF record
+	LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT DISTINCT ON (lower(p.proname)) p.oid, p.proname
+		FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+		WHERE n.nspname = $1 AND p.proname ~ '^[^[:space:]./?%&=+#*"]+$' AND lower(p.proname) NOT IN
+				('on_free', 'callback_released', '_contract_', '_signature_', '_instance_', '_free_')
+			AND fox_wamp.routine_problem(p.oid) IS NULL
+		ORDER BY lower(p.proname), p.oid
+	$$;
+COMMENT ON FUNCTION fox_wamp.service_methods(text) IS 'internal: functions of a schema that are methods if it is a service';
+
+-- In the words of mORMot, where such contracts come from.
+CREATE FUNCTION fox_wamp.signature_of(schema text, lifetime text) RETURNS json
+	LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT json_build_object('contract', $1, 'implementation', $2, 'methods', coalesce((
+			SELECT json_agg(json_build_object('method', m.name, 'arguments', coalesce((
+					SELECT json_agg(json_build_object('argument', a.name, 'direction', a.direction, 'type', a.type) ORDER BY a.i)
+					FROM (
+						SELECT i, coalesce(nullif(p.proargnames[i], ''), '$' || i) AS name,
+							CASE coalesce(p.proargmodes[i], 'i') WHEN 'b' THEN 'both' WHEN 'o' THEN 'out' WHEN 't' THEN 'out' ELSE 'in' END AS direction,
+							format_type(t, NULL) AS type
+						FROM unnest(coalesce(p.proallargtypes, p.proargtypes::oid[])) WITH ORDINALITY u (t, i)
+						UNION ALL
+						SELECT 32767, 'Result', 'result', CASE WHEN p.proretset THEN 'SETOF ' ELSE '' END || format_type(p.prorettype, NULL)
+						WHERE p.proretset OR (p.prorettype <> 'void'::regtype AND NOT coalesce(p.proargmodes && '{b,o}', false))
+					) a), '[]')) ORDER BY m.name)
+			FROM fox_wamp.service_methods($1) m JOIN pg_proc p ON p.oid = m.function), '[]'))
+	$$;
+COMMENT ON FUNCTION fox_wamp.signature_of(text, text) IS 'internal: the methods of a schema with their arguments, always in the same words';
+
+CREATE FUNCTION fox_wamp.hash_of(signature json) RETURNS text
+	LANGUAGE sql IMMUTABLE STRICT
+	RETURN pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(signature::text, 'UTF8')), 'hex');
+COMMENT ON FUNCTION fox_wamp.hash_of(json) IS 'internal: what a signature is known by';
+
+CREATE FUNCTION fox_wamp.signature(schema regnamespace) RETURNS json
+	LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT fox_wamp.signature_of(n.nspname, coalesce((SELECT max(s.lifetime) FROM fox_wamp.exposed_service s WHERE s.schema = n.nspname), 'shared'))
+		FROM pg_namespace n WHERE n.oid = $1
+	$$;
+COMMENT ON FUNCTION fox_wamp.signature(regnamespace) IS 'contract of a schema as a service, in full: its methods with their arguments';
+
+CREATE FUNCTION fox_wamp.contract(schema regnamespace) RETURNS text
+	LANGUAGE sql STABLE STRICT
+	RETURN fox_wamp.hash_of(fox_wamp.signature(schema));
+COMMENT ON FUNCTION fox_wamp.contract(regnamespace) IS 'contract of a schema as a service: the SHA-256 of its signature';
+
+CREATE FUNCTION fox_wamp.exposed_service_before() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+	AS $$
+	DECLARE
+		lifetimes CONSTANT text := 'single, shared, client_driven, per_session, per_user, per_group';
+		other text;
+	BEGIN
+		NEW.schema_oid := to_regnamespace(quote_ident(NEW.schema))::oid;
+		IF NEW.schema_oid IS NULL THEN
+			RAISE EXCEPTION 'schema "%" does not exist', NEW.schema USING ERRCODE = 'invalid_schema_name';
+		ELSIF NEW.schema IN ('pg_catalog', 'information_schema', 'fox_wamp') OR NEW.schema LIKE 'pg\_%' THEN
+			RAISE EXCEPTION 'schema "%" can not be a service', NEW.schema USING ERRCODE = 'WF003';
+		ELSIF NEW.realm = '' THEN
+			RAISE EXCEPTION 'root "%" does not exist', NEW.root
+				USING ERRCODE = 'WF003', HINT = format('SELECT fox_wamp.expose_root(%L);', NEW.root);
+		ELSIF NEW.lifetime = 'per_thread' THEN
+			RAISE EXCEPTION 'a service can not have the lifetime per_thread'
+				USING ERRCODE = 'WF003', DETAIL = 'Calls run in whichever process is free, and no caller has one of its own.',
+					HINT = 'Lifetimes are ' || lifetimes || '.';
+		ELSIF NOT NEW.lifetime = ANY (string_to_array(lifetimes, ', ')) THEN
+			RAISE EXCEPTION 'there is no lifetime "%"', NEW.lifetime USING ERRCODE = 'WF003', HINT = 'Lifetimes are ' || lifetimes || '.';
+		END IF;
+		SELECT s.root || '.' || s.name || ': ' || s.lifetime INTO other FROM fox_wamp.exposed_service s
+			WHERE s.schema = NEW.schema AND s.lifetime <> NEW.lifetime AND (s.root, s.name) <> (NEW.root, NEW.name)
+				AND (TG_OP = 'INSERT' OR (s.root, s.name) <> (OLD.root, OLD.name)) LIMIT 1;
+		IF FOUND THEN
+			RAISE EXCEPTION 'schema "%" has another lifetime already', NEW.schema USING ERRCODE = 'WF003', DETAIL = other;
+		END IF;
+		IF EXISTS (SELECT FROM fox_wamp.exposed_function f WHERE f.root = NEW.root AND lower(f.name) = lower(NEW.name)) THEN
+			RAISE EXCEPTION '"%.%" is a function already', NEW.root, NEW.name USING ERRCODE = 'unique_violation';
+		END IF;
+		IF EXISTS (SELECT FROM fox_wamp.exposed_table t WHERE t.root = NEW.root AND lower(t.name) = lower(NEW.name)) THEN
+			RAISE EXCEPTION '"%.%" is a table already', NEW.root, NEW.name USING ERRCODE = 'unique_violation';
+		END IF;
+		NEW.hash := fox_wamp.hash_of(fox_wamp.signature_of(NEW.schema, NEW.lifetime));
+		RETURN NEW;
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.exposed_service_before() IS 'internal: checks a service and writes the hash of its signature';
+
+CREATE FUNCTION fox_wamp.service_rows(OUT realm text, OUT root text, OUT name text, OUT function text, OUT methods text[],
+									  OUT anonymous boolean, OUT result_as text, OUT service text) RETURNS SETOF record
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT s.realm, s.root, s.name || '.' || m.name, (pg_identify_object('pg_proc'::regclass, m.function, 0)).identity, m.methods,
+			s.anonymous, s.result_as, s.name
+		FROM fox_wamp.exposed_service s, LATERAL (
+			SELECT x.name, x.function, NULL::text[] AS methods FROM fox_wamp.service_methods(s.schema) x
+			UNION ALL VALUES ('_contract_', 'fox_wamp.service_contract()'::regprocedure::oid, NULL::text[]),
+				('_signature_', 'fox_wamp.service_signature()'::regprocedure::oid, NULL),
+				('_instance_', 'fox_wamp.new_instance()'::regprocedure::oid, '{POST}'),
+				('_free_', 'fox_wamp.free_instance()'::regprocedure::oid, '{POST}')) m
+	$$;
+COMMENT ON FUNCTION fox_wamp.service_rows() IS 'internal: what exposed_function has to have for the services that there are';
+
+-- It changes nothing where all is as it should be: so what it changes may call it.
+CREATE FUNCTION fox_wamp.services_follow() RETURNS void
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+	BEGIN
+		IF NOT EXISTS (SELECT FROM fox_wamp.exposed_service) THEN
+			RETURN;
+		END IF;
+		UPDATE fox_wamp.exposed_service s SET schema = n.nspname FROM pg_namespace n
+			WHERE n.oid = s.schema_oid AND to_regnamespace(quote_ident(s.schema)) IS NULL;
+		DELETE FROM fox_wamp.exposed_service s WHERE to_regnamespace(quote_ident(s.schema)) IS NULL;
+		DELETE FROM fox_wamp.exposed_function e WHERE e.service IS NOT NULL AND NOT EXISTS (
+			SELECT FROM fox_wamp.service_rows() w WHERE (w.root, w.name, w.function) = (e.root, e.name, e.function));
+		UPDATE fox_wamp.exposed_function e SET anonymous = w.anonymous, result_as = w.result_as FROM fox_wamp.service_rows() w
+			WHERE (w.root, w.name, w.service) = (e.root, e.name, e.service) AND (w.anonymous, w.result_as) <> (e.anonymous, e.result_as);
+		INSERT INTO fox_wamp.exposed_function (realm, root, name, function, methods, anonymous, result_as, service)
+			SELECT * FROM fox_wamp.service_rows() w WHERE NOT EXISTS (
+				SELECT FROM fox_wamp.exposed_function e WHERE e.root = w.root AND lower(e.name) = lower(w.name));
+		UPDATE fox_wamp.exposed_service s SET hash = '' WHERE s.hash <> fox_wamp.hash_of(fox_wamp.signature_of(s.schema, s.lifetime));
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.services_follow() IS 'internal: methods are what the schemas of services have';
+
+CREATE FUNCTION fox_wamp.exposed_service_after() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+	AS $$
+	BEGIN
+		PERFORM fox_wamp.services_follow();
+		RETURN NULL;
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.exposed_service_after() IS 'internal: a service has its methods at once';
+
+CREATE FUNCTION fox_wamp.schemas_altered() RETURNS event_trigger
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+	BEGIN
+		PERFORM fox_wamp.services_follow();
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.schemas_altered() IS 'internal: services after a statement that may have changed their methods';
+
+-- By their names they come after those that follow single functions.
+CREATE EVENT TRIGGER fox_wamp_schemas_altered ON ddl_command_end
+	WHEN TAG IN ('CREATE FUNCTION', 'ALTER FUNCTION', 'ALTER ROUTINE', 'ALTER SCHEMA', 'CREATE EXTENSION', 'ALTER EXTENSION', 'ALTER TYPE', 'ALTER DOMAIN',
+		'ALTER TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER FOREIGN TABLE')
+	EXECUTE FUNCTION fox_wamp.schemas_altered();
+CREATE EVENT TRIGGER fox_wamp_schemas_dropped ON sql_drop EXECUTE FUNCTION fox_wamp.schemas_altered();
+COMMENT ON EVENT TRIGGER fox_wamp_schemas_altered IS 'fox_wamp: services have the methods that their schemas have';
+COMMENT ON EVENT TRIGGER fox_wamp_schemas_dropped IS 'fox_wamp: services have the methods that their schemas have';
+
+CREATE TRIGGER exposed_service_before BEFORE INSERT OR UPDATE ON fox_wamp.exposed_service
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.exposed_service_before();
+CREATE TRIGGER exposed_service_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.exposed_service
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
+CREATE TRIGGER exposed_service_methods AFTER INSERT OR UPDATE ON fox_wamp.exposed_service
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.exposed_service_after();
+COMMENT ON TRIGGER exposed_service_before ON fox_wamp.exposed_service IS 'checks the service and writes the hash of its signature';
+COMMENT ON TRIGGER exposed_service_changed ON fox_wamp.exposed_service IS 'hands the change to the router';
+COMMENT ON TRIGGER exposed_service_methods ON fox_wamp.exposed_service IS 'the functions of the schema are exposed';
+ALTER TABLE fox_wamp.exposed_service ENABLE ALWAYS TRIGGER exposed_service_before;
+ALTER TABLE fox_wamp.exposed_service ENABLE ALWAYS TRIGGER exposed_service_changed;
+
+CREATE FUNCTION fox_wamp.expose_service(schema regnamespace, name text DEFAULT NULL, root text DEFAULT 'root', lifetime text DEFAULT 'shared',
+										contract text DEFAULT NULL, publish_signature boolean DEFAULT false, anonymous boolean DEFAULT false,
+										result_as text DEFAULT 'array', audit boolean DEFAULT false) RETURNS text
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		INSERT INTO fox_wamp.exposed_service (realm, root, name, schema, lifetime, contract, publish_signature, anonymous, result_as, audit, hash, schema_oid)
+		VALUES (coalesce((SELECT r.realm FROM fox_wamp.root r WHERE r.name = $3), ''), $3,
+				coalesce($2, (SELECT n.nspname FROM pg_namespace n WHERE n.oid = $1)), (SELECT n.nspname FROM pg_namespace n WHERE n.oid = $1),
+				$4, $5, $6, $7, $8, $9, '', 0)
+		RETURNING exposed_service.root || '.' || exposed_service.name
+	$$;
+COMMENT ON FUNCTION fox_wamp.expose_service(regnamespace, text, text, text, text, boolean, boolean, text, boolean)
+	IS 'makes all functions of a schema, as they come and go, methods of a service; returns what stands in front of the names of its procedures';
+
+CREATE FUNCTION fox_wamp.instance_state() RETURNS jsonb
+	AS 'MODULE_PATHNAME', 'fox_wamp_instance_state' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION fox_wamp.instance_state() IS 'in a method of a service: the state of its instance, which is locked until the call ends; null if none was set';
+
+CREATE FUNCTION fox_wamp.set_instance_state(state jsonb) RETURNS void
+	AS 'MODULE_PATHNAME', 'fox_wamp_set_instance_state' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION fox_wamp.set_instance_state(jsonb) IS 'in a method of a service: what instance_state() is from now on';
+
+CREATE FUNCTION fox_wamp.new_instance() RETURNS text
+	AS 'MODULE_PATHNAME', 'fox_wamp_new_instance' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION fox_wamp.new_instance() IS 'for root.service._instance_: makes an instance that the caller names by what is returned';
+
+CREATE FUNCTION fox_wamp.free_instance() RETURNS void
+	AS 'MODULE_PATHNAME', 'fox_wamp_free_instance' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION fox_wamp.free_instance() IS 'for root.service._free_: ends an instance of the caller''s';
+
+-- The service is the one that is called: nobody asks for another's.
+CREATE FUNCTION fox_wamp.service_contract() RETURNS text
+	LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT coalesce(s.contract, s.hash) FROM fox_wamp.exposed_service s, split_part(fox_wamp.called_procedure(), '.', 1) r, split_part(fox_wamp.called_procedure(), '.', 2) n
+		WHERE (s.root, s.name) = (r, n)
+	$$;
+COMMENT ON FUNCTION fox_wamp.service_contract() IS 'for root.service._contract_: the version of the service, or the hash of its signature';
+
+CREATE FUNCTION fox_wamp.service_signature() RETURNS json
+	LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+	DECLARE
+		s fox_wamp.exposed_service;
+	BEGIN
+		SELECT e.* INTO s FROM fox_wamp.exposed_service e, split_part(fox_wamp.called_procedure(), '.', 1) r, split_part(fox_wamp.called_procedure(), '.', 2) n
+			WHERE (e.root, e.name) = (r, n);
+		IF NOT coalesce(s.publish_signature, false) THEN
+			PERFORM fox_wamp.error('the signature of the service is not published', 404);
+		END IF;
+		RETURN fox_wamp.signature_of(s.schema, s.lifetime);
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.service_signature() IS 'for root.service._signature_: what the methods are, if the service publishes that';
 
 --
 -- What there is below a root, as OpenAPI has it
@@ -1559,16 +1925,26 @@ CREATE FUNCTION fox_wamp.openapi_function(function oid, style text, result_as te
 			SELECT CASE WHEN f.proretset THEN json_build_object('type', 'array', 'items', one.schema) ELSE one.schema END AS schema
 			FROM f, LATERAL (SELECT CASE WHEN (SELECT n FROM got) > 1 OR f.prorettype = 'record'::regtype
 				THEN (SELECT row FROM got) ELSE fox_wamp.openapi_type(f.prorettype) END AS schema) one
+		), outs AS (
+			SELECT coalesce(nullif(name, ''), 'Result') AS name, fox_wamp.openapi_type(type) AS schema, i FROM a, f WHERE mode IN ('o', 'b') AND NOT f.proretset
+			UNION ALL
+			SELECT 'Result', value.schema, 0 FROM value, f WHERE f.proretset OR (f.prorettype <> 'void'::regtype AND NOT coalesce(f.proargmodes && '{o,b}', false))
+		), answer AS (
+			SELECT CASE $3
+				WHEN 'values' THEN (SELECT json_build_object('type', 'array', 'prefixItems', coalesce(json_agg(schema ORDER BY i), '[]')) FROM outs)
+				WHEN 'names' THEN (SELECT json_build_object('type', 'object', 'properties', coalesce(json_object_agg(name, schema ORDER BY i), '{}')) FROM outs)
+				ELSE value.schema END AS schema
+			FROM value
 		), result AS (
 			SELECT CASE
-				WHEN f.prorettype = 'void'::regtype THEN json_build_object('description', 'done')
+				WHEN f.prorettype = 'void'::regtype AND $3 NOT IN ('values', 'names') THEN json_build_object('description', 'done')
 				WHEN f.prorettype = 'fox_wamp.http_response'::regtype THEN json_build_object('description', 'a reply of the function''s own', 'content', '{"*/*":{}}'::json)
 				WHEN t.typtype = 'd' AND t.typname LIKE '%_/_%' AND NOT f.proretset
 					THEN json_build_object('description', 'the result', 'content', json_build_object(t.typname, '{}'::json))
 				ELSE json_build_object('description', 'the result', 'content', json_build_object('application/json', json_build_object('schema',
-					CASE $2 WHEN 'plain' THEN value.schema ELSE json_build_object('type', 'object', 'properties', json_build_object('Result', value.schema)) END)))
+					CASE $2 WHEN 'plain' THEN answer.schema ELSE json_build_object('type', 'object', 'properties', json_build_object('Result', answer.schema)) END)))
 			END AS reply
-			FROM f JOIN pg_type t ON t.oid = f.prorettype, value
+			FROM f JOIN pg_type t ON t.oid = f.prorettype, answer
 		)
 		SELECT json_strip_nulls(json_build_object(
 			'summary', split_part(f.comment, E'\n', 1),
@@ -1578,7 +1954,7 @@ CREATE FUNCTION fox_wamp.openapi_function(function oid, style text, result_as te
 			'body', (SELECT json_build_object('content', json_build_object('application/json', json_build_object('schema', json_build_object('type', 'object',
 					'properties', json_object_agg(name, schema ORDER BY i), 'required', coalesce(json_agg(name ORDER BY i) FILTER (WHERE required), '[]')))))
 				FROM put WHERE name IS NOT NULL HAVING count(*) > 0),
-			'responses', json_build_object(CASE WHEN $2 = 'plain' AND f.prorettype = 'void'::regtype THEN '204' ELSE '200' END, result.reply,
+			'responses', json_build_object(CASE WHEN $2 = 'plain' AND f.prorettype = 'void'::regtype AND $3 NOT IN ('values', 'names') THEN '204' ELSE '200' END, result.reply,
 				'default', '{"description":"an error"}'::json)))
 		FROM f, result;
 	$$;
@@ -1629,20 +2005,27 @@ CREATE FUNCTION fox_wamp.openapi_of(root text, role name) RETURNS json
 			'paths', coalesce((
 				SELECT json_object_agg(path, operations ORDER BY path COLLATE "C") FROM (
 					(SELECT DISTINCT ON (place.path) place.path, item.operations
-					FROM fox_wamp.exposed_function e JOIN pg_proc p ON p.oid = to_regprocedure(e.function),
-						LATERAL (SELECT fox_wamp.openapi_function(p.oid, r.style, e.result_as, e.bound = 'row') AS said) f,
+					FROM fox_wamp.exposed_function e JOIN pg_proc p ON p.oid = to_regprocedure(e.function)
+							LEFT JOIN fox_wamp.exposed_service s ON (s.root, s.name) = (e.root, e.service),
+						LATERAL (SELECT fox_wamp.openapi_function(p.oid, r.style, CASE WHEN s.name IS NULL THEN e.result_as
+							WHEN e.result_as = 'array' THEN 'values' ELSE 'names' END, e.bound = 'row') AS said) f,
 						LATERAL (SELECT '/' || e.table_name || '/{id}' || substr(e.name, length(e.table_name) + 1) WHERE e.bound IS NOT NULL
 							UNION ALL SELECT '/' || e.name WHERE e.bound = 'table' OR e.bound IS NULL) q (dotted),
-						LATERAL (SELECT CASE WHEN e.bound IS NULL THEN q.dotted ELSE replace(q.dotted, '.', '/') END AS path) place,
-						LATERAL (SELECT json_object_agg(lower(m.name), json_strip_nulls(json_build_object(
+						LATERAL (SELECT CASE WHEN e.bound IS NULL AND s.name IS NULL THEN q.dotted ELSE replace(q.dotted, '.', '/') END ||
+							CASE s.lifetime WHEN 'client_driven' THEN '/{instance}' ELSE '' END AS path) place,
+						LATERAL (SELECT json_object_agg(o.name, o.said ORDER BY o.i) AS operations FROM (
+							SELECT lower(m.name) AS name, json_strip_nulls(json_build_object(
 								'operationId', lower(m.name) || '_' || ltrim(translate(place.path, '/{}', '_'), '_'), 'summary', f.said -> 'summary', 'description', f.said -> 'description',
 								'parameters', CASE WHEN place.path LIKE '%{id}%' THEN
 										('[{"name":"id","in":"path","required":true,"schema":{"type":"string"}}]'::jsonb || CASE WHEN m.name IN ('GET', 'DELETE') THEN (f.said -> 'parameters')::jsonb ELSE '[]' END)::json
 									WHEN m.name IN ('GET', 'DELETE') THEN f.said -> 'parameters' END,
 								'requestBody', CASE WHEN m.name NOT IN ('GET', 'DELETE') THEN f.said -> 'body' END,
-								'responses', f.said -> 'responses')) ORDER BY m.i) AS operations
-							FROM unnest(coalesce(e.methods, ARRAY['GET', 'POST'])) WITH ORDINALITY m (name, i) WHERE m.name <> 'HEAD') item
-					WHERE e.root = r.name AND has_function_privilege($2, p.oid, 'EXECUTE') AND has_schema_privilege($2, p.pronamespace, 'USAGE')
+								'responses', f.said -> 'responses')) AS said, m.i
+							FROM unnest(coalesce(e.methods, ARRAY['GET', 'POST'])) WITH ORDINALITY m (name, i) WHERE m.name <> 'HEAD'
+							UNION ALL
+							SELECT 'parameters', '[{"name":"instance","in":"path","required":true,"schema":{"type":"string"}}]', 0 WHERE place.path LIKE '%{instance}') o) item
+					WHERE e.root = r.name AND (e.service IS NULL OR p.pronamespace <> 'fox_wamp'::regnamespace)
+						AND has_function_privilege($2, p.oid, 'EXECUTE') AND has_schema_privilege($2, p.pronamespace, 'USAGE')
 						AND item.operations IS NOT NULL
 					ORDER BY place.path, p.pronargs DESC, e.function)
 					UNION ALL
@@ -1974,9 +2357,82 @@ CREATE FUNCTION fox_wamp.ask_view(what text) RETURNS SETOF jsonb
 	LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 		SELECT fox_wamp.ask(jsonb_build_object('ask', $1))
-		WHERE $1 IN ('sessions', 'subscriptions', 'waiters', 'stats', 'handlers')
+		WHERE $1 IN ('sessions', 'subscriptions', 'waiters', 'stats', 'handlers', 'catalog')
 	$$;
 COMMENT ON FUNCTION fox_wamp.ask_view(text) IS 'internal: the rows behind the views';
+
+--
+-- Where services are
+--
+
+CREATE TRIGGER service_address_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.service_address
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
+COMMENT ON TRIGGER service_address_changed ON fox_wamp.service_address IS 'hands the change to the router';
+ALTER TABLE fox_wamp.service_address ENABLE ALWAYS TRIGGER service_address_changed;
+
+CREATE VIEW fox_wamp.service_catalog AS
+	SELECT a.id, a.service, a.node, a.url, a.realm, a.uri_prefix, a.contract, a.shard, a.modulus, a.remainder, a.expires_at, NULL::bigint AS session_id, a.added
+	FROM fox_wamp.service_address a WHERE a.expires_at > clock_timestamp() IS NOT FALSE
+	UNION ALL
+	SELECT r.id::text, r.service, r.node, r.url, r.realm, r.uri_prefix, r.contract,
+		CASE WHEN a ? 'from' THEN int8range(r."from", r."to") END, r.modulus, r.remainder,
+		CASE WHEN r.expires_us > 0 THEN to_timestamp(r.expires_us / 1e6) END, nullif(r.session, 0), to_timestamp(r.added_us / 1e6)
+	FROM fox_wamp.ask_view('catalog') AS a(a),
+		jsonb_to_record(a) AS r(id bigint, service text, node text, url text, realm text, uri_prefix text, contract text, "from" bigint, "to" bigint,
+								modulus bigint, remainder bigint, expires_us bigint, session bigint, added_us bigint);
+COMMENT ON VIEW fox_wamp.service_catalog IS 'where services are: rows of service_address, which may be written here too, and what sessions have announced';
+
+CREATE FUNCTION fox_wamp.service_catalog_changed() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+	AS $$
+	BEGIN
+		IF TG_OP <> 'INSERT' THEN
+			IF OLD.session_id IS NOT NULL OR NOT EXISTS (SELECT FROM fox_wamp.service_address a WHERE a.id = OLD.id) THEN
+				RAISE EXCEPTION 'what a session has announced goes with the session' USING ERRCODE = 'object_not_in_prerequisite_state';
+			END IF;
+			IF TG_OP = 'DELETE' THEN
+				DELETE FROM fox_wamp.service_address a WHERE a.id = OLD.id;
+				RETURN OLD;
+			END IF;
+			UPDATE fox_wamp.service_address a SET (id, realm, service, url, node, uri_prefix, contract, shard, modulus, remainder, expires_at, added) =
+				(NEW.id, NEW.realm, NEW.service, NEW.url, NEW.node, NEW.uri_prefix, NEW.contract, NEW.shard, NEW.modulus, NEW.remainder, NEW.expires_at, NEW.added)
+				WHERE a.id = OLD.id;
+			RETURN NEW;
+		END IF;
+		NEW.id := coalesce(NEW.id, gen_random_uuid()::text);
+		NEW.realm := fox_wamp.default_realm(NEW.realm);
+		NEW.added := coalesce(NEW.added, clock_timestamp());
+		INSERT INTO fox_wamp.service_address (id, realm, service, url, node, uri_prefix, contract, shard, modulus, remainder, expires_at, added)
+			VALUES (NEW.id, NEW.realm, NEW.service, NEW.url, NEW.node, NEW.uri_prefix, NEW.contract, NEW.shard, NEW.modulus, NEW.remainder, NEW.expires_at, NEW.added);
+		RETURN NEW;
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.service_catalog_changed() IS 'internal: what is written to the view is rows of service_address';
+CREATE TRIGGER service_catalog_changed INSTEAD OF INSERT OR UPDATE OR DELETE ON fox_wamp.service_catalog
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.service_catalog_changed();
+COMMENT ON TRIGGER service_catalog_changed ON fox_wamp.service_catalog IS 'writes rows of service_address';
+
+CREATE TYPE fox_wamp.service_ref AS (service text, node text, url text, realm text, uri_prefix text, contract text);
+COMMENT ON TYPE fox_wamp.service_ref IS 'where a service is';
+
+-- hashint8extended() is what PostgreSQL's hash partitions are found by; its result counts as unsigned.
+CREATE FUNCTION fox_wamp.shard_remainder(criterion bigint, modulus bigint) RETURNS bigint
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$ SELECT mod(h + CASE WHEN h < 0 THEN 18446744073709551616 ELSE 0 END, $2)::bigint FROM (SELECT hashint8extended($1, 0)::numeric) x (h) $$;
+COMMENT ON FUNCTION fox_wamp.shard_remainder(bigint, bigint) IS 'what the hash of a number leaves, divided by the number of shards';
+
+CREATE FUNCTION fox_wamp.retrieve_service(service text, criterion bigint DEFAULT NULL, realm text DEFAULT NULL, OUT found boolean, OUT ref fox_wamp.service_ref)
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT best.ref IS DISTINCT FROM NULL, best.ref
+		FROM (VALUES (1)) one LEFT JOIN (
+			SELECT ROW(c.service, c.node, c.url, c.realm, c.uri_prefix, c.contract)::fox_wamp.service_ref AS ref
+			FROM fox_wamp.service_catalog c
+			WHERE lower(c.service) = lower($1) AND c.realm = fox_wamp.default_realm($3) AND ($2 IS NULL OR CASE WHEN c.shard IS NOT NULL THEN $2 <@ c.shard
+				WHEN c.modulus IS NOT NULL THEN fox_wamp.shard_remainder($2, c.modulus) = c.remainder ELSE true END)
+			ORDER BY $2 IS NOT NULL AND c.shard IS NOT NULL DESC, $2 IS NOT NULL AND c.modulus IS NOT NULL DESC, c.added DESC LIMIT 1) best ON true
+	$$;
+COMMENT ON FUNCTION fox_wamp.retrieve_service(text, bigint, text) IS 'where a service is, for a number if it has shards: ranges go before remainders, and the newest before others';
 
 CREATE VIEW fox_wamp.session AS
 	SELECT r.realm, r.id, r.authid, r.authrole, r.authmethod, r.peer, nullif(r.transport, '') AS transport, r.protocol,
@@ -2102,6 +2558,8 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.callback_local(regprocedure, text),
 	fox_wamp.default_realm(text),
 	fox_wamp.ask_view(text),
+	fox_wamp.shard_remainder(bigint, bigint),
+	fox_wamp.retrieve_service(text, bigint, text),
 	fox_wamp.doctor()
 	TO fox_wamp_user;
 GRANT EXECUTE ON FUNCTION
@@ -2126,6 +2584,7 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.expose_root(text, text, text, boolean),
 	fox_wamp.expose_function(regprocedure, text, text, integer, interval, text[], boolean, text, regclass),
 	fox_wamp.expose_table(regclass, text, text, text[]),
+	fox_wamp.expose_service(regnamespace, text, text, text, text, boolean, boolean, text, boolean),
 	fox_wamp.unexpose(text, text),
 	fox_wamp.attach(text, regprocedure, text, boolean, integer, integer, interval, text),
 	fox_wamp.detach(text, regprocedure, text, text),
@@ -2186,19 +2645,28 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.callback_release(fox_wamp.callback),
 	fox_wamp.end_callback(bigint),
 	fox_wamp.callback_uri(fox_wamp.callback),
-	fox_wamp.exception_json()
+	fox_wamp.exception_json(),
+	fox_wamp.signature(regnamespace),
+	fox_wamp.contract(regnamespace),
+	fox_wamp.instance_state(),
+	fox_wamp.set_instance_state(jsonb),
+	fox_wamp.service_contract(),
+	fox_wamp.service_signature(),
+	fox_wamp.new_instance(),
+	fox_wamp.free_instance()
 	TO PUBLIC;
 GRANT SELECT ON fox_wamp.realm, fox_wamp.retained, fox_wamp.lock, fox_wamp.registration, fox_wamp.bridge,
 	fox_wamp.history, fox_wamp.event_history, fox_wamp.trust_level, fox_wamp.permission,
-	fox_wamp.root, fox_wamp.exposed_table, fox_wamp.exposed_function, fox_wamp.exposed, fox_wamp.watched,
+	fox_wamp.root, fox_wamp.exposed_table, fox_wamp.exposed_function, fox_wamp.exposed_service, fox_wamp.exposed, fox_wamp.service_address, fox_wamp.service_catalog, fox_wamp.watched,
 	fox_wamp.handler, fox_wamp.delivery, fox_wamp.attached, fox_wamp.publish_hook,
 	fox_wamp.session, fox_wamp.subscription, fox_wamp.lock_waiter, fox_wamp.stat_router
 	TO fox_wamp_user;
 GRANT INSERT, UPDATE, DELETE ON fox_wamp.realm, fox_wamp.retained, fox_wamp.bridge, fox_wamp.history,
-	fox_wamp.trust_level, fox_wamp.permission, fox_wamp.root, fox_wamp.exposed_table, fox_wamp.exposed_function, fox_wamp.handler, fox_wamp.publish_hook, fox_wamp.webhook, fox_wamp.auth_method,
+	fox_wamp.trust_level, fox_wamp.permission, fox_wamp.root, fox_wamp.exposed_table, fox_wamp.exposed_function, fox_wamp.exposed_service, fox_wamp.service_address, fox_wamp.service_catalog, fox_wamp.handler, fox_wamp.publish_hook, fox_wamp.webhook, fox_wamp.auth_method,
 	fox_wamp.auth_group, fox_wamp.auth_user, fox_wamp.auth_key, fox_wamp.jwt_key TO fox_wamp_admin;
 GRANT SELECT ON fox_wamp.denials TO fox_wamp_admin;
 GRANT UPDATE (attempts, next_try, dead), DELETE ON fox_wamp.delivery TO fox_wamp_admin;
+GRANT SELECT, DELETE ON fox_wamp.service_instance, fox_wamp.service_call TO fox_wamp_admin;
 GRANT REFERENCES (id) ON fox_wamp.callback_registry TO fox_wamp_user;
 GRANT SELECT (realm, uri, interface, kind, service, owner, id, session, since) ON fox_wamp.callback_registry TO fox_wamp_admin;
 GRANT SELECT ON fox_wamp.webhook, fox_wamp.post_log, fox_wamp.webhook_delivery, fox_wamp.callback_delivery TO fox_wamp_admin;

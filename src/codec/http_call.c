@@ -60,6 +60,7 @@ fox_http_call_put(FoxBuf *out, const FoxHttpCall *call)
 	put(out, call->peer);
 	put(out, call->row);
 	put(out, call->column);
+	put(out, call->echo);
 }
 
 bool
@@ -81,6 +82,7 @@ fox_http_call_get(FoxSlice bytes, FoxHttpCall *call)
 	call->peer = get(&bytes, &bad);
 	call->row = get(&bytes, &bad);
 	call->column = get(&bytes, &bad);
+	call->echo = get(&bytes, &bad);
 	return !bad;
 }
 

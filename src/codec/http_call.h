@@ -19,7 +19,9 @@ typedef enum FoxHttpStyle
 typedef enum FoxHttpColumns
 {
 	FOX_HTTP_OBJECT,
-	FOX_HTTP_ARRAY
+	FOX_HTTP_ARRAY,
+	FOX_HTTP_VALUES,			/* a service's: all values of a method in one array, and in one object by their names */
+	FOX_HTTP_NAMES
 } FoxHttpColumns;
 
 /* Which session a caller has, as session_id() says it. */
@@ -44,6 +46,7 @@ typedef struct FoxHttpCall
 	FoxSlice	peer;			/* "127.0.0.1:54321" */
 	FoxSlice	row;			/* of the table that the path names, still encoded; absent: none */
 	FoxSlice	column;			/* of that row, the same */
+	FoxSlice	echo;			/* JSON that the reply has as "id"; absent: none */
 } FoxHttpCall;
 
 typedef struct FoxHttpReply

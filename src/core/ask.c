@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "codec/json.h"
+#include "core/catalog.h"
 #include "core/ask.h"
 #include "core/callback.h"
 #include "core/denial.h"
@@ -709,6 +710,8 @@ fox_router_ask(FoxRouter *r, uint64_t ask, FoxSlice q, int pid)
 		fox_ask_callback_call(r, ask, q, pid);
 	else if (fox_slice_is(name, "denials"))
 		fox_denials_answer(r, ask);
+	else if (fox_slice_is(name, "catalog"))
+		fox_catalog_answer(r, ask);
 	else if (fox_slice_is(name, "stats"))
 		ask_stats(r, ask);
 	else if (fox_slice_is(name, "sync"))

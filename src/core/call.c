@@ -19,6 +19,9 @@
 #include "core/authorizer.h"
 #include "core/call.h"
 #include "core/callback.h"
+#include "core/catalog.h"
+#include "core/exposed.h"
+#include "core/service.h"
 
 #include "base/pure.h"
 
@@ -129,6 +132,32 @@ call_options(FoxCall *call, FoxSlice options)
 	return NULL;
 }
 
+/* Tells the caller where the procedure is, if that is somewhere else; known: it is here too, and only a share of it may be elsewhere. */
+static bool
+refuse_moved(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice procedure, bool known)
+{
+	FoxFailure	why = {.uri = FOX_LIT(FOX_ERR_MOVED), .text = FOX_LIT("the service is somewhere else"), .payload = {.encoding = FOX_JSON}};
+	FoxBuf		ref = {0};
+	FoxCriterion criterion;
+	const FoxOffer *offer;
+
+	if (fox_list_empty(&s->realm->offers))
+		return false;
+	if (!fox_criterion_read(fox_json_get(options, "shard"), &criterion))
+	{
+		fox_session_fail(s, FOX_REQ_CALL, request, FOX_ERR_INVALID_ARGUMENT, "option shard must be an integer");
+		return true;
+	}
+	offer = known && !criterion.given ? NULL : fox_catalog_elsewhere(s->realm, procedure, criterion);
+	if (offer == NULL)
+		return false;
+	fox_offer_put(&ref, offer);
+	why.payload.kwargs = fox_buf_view(&ref);
+	s->ops->failed(s, FOX_REQ_CALL, request, &why);
+	fox_buf_free(&ref);
+	return true;
+}
+
 /* Refuses what has not become a call. */
 static void
 refuse(FoxSession *s, uint64_t request, bool open, const char *uri, const char *text)
@@ -206,12 +235,21 @@ fox_session_call(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice pro
 		fox_meta_call(s, request, procedure, args, kwargs);
 		return;
 	}
+	/* Permissions are for a procedure as it is, however a caller spells it. */
+	if ((reg = fox_dealer_find(s->realm, procedure)) == NULL && fox_exposed_spelling(s->realm, &procedure))
+		reg = fox_dealer_find(s->realm, procedure);
 	pass = fox_permit(s, &(FoxWish){FOX_MAY_CALL, request, options, procedure, FOX_EXACT, args, kwargs}, false, &permit);
 	if (pass == FOX_REFUSED)
 		refuse(s, request, chunk.more, permit.uri, permit.text);
 	if (pass != FOX_PASSES)
 		return;
-	if ((reg = fox_dealer_find(s->realm, procedure)) == NULL)
+	if (refuse_moved(s, request, options, procedure, reg != NULL))
+	{
+		if (chunk.more)
+			fox_late_note(s, request);
+		return;
+	}
+	if (reg == NULL)
 	{
 		refuse(s, request, chunk.more, FOX_ERR_NO_SUCH_PROCEDURE, "no callee has registered that procedure");
 		return;
@@ -232,6 +270,12 @@ fox_session_call(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice pro
 	{
 		uri = FOX_ERR_DISCLOSE_ME;
 		text = "this realm names no callers";
+	}
+	if (text == NULL && fox_exposed_holds(reg))
+	{
+		call->instance = fox_json_get(options, "_instance");
+		if (!fox_exposed_agrees(reg, fox_json_get(options, "contract"), &text))
+			uri = FOX_ERR_CONTRACT_MISMATCH;
 	}
 	if (text != NULL)
 		fox_call_fail(call, uri, text);

@@ -57,7 +57,8 @@ struct FoxCall
 	FoxNode		node;			/* in registration->queue or place->calls */
 	FoxTimer	timer;
 	uint64_t	timeout_us;
-	FoxSlice	procedure;		/* these two are borrowed until fox_call_keep_head() */
+	FoxSlice	procedure;		/* these three are borrowed until fox_call_keep_head() */
+	FoxSlice	instance;		/* of a service, a JSON string; absent: none is named */
 	FoxPpt		ppt;
 	FoxCallbackNote note;		/* of the callback that is called, whose texts are borrowed likewise; id 0: none is */
 	uint64_t	only;			/* the callee, by serial, that is called; 0: any */

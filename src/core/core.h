@@ -109,6 +109,7 @@ struct FoxRouter
 	uint64_t	reread;			/* generation of the current or last re-read */
 	bool		rereading;
 	FoxMap		roots;			/* of http_route.c */
+	struct FoxServices *services;	/* of service.c; NULL: there never was one */
 	FoxNode		config_rows;	/* of config_rows.c */
 	FoxMap		config_rows_by_key;
 	bool		loaded;			/* the first re-read is over */
@@ -153,6 +154,7 @@ struct FoxRealm
 	uint32_t	durable_handlers;
 	FoxSession *sight;			/* of sight.c, or NULL */
 	FoxMap		reflect[FOX_REFLECT_KINDS];	/* by URI; keys and values are reflect.c's */
+	FoxNode		offers;			/* FoxOffer of catalog.c */
 	uint32_t	reflect_count;
 	size_t		reflect_bytes;
 };
@@ -181,6 +183,7 @@ struct FoxSession
 	bool		ppt_callee;
 	bool		passing;		/* requests of somebody who has no session go by it */
 	bool		leaving;		/* it hears nothing any more */
+	bool		has_instances;	/* of services (service.c), that end with it */
 	bool		exempt;			/* no permission is asked for: the router's own, or SQL's, which has GRANT */
 	char	   *identity;		/* what the next eight are slices into */
 	FoxSlice	authid;
@@ -227,6 +230,7 @@ struct FoxSession
 	uint64_t	last_invocation;
 	FoxNode		late;			/* calls that have ended before their last CALL; see stream.c */
 	FoxIdMap	late_calls;
+	FoxNode		offers;			/* what it has announced (catalog.c) */
 	FoxNode		testaments;
 	uint32_t	testament_count;
 	size_t		testament_bytes;

@@ -25,13 +25,14 @@ keep_head(FoxCall *call)
 
 	if (call->head != NULL)
 		return true;
-	at = malloc(call->procedure.len + call->note.interface.len + call->note.method.len + fox_ppt_size(&call->ppt) + 1);
+	at = malloc(call->procedure.len + call->instance.len + call->note.interface.len + call->note.method.len + fox_ppt_size(&call->ppt) + 1);
 	if (at == NULL)
 		return false;
 	call->head = at;
 	call->procedure = fox_slice_keep(&at, call->procedure);
 	call->note.interface = fox_slice_keep(&at, call->note.interface);
 	call->note.method = fox_slice_keep(&at, call->note.method);
+	call->instance = fox_slice_keep(&at, call->instance);
 	call->ppt = fox_ppt_keep(&at, &call->ppt);
 	return true;
 }

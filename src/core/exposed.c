@@ -10,6 +10,7 @@
 #include "core/handler.h"
 #include "core/sight.h"
 #include "core/inquiry.h"
+#include "core/service.h"
 
 #include "base/pure.h"
 
@@ -26,6 +27,7 @@ typedef struct Overload
 	unsigned	verbs;			/* these three are HTTP's, see http_route.h */
 	FoxHttpColumns columns;
 	bool		anonymous;
+	size_t		service;		/* see FoxExposed */
 	char		block[];
 } Overload;
 
@@ -43,6 +45,7 @@ typedef struct FoxExposed
 	FoxBound	bound;
 	FoxSlice	table;
 	bool		anonymous;
+	size_t		service;		/* length of its service's URI, in front of its own; 0: it is of none */
 	FoxSlice	uri;			/* in block */
 	FoxSlice	lower;			/* the same in lower case */
 	char		block[];
@@ -107,6 +110,12 @@ table_of(const FoxExposedSet *set, const FoxExposed *e)
 	return table != NULL && table->bound == FOX_BOUND_ROWS ? table->table : FOX_ABSENT;
 }
 
+static const FoxService *
+service_of(const FoxRouter *r, const FoxExposed *e)
+{
+	return e->service > 0 && e->service < e->lower.len ? fox_service_find(r, fox_slice(e->lower.ptr, e->service)) : NULL;
+}
+
 static void
 exposed_invoke(FoxSession *s, const FoxInvocation *inv)
 {
@@ -114,8 +123,11 @@ exposed_invoke(FoxSession *s, const FoxInvocation *inv)
 	FoxExposedSet *set = s->data;
 	const FoxExposed *e = fox_idmap_get(&set->by_registration, inv->registration);
 	const FoxCall *call = fox_idmap_get(&s->invocations, inv->id);
-	const FoxSession *caller = call->caller;
+	FoxSession *caller = call->caller;
 	FoxBuf		memory = {0};
+	FoxBuf		about = {0};
+	FoxBuf		rest = {0};
+	const FoxService *service = e != NULL ? service_of(s->realm->router, e) : NULL;
 	FoxPayload	json;
 	FoxFunctionCall c = {
 		.session = s->id, .invocation = inv->id,
@@ -123,7 +135,7 @@ exposed_invoke(FoxSession *s, const FoxInvocation *inv)
 		.role = fox_session_role(caller), .caller = caller->id, .authid = caller->authid, .authrole = caller->authrole,
 		.peer = caller->peer, .agent = caller->agent,
 		.caller_pid = caller->backend, .receive_progress = inv->receive_progress,
-		.http = caller->ops->http != NULL ? caller->ops->http(call->caller, call->request) : FOX_ABSENT
+		.http = caller->ops->http != NULL ? caller->ops->http(call->caller, call->request) : FOX_ABSENT, .service = FOX_ABSENT
 	};
 
 	/* Without memory, now or when it was registered, the call names no function, and fails. */
@@ -137,9 +149,18 @@ exposed_invoke(FoxSession *s, const FoxInvocation *inv)
 		c.timeout_ms = e->timeout_ms;
 		c.args = json.args;
 		c.kwargs = json.kwargs;
+		if (service != NULL)
+		{
+			fox_service_call(service, caller, call->instance, &c.kwargs, &rest, &about);
+			c.service = fox_buf_view(&about);
+		}
+		if (about.failed || rest.failed || (service == NULL && e->service > 0))
+			c.function = FOX_ABSENT;
 	}
 	ports->call(ports->ctx, &c);
 	fox_buf_free(&memory);
+	fox_buf_free(&about);
+	fox_buf_free(&rest);
 }
 
 static void
@@ -230,8 +251,7 @@ exposed_new(FoxExposedSet *set, FoxSlice uri)
 	at = e->block;
 	e->uri = fox_slice_keep(&at, uri);
 	e->lower = fox_slice(at, uri.len);
-	for (size_t i = 0; i < uri.len; i++)
-		at[i] = uri.ptr[i] >= 'A' && uri.ptr[i] <= 'Z' ? (char) (uri.ptr[i] | 0x20) : uri.ptr[i];
+	fox_uri_lower(at, uri);
 	if (!fox_map_put(&set->by_lower, e->lower, e) || !fox_map_put(&set->by_uri, e->uri, e))
 	{
 		fox_map_del(&set->by_lower, e->lower);
@@ -294,9 +314,28 @@ verbs_of(FoxSlice methods)
 	return verbs & FOX_GET ? verbs | FOX_HEAD : verbs;
 }
 
+/* Of root.service, in front of root.service.method. */
+static size_t
+service_length(FoxSlice uri, FoxSlice service)
+{
+	const char *dot = memchr(uri.ptr, '.', uri.len);
+
+	return fox_json_kind(service) != FOX_JSON_STRING || dot == NULL ? 0 : (size_t) (dot - uri.ptr) + 1 + service.len - 2;
+}
+
+static FoxHttpColumns
+columns_of(FoxSlice row, bool service)
+{
+	bool		array = fox_slice_is(fox_json_get(row, "result_as"), "\"array\"");
+
+	if (service)
+		return array ? FOX_HTTP_VALUES : FOX_HTTP_NAMES;
+	return array ? FOX_HTTP_ARRAY : FOX_HTTP_OBJECT;
+}
+
 /* NULL: no memory, or it is no such row. */
 static Overload *
-overload_new(FoxSlice key, FoxSlice row)
+overload_new(FoxSlice uri, FoxSlice key, FoxSlice row)
 {
 	static const char *const bounds[] = {[FOX_BOUND_ROWS] = "\"rows\"", [FOX_BOUND_TABLE] = "\"table\"", [FOX_BOUND_ROW] = "\"row\""};
 	FoxBuf		texts[2] = {{0}};
@@ -319,7 +358,8 @@ overload_new(FoxSlice key, FoxSlice row)
 		(void) fox_json_uint(fox_json_get(row, "timeout"), &o->timeout_ms);
 		(void) fox_json_uint(fox_json_get(row, "concurrency"), &o->concurrency);
 		o->verbs = verbs_of(fox_json_get(row, "methods"));
-		o->columns = fox_slice_is(fox_json_get(row, "result_as"), "\"array\"") ? FOX_HTTP_ARRAY : FOX_HTTP_OBJECT;
+		o->service = service_length(uri, fox_json_get(row, "service"));
+		o->columns = columns_of(row, o->service > 0);
 		o->anonymous = fox_json_is_true(fox_json_get(row, "anonymous"));
 	}
 	fox_buf_free(&texts[0]);
@@ -375,7 +415,8 @@ put_together(FoxExposed *e)
 		e->timeout_ms = stricter(e->timeout_ms, o->timeout_ms);
 		e->concurrency = stricter(e->concurrency, o->concurrency);
 		e->verbs &= o->verbs;
-		e->columns = o->columns == FOX_HTTP_ARRAY ? FOX_HTTP_ARRAY : e->columns;
+		e->columns = o->columns != FOX_HTTP_OBJECT ? o->columns : e->columns;
+		e->service = o->service;
 		e->anonymous = e->anonymous && o->anonymous;
 		e->bound = o->bound;
 		e->table = o->table;
@@ -387,7 +428,7 @@ static bool
 expose(FoxRealm *realm, FoxSlice uri, FoxSlice key, FoxSlice row)
 {
 	FoxExposedSet *set = set_of(realm);
-	Overload   *o = overload_new(key, row);
+	Overload   *o = overload_new(uri, key, row);
 	FoxExposed *e;
 
 	if (set == NULL || o == NULL ||
@@ -416,9 +457,46 @@ fox_exposed_method(const FoxRealm *realm, FoxSlice procedure, FoxMethod *out)
 	return true;
 }
 
+bool
+fox_exposed_spelling(const FoxRealm *realm, FoxSlice *procedure)
+{
+	const FoxExposedSet *set = realm->functions != NULL ? realm->functions->data : NULL;
+	const FoxExposed *e = NULL;
+	char	   *lower = set != NULL ? malloc(procedure->len + 1) : NULL;
+
+	if (lower != NULL)
+	{
+		fox_uri_lower(lower, *procedure);
+		e = fox_map_get(&set->by_lower, fox_slice(lower, procedure->len));
+	}
+	free(lower);
+	if (e != NULL)
+		*procedure = e->uri;
+	return e != NULL;
+}
+
+bool
+fox_exposed_agrees(const FoxRegistration *reg, FoxSlice contract, const char **text)
+{
+	const FoxSession *s = reg->callees[0]->session;
+	const FoxExposedSet *set = s->data;
+	const FoxExposed *e = fox_idmap_get(&set->by_registration, reg->id);
+	const FoxService *service = e != NULL ? service_of(s->realm->router, e) : NULL;
+	FoxBuf		scratch = {0};
+	bool		agrees;
+
+	if (fox_absent(contract) || service == NULL)
+		return true;
+	agrees = fox_slice_eq(fox_json_text(contract, &scratch), service->contract);
+	fox_buf_free(&scratch);
+	if (!agrees)
+		*text = "the service has another contract";
+	return agrees;
+}
+
 /*
  * topic = URI, args = [{"function":text,"concurrency":number or null,"timeout":ms or null,
- * "methods":[text] or null,"anonymous":boolean,"result_as":text,"bound":text,"table":text}],
+ * "methods":[text] or null,"anonymous":boolean,"result_as":text,"bound":text,"table":text,"service":text or null}],
  * kwargs: which of the URI's rows it is
  */
 void

@@ -16,6 +16,10 @@
 extern void fox_exposed_change(FoxRouter *r, const FoxChange *c);
 /* What there is under the procedure, which is in lower case; false: nothing. */
 extern bool fox_exposed_method(const FoxRealm *realm, FoxSlice procedure, FoxMethod *out);
+/* The same procedure as it is written, if it differs by case; false: there is none. */
+extern bool fox_exposed_spelling(const FoxRealm *realm, FoxSlice *procedure);
+/* Is the contract (a JSON string; absent: the caller asks for none) that of the registration's service?  If not, *text says so. */
+extern bool fox_exposed_agrees(const FoxRegistration *reg, FoxSlice contract, const char **text);
 /* Is the registration one of them, which no client takes over? */
 extern bool fox_exposed_holds(const FoxRegistration *reg);
 

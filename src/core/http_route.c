@@ -21,14 +21,6 @@ typedef struct Root
 	char		block[];
 } Root;
 
-/* Copies text in lower case, as far as ASCII goes. */
-static void
-put_lower(char *to, FoxSlice text)
-{
-	for (size_t i = 0; i < text.len; i++)
-		to[i] = text.ptr[i] >= 'A' && text.ptr[i] <= 'Z' ? (char) (text.ptr[i] | 0x20) : text.ptr[i];
-}
-
 /* What there is below every root: functions of the extension's. */
 static const struct
 {
@@ -80,7 +72,7 @@ find(const FoxRouter *r, FoxSlice name)
 
 	if (name.len > sizeof(key))
 		return NULL;
-	put_lower(key, name);
+	fox_uri_lower(key, name);
 	return fox_map_get(&r->roots, fox_slice(key, name.len));
 }
 
@@ -109,7 +101,7 @@ fox_root_change(FoxRouter *r, const FoxChange *c)
 	root->pub.realm = fox_slice_keep(&at, c->realm);
 	root->pub.style = fox_slice_is(fox_json_get(row, "style"), "\"plain\"") ? FOX_HTTP_PLAIN : FOX_HTTP_RESULT;
 	root->pub.auth = fox_json_is_true(fox_json_get(row, "auth"));
-	put_lower(at, c->topic);
+	fox_uri_lower(at, c->topic);
 	root->key = fox_slice(at, c->topic.len);
 	if (fox_map_put(&r->roots, root->key, root))
 		change_own_methods(r, &root->pub, false);
@@ -145,9 +137,9 @@ fox_method_find(FoxRouter *r, const FoxRoot *root, FoxSlice name, FoxMethod *out
 
 	if (realm == NULL || len > sizeof(key))
 		return false;
-	put_lower(key, root->name);
+	fox_uri_lower(key, root->name);
 	key[root->name.len] = '.';
-	put_lower(key + root->name.len + 1, name);
+	fox_uri_lower(key + root->name.len + 1, name);
 	return fox_exposed_method(realm, fox_slice(key, len), out);
 }
 

@@ -5,7 +5,7 @@
  * built.  They reach subscriptions that name the router's topics (wamp.…): who has
  * subscribed to everything means everything of the application's.
  */
-#include "core/meta.h"
+#include "core/catalog.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -23,7 +23,8 @@ procedure_find(FoxSlice name)
 {
 	static const FoxMetaProcedure *const lists[] = {
 		fox_meta_session_procedures, fox_meta_registration_procedures, fox_meta_subscription_procedures,
-		fox_meta_history_procedures, fox_testament_procedures, fox_reflect_procedures, fox_callback_procedures
+		fox_meta_history_procedures, fox_testament_procedures, fox_reflect_procedures, fox_callback_procedures,
+		fox_catalog_procedures
 	};
 
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)

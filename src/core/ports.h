@@ -70,6 +70,8 @@ typedef enum FoxChangeKind
 	FOX_CHANGE_PAST,			/* row of fox_wamp.event_history, at the start; options as in history.c */
 	FOX_CHANGE_TRUST,			/* row of fox_wamp.trust_level: topic = pattern, args as in trust.c; deleted flag */
 	FOX_CHANGE_EXPOSED,			/* row of fox_wamp.exposed_function or .exposed_table: topic = URI, args as in exposed.c; deleted flag */
+	FOX_CHANGE_SERVICE,			/* row of fox_wamp.exposed_service: topic = URI, args as in service.c; deleted flag */
+	FOX_CHANGE_CATALOG,			/* row of fox_wamp.service_address: topic = service, args as in catalog.c; deleted flag */
 	FOX_CHANGE_ROOT,			/* row of fox_wamp.root: topic = name, args as in http_route.c; deleted flag */
 	FOX_CHANGE_AUTH,			/* row of fox_wamp.auth_method: topic = method, args as in auth_rule.h; deleted flag */
 	FOX_CHANGE_PERMISSION,		/* row of fox_wamp.permission: topic = pattern, args as in permission.c; deleted flag */
@@ -184,6 +186,7 @@ typedef enum FoxRunKind
 	FOX_RUN_PROCEDURE,			/* for a caller, as its role */
 	FOX_RUN_HANDLER,			/* for an event, as the function's owner; args are the function's arguments */
 	FOX_RUN_SIGHT,				/* which roles may see which rows; args and answer as sight.c says */
+	FOX_RUN_SERVICE,			/* instances of services that are to end; args and answer as service.c says */
 	FOX_RUN_QUEUE,				/* all that is due of fox_wamp.delivery for a handler; answered as handler.c says */
 	FOX_RUN_POSTS				/* the same of one whose events are POSTed to a URL */
 } FoxRunKind;
@@ -223,6 +226,7 @@ typedef struct FoxFunctionCall
 	FoxSlice	args;			/* JSON array or absent */
 	FoxSlice	kwargs;			/* JSON object or absent */
 	FoxSlice	http;			/* what http_call.h makes of a request, whose reply comes as kwargs; absent: none */
+	FoxSlice	service;		/* that it is a method of, as fox_service_call() says it; absent: of none */
 } FoxFunctionCall;
 
 typedef enum FoxLogLevel

@@ -6,6 +6,8 @@
 #include "core/callback.h"
 #include "core/ask.h"
 #include "core/exposed.h"
+#include "core/catalog.h"
+#include "core/service.h"
 #include "core/http_route.h"
 #include "core/handler.h"
 #include "core/hook.h"
@@ -339,6 +341,8 @@ fox_router_reread_end(FoxRouter *r)
 	sweep_all(r, false);
 	r->rereading = false;
 	fox_config_rows_reread_end(r);
+	if (!r->loaded)
+		fox_services_loaded(r);
 	r->loaded = true;
 	while ((slot = fox_map_next(&r->realms, &pos)) != NULL)
 		fox_retained_exhume(slot->value);
@@ -379,6 +383,12 @@ fox_router_change(FoxRouter *r, const FoxChange *c)
 			break;
 		case FOX_CHANGE_EXPOSED:
 			fox_exposed_change(r, c);
+			break;
+		case FOX_CHANGE_SERVICE:
+			fox_service_change(r, c);
+			break;
+		case FOX_CHANGE_CATALOG:
+			fox_catalog_change(r, c);
 			break;
 		case FOX_CHANGE_ROOT:
 			fox_root_change(r, c);

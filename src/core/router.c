@@ -13,6 +13,8 @@
 #include "core/hook.h"
 #include "core/http_route.h"
 #include "core/permission.h"
+#include "core/catalog.h"
+#include "core/service.h"
 #include "core/review.h"
 #include "core/roles.h"
 #include "core/token.h"
@@ -50,6 +52,7 @@ void
 fox_router_configure(FoxRouter *r, const FoxRouterConfig *config)
 {
 	r->config = *config;
+	fox_services_configured(r);
 	fox_permissions_changed(r);	/* anonymous sessions may stand for another role */
 }
 
@@ -134,6 +137,7 @@ realm_new(FoxRouter *r, FoxSlice name)
 	realm->router = r;
 	realm->name = fox_slice(copy, name.len);
 	fox_list_init(&realm->sessions);
+	fox_list_init(&realm->offers);
 	if (!fox_map_put(&r->realms, realm->name, realm))
 	{
 		free(copy);
@@ -165,6 +169,7 @@ realm_free(FoxRealm *realm)
 	fox_reflect_free(realm);
 	fox_history_free(realm);
 	fox_trust_free(realm);
+	fox_catalog_free(realm);
 	fox_permissions_free(realm);
 	fox_hooks_free(realm);
 	fox_auth_rules_free(realm);
@@ -286,6 +291,7 @@ fox_router_free(FoxRouter *r)
 	fox_map_free(&r->pendings);
 	fox_map_free(&r->backends);
 	fox_roots_free(r);
+	fox_services_free(r);
 	fox_config_rows_free(r);
 	fox_map_free(&r->logins);
 	fox_map_free(&r->cookie_tasks);

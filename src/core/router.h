@@ -32,7 +32,9 @@ typedef struct FoxRouterConfig
 	uint32_t	tokens_per_user;	/* of one address; 0: any number */
 	uint64_t	cookie_seconds;	/* a cookie stands for who has logged in for so long; 0: there are none */
 	uint32_t	auth_attempts;	/* that may fail in a minute, of one address and of one name; 0: any number */
+	uint64_t	instance_timeout_ms;	/* instances of services that nobody calls live as long; 0: for ever */
 	char		http_origins[1024];	/* whose pages may read what HTTP answers; "*": all */
+	char		node[64];		/* name of this router among those of a catalog; "": it has none */
 	char		anonymous_role[64];	/* database role that anonymous sessions stand for */
 } FoxRouterConfig;
 

@@ -6,7 +6,9 @@
 #include "codec/json.h"
 #include "core/authorizer.h"
 #include "core/callback.h"
+#include "core/catalog.h"
 #include "core/role_sessions.h"
+#include "core/service.h"
 #include "core/token.h"
 
 #include "base/pure.h"
@@ -119,6 +121,7 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 	fox_list_init(&s->owed_receipts);
 	fox_list_init(&s->claims);
 	fox_list_init(&s->claimed);
+	fox_list_init(&s->offers);
 	fox_list_init(&s->testaments);
 	fox_list_init(&s->asked);
 	if (!keep_info(s, info) || is_too_many(s, reason) || !fox_idmap_put(&r->sessions, s->id, s))
@@ -201,6 +204,9 @@ fox_session_leave(FoxSession *s, FoxEnd how)
 		fox_sync_session_end(s, how);	/* of testaments that are stored */
 	}
 	fox_wills_apply(s, how);
+	fox_catalog_session_end(s);
+	if (s->has_instances)
+		fox_service_session_end(s);
 	fox_idmap_del(&r->sessions, s->id);
 	fox_list_del(&s->in_realm);
 	if (s->pid != 0)

@@ -70,6 +70,13 @@ fox_uri_reserved(FoxSlice uri)
 		(uri.len >= 9 && memcmp(uri.ptr, "fox_wamp.", 9) == 0);
 }
 
+void
+fox_uri_lower(char *to, FoxSlice uri)
+{
+	for (size_t i = 0; i < uri.len; i++)
+		to[i] = uri.ptr[i] >= 'A' && uri.ptr[i] <= 'Z' ? (char) (uri.ptr[i] | 0x20) : uri.ptr[i];
+}
+
 bool
 fox_uri_match_kind(FoxSlice uri, FoxSlice match, FoxMatchKind *kind)
 {

@@ -25,6 +25,9 @@ extern bool fox_uri_valid(FoxSlice uri, bool strict);
 /* A pattern of that kind. */
 extern bool fox_uri_pattern_valid(FoxSlice uri, FoxMatchKind kind, bool strict);
 
+/* Copies a URI in lower case, as far as ASCII goes: so HTTP compares them. */
+extern void fox_uri_lower(char *to, FoxSlice uri);
+
 /* `wamp.…` and `fox_wamp.…` belong to the router. */
 extern bool fox_uri_reserved(FoxSlice uri);
 /* They and what begins with `$` are not for patterns that begin with a wildcard. */

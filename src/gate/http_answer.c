@@ -3,6 +3,7 @@
  */
 #include "codec/http_req.h"
 #include "core/core.h"
+#include "core/service.h"
 #include "gate/http_private.h"
 
 #include "base/pure.h"
@@ -69,7 +70,7 @@ fox_http_fail_uri(FoxHttpPeer *p, FoxSlice uri, FoxSlice text)
 		{FOX_ERR_NO_SUCH_PROCEDURE, 404}, {FOX_ERR_NOT_AUTHORIZED, 403}, {FOX_ERR_AUTHORIZATION_FAILED, 500},
 		{FOX_ERR_INVALID_ARGUMENT, 400}, {FOX_ERR_INVALID_URI, 400}, {FOX_ERR_TIMEOUT, 504}, {FOX_ERR_CANCELED, 503},
 		{FOX_ERR_UNAVAILABLE, 503}, {FOX_ERR_NO_AVAILABLE_CALLEE, 503}, {FOX_ERR_TOO_MANY_SESSIONS, 503},
-		{FOX_ERR_NO_SUCH_REALM, 404}
+		{FOX_ERR_NO_SUCH_REALM, 404}, {FOX_ERR_CONTRACT_MISMATCH, 412}
 	};
 	bool		bridged = p->wish != FOX_HTTP_WISH_FUNCTION;
 	unsigned	status = !bridged || (uri.len > 9 && strncmp(uri.ptr, "pg.error.", 9) == 0) ? 500 : 400;

@@ -9,6 +9,7 @@
 
 #include "codec/http_req.h"
 #include "codec/url.h"
+#include "codec/utf8.h"
 #include "core/core.h"
 #include "gate/http_private.h"
 #include "gate/origin.h"
@@ -110,19 +111,49 @@ void
 fox_http_make_call(FoxHttpPeer *p)
 {
 	p->calling = true;
-	if (p->wish != FOX_HTTP_WISH_FUNCTION)
+	if (p->wish == FOX_HTTP_WISH_CATALOG || p->wish == FOX_HTTP_WISH_STAT)
+		fox_session_call(p->session, p->request, FOX_LIT("{}"), fox_buf_view(&p->procedure), FOX_ABSENT, p->kwargs);
+	else if (p->wish != FOX_HTTP_WISH_FUNCTION)
 		fox_http_bridge_ask(p);
 	else
-		fox_session_call(p->session, p->request, FOX_LIT("{}"), fox_buf_view(&p->procedure), FOX_ABSENT, FOX_ABSENT);
+		fox_session_call(p->session, p->request, fox_buf_view(&p->options), fox_buf_view(&p->procedure), FOX_ABSENT, FOX_ABSENT);
+}
+
+/* Appends a header as an option of CALL's. */
+static void
+put_option(FoxBuf *out, const char *name, FoxSlice header)
+{
+	if (fox_absent(header))
+		return;
+	fox_buf_str(out, out->len > 1 ? ",\"" : "\"");
+	fox_buf_str(out, name);
+	fox_buf_str(out, "\":");
+	fox_buf_json_str(out, fox_utf8_valid(header) ? header : FOX_LIT(""));
 }
 
 static void
-call(FoxHttpPeer *p, const FoxRoot *root, const FoxMethod *m, const FoxHttpAsk *ask, FoxSlice path, FoxSlice query)
+put_options(FoxBuf *out, FoxSlice headers, FoxSlice instance)
 {
+	fox_buf_reset(out);
+	fox_buf_char(out, '{');
+	put_option(out, "contract", fox_http_header(headers, "x-fox-contract"));
+	put_option(out, "shard", fox_http_header(headers, "x-fox-shard"));
+	if (!fox_absent(instance))
+	{
+		fox_buf_str(out, out->len > 1 ? ",\"_instance\":" : "\"_instance\":");
+		fox_buf_slice(out, instance);
+	}
+	fox_buf_char(out, '}');
+}
+
+static void
+call(FoxHttpPeer *p, const FoxRoot *root, const FoxHttpTarget *t, const FoxHttpAsk *ask, FoxSlice path, FoxSlice query)
+{
+	const FoxMethod *m = &t->method;
 	FoxSlice	authorization = fox_http_header(ask->headers, "authorization");
 	FoxHttpCall c = {
 		.style = root->style, .columns = m->columns, .method = ask->method, .path = path, .query = query,
-		.headers = ask->headers, .body = ask->body, .peer = fox_cstr(ask->address), .row = m->row, .column = m->column
+		.headers = ask->headers, .body = t->body, .echo = t->echo, .peer = fox_cstr(ask->address), .row = m->row, .column = m->column
 	};
 
 	c.caller = p->shared != NULL ? FOX_HTTP_MEMBER : !fox_absent(authorization) ? FOX_HTTP_SOMEBODY :
@@ -131,12 +162,14 @@ call(FoxHttpPeer *p, const FoxRoot *root, const FoxMethod *m, const FoxHttpAsk *
 	fox_http_call_put(&p->call, &c);
 	fox_buf_reset(&p->procedure);
 	fox_buf_slice(&p->procedure, m->procedure);
+	put_options(&p->options, ask->headers, t->instance);
 	p->wish = FOX_HTTP_WISH_FUNCTION;
 	p->may_be_anyone = m->anonymous;
-	if (p->call.failed || p->procedure.failed)
+	if (p->call.failed || p->procedure.failed || p->options.failed)
 	{
 		fox_buf_free(&p->call);
 		fox_buf_free(&p->procedure);
+		fox_buf_free(&p->options);
 		fox_http_fail(p, 503, NULL, FOX_ABSENT);
 	}
 	else
@@ -161,37 +194,59 @@ know_peer(FoxHttpPeer *p, const FoxHttpAsk *ask)
 											!fox_slice_is(site, "cross-site")));
 }
 
+/* False: it has been answered that there is none. */
+static bool
+find_target(FoxHttpPeer *p, const FoxRoot *root, const FoxHttpAsk *ask, const Path *at, FoxSlice name, FoxHttpTarget *t)
+{
+	FoxMethod  *m = &t->method;
+	unsigned	status = 503;
+	const char *wrong = NULL;
+
+	if (fox_slice_is(name, "timestamp"))
+	{
+		*m = (FoxMethod){.verbs = FOX_GET | FOX_HEAD};
+		return true;
+	}
+	if (fox_method_at(p->router, root, at->segments, at->n, m) || fox_http_service(p, root, ask, name, t, &status, &wrong) ||
+		(wrong == NULL && fox_http_elsewhere(p, root, name, t)))
+		return true;
+	fox_http_fail(p, status, wrong, FOX_ABSENT);
+	return false;
+}
+
+static void
+serve(FoxHttpPeer *p, const FoxRoot *root, const FoxHttpAsk *ask, const FoxHttpTarget *t, FoxSlice path, FoxSlice query)
+{
+	const FoxMethod *m = &t->method;
+
+	if (fox_slice_is(ask->method, "OPTIONS"))
+		fox_http_reply_options(p, m->verbs, ask->headers);
+	else if ((fox_verb_named(ask->method) & m->verbs) == 0)
+		fox_http_fail_verb(p, m->verbs);
+	else if (fox_absent(m->procedure))
+		timestamp(p);
+	else
+		call(p, root, t, ask, path, query);
+}
+
 static void
 route(FoxHttpPeer *p, const FoxHttpAsk *ask, const FoxRoot *root, const Path *at, FoxSlice name, FoxSlice path, FoxSlice query)
 {
-	bool		options = fox_slice_is(ask->method, "OPTIONS");
-	unsigned	verb = fox_verb_named(ask->method);
-	FoxMethod	m;
+	FoxHttpTarget t = {.instance = FOX_ABSENT, .body = ask->body, .echo = FOX_ABSENT};
 
 	if (fox_http_same(name, FOX_LIT("auth")))
 	{
 		fox_http_auth(p, root, ask, query);
 		return;
 	}
-	if (!options && !fox_http_identify(p, root, ask))
+	if (!fox_slice_is(ask->method, "OPTIONS") && !fox_http_identify(p, root, ask))
 		return;
-	if (fox_http_bridge(p, root, ask, name, query) || fox_http_callback(p, root, ask, name, query))
+	if (fox_http_bridge(p, root, ask, name, query) || fox_http_callback(p, root, ask, name, query) ||
+		fox_http_catalog(p, root, ask, name, query))
 		return;
-	if (fox_slice_is(name, "timestamp"))
-		m = (FoxMethod){.verbs = FOX_GET | FOX_HEAD};
-	else if (!fox_method_at(p->router, root, at->segments, at->n, &m))
-	{
-		fox_http_fail(p, 404, NULL, FOX_ABSENT);
-		return;
-	}
-	if (options)
-		fox_http_reply_options(p, m.verbs, ask->headers);
-	else if ((verb & m.verbs) == 0)
-		fox_http_fail_verb(p, m.verbs);
-	else if (fox_absent(m.procedure))
-		timestamp(p);
-	else
-		call(p, root, &m, ask, path, query);
+	if (find_target(p, root, ask, at, name, &t))
+		serve(p, root, ask, &t, path, query);
+	fox_buf_free(&t.text);
 }
 
 void

@@ -8,6 +8,8 @@
  *   http_auth.c    sessions that have a token: begun, looked at, ended
  *   http_bridge.c  WAMP's verbs
  *   http_callback.c  messages to callbacks, for who polls
+ *   http_service.c methods of services
+ *   http_catalog.c where services are
  */
 #ifndef FOX_GATE_HTTP_PRIVATE_H
 #define FOX_GATE_HTTP_PRIVATE_H
@@ -28,7 +30,9 @@ typedef enum FoxHttpWish
 	FOX_HTTP_WISH_PUBLISH,
 	FOX_HTTP_WISH_EVENTS,
 	FOX_HTTP_WISH_SESSION,		/* of http_auth.c */
-	FOX_HTTP_WISH_POLL			/* of http_callback.c */
+	FOX_HTTP_WISH_POLL,			/* of http_callback.c */
+	FOX_HTTP_WISH_CATALOG,		/* these are http_catalog.c's */
+	FOX_HTTP_WISH_STAT
 } FoxHttpWish;
 
 /* A session that requests go by; data of its FoxSession. */
@@ -146,7 +150,34 @@ extern bool fox_http_callback(FoxHttpPeer *p, const FoxRoot *root, const FoxHttp
 /* There is something new in the session's mailbox. */
 extern void fox_http_callback_mail(FoxHttpSession *hs);
 
+/* --- http_service.c --- */
+
+/* What a request is for: a method, and what it is to be called with. */
+typedef struct FoxHttpTarget
+{
+	FoxMethod	method;
+	FoxSlice	instance;		/* of its service, a JSON string; absent: none is named */
+	FoxSlice	body;
+	FoxSlice	echo;			/* JSON that the reply has as "id"; absent: none */
+	FoxBuf		text;			/* what these may be slices of; to be freed */
+} FoxHttpTarget;
+
+/* The method of a service that the name means, or that the body names; false: *status and *wrong (or NULL) say why not. */
+extern bool fox_http_service(FoxHttpPeer *p, const FoxRoot *root, const FoxHttpAsk *ask, FoxSlice name, FoxHttpTarget *target,
+							 unsigned *status, const char **wrong);
+
+/* --- http_catalog.c --- */
+
+/* Takes the request if it is about the catalog. */
+extern bool fox_http_catalog(FoxHttpPeer *p, const FoxRoot *root, const FoxHttpAsk *ask, FoxSlice name, FoxSlice query);
+extern void fox_http_catalog_result(FoxHttpPeer *p, const FoxPayload *payload);
+/* The name is one of a service that is somewhere else: the call is to say so. */
+extern bool fox_http_elsewhere(FoxHttpPeer *p, const FoxRoot *root, FoxSlice name, FoxHttpTarget *target);
+/* What the call has said of that. */
+extern void fox_http_fail_moved(FoxHttpPeer *p, const FoxPayload *payload);
+
 /* --- http_bridge.c --- */
+
 
 /* Takes the request if it is for the bridge; name: what stands behind the root, in dots. */
 extern bool fox_http_bridge(FoxHttpPeer *p, const FoxRoot *root, const FoxHttpAsk *ask, FoxSlice name, FoxSlice query);

@@ -10,7 +10,7 @@
 #include "codec/cookie.h"
 #include "codec/http_req.h"
 #include "codec/json.h"
-#include "core/core.h"
+#include "core/catalog.h"
 #include "core/token.h"
 #include "gate/http_private.h"
 #include "gate/origin.h"
@@ -40,6 +40,8 @@ session_result(FoxSession *s, uint64_t request, bool progress, const FoxPayload 
 		return;
 	if (p->wish == FOX_HTTP_WISH_CALL)
 		fox_http_bridge_result(p, payload);
+	else if (p->wish == FOX_HTTP_WISH_CATALOG || p->wish == FOX_HTTP_WISH_STAT)
+		fox_http_catalog_result(p, payload);
 	else if (fox_absent(payload->kwargs) || !fox_http_reply_get(payload->kwargs, &reply))
 		fox_http_fail(p, 500, "the reply could not be read", FOX_ABSENT);
 	else
@@ -57,6 +59,11 @@ session_failed(FoxSession *s, FoxRequest what, uint64_t request, const FoxFailur
 	(void) what;
 	if (p == NULL || fox_http_bridge_gap(p, why))
 		return;
+	if (p->wish == FOX_HTTP_WISH_FUNCTION && fox_slice_is(why->uri, FOX_ERR_MOVED))
+	{
+		fox_http_fail_moved(p, &why->payload);
+		return;
+	}
 	if (fox_absent(text) && !fox_absent(why->payload.args) && fox_json_element(why->payload.args, &pos, &text))
 		text = fox_json_text(text, &scratch);
 	fox_http_fail_uri(p, why->uri, text);

@@ -37,6 +37,7 @@
 #include "pg/overload.h"
 #include "pg/pool.h"
 #include "pg/routine.h"
+#include "pg/service_exec.h"
 #include "pg/sight_exec.h"
 #include "pg/table.h"
 #include "pg/wire_msg.h"
@@ -61,6 +62,7 @@ typedef struct Call
 	FoxSlice	kwargs;
 	FoxCaller	caller;
 	FoxHttpCall http;			/* if caller.http says so */
+	FoxSlice	service;		/* absent: it is a method of none */
 } Call;
 
 static FoxLaneHeader *volatile lane;
@@ -171,7 +173,13 @@ send_result(const Call *c, const FoxRoutine *f, StringInfo json, bool sent_rows)
 {
 	FoxSlice	empty = FOX_LIT("[]");
 
-	if (f->kind == FOX_RESULT_VOID || sent_rows)
+	if (fox_service() != NULL && !sent_rows)
+	{
+		FoxSlice	values = fox_slice(json->data, json->len);
+
+		send_answer(FOX_CALL_RESULT, c->id, FOX_ABSENT, fox_service()->names ? empty : values, fox_service()->names ? values : FOX_ABSENT);
+	}
+	else if (f->kind == FOX_RESULT_VOID || sent_rows)
 		send_answer(FOX_CALL_RESULT, c->id, FOX_ABSENT, empty, FOX_ABSENT);
 	else if (f->kind == FOX_RESULT_RECORD && !f->set && json->data[0] == '{')
 		send_answer(FOX_CALL_RESULT, c->id, FOX_ABSENT, empty, fox_slice(json->data, json->len));
@@ -216,6 +224,14 @@ bind_arguments(const Call *c, FoxRoutine *f, FoxRoutineValues *values)
 	fox_routine_bind_end(f, values);
 }
 
+/* What the function has returned, as its caller gets it. */
+static void
+shape(const Call *c, const FoxRoutine *f, StringInfo json)
+{
+	if (fox_service() != NULL && (c->caller.http == NULL || f->set || (f->media == NULL && !f->is_response)))
+		fox_service_shape(f, fox_service()->names, json);
+}
+
 static void
 run_procedure(const Call *c, StringInfo json, bool progressive)
 {
@@ -241,11 +257,16 @@ run_procedure(const Call *c, StringInfo json, bool progressive)
 	if (pg_atomic_read_u64(&lane->board.cancel) == c->id)
 		InterruptPending = QueryCancelPending = true;
 	CHECK_FOR_INTERRUPTS();
+	fox_service_begin(c->service, &c->caller, f);
 	bind_arguments(c, f, &values);
+	fox_service_bound(f, &values);
 	SPI_connect();
 	fox_routine_run(f, role, &values, c->caller.http != NULL ? FOX_BINARY_HEX : FOX_BINARY_WAMP, json,
 					progressive ? send_row : NULL, unconstify(Call *, c));
 	SPI_finish();
+	if (!progressive || !f->set)
+		shape(c, f, json);
+	fox_service_end(json);
 	if (c->caller.http != NULL)
 		fox_http_result(f, &c->http, json, call_context);
 	fox_call_role_commit();
@@ -269,6 +290,8 @@ run(const Call *c, StringInfo json)
 		fox_handler_attend(c->handler, call_context, json);
 	else if (c->kind == FOX_RUN_SIGHT)
 		fox_sight_look(c->args, call_context, json);
+	else if (c->kind == FOX_RUN_SERVICE)
+		fox_instances_sweep(c->args, call_context, json);
 	else
 		fox_handler_call(c->function, c->args, c->hops);
 	MemoryContextSwitchTo(call_context);
@@ -295,6 +318,7 @@ fail(const Call *c)
 	disable_timeout(STATEMENT_TIMEOUT, false);
 	fox_call_role_abort();
 	MemoryContextSwitchTo(call_context);
+	fox_service_failed(e);
 	if (c->caller.http != NULL)
 	{
 		fox_http_failed(&c->http, e, &error);
@@ -343,6 +367,7 @@ execute(const Call *c)
 	}
 	PG_END_TRY();
 	fox_caller_set(NULL);
+	fox_service_forget();
 	debug_query_string = NULL;
 	pg_atomic_write_u64(&lane->board.running, 0);
 	QueryCancelPending = false;
@@ -382,6 +407,7 @@ take_request(const void *data, Size len)
 	c.args = fox_wire_slice(&w);
 	c.kwargs = fox_wire_slice(&w);
 	http = fox_wire_slice(&w);
+	c.service = fox_wire_slice(&w);
 	if (!fox_absent(http))
 		c.caller.http = &c.http;
 	if (w.bad || (!fox_absent(http) && !fox_http_call_get(http, &c.http)) || type != FOX_CALL_REQUEST || c.place >= FOX_CALL_PLACES || c.kind > FOX_RUN_QUEUE || fox_absent(c.function))

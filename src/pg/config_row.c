@@ -20,6 +20,7 @@
 
 #include "core/placeholder.h"
 #include "pg/callback_row.h"
+#include "pg/catalog_row.h"
 #include "pg/column.h"
 #include "pg/config_row.h"
 #include "pg/errcodes.h"
@@ -272,7 +273,28 @@ fill_trust_level(HeapTuple row, TupleDesc desc, FoxChange *change)
 	return fill_pattern(row, desc, change, "authrole", &args);
 }
 
-/* exposed_function: realm, root, name, function, concurrency, timeout, methods, anonymous, result_as, table_name, bound */
+/* exposed_service: realm, root, name, schema, lifetime, contract, publish_signature, anonymous, result_as, audit, hash */
+static bool
+fill_exposed_service(HeapTuple row, TupleDesc desc, FoxChange *change)
+{
+	FoxSlice	contract = quoted_column(row, desc, 6);
+	StringInfoData args;
+
+	initStringInfo(&args);
+	fox_append_member(&args, "root", quoted_column(row, desc, 2));
+	fox_append_member(&args, "service", quoted_column(row, desc, 3));
+	fox_append_member(&args, "schema", quoted_column(row, desc, 4));
+	fox_append_member(&args, "lifetime", quoted_column(row, desc, 5));
+	fox_append_member(&args, "contract", fox_absent(contract) ? quoted_column(row, desc, 11) : contract);
+	fox_append_member(&args, "result_as", quoted_column(row, desc, 9));
+	fox_append_member(&args, "audit", boolean_column(row, desc, 10));
+	change->realm = fox_text_column(row, desc, 1);
+	change->topic = fox_cstr(psprintf("%s.%s", fox_text_column(row, desc, 2).ptr, fox_text_column(row, desc, 3).ptr));
+	change->args = args_of(&args);
+	return true;
+}
+
+/* exposed_function: realm, root, name, function, concurrency, timeout, methods, anonymous, result_as, table_name, bound, service */
 static bool
 fill_exposed_function(HeapTuple row, TupleDesc desc, FoxChange *change)
 {
@@ -292,6 +314,7 @@ fill_exposed_function(HeapTuple row, TupleDesc desc, FoxChange *change)
 
 		fox_append_member(&args, "table", quoted(fox_cstr(asc_tolower(table, strlen(table)))));
 	}
+	fox_append_member(&args, "service", quoted_column(row, desc, 12));
 	change->realm = fox_text_column(row, desc, 1);
 	change->topic = fox_cstr(psprintf("%s.%s", fox_text_column(row, desc, 2).ptr, fox_text_column(row, desc, 3).ptr));
 	change->args = args_of(&args);
@@ -445,7 +468,9 @@ static ConfigTable tables[] = {
 	{"trust_level", FOX_CHANGE_TRUST, 5, 4, check_pattern, fill_trust_level, NULL},
 	{"root", FOX_CHANGE_ROOT, 4, 2, NULL, fill_root, NULL},
 	{"exposed_table", FOX_CHANGE_EXPOSED, 5, 3, NULL, fill_exposed_table, NULL},
-	{"exposed_function", FOX_CHANGE_EXPOSED, 11, 4, NULL, fill_exposed_function, NULL},
+	{"exposed_service", FOX_CHANGE_SERVICE, 11, 3, NULL, fill_exposed_service, NULL},
+	{"exposed_function", FOX_CHANGE_EXPOSED, 12, 4, NULL, fill_exposed_function, NULL},
+	{"service_address", FOX_CHANGE_CATALOG, 12, 3, NULL, fox_catalog_row, NULL},
 	{"permission", FOX_CHANGE_PERMISSION, 12, 4, check_permission, fill_permission, NULL},
 	{"publish_hook", FOX_CHANGE_HOOK, 5, 3, check_pattern, fill_publish_hook, NULL},
 	{"handler", FOX_CHANGE_HANDLER, 10, 4, check_any_pattern, fill_handler, NULL},

@@ -5,11 +5,13 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_proc.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -106,7 +108,7 @@ fox_wamp_exposed_before(PG_FUNCTION_ARGS)
 	/* Raises the error for a function that is not there. */
 	oid = DatumGetObjectId(DirectFunctionCall1(regprocedurein, CStringGetDatum(function)));
 	check_function(oid);
-	if (TRIGGER_FIRED_BY_INSERT(data->tg_event))
+	if (TRIGGER_FIRED_BY_INSERT(data->tg_event) && get_func_namespace(oid) != get_namespace_oid("fox_wamp", false))
 		warn_of_public(oid);
 	values[0] = CStringGetTextDatum(format_procedure_qualified(oid));
 	return PointerGetDatum(heap_modify_tuple_by_cols(row, desc, 1, columns, values, nulls));

@@ -44,6 +44,7 @@ static char *tls_crl_file = NULL;
 static int	tls_min_version = 2;
 static bool http2 = true;
 static char *anonymous_role = NULL;
+static char *node = NULL;
 static bool anonymous = true;
 static bool superuser_login = false;
 static int	auth_timeout = 10000;
@@ -66,6 +67,7 @@ static int	byte_rate = 0;
 static bool websocket_compression = false;
 static char *http_origins = NULL;
 static int	http_max_body = 1024;
+static int	instance_timeout = 30 * 60;
 static int	ping_interval = 10000;
 static int	ping_timeout = 10000;
 static int	watch_timeout = 0;
@@ -203,6 +205,8 @@ fox_guc_define(void)
 				  &fox_guc_default_realm, "realm1");
 	define_bool("fox_wamp.anonymous", "Lets clients on the loopback address join without logging in.",
 				&anonymous, true);
+	define_string("fox_wamp.node", "Name of this router in catalogs of services; empty for none.",
+				  &node, "");
 	define_string("fox_wamp.anonymous_role", "Unprivileged role that anonymous clients stand for.",
 				  &anonymous_role, "fox_wamp_anonymous");
 	define_bool("fox_wamp.superuser_login", "Lets roles that are superusers log in.",
@@ -251,6 +255,8 @@ fox_guc_define(void)
 				&http2, true);
 	define_int("fox_wamp.http_max_body", "Largest body of an HTTP request.",
 			   &http_max_body, 1024, 1, 1024 * 1024, GUC_UNIT_KB);
+	define_int("fox_wamp.instance_timeout", "Time after which an instance of a service that nobody calls ends; 0 never.",
+			   &instance_timeout, 30 * 60, 0, INT_MAX / 1000, GUC_UNIT_S);
 	define_int("fox_wamp.ping_interval", "Silence after which a client is pinged; 0 never.",
 			   &ping_interval, 10000, 0, INT_MAX / 2, GUC_UNIT_MS);
 	define_int("fox_wamp.ping_timeout", "Time a pinged client has before it counts as lost.",
@@ -337,8 +343,10 @@ fox_guc_router_config(FoxRouterConfig *config)
 		.token_timeout_ms = (uint64) http_session_timeout * 1000,
 		.tokens_per_user = (uint32) http_sessions_per_user,
 		.cookie_seconds = (uint64) cookie_lifetime,
+		.instance_timeout_ms = (uint64) instance_timeout * 1000,
 	};
 	strlcpy(config->http_origins, http_origins, sizeof(config->http_origins));
+	strlcpy(config->node, node, sizeof(config->node));
 	strlcpy(config->anonymous_role, anonymous_role, sizeof(config->anonymous_role));
 }
 

@@ -282,12 +282,27 @@ bind_body(FoxRoutine *f, const FoxHttpCall *call, bool strict, FoxRoutineValues 
 		unsupported(type);
 }
 
+/* The query of a service's method may be a JSON array as it is. */
+static bool
+bind_list(FoxRoutine *f, const FoxHttpCall *call, FoxRoutineValues *out)
+{
+	char	   *text;
+
+	if (call->columns < FOX_HTTP_VALUES || call->body.len > 0)
+		return false;
+	text = decoded(call->query);
+	if (!is_json(text, FOX_JSON_ARRAY))
+		return false;
+	fox_routine_bind_json(f, fox_cstr(text), FOX_ABSENT, true, out);
+	return true;
+}
+
 void
 fox_http_bind(FoxRoutine *f, const FoxHttpCall *call, FoxRoutineValues *out)
 {
 	bool		strict = call->style == FOX_HTTP_PLAIN;
 
 	bind_body(f, call, strict, out);
-	if (!fox_absent(call->query))
+	if (!fox_absent(call->query) && !bind_list(f, call, out))
 		bind_pairs(f, call->query, strict, out);
 }

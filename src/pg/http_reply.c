@@ -269,6 +269,8 @@ take_value(FoxHttpReply *reply, const FoxHttpCall *call, const FoxRoutine *f, St
 	if (call->style == FOX_HTTP_RESULT)
 		appendStringInfoString(&body, "{\"Result\":");
 	append_value(&body, call, f, view(json));
+	if (call->style == FOX_HTTP_RESULT && !fox_absent(call->echo))
+		appendStringInfo(&body, ",\"id\":%.*s", (int) call->echo.len, call->echo.ptr);
 	if (call->style == FOX_HTTP_RESULT)
 		appendStringInfoChar(&body, '}');
 	reply->body = view(&body);
@@ -303,12 +305,12 @@ fox_http_result(const FoxRoutine *f, const FoxHttpCall *call, StringInfo json, M
 		reply.type = fox_http_said()->type;
 		reply.body = fox_http_said()->body;
 	}
-	else if (f->kind == FOX_RESULT_VOID)
-		reply.status = call->style == FOX_HTTP_PLAIN ? 204 : 200;
 	else if (f->is_response && !f->set && json->data[0] == '{')
 		take_response(&reply, call, view(json), &headers);
 	else if (f->media != NULL && !f->set)
 		take_media(&reply, f, json);
+	else if (f->kind == FOX_RESULT_VOID && call->columns < FOX_HTTP_VALUES)
+		reply.status = call->style == FOX_HTTP_PLAIN ? 204 : 200;
 	else
 		take_value(&reply, call, f, json);
 	apply_settings(&reply, &headers);
@@ -362,7 +364,7 @@ fox_http_failed(const FoxHttpCall *call, const ErrorData *e, const FoxCallError 
 		out.status = plain_status(state, out.status);
 	else if (out.status == 500)
 		out.text = fox_cstr(psprintf("%s: %s", state, message));
-	if (out.status == 403 && call->caller < FOX_HTTP_SOMEBODY)
+	if (e->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE && out.status == 403 && call->caller < FOX_HTTP_SOMEBODY)
 	{
 		out.status = 401;
 		reply.headers = FOX_LIT("WWW-Authenticate: Basic realm=\"fox_wamp\", charset=\"UTF-8\"\r\nWWW-Authenticate: Bearer\r\n");

@@ -82,6 +82,7 @@ put_call(FoxBuf *b, uint64 id, const FoxFunctionCall *c)
 	fox_wire_put_slice(b, c->args);
 	fox_wire_put_slice(b, c->kwargs);
 	fox_wire_put_slice(b, c->http);
+	fox_wire_put_slice(b, c->service);
 }
 
 /* All that is kept is the key, for the answer. */

@@ -128,11 +128,14 @@ read_args(FoxRoutine *f, HeapTuple proc)
 	int			first_default = form->pronargs - list_length(defaults);
 
 	f->args = palloc0(sizeof(FoxRoutineArg) * (n + 1));
+	f->out_names = palloc0(sizeof(char *) * (n + 1));
 	for (int i = 0; i < n; i++)
 	{
 		FoxRoutineArg *arg = &f->args[f->nargs];
 		Oid			input;
 
+		if (!form->proretset && modes != NULL && (modes[i] == PROARGMODE_OUT || modes[i] == PROARGMODE_INOUT))
+			f->out_names[f->nout++] = pstrdup(names != NULL ? names[i] : "");
 		if (!is_input(modes, i))
 			continue;
 		arg->name = names != NULL ? pstrdup(names[i]) : "";

@@ -50,6 +50,8 @@ typedef struct FoxRoutine
 	int			nargs;			/* input arguments */
 	FoxRoutineArg *args;
 	bool		variadic;		/* the last one is */
+	int			nout;			/* output arguments, INOUT ones too; of a set none: they are columns */
+	char	  **out_names;		/* empty: it has none */
 	bool		set;
 	bool		is_volatile;
 	FoxRoutineResult kind;

@@ -27,6 +27,7 @@ fox_upkeep_expire(void)
 	static void *expire = NULL;
 	static void *forget = NULL;
 	static void *cookies = NULL;
+	static void *addresses = NULL;
 	uint64		n;
 
 	fox_store_begin();
@@ -37,6 +38,7 @@ fox_upkeep_expire(void)
 				" WHERE r.realm = d.realm AND r.topic = d.topic", 0, NULL);
 	fox_spi(&forget, "DELETE FROM fox_wamp.notify_payload WHERE at < now() - interval '1 hour'", 0, NULL);
 	fox_spi(&cookies, "DELETE FROM fox_wamp.auth_cookie WHERE expires <= now() OR replaced <= now() - interval '1 hour'", 0, NULL);
+	fox_spi(&addresses, "DELETE FROM fox_wamp.service_address WHERE expires_at <= now()", 0, NULL);
 	fox_store_commit();
 	return n >= EXPIRE_PORTION;
 }

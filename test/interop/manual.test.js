@@ -43,6 +43,7 @@ test('no acting function may be executed by everybody', async () => {
         'session_user_id', 'session_group_id', 'session_get_user', 'own_user', 'request_table', 'table_request', 'batch',
         'http_method', 'request_path', 'request_id', 'remote_ip', 'user_agent', 'in_header', 'in_body',
         'returns', 'set_status', 'openapi', 'openapi_of', 'exception_json',
-        'callback_send', 'callback_now', 'callback_call', 'callback_release', 'callback_uri', 'end_callback')`);
-  assert.equal(open, '', 'but what says only what the caller knows, speaks of its own answer, or takes a callback, whose id can not be guessed');
+        'callback_send', 'callback_now', 'callback_call', 'callback_release', 'callback_uri', 'end_callback',
+        'signature', 'contract', 'service_signature', 'service_contract', 'instance_state', 'set_instance_state', 'new_instance', 'free_instance')`);
+  assert.equal(open, '', 'but what says only what the caller knows, speaks of its own answer, of the service that is called and its instance, or takes a callback, whose id can not be guessed');
 });

@@ -35,7 +35,10 @@ $old->safe_psql('postgres', q{CREATE SCHEMA app CREATE VIEW v AS SELECT 1});
 $old->safe_psql('postgres', q{CREATE FUNCTION app.one(a app.v) RETURNS int LANGUAGE sql AS 'SELECT 1'});
 $old->safe_psql('postgres', q{SELECT fox_wamp.expose_root('mine', 'mine')});
 $old->safe_psql('postgres', q{SELECT fox_wamp.expose_function('app.one(app.v)', root => 'mine', concurrency => 3)});
-my $exposed = q{SELECT realm || ' ' || procedure || ' ' || function || ' ' || concurrency FROM fox_wamp.exposed};
+$old->safe_psql('postgres', q{CREATE SCHEMA svc; CREATE FUNCTION svc.next() RETURNS int LANGUAGE sql AS $$SELECT 1$$});
+$old->safe_psql('postgres', q{SELECT fox_wamp.expose_service('svc', root => 'mine')});
+my $service = q{SELECT string_agg(procedure || ' ' || function, ',' ORDER BY procedure) FROM fox_wamp.exposed WHERE procedure ~ 'svc(.next)?$'};
+my $exposed = q{SELECT realm || ' ' || procedure || ' ' || function || ' ' || concurrency FROM fox_wamp.exposed WHERE kind = 'function'};
 
 # --- a dump, while a lock is held
 
@@ -57,6 +60,7 @@ is($old->safe_psql('copy', q{SELECT strict FROM fox_wamp.realm WHERE name = 'min
 is($old->safe_psql('copy', q{SELECT channel FROM fox_wamp.bridge WHERE realm = 'mine'}), 'chan', 'and the bridge');
 is($old->safe_psql('copy', q{SELECT realm, pattern FROM fox_wamp.permission}), 'mine|a', 'and what was allowed, no more');
 is($old->safe_psql('copy', $exposed), 'mine mine.one app.one(app.v) 3', 'and the exposed function');
+is($old->safe_psql('copy', $service), 'mine.svc svc,mine.svc.next svc.next()', 'and the service, with its methods');
 $old->safe_psql('copy', 'DROP VIEW app.v CASCADE');
 is($old->safe_psql('copy', $exposed), '', 'which is followed there');
 $old->safe_psql('postgres', 'DROP DATABASE copy WITH (FORCE)');
@@ -82,6 +86,11 @@ is($new->safe_psql('postgres', q{SELECT realm, pattern FROM fox_wamp.permission}
 is($new->safe_psql('postgres', q{SELECT strict FROM fox_wamp.realm WHERE name = 'realm1'}), 't', 'and the changed realm');
 is($new->safe_psql('postgres', $exposed), 'mine mine.one app.one(app.v) 3', 'and the exposed function');
 is($new->safe_psql('postgres', q{SELECT fox_wamp.call('mine.one', '["(1)"]', realm => 'mine')}), '1', 'which can be called');
+is($new->safe_psql('postgres', $service), 'mine.svc svc,mine.svc.next svc.next()', 'and the service');
+is($new->safe_psql('postgres', q{SELECT fox_wamp.call('mine.svc.next', realm => 'mine')}), '1', 'whose methods can be called');
+$new->safe_psql('postgres', 'CREATE FUNCTION svc.late() RETURNS int LANGUAGE sql AS $$SELECT 1$$');
+$new->safe_psql('postgres', 'ALTER SCHEMA svc RENAME TO later');
+is($new->safe_psql('postgres', $service), 'mine.svc later,mine.svc.next later.next()', 'and which is followed');
 $new->safe_psql('postgres', 'ALTER FUNCTION app.one(app.v) RENAME TO two');
 is($new->safe_psql('postgres', $exposed), 'mine mine.one app.two(app.v) 3', 'and is followed');
 $new->stop('fast');

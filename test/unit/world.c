@@ -372,6 +372,8 @@ call(void *ctx, const FoxFunctionCall *c)
 	n_called++;
 	if (c->kind == FOX_RUN_QUEUE)
 		snprintf(called, sizeof(called), "queue %llu", (unsigned long long) c->handler);
+	else if (c->kind == FOX_RUN_SERVICE)
+		snprintf(called, sizeof(called), "service %.*s", (int) args.len, args.ptr);
 	else if (c->kind == FOX_RUN_SIGHT)
 		snprintf(called, sizeof(called), "sight %.*s", (int) args.len, args.ptr);
 	else if (c->kind == FOX_RUN_HANDLER)
@@ -381,6 +383,8 @@ call(void *ctx, const FoxFunctionCall *c)
 		snprintf(called, sizeof(called), "%.*s %.*s %d %.*s %.*s %d %llu", (int) c->function.len, c->function.ptr,
 			 (int) c->role.len, c->role.ptr, c->caller_pid, (int) args.len, args.ptr, (int) kwargs.len, kwargs.ptr,
 			 c->receive_progress, (unsigned long long) c->timeout_ms);
+	if (!fox_absent(c->service))
+		snprintf(called + strlen(called), sizeof(called) - strlen(called), " %.*s", (int) c->service.len, c->service.ptr);
 }
 
 static void

@@ -1,0 +1,45 @@
+/*
+ * service.h - interface services: schemas whose functions are methods, rows of fox_wamp.exposed_service.
+ *
+ * The methods are exposed functions (exposed.h), whose rows the database keeps.  Here is what
+ * a call of one has to know of its service, and what is owed to instances: they end with
+ * the session that they are of, or when nobody has called them for long.
+ */
+#ifndef FOX_CORE_SERVICE_H
+#define FOX_CORE_SERVICE_H
+
+#include "core/core.h"
+
+/* Valid until rows change. */
+typedef struct FoxService
+{
+	FoxSlice	uri;			/* root.name, in front of its methods */
+	FoxSlice	contract;		/* what callers may ask to be so */
+	FoxSlice	row;			/* a JSON object, for the executor */
+	bool		has_instances;	/* that end */
+	bool		client_driven;	/* and that callers name */
+} FoxService;
+
+/* A row has come, has changed or has gone. */
+extern void fox_service_change(FoxRouter *r, const FoxChange *c);
+/* The configuration has changed. */
+extern void fox_services_configured(FoxRouter *r);
+extern void fox_services_free(FoxRouter *r);
+/* The rows that there are have been read for the first time: instances of an earlier run end. */
+extern void fox_services_loaded(FoxRouter *r);
+
+/* By its URI in lower case; NULL: there is none. */
+extern const FoxService *fox_service_find(const FoxRouter *r, FoxSlice uri);
+
+/*
+ * A call of a method: appends what the executor is to know (service_exec.h).  The instance is
+ * a JSON string, or absent; kwargs may name it as _instance instead, and lose that member
+ * to what is appended to rest.
+ */
+extern void fox_service_call(const FoxService *service, FoxSession *caller, FoxSlice instance, FoxSlice *kwargs, FoxBuf *rest, FoxBuf *about);
+/* The session has ended, which has used services with instances. */
+extern void fox_service_session_end(const FoxSession *s);
+
+#define FOX_ERR_CONTRACT_MISMATCH "fox_wamp.error.contract_mismatch"
+
+#endif
