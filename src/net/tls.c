@@ -20,6 +20,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include "net/http.h"
 #include "net/tls.h"
 
 struct FoxTls
@@ -250,6 +251,7 @@ take_latest(SSL *ssl, int *alert, void *arg)
 	}
 	SSL_set_verify(ssl, SSL_CTX_get_verify_mode(latest), NULL);
 	SSL_clear_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE);
+	fox_http_handshake(ssl);
 	return SSL_CLIENT_HELLO_SUCCESS;
 }
 

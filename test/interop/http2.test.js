@@ -31,7 +31,7 @@ async function connect() {
   clients.add(client);
   client.errors = [];
   client.on('error', (e) => client.errors.push(e));
-  await new Promise((resolve, reject) => { client.once('connect', resolve); client.once('error', reject); });
+  await new Promise((resolve, reject) => { client.once('connect', resolve); client.once('error', reject); client.once('close', () => reject(new Error('closed'))); });
   return client;
 }
 
