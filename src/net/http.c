@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "net/http_private.h"
+#include "net/tls_pause.h"
 
 #define EVENTS 64
 #define GREETING_MS 10000
@@ -19,7 +20,6 @@
 #define WRITE_MS 60000			/* without the peer taking anything */
 
 static int	ssl_index = -1;		/* where an SSL has its FoxHttp */
-static struct lws *newest = NULL;	/* the connection that libwebsockets has begun to take in last */
 
 /* --- the first bytes --- */
 
@@ -120,34 +120,15 @@ look(HttpConn *h)
 		lws_rx_flow_control(h->wsi, 0);
 }
 
-/*
- * Where the client has been quick, the handshake ends before libwebsockets tells of the connection.  It has to be told
- * now to leave it alone: once it has seen that HTTP/2 was chosen it reads, whatever it is told.
- */
+/* Now and not later: once libwebsockets has seen that HTTP/2 was chosen it reads, whatever it is told. */
 static void
 on_tls(const SSL *ssl, int where, int result)
 {
 	HttpConn   *h = SSL_get_ex_data(ssl, ssl_index);
 
 	(void) result;
-	if ((where & SSL_CB_HANDSHAKE_DONE) == 0)
-		return;
-	if (h != NULL && h->state == HANDSHAKE)
+	if ((where & SSL_CB_HANDSHAKE_DONE) != 0 && h != NULL && h->state == HANDSHAKE)
 		look(h);
-	else if (h == NULL && newest != NULL && lws_get_ssl(newest) == ssl)
-		fox_http_greet(lws_context_user(lws_get_context(newest)), newest);
-}
-
-void
-fox_http_expect(struct lws *wsi)
-{
-	newest = wsi;
-}
-
-void
-fox_http_handshake(SSL *ssl)
-{
-	SSL_set_info_callback(ssl, on_tls);
 }
 
 /* What it has sent too fast is paid for: it goes on. */
@@ -162,11 +143,19 @@ hold_rate(FoxRate *rate, bool on)
 	fox_http_attend_to(h);
 }
 
+bool
+fox_http_knows(const SSL *ssl)
+{
+	return SSL_get_ex_data(ssl, ssl_index) != NULL;
+}
+
 void
 fox_http_greet(FoxNet *net, struct lws *wsi)
 {
-	HttpConn   *h = fox_idmap_get(&net->https, (uint64_t) (uintptr_t) wsi) != NULL ? NULL : calloc(1, sizeof(*h));
+	HttpConn   *h = calloc(1, sizeof(*h));
 
+	if (lws_get_ssl(wsi) != NULL)
+		fox_tls_resume(lws_get_ssl(wsi));
 	if (h == NULL)
 		return;
 	h->http.replies = &fox_http1_replies;
@@ -179,8 +168,10 @@ fox_http_greet(FoxNet *net, struct lws *wsi)
 	fox_http_progress(h);
 	if (!fox_idmap_put(&net->https, (uint64_t) (uintptr_t) wsi, h))
 		free(h);
-	else if (h->ssl == NULL || (SSL_set_ex_data(h->ssl, ssl_index, h) == 1 && SSL_is_init_finished(h->ssl)))
+	else if (h->ssl == NULL)
 		look(h);
+	else if (SSL_set_ex_data(h->ssl, ssl_index, h) == 1)
+		SSL_set_info_callback(h->ssl, on_tls);
 }
 
 /* --- the loop --- */
@@ -277,8 +268,6 @@ fox_http_destroyed(FoxNet *net, struct lws *wsi)
 {
 	HttpConn   *h = fox_idmap_del(&net->https, (uint64_t) (uintptr_t) wsi);
 
-	if (wsi == newest)
-		newest = NULL;
 	if (h == NULL)
 		return;
 	(void) epoll_ctl(net->http_poll, EPOLL_CTL_DEL, h->fd, NULL);

@@ -133,7 +133,6 @@ http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, voi
 			return 0;
 		case LWS_CALLBACK_WSI_CREATE:
 			net->sockets++;
-			fox_http_expect(wsi);
 			return 0;
 		case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED:
 			fox_http_greet(net, wsi);

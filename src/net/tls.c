@@ -22,6 +22,7 @@
 
 #include "net/http.h"
 #include "net/tls.h"
+#include "net/tls_pause.h"
 
 struct FoxTls
 {
@@ -236,7 +237,8 @@ fox_tls_free(FoxTls *tls)
 
 /*
  * What SSL_set_SSL_CTX() leaves as it was is set by hand.  A write is to take all it is
- * given, as a socket does: libwebsockets would copy what is behind the first 16 kB.
+ * given, as a socket does: libwebsockets would copy what is behind the first 16 kB.  The
+ * handshake goes on when the connection is known, see fox_http_greet().
  */
 static int
 take_latest(SSL *ssl, int *alert, void *arg)
@@ -251,7 +253,8 @@ take_latest(SSL *ssl, int *alert, void *arg)
 	}
 	SSL_set_verify(ssl, SSL_CTX_get_verify_mode(latest), NULL);
 	SSL_clear_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE);
-	fox_http_handshake(ssl);
+	if (!fox_http_knows(ssl))
+		fox_tls_pause(ssl);
 	return SSL_CLIENT_HELLO_SUCCESS;
 }
 
