@@ -156,8 +156,13 @@ fox_http_greet(FoxNet *net, struct lws *wsi)
 
 	if (lws_get_ssl(wsi) != NULL)
 		fox_tls_resume(lws_get_ssl(wsi));
-	if (h == NULL)
+	if (h == NULL || !fox_idmap_put(&net->https, (uint64_t) (uintptr_t) wsi, h))
+	{
+		/* Nobody could look at it. */
+		free(h);
+		lws_set_timeout(wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
 		return;
+	}
 	h->http.replies = &fox_http1_replies;
 	h->net = net;
 	h->wsi = wsi;
@@ -166,9 +171,7 @@ fox_http_greet(FoxNet *net, struct lws *wsi)
 	fox_list_init(&h->in_busy);
 	fox_rate_init(&h->rate, hold_rate);
 	fox_http_progress(h);
-	if (!fox_idmap_put(&net->https, (uint64_t) (uintptr_t) wsi, h))
-		free(h);
-	else if (h->ssl == NULL)
+	if (h->ssl == NULL)
 		look(h);
 	else if (SSL_set_ex_data(h->ssl, ssl_index, h) == 1)
 		SSL_set_info_callback(h->ssl, on_tls);
@@ -253,9 +256,12 @@ fox_http_sweep(FoxNet *net, uint64_t now_ms)
 	while ((slot = fox_map_next(&net->https, &pos)) != NULL)
 	{
 		HttpConn   *h = slot->value;
-		uint64_t	limit = fox_http_held(h) ? UINT64_MAX : h->state == MANIFOLD ? fox_http2_patience(h) :
-			h->state == READING && h->in.len == 0 && h->skip == 0 ? IDLE_MS : patience[h->state];
+		uint64_t	limit = h->state == READING && h->in.len == 0 && h->skip == 0 ? IDLE_MS : patience[h->state];
 
+		if (fox_http_held(h))
+			continue;
+		if (h->state == MANIFOLD)
+			fox_http2_sweep(h, now_ms);
 		/* While memory is short nobody may keep much of it without an end in sight. */
 		if (now_ms - h->since_ms > limit || (net->limits.pressed && h->state == READING && h->in.cap + h->body.cap > FOX_HTTP_KEPT))
 			fox_http_die(h);

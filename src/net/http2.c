@@ -11,12 +11,19 @@
 
 #define STREAMS_MAX 100
 #define SPARES_MAX 8
+#define SPARE_BYTES 2048		/* that each of their buffers may keep */
 #define BODIES_MAX 4			/* times http_max_body, of a connection */
 #define WINDOW (256 * 1024)		/* bytes of a body that are on their way */
 #define IDLE_MS 75000			/* a connection without a request */
-#define STALLED_MS 60000		/* with one, and the peer does not take or send anything */
+#define STALLED_MS 60000		/* a stream whose peer does not send the request's rest, or take the answer */
 
 /* --- streams --- */
+
+void
+fox_http2_progress(Http2Stream *s)
+{
+	s->since_ms = uv_now(&s->conn->net->loop);
+}
 
 static Http2Stream *
 new_stream(HttpConn *h, int32_t id)
@@ -35,25 +42,31 @@ new_stream(HttpConn *h, int32_t id)
 	s->http.replies = &fox_http2_replies;
 	s->conn = h;
 	s->id = id;
+	fox_http2_progress(s);
 	fox_list_push(&two->open, &s->in_list);
 	two->n_open++;
 	return s;
 }
 
+/* Empties its buffers for the next stream; those that have grown large go. */
 static void
-free_buffers(Http2Stream *s)
+let_go_of_buffers(Http2Stream *s, size_t kept)
 {
 	FoxBuf	   *all[] = {&s->method, &s->target, &s->headers, &s->cookies, &s->body, &s->out};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		fox_buf_free(all[i]);
+	{
+		if (all[i]->cap > kept)
+			fox_buf_free(all[i]);
+		fox_buf_reset(all[i]);
+	}
 }
 
 static void
 free_stream(Http2Stream *s)
 {
 	fox_http_gone(&s->http, s->conn->net);
-	free_buffers(s);
+	let_go_of_buffers(s, 0);
 	free(s);
 }
 
@@ -75,8 +88,11 @@ on_stream_close(nghttp2_session *session, int32_t id, uint32_t error, void *conn
 		free_stream(s);
 	else
 	{
-		free_buffers(s);
-		*s = (Http2Stream) {.http = s->http, .conn = s->conn};
+		let_go_of_buffers(s, SPARE_BYTES);
+		*s = (Http2Stream) {
+			.http = s->http, .conn = s->conn, .method = s->method, .target = s->target, .headers = s->headers,
+			.cookies = s->cookies, .body = s->body, .out = s->out
+		};
 		fox_list_push(&two->spare, &s->in_list);
 		two->n_spare++;
 	}
@@ -250,6 +266,7 @@ on_body(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *byte
 	(void) flags;
 	if (s == NULL)
 		return 0;
+	fox_http2_progress(s);
 	if (s->refused != 0)
 	{
 		s->skipped += len;
@@ -402,18 +419,33 @@ fox_http2_run(HttpConn *h)
 		fox_http_watch(h, fox_http_held(h) ? 0 : EPOLLIN);
 }
 
-/* What the gate is at work on, or sends as it comes, may take its time. */
-uint64_t
-fox_http2_patience(const HttpConn *h)
+/* What the gate is at work on may take its time. */
+static bool
+is_stalled(const Http2Stream *s, uint64_t now_ms)
 {
-	if (h->two->n_open == 0)
-		return IDLE_MS;
-	if (h->sent < h->out.len)
-		return STALLED_MS;
-	for (const FoxNode *n = h->two->open.next; n != &h->two->open; n = n->next)
-		if (!fox_container(Http2Stream, in_list, n)->whole)
-			return STALLED_MS;
-	return UINT64_MAX;
+	bool		waits_for_peer = !s->whole || s->sent < s->out.len;
+
+	return waits_for_peer && now_ms - s->since_ms > STALLED_MS;
+}
+
+void
+fox_http2_sweep(HttpConn *h, uint64_t now_ms)
+{
+	if ((h->two->n_open == 0 && now_ms - h->since_ms > IDLE_MS) || (h->sent < h->out.len && now_ms - h->since_ms > STALLED_MS))
+	{
+		fox_http_die(h);
+		return;
+	}
+	fox_list_each(n, &h->two->open)
+	{
+		Http2Stream *s = fox_container(Http2Stream, in_list, n);
+
+		if (!is_stalled(s, now_ms))
+			continue;
+		s->since_ms = now_ms;
+		(void) nghttp2_submit_rst_stream(h->two->session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_CANCEL);
+		fox_http_attend_to(h);
+	}
 }
 
 void

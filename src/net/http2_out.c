@@ -6,8 +6,6 @@
 
 #include "net/http2_private.h"
 
-#define HEADERS_MAX 64
-
 static Http2Stream *
 stream_of(FoxHttp *x)
 {
@@ -23,7 +21,10 @@ read_body(nghttp2_session *session, int32_t id, uint8_t *to, size_t room, uint32
 
 	(void) session, (void) id, (void) conn;
 	if (n > 0)
+	{
 		memcpy(to, s->out.data + s->sent, n);
+		fox_http2_progress(s);
+	}
 	s->sent += n;
 	if (s->sent < s->out.len)
 		return (ssize_t) n;
@@ -45,10 +46,12 @@ go_on(Http2Stream *s)
 		fox_http_attend_to(s->conn);
 }
 
-static nghttp2_nv
-pair(FoxSlice name, FoxSlice value)
+static void
+put_pair(FoxBuf *pairs, FoxSlice name, FoxSlice value)
 {
-	return (nghttp2_nv) {.name = (uint8_t *) name.ptr, .value = (uint8_t *) value.ptr, .namelen = name.len, .valuelen = value.len};
+	nghttp2_nv	pair = {.name = (uint8_t *) name.ptr, .value = (uint8_t *) value.ptr, .namelen = name.len, .valuelen = value.len};
+
+	fox_buf_put(pairs, &pair, sizeof(pair));
 }
 
 /* What is said of the connection has no place in HTTP/2. */
@@ -68,25 +71,23 @@ static void
 submit(Http2Stream *s, unsigned status, FoxSlice headers, FoxSlice length, bool body)
 {
 	nghttp2_data_provider provider = {.source.ptr = s, .read_callback = read_body};
-	nghttp2_nv	pairs[HEADERS_MAX];
 	static FoxBuf names;
+	static FoxBuf pairs;
 	char		code[12];
-	size_t		n = 0;
 	size_t		pos = 0;
 	FoxSlice	name;
 	FoxSlice	value;
 
 	fox_buf_reset(&names);
-	if (fox_buf_reserve(&names, headers.len) == NULL)
-		fox_http_die(s->conn);
-	if (names.failed)
-		return;
+	fox_buf_reset(&pairs);
+	/* So that names stay where they are. */
+	(void) fox_buf_reserve(&names, headers.len);
 	snprintf(code, sizeof(code), "%u", status);
-	pairs[n++] = pair(FOX_LIT(":status"), fox_cstr(code));
-	pairs[n++] = pair(FOX_LIT("date"), fox_cstr(fox_http_date()));
+	put_pair(&pairs, FOX_LIT(":status"), fox_cstr(code));
+	put_pair(&pairs, FOX_LIT("date"), fox_cstr(fox_http_date()));
 	if (!fox_absent(length))
-		pairs[n++] = pair(FOX_LIT("content-length"), length);
-	while (n < HEADERS_MAX && fox_http_header_next(headers, &pos, &name, &value))
+		put_pair(&pairs, FOX_LIT("content-length"), length);
+	while (!names.failed && fox_http_header_next(headers, &pos, &name, &value))
 	{
 		char	   *lower = names.data + names.len;
 
@@ -94,10 +95,17 @@ submit(Http2Stream *s, unsigned status, FoxSlice headers, FoxSlice length, bool 
 			continue;
 		for (size_t i = 0; i < name.len; i++)
 			fox_buf_char(&names, (char) (name.ptr[i] >= 'A' && name.ptr[i] <= 'Z' ? name.ptr[i] + 'a' - 'A' : name.ptr[i]));
-		pairs[n++] = pair(fox_slice(lower, name.len), value);
+		put_pair(&pairs, fox_slice(lower, name.len), value);
 	}
-	if (nghttp2_submit_response(s->conn->two->session, s->id, pairs, n, body ? &provider : NULL) != 0)
+	if (names.failed || pairs.failed ||
+		nghttp2_submit_response(s->conn->two->session, s->id, (const nghttp2_nv *) (const void *) pairs.data, pairs.len / sizeof(nghttp2_nv),
+								body ? &provider : NULL) != 0)
 		(void) nghttp2_submit_rst_stream(s->conn->two->session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_INTERNAL_ERROR);
+	if (names.cap + pairs.cap > FOX_HTTP_KEPT)
+	{
+		fox_buf_free(&names);
+		fox_buf_free(&pairs);
+	}
 	go_on(s);
 }
 

@@ -27,6 +27,7 @@ typedef struct Http2Stream
 	HttpConn   *conn;
 	FoxNode		in_list;		/* open or spare */
 	int32_t		id;
+	uint64_t	since_ms;		/* the peer has sent or taken something of it */
 	unsigned	refused;		/* the status that it is refused with; 0: it is not */
 	bool		whole;			/* the request has come to its end */
 	bool		asked;			/* it is the gate's, until it is answered */
@@ -45,5 +46,7 @@ typedef struct Http2Stream
 } Http2Stream;
 
 extern const HttpReplies fox_http2_replies;
+
+extern void fox_http2_progress(Http2Stream *s);
 
 #endif

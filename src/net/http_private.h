@@ -154,8 +154,8 @@ extern bool fox_http2_chosen(const HttpConn *h);
 extern void fox_http2_begin(HttpConn *h);
 /* Reads, answers and writes as far as it goes just now. */
 extern void fox_http2_run(HttpConn *h);
-/* How long it may go on without progress, in ms. */
-extern uint64_t fox_http2_patience(const HttpConn *h);
+/* Ends the connection if it is idle for too long, and streams that wait for the peer for too long. */
+extern void fox_http2_sweep(HttpConn *h, uint64_t now_ms);
 extern void fox_http2_end(HttpConn *h);
 
 #endif

@@ -143,6 +143,12 @@ fox_row_json_plan(TupleDesc desc)
 }
 
 static void
+append_bytes(StringInfo out, text *t)
+{
+	appendBinaryStringInfo(out, VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t));
+}
+
+static void
 append_text(StringInfo out, Datum value)
 {
 	text	   *t = DatumGetTextPP(value);
@@ -214,7 +220,7 @@ append_value(StringInfo out, Column *c, Datum value)
 			append_datetime(out, value, c->type);
 			break;
 		case FORM_JSON:
-			appendBinaryStringInfo(out, VARDATA_ANY(DatumGetTextPP(value)), VARSIZE_ANY_EXHDR(DatumGetTextPP(value)));
+			append_bytes(out, DatumGetTextPP(value));
 			break;
 		case FORM_JSONB:
 			(void) JsonbToCString(out, &DatumGetJsonbP(value)->root, VARSIZE_ANY(DatumGetPointer(value)));
@@ -228,9 +234,7 @@ append_value(StringInfo out, Column *c, Datum value)
 static void
 append_whole(StringInfo out, HeapTuple row, TupleDesc desc)
 {
-	text	   *json = DatumGetTextPP(DirectFunctionCall1(row_to_json, heap_copy_tuple_as_datum(row, desc)));
-
-	appendBinaryStringInfo(out, VARDATA_ANY(json), VARSIZE_ANY_EXHDR(json));
+	append_bytes(out, DatumGetTextPP(DirectFunctionCall1(row_to_json, heap_copy_tuple_as_datum(row, desc))));
 }
 
 void

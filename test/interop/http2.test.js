@@ -10,7 +10,7 @@ const path = require('node:path');
 const tls = require('node:tls');
 const { start, stop, sql, join, until, env, withSettings } = require('./lib');
 
-const { NGHTTP2_HTTP_1_1_REQUIRED, NGHTTP2_CANCEL } = http2.constants;
+const { NGHTTP2_HTTP_1_1_REQUIRED, NGHTTP2_CANCEL, NGHTTP2_PROTOCOL_ERROR, NGHTTP2_ENHANCE_YOUR_CALM } = http2.constants;
 const clients = new Set();
 const ca = () => fs.readFileSync(path.join(env.data, 'server.crt'));
 const counter = async (name) => Number(await sql(`SELECT value FROM fox_wamp.stat_router WHERE name = '${name}'`));
@@ -35,7 +35,7 @@ async function connect() {
   return client;
 }
 
-/** A request: the answer, or the code that its stream was reset with. */
+/** A request, whose body its caller sends if it is null: the answer, or the code that its stream was reset with. */
 function ask(client, headers, body) {
   const stream = client.request(typeof headers === 'string' ? { ':path': headers } : headers, { endStream: body === undefined });
   const chunks = [];
@@ -46,7 +46,7 @@ function ask(client, headers, body) {
     stream.on('error', () => {});
     stream.on('close', () => resolve(answer === undefined ? { reset: stream.rstCode } : { status: answer[':status'], headers: answer, body: Buffer.concat(chunks), reset: stream.rstCode }));
   });
-  if (body !== undefined) stream.end(body);
+  if (body != null) stream.end(body);
   return Object.assign(done, { stream });
 }
 const text = async (asked) => (await asked).body.toString();
@@ -107,11 +107,37 @@ test('a body that is too large is refused, and the connection goes on', async ()
   assert.equal(await text(ask(client, '/root/sum?a=1&b=2')), '{"Result":3}');
 });
 
+test('bodies that have not come whole are bounded together', async () => {
+  const client = await connect();
+  const bytes = Buffer.alloc(1000 * 1000, 7);
+  const asked = [];
+  for (let i = 0; i < 5; i++) {
+    asked.push(ask(client, post('/root/size_of', 'application/octet-stream'), null));
+    asked[i].stream.write(bytes);
+  }
+  // The fifth is more than four times http_max_body with the others.
+  const refused = await Promise.race(asked.map(async (a, i) => { asked[i].stream.once('response', (h) => { if (h[':status'] === 503) asked[i].stream.end(); }); return a; }));
+  assert.equal(refused.status, 503);
+  for (const a of asked) a.stream.end();
+  const statuses = (await Promise.all(asked)).map((a) => a.status).sort();
+  assert.deepEqual(statuses, [200, 200, 200, 200, 503]);
+});
+
+test('many headers of a function all come', async () => {
+  await sql(`CREATE FUNCTION web.many() RETURNS fox_wamp.http_response LANGUAGE sql AS $$
+    SELECT fox_wamp.returns('x', 200, 'text/plain', (SELECT jsonb_object_agg('X-H' || i, i::text) FROM generate_series(1, 100) i)) $$`, `SELECT fox_wamp.expose_function('web.many()')`, 'SELECT fox_wamp.sync()');
+  const a = await ask(await connect(), '/root/many');
+  assert.equal(Object.keys(a.headers).filter((name) => name.startsWith('x-h')).length, 100);
+  assert.equal(a.headers['x-h100'], '100');
+});
+
 test('targets and headers have limits', async () => {
   const client = await connect();
   assert.equal((await ask(client, `/root/sum?a=${'1'.repeat(9000)}`)).status, 414);
   assert.equal((await ask(client, { ':path': '/root/sum?a=1&b=2', 'x-long': 'x'.repeat(40000) })).status, 431);
-  assert.equal((await ask(client, { ':path': 'root/sum' })).status ?? 400, 400);
+  assert.equal((await ask(client, { ':path': 'root/sum' })).reset, NGHTTP2_PROTOCOL_ERROR);
+  const connecting = await ask(client, { ':method': 'CONNECT', ':authority': 'other:80' });
+  assert.equal(connecting.status, 400);
   assert.equal(await text(ask(client, '/root/sum?a=1&b=2')), '{"Result":3}');
 });
 
@@ -136,6 +162,24 @@ test('a stream of events, beside requests, until the client has enough', async (
   stream.close(NGHTTP2_CANCEL);
   await until(async () => await sql(`SELECT count(*) FROM fox_wamp.subscription WHERE topic LIKE 'two.%'`) === '0');
 });
+
+test('who does not take the events of a stream loses it, and no other', () => withSettings({ 'fox_wamp.out_queue_limit': '256kB' }, async () => {
+  const client = await connect();
+  const before = await counter('slow_readers_cut');
+  const { stream } = ask(client, { ':path': '/root/events/slow.%23', accept: 'text/event-stream' });
+  await new Promise((resolve) => stream.on('response', resolve));
+  stream.pause();
+  const closed = new Promise((resolve) => stream.on('close', () => resolve(stream.rstCode)));
+  const session = await join();
+  const large = 'x'.repeat(60000);
+  await until(async () => {
+    session.publish('slow.a', [large]);
+    return await counter('slow_readers_cut') > before;
+  });
+  stream.resume();
+  assert.equal(await closed, NGHTTP2_ENHANCE_YOUR_CALM);
+  assert.equal(await text(ask(client, '/root/sum?a=1&b=2')), '{"Result":3}');
+}));
 
 test('long-poll is asked for by HTTP/1.1', async () => {
   const client = await connect();

@@ -3,7 +3,7 @@
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
 const http = require('node:http');
-const { start, stop, sql, join, listen, fresh, env, until } = require('./lib');
+const { start, stop, sql, join, listen, fresh, env, until, withSettings } = require('./lib');
 const { ask, closeAll } = require('./http');
 
 before(start);
@@ -130,6 +130,22 @@ test('a subscription that is not allowed, or not any more', async () => {
   assert.equal((await ask('GET', '/root/events')).status, 404);
   await sql(`DELETE FROM fox_wamp.permission WHERE pattern = '${topic}'`);
 });
+
+test('who does not take the events loses the connection', () => withSettings({ 'fox_wamp.out_queue_limit': '256kB' }, async () => {
+  const topic = fresh('slow');
+  const counter = async () => Number(await sql('SELECT value FROM fox_wamp.stat_router WHERE name = \'slow_readers_cut\''));
+  const before = await counter();
+  const source = await events(`/root/events/${topic}`);
+  source.response.pause();
+  const session = await join();
+  await until(async () => {
+    session.publish(topic, ['x'.repeat(60000)]);
+    return await counter() > before;
+  });
+  source.response.resume();
+  await source.ended;
+  session.leaveNow();
+}));
 
 test('who hangs up is subscribed no longer', async () => {
   const topic = fresh('gone');
