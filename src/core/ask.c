@@ -1,18 +1,16 @@
 /*
  * ask.c - questions that SQL backends put to the router (pg/ask.h).
  *
- * Views are answered at once, row by row.  lock, unlock and wait_for are requests of
+ * Views are answered at once, row by row (ask_view.c).  lock, unlock and wait_for are requests of
  * a session of the backend's own, so that they obey the very rules that hold for
  * everybody else; the ask's id is the request id.
  */
 #include <stdlib.h>
 
 #include "codec/json.h"
-#include "core/catalog.h"
 #include "core/ask.h"
 #include "core/callback.h"
-#include "core/denial.h"
-#include "core/handler.h"
+#include "core/meta.h"
 #include "core/permission.h"
 
 #include "base/pure.h"
@@ -46,190 +44,6 @@ fox_ask_answer_error(FoxRouter *r, uint64_t ask, FoxSlice uri, FoxSlice text)
 	fox_buf_free(&row);
 }
 
-static void
-put_text(FoxBuf *row, const char *name, FoxSlice value)
-{
-	fox_buf_char(row, row->len == 0 ? '{' : ',');
-	fox_buf_json_str(row, fox_cstr(name));
-	fox_buf_char(row, ':');
-	fox_buf_json_str(row, value);
-}
-
-static void
-put_number(FoxBuf *row, const char *name, uint64_t value)
-{
-	fox_buf_char(row, row->len == 0 ? '{' : ',');
-	fox_buf_json_str(row, fox_cstr(name));
-	fox_buf_char(row, ':');
-	fox_buf_u64(row, value);
-}
-
-static uint64_t
-age_ms(FoxRouter *r, uint64_t since_us)
-{
-	return (fox_router_now(r) - since_us) / 1000;
-}
-
-/* --- views --- */
-
-static void
-ask_sessions(FoxRouter *r, uint64_t ask)
-{
-	FoxBuf		row = {0};
-	size_t		pos = 0;
-	FoxMapSlot *slot;
-
-	while ((slot = fox_map_next(&r->sessions, &pos)) != NULL)
-	{
-		FoxSession *s = slot->value;
-
-		if (s->passing)
-			continue;
-		put_text(&row, "realm", s->realm->name);
-		put_number(&row, "id", s->id);
-		put_text(&row, "authid", s->authid);
-		put_text(&row, "authrole", s->authrole);
-		put_text(&row, "authmethod", s->authmethod);
-		put_text(&row, "peer", s->peer);
-		put_text(&row, "transport", s->transport != NULL ? fox_cstr(s->transport) : FOX_LIT(""));
-		put_text(&row, "protocol", s->protocol);
-		if (!fox_absent(s->client_id))
-			put_text(&row, "client_id", s->client_id);
-		put_number(&row, "age_ms", age_ms(r, s->joined_us));
-		fox_buf_char(&row, '}');
-		fox_ask_answer_row(r, ask, &row, false);
-	}
-	fox_buf_free(&row);
-	r->ports.answer(r->ports.ctx, ask, FOX_ABSENT, true);
-}
-
-static void
-ask_subscriptions(FoxRouter *r, uint64_t ask)
-{
-	FoxBuf		row = {0};
-	size_t		at = 0;
-	FoxMapSlot *realm_slot;
-
-	while ((realm_slot = fox_map_next(&r->realms, &at)) != NULL)
-	{
-		FoxRealm   *realm = realm_slot->value;
-		size_t		pos = 0;
-		FoxMapSlot *slot;
-
-		while ((slot = fox_map_next(&realm->subscriptions_by_id, &pos)) != NULL)
-		{
-			FoxSubscription *sub = slot->value;
-
-			put_text(&row, "realm", realm->name);
-			put_number(&row, "id", sub->id);
-			put_text(&row, "topic", sub->topic);
-			put_text(&row, "match", fox_cstr(fox_match_name(sub->kind)));
-			put_number(&row, "subscribers", sub->count);
-			put_number(&row, "age_ms", age_ms(r, sub->created_us));
-			if (!fox_absent(sub->filter))
-			{
-				fox_buf_str(&row, ",\"filter\":");
-				fox_buf_slice(&row, sub->filter);
-			}
-			fox_buf_char(&row, '}');
-			fox_ask_answer_row(r, ask, &row, false);
-		}
-	}
-	fox_buf_free(&row);
-	r->ports.answer(r->ports.ctx, ask, FOX_ABSENT, true);
-}
-
-static void
-ask_waiters(FoxRouter *r, uint64_t ask)
-{
-	FoxBuf		row = {0};
-	size_t		at = 0;
-	FoxMapSlot *realm_slot;
-
-	while ((realm_slot = fox_map_next(&r->realms, &at)) != NULL)
-	{
-		FoxRealm   *realm = realm_slot->value;
-		size_t		pos = 0;
-		FoxMapSlot *slot;
-
-		while ((slot = fox_map_next(&realm->queues, &pos)) != NULL)
-		{
-			FoxQueue   *q = slot->value;
-
-			fox_list_each(n, &q->waiters)
-			{
-				FoxPending *w = fox_container(FoxPending, in_order, n);
-
-				put_text(&row, "realm", realm->name);
-				put_text(&row, "topic", q->topic);
-				put_number(&row, "session", w->session_id);
-				put_number(&row, "age_ms", age_ms(r, w->since_us));
-				fox_buf_str(&row, ",\"condition\":");
-				fox_buf_slice(&row, w->p.when);
-				fox_buf_char(&row, '}');
-				fox_ask_answer_row(r, ask, &row, false);
-			}
-		}
-	}
-	fox_buf_free(&row);
-	r->ports.answer(r->ports.ctx, ask, FOX_ABSENT, true);
-}
-
-typedef struct StatRows
-{
-	FoxRouter  *router;
-	uint64_t	ask;
-	FoxBuf		row;
-} StatRows;
-
-static void
-put_stat(void *arg, const char *name, uint64_t value)
-{
-	StatRows   *rows = arg;
-
-	put_text(&rows->row, "name", fox_cstr(name));
-	put_number(&rows->row, "value", value);
-	fox_buf_char(&rows->row, '}');
-	fox_ask_answer_row(rows->router, rows->ask, &rows->row, false);
-}
-
-static void
-ask_stats(FoxRouter *r, uint64_t ask)
-{
-	const struct
-	{
-		const char *name;
-		uint64_t	value;
-	}			stats[] = {
-		{"sessions", r->sessions.count},
-		{"publishes", r->stats.publishes},
-		{"events", r->stats.events},
-		{"calls", r->stats.calls},
-		{"condition_failed", r->stats.condition_failed},
-		{"publishes_refused", r->stats.publishes_refused},
-		{"writes", r->stats.writes},
-		{"writes_refused", r->stats.writes_refused},
-		{"writes_in_flight", r->pendings.count},
-		{"gaps", r->stats.gaps},
-		{"casts_failed", r->stats.casts_failed},
-		{"logins_failed", r->stats.logins_failed},
-		{"denied", r->stats.denied},
-		{"row_events_dropped", r->stats.row_events_dropped},
-		{"handler_runs", r->stats.handler_runs},
-		{"handler_failures", r->stats.handler_failures},
-		{"handler_events_dropped", r->stats.handler_events_dropped},
-		{"callbacks", r->callbacks.count},
-		{"callback_messages_dropped", r->stats.callback_messages_dropped},
-	};
-	StatRows	rows = {r, ask, {0}};
-
-	for (size_t i = 0; i < sizeof(stats) / sizeof(stats[0]); i++)
-		put_stat(&rows, stats[i].name, stats[i].value);
-	r->ports.stats(r->ports.ctx, put_stat, &rows);
-	fox_buf_free(&rows.row);
-	r->ports.answer(r->ports.ctx, ask, FOX_ABSENT, true);
-}
-
 /* --- sessions of backends --- */
 
 /* Marks the request id of a lock, whose failure to get it is an answer and no error. */
@@ -243,7 +57,7 @@ sql_done(FoxSession *s, FoxRequest what, uint64_t request, uint64_t id)
 	if (what != FOX_REQ_PUBLISH)
 		return;
 	fox_buf_str(&row, "{\"ok\":true");
-	put_number(&row, "publication", id);
+	fox_meta_put_number(&row, "publication", id);
 	fox_buf_char(&row, '}');
 	fox_ask_answer_row(s->realm->router, request & ~LOCK_REQUEST, &row, true);
 	fox_buf_free(&row);
@@ -289,8 +103,9 @@ wait_event(FoxSession *s, const FoxSubscription *sub, FoxEvent *e)
 	(void) sub;
 	if (a->done || (json = fox_event_json(e)) == NULL)
 		return;
-	put_text(&row, "topic", e->topic);
-	put_number(&row, "publication", e->publication);
+	fox_buf_char(&row, '{');
+	fox_meta_put_text(&row, "topic", e->topic);
+	fox_meta_put_number(&row, "publication", e->publication);
 	if (!fox_absent(json->args))
 	{
 		fox_buf_str(&row, ",\"args\":");
@@ -671,6 +486,25 @@ withdrawn(FoxRouter *r, uint64_t ask, int pid)
 	}
 }
 
+static void
+ask_of_topic(FoxRouter *r, uint64_t ask, FoxSlice q, FoxSlice name, FoxSlice realm, FoxSlice topic, int pid)
+{
+	if (fox_absent(realm) || fox_absent(topic))
+		fox_ask_answer_error(r, ask, fox_cstr(FOX_ERR_INVALID_ARGUMENT), FOX_LIT("unknown question, or realm or topic is missing"));
+	else if (fox_slice_is(name, "lock"))
+		ask_lock(r, ask, q, realm, topic, pid);
+	else if (fox_slice_is(name, "publish"))
+		ask_publish(r, ask, q, realm, topic, pid);
+	else if (fox_slice_is(name, "unlock"))
+		ask_unlock(r, ask, realm, topic, pid);
+	else if (fox_slice_is(name, "call"))
+		fox_ask_call(r, ask, q, realm, topic, pid);
+	else if (fox_slice_is(name, "wait_for"))
+		ask_wait_for(r, ask, q, realm, topic);
+	else
+		fox_ask_answer_error(r, ask, fox_cstr(FOX_ERR_INVALID_ARGUMENT), FOX_LIT("unknown question"));
+}
+
 void
 fox_router_ask(FoxRouter *r, uint64_t ask, FoxSlice q, int pid)
 {
@@ -696,24 +530,10 @@ fox_router_ask(FoxRouter *r, uint64_t ask, FoxSlice q, int pid)
 	realm = text_of(q, "realm", &realm_buf);
 	topic = text_of(q, fox_slice_is(name, "wait_for") ? "pattern" : "topic", &topic_buf);
 
-	if (fox_slice_is(name, "sessions"))
-		ask_sessions(r, ask);
-	else if (fox_slice_is(name, "subscriptions"))
-		ask_subscriptions(r, ask);
-	else if (fox_slice_is(name, "waiters"))
-		ask_waiters(r, ask);
-	else if (fox_slice_is(name, "handlers"))
-		fox_handlers_answer(r, ask);
-	else if (fox_slice_is(name, "callback"))
+	if (fox_slice_is(name, "callback"))
 		fox_ask_callback(r, ask, q);
 	else if (fox_slice_is(name, "callback_call"))
 		fox_ask_callback_call(r, ask, q, pid);
-	else if (fox_slice_is(name, "denials"))
-		fox_denials_answer(r, ask);
-	else if (fox_slice_is(name, "catalog"))
-		fox_catalog_answer(r, ask);
-	else if (fox_slice_is(name, "stats"))
-		ask_stats(r, ask);
 	else if (fox_slice_is(name, "sync"))
 		ask_sync(r, ask);
 	else if (fox_slice_is(name, "kill"))
@@ -726,20 +546,8 @@ fox_router_ask(FoxRouter *r, uint64_t ask, FoxSlice q, int pid)
 			fox_session_leave(s, FOX_END_LOST);
 		answer_text(r, ask, "{\"ok\":true}");
 	}
-	else if (fox_absent(realm) || fox_absent(topic))
-		fox_ask_answer_error(r, ask, fox_cstr(FOX_ERR_INVALID_ARGUMENT), FOX_LIT("unknown question, or realm or topic is missing"));
-	else if (fox_slice_is(name, "lock"))
-		ask_lock(r, ask, q, realm, topic, pid);
-	else if (fox_slice_is(name, "publish"))
-		ask_publish(r, ask, q, realm, topic, pid);
-	else if (fox_slice_is(name, "unlock"))
-		ask_unlock(r, ask, realm, topic, pid);
-	else if (fox_slice_is(name, "call"))
-		fox_ask_call(r, ask, q, realm, topic, pid);
-	else if (fox_slice_is(name, "wait_for"))
-		ask_wait_for(r, ask, q, realm, topic);
-	else
-		fox_ask_answer_error(r, ask, fox_cstr(FOX_ERR_INVALID_ARGUMENT), FOX_LIT("unknown question"));
+	else if (!fox_ask_view(r, ask, name))
+		ask_of_topic(r, ask, q, name, realm, topic, pid);
 	fox_buf_free(&name_buf);
 	fox_buf_free(&realm_buf);
 	fox_buf_free(&topic_buf);

@@ -1,5 +1,5 @@
 /*
- * ask.h - questions that are answered later, shared by ask.c and ask_call.c.
+ * ask.h - questions that are answered later, shared by ask.c, ask_view.c and ask_call.c.
  */
 #ifndef FOX_CORE_ASK_H
 #define FOX_CORE_ASK_H
@@ -34,6 +34,11 @@ extern void fox_asker_free(FoxAsker *a);
 /* Answers, one row; an absent text is left out.  The row is empty afterwards. */
 extern void fox_ask_answer_row(FoxRouter *r, uint64_t ask, FoxBuf *row, bool last);
 extern void fox_ask_answer_error(FoxRouter *r, uint64_t ask, FoxSlice uri, FoxSlice text);
+
+/* --- ask_view.c --- */
+
+/* Answers with the rows of the view; false: there is none of that name. */
+extern bool fox_ask_view(FoxRouter *r, uint64_t ask, FoxSlice name);
 
 /* --- ask_call.c --- */
 
