@@ -275,7 +275,7 @@ read_rows(Request *q)
 	char	   *rows;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT pg_catalog.to_json(t) FROM %s t", q->table.name);
+	appendStringInfo(&sql, "SELECT pg_catalog.to_json(t.*) FROM %s t", q->table.name);
 	fox_table_where(&q->table, q->values, 0, &sql);
 	append_order(q, &sql);
 	if (q->limit >= 0)
@@ -320,7 +320,7 @@ read_row(Request *q)
 	else if (column > 0)
 		appendStringInfo(&sql, "SELECT pg_catalog.to_json(t.%s)", fox_table_column(&q->table, column));
 	else
-		appendStringInfoString(&sql, "SELECT pg_catalog.to_json(t)");
+		appendStringInfoString(&sql, "SELECT pg_catalog.to_json(t.*)");
 	appendStringInfo(&sql, " FROM %s t", q->table.name);
 	fox_table_where(&q->table, q->values, 0, &sql);
 	SPI_connect();

@@ -48,6 +48,20 @@ const get = async (path, who = 'user', root = name) => {
 };
 const error = (answer) => [answer.status, JSON.parse(text(answer)).ErrorText];
 
+test('a column may be called as anything in our statements', async () => {
+  await sql('SET client_min_messages = error', `CREATE TABLE ${name}.letters (id int PRIMARY KEY, t bigint, "a ""b" text)`, `INSERT INTO ${name}.letters VALUES (1, 42, 'x')`,
+    `GRANT ALL ON ${name}.letters TO PUBLIC`, `CREATE FUNCTION ${name}.spell(l ${name}.letters) RETURNS text LANGUAGE sql STABLE AS $$SELECT concat(l.id, l.t, l."a ""b")$$`,
+    `SELECT fox_wamp.expose_table('${name}.letters', root => '${name}'), fox_wamp.expose_function('${name}.spell(${name}.letters)', root => '${name}')`, 'SELECT fox_wamp.sync()');
+  const row = { id: 1, t: 42, 'a "b': 'x' };
+  assert.deepEqual(await get('letters'), [row]);
+  assert.deepEqual(await get('letters/1'), row);
+  assert.equal(await get('letters/1/t'), 42);
+  assert.equal(await get('letters/1/spell'), '142x');
+  assert.equal((await send('PUT', 'letters/1', { t: 43, 'A "b': 'y; DROP TABLE x' })).status, 200);
+  assert.deepEqual(await get('letters?t=43&a+%22B=y%3B+DROP+TABLE+x&order=t.desc,a+%22b'), [{ ...row, t: 43, 'a "b': 'y; DROP TABLE x' }]);
+  await sql(`SELECT fox_wamp.unexpose('letters', '${name}')`, `DROP TABLE ${name}.letters CASCADE`);
+});
+
 test('rows, in the role of who asks', async () => {
   const six = { id: 6, first_name: 'Sergei', Last: 'Rachmaninoff', born: 1873, data: '\\x00ff10', owner: 'all' };
   assert.deepEqual(await get('People/6'), six);
