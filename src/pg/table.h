@@ -24,14 +24,17 @@
 /* What an exposed table is called by. */
 #define FOX_TABLE_REQUEST "fox_wamp.table_request(text,json,text,json,json,text,bigint,bigint)"
 
+/* All columns of a row that is set, and behind them its key. */
+#define FOX_TABLE_VALUES_MAX (MaxHeapAttributeNumber + INDEX_MAX_KEYS)
+
 /* Values of columns of a table, as parameters of a statement. */
 typedef struct FoxTableValues
 {
 	int			n;
-	int			columns[MaxHeapAttributeNumber];	/* attribute numbers */
-	Oid			types[MaxHeapAttributeNumber];
-	Datum		values[MaxHeapAttributeNumber];
-	char		nulls[MaxHeapAttributeNumber];	/* as SPI has them */
+	int			columns[FOX_TABLE_VALUES_MAX];	/* attribute numbers */
+	Oid			types[FOX_TABLE_VALUES_MAX];
+	Datum		values[FOX_TABLE_VALUES_MAX];
+	char		nulls[FOX_TABLE_VALUES_MAX];	/* as SPI has them */
 } FoxTableValues;
 
 typedef struct FoxTable

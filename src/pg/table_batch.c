@@ -14,6 +14,7 @@
 #include "fmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 
 #include "codec/json.h"
 #include "core/http_route.h"
@@ -158,6 +159,8 @@ run_table(const char *name, FoxSlice list, int number, StringInfo out)
 	FoxSlice	what;
 	unsigned	verbs = 0;
 	char	   *relation = find_table(name, &verbs);
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext memory;
 	size_t		pos = 0;
 
 	if (relation == NULL)
@@ -165,6 +168,8 @@ run_table(const char *name, FoxSlice list, int number, StringInfo out)
 	if (fox_json_kind(list) != FOX_JSON_ARRAY)
 		bad("the statements of a table must be an array");
 	fox_table_open(relation, &t);
+	/* There may be as many statements as the body has room for. */
+	memory = AllocSetContextCreate(caller, "fox_wamp statement", ALLOCSET_DEFAULT_SIZES);
 	for (; fox_json_element(list, &pos, &word); number++)
 	{
 		unsigned	verb = fox_json_kind(word) == FOX_JSON_STRING ? fox_verb_named(fox_slice(word.ptr + 1, word.len - 2)) : 0;
@@ -172,8 +177,12 @@ run_table(const char *name, FoxSlice list, int number, StringInfo out)
 		if ((verb & (FOX_POST | FOX_PUT | FOX_PATCH | FOX_DELETE) & verbs) == 0 || !fox_json_element(list, &pos, &what))
 			bad(psprintf("statement %d: it must be one of POST, PUT, PATCH and DELETE that the table is exposed for, and a row or an ID", number));
 		appendStringInfoString(out, number > 0 ? "," : "");
+		MemoryContextSwitchTo(memory);
 		run_numbered(&t, verb, what, out, number);
+		MemoryContextSwitchTo(caller);
+		MemoryContextReset(memory);
 	}
+	MemoryContextDelete(memory);
 	relation_close(t.relation, NoLock);
 	return number;
 }

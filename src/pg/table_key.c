@@ -272,7 +272,8 @@ read_row(const FoxTable *t, FoxTableValues *key)
 	bool		isnull;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT t FROM %s t", t->name);
+	/* A bare "t" would be a column of that name, and the cast keeps the row in one piece. */
+	appendStringInfo(&sql, "SELECT t.*::%s FROM %s t", t->name, t->name);
 	fox_table_where(t, key, 0, &sql);
 	SPI_connect();
 	if (fox_table_run(sql.data, key) == 0)

@@ -31,6 +31,7 @@
 PG_FUNCTION_INFO_V1(fox_wamp_table_request);
 
 #define ORDER_MAX 1000			/* bytes */
+#define PAGE 100				/* rows that are fetched together */
 
 typedef struct Request
 {
@@ -243,48 +244,57 @@ append_order(const Request *q, StringInfo sql)
 		appendStringInfo(sql, "%st.%s", i == 0 ? " ORDER BY " : ", ", fox_table_column(&q->table, q->table.key[i]));
 }
 
-/* Column 1 of what the last statement has returned, the rows joined by commas. */
+/* Column 1 of the rows, joined by commas; few at a time are in memory, for a table may have any number. */
 static char *
-join_rows(MemoryContext caller)
+join_rows(Portal rows, MemoryContext caller)
 {
-	Size		total = 3;
-	char	   *all;
-	char	   *at;
+	MemoryContext saved = MemoryContextSwitchTo(caller);
+	StringInfoData all;
 
-	for (uint64 i = 0; i < SPI_processed; i++)
+	initStringInfo(&all);
+	MemoryContextSwitchTo(saved);
+	appendStringInfoChar(&all, '[');
+	for (SPI_cursor_fetch(rows, true, PAGE); SPI_processed > 0; SPI_cursor_fetch(rows, true, PAGE))
 	{
-		total += strlen(SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1)) + 1;
-		if (total > (Size) fox_guc_max_message_size * 1024)
-			ereport(ERROR,
-					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					 errmsg("the result is longer than fox_wamp.max_message_size")));
+		for (uint64 i = 0; i < SPI_processed; i++)
+		{
+			char	   *row = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+
+			if (all.len + strlen(row) + 2 > (Size) fox_guc_max_message_size * 1024)
+				ereport(ERROR,
+						(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						 errmsg("the result is longer than fox_wamp.max_message_size")));
+			appendStringInfo(&all, "%s%s", all.len > 1 ? "," : "", row);
+			pfree(row);
+		}
+		SPI_freetuptable(SPI_tuptable);
 	}
-	at = all = MemoryContextAlloc(caller, total);
-	*at++ = '[';
-	for (uint64 i = 0; i < SPI_processed; i++)
-		at += sprintf(at, "%s%s", i > 0 ? "," : "", SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
-	strcpy(at, "]");
-	return all;
+	appendStringInfoChar(&all, ']');
+	return all.data;
 }
 
 static char *
 read_rows(Request *q)
 {
 	MemoryContext caller = CurrentMemoryContext;
+	FoxTableValues *v = q->values;
 	StringInfoData sql;
+	Portal		portal;
 	char	   *rows;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT pg_catalog.to_json(t) FROM %s t", q->table.name);
-	fox_table_where(&q->table, q->values, 0, &sql);
+	appendStringInfo(&sql, "SELECT pg_catalog.to_json(t.*) FROM %s t", q->table.name);
+	fox_table_where(&q->table, v, 0, &sql);
 	append_order(q, &sql);
 	if (q->limit >= 0)
 		appendStringInfo(&sql, " LIMIT " INT64_FORMAT, q->limit);
 	if (q->offset > 0)
 		appendStringInfo(&sql, " OFFSET " INT64_FORMAT, q->offset);
+	fox_routine_stage = FOX_STAGE_RUN;
 	SPI_connect();
-	(void) fox_table_run(sql.data, q->values);
-	rows = join_rows(caller);
+	portal = SPI_cursor_open_with_args(NULL, sql.data, v->n, v->types, v->values, v->nulls, false, CURSOR_OPT_NO_SCROLL);
+	rows = join_rows(portal, caller);
+	SPI_cursor_close(portal);
 	SPI_finish();
 	return rows;
 }
@@ -320,7 +330,7 @@ read_row(Request *q)
 	else if (column > 0)
 		appendStringInfo(&sql, "SELECT pg_catalog.to_json(t.%s)", fox_table_column(&q->table, column));
 	else
-		appendStringInfoString(&sql, "SELECT pg_catalog.to_json(t)");
+		appendStringInfoString(&sql, "SELECT pg_catalog.to_json(t.*)");
 	appendStringInfo(&sql, " FROM %s t", q->table.name);
 	fox_table_where(&q->table, q->values, 0, &sql);
 	SPI_connect();

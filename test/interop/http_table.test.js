@@ -48,6 +48,34 @@ const get = async (path, who = 'user', root = name) => {
 };
 const error = (answer) => [answer.status, JSON.parse(text(answer)).ErrorText];
 
+test('a column may be called as anything in our statements', async () => {
+  await sql('SET client_min_messages = error', `CREATE TABLE ${name}.letters (id int PRIMARY KEY, t bigint, "a ""b" text)`, `INSERT INTO ${name}.letters VALUES (1, 42, 'x')`,
+    `GRANT ALL ON ${name}.letters TO PUBLIC`, `CREATE FUNCTION ${name}.spell(l ${name}.letters) RETURNS text LANGUAGE sql STABLE AS $$SELECT concat(l.id, l.t, l."a ""b")$$`,
+    `SELECT fox_wamp.expose_table('${name}.letters', root => '${name}'), fox_wamp.expose_function('${name}.spell(${name}.letters)', root => '${name}')`, 'SELECT fox_wamp.sync()');
+  const row = { id: 1, t: 42, 'a "b': 'x' };
+  assert.deepEqual(await get('letters'), [row]);
+  assert.deepEqual(await get('letters/1'), row);
+  assert.equal(await get('letters/1/t'), 42);
+  assert.equal(await get('letters/1/spell'), '142x');
+  assert.equal((await send('PUT', 'letters/1', { t: 43, 'A "b': 'y; DROP TABLE x' })).status, 200);
+  assert.deepEqual(await get('letters?t=43&a+%22B=y%3B+DROP+TABLE+x&order=t.desc,a+%22b'), [{ ...row, t: 43, 'a "b': 'y; DROP TABLE x' }]);
+  await sql(`SELECT fox_wamp.unexpose('letters', '${name}')`, `DROP TABLE ${name}.letters CASCADE`);
+});
+
+test('as many rows as a message has room for, and as many columns as a table can have', async () => {
+  const columns = Array.from({ length: 1599 }, (_, i) => `c${i}`);
+  await sql('SET client_min_messages = error', `CREATE VIEW ${name}.pages AS SELECT g AS n, repeat('x', 1000000) AS words FROM generate_series(1, 20) g`,
+    `CREATE TABLE ${name}.wide (id int PRIMARY KEY, ${columns.map((c) => `${c} int`)})`, `INSERT INTO ${name}.wide VALUES (1)`, `GRANT ALL ON ${name}.pages, ${name}.wide TO PUBLIC`,
+    `SELECT fox_wamp.expose_table('${name}.pages', root => '${name}'), fox_wamp.expose_table('${name}.wide', root => '${name}')`, 'SELECT fox_wamp.sync()');
+  assert.equal((await get('pages?limit=12')).length, 12);
+  const answer = JSON.parse(text(await send('GET', 'pages')));
+  assert.deepEqual([answer.ErrorText, answer.SqlState], ['the result is longer than fox_wamp.max_message_size', '54000']);
+  const row = { id: 2, ...Object.fromEntries(columns.map((c, i) => [c, i])) };
+  assert.equal((await send('PUT', 'wide/1', row)).status, 200);
+  assert.deepEqual(await get('wide/2'), row);
+  await sql(`SELECT fox_wamp.unexpose(n, '${name}') FROM unnest('{pages,wide}'::text[]) n`, `DROP TABLE ${name}.wide`, `DROP VIEW ${name}.pages`);
+});
+
 test('rows, in the role of who asks', async () => {
   const six = { id: 6, first_name: 'Sergei', Last: 'Rachmaninoff', born: 1873, data: '\\x00ff10', owner: 'all' };
   assert.deepEqual(await get('People/6'), six);
