@@ -145,6 +145,22 @@ test('MQTT: a retained message is stored as the hook has it, and a will has pass
   await other.leave();
 });
 
+test('an error of any length', async () => {
+  const topic = `${base}.long`;
+  const text = 'é'.repeat(40000);
+  const s = await join();
+  assert.equal((await refusal(s.publish(topic, [], { raise: text }, { acknowledge: true }))).args[0], `no: ${text}`);
+  // Of what is kept for the view, and said in the log, there is less.
+  const reason = await sql(`SELECT reason FROM fox_wamp.denials WHERE topic = '${topic}'`);
+  assert.ok(reason.startsWith('no: ééé') && Buffer.byteLength(reason) <= 4000, `${Buffer.byteLength(reason)}`);
+  // A string of MQTT has at most 65535 bytes.
+  const c = await MqttClient.join(5);
+  const refused = await c.publish(mqttTopic(topic), JSON.stringify({ raise: text }), { qos: 1 });
+  assert.ok(refused.properties.reasonString.startsWith('no: ééé') && Buffer.byteLength(refused.properties.reasonString) === 65534);
+  await c.leave();
+  s.leaveNow();
+});
+
 test('HTTP, and what SQL publishes', async () => {
   const topic = `${base}.http`;
   const s = await join();
