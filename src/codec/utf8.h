@@ -84,4 +84,15 @@ fox_utf8_valid(FoxSlice text)
 	}
 }
 
+/* As much of the text as fits into max bytes, in whole sequences. */
+static inline FoxSlice
+fox_utf8_clip(FoxSlice text, size_t max)
+{
+	size_t		len = text.len < max ? text.len : max;
+
+	while (len < text.len && len > 0 && ((unsigned char) text.ptr[len] & 0xC0) == 0x80)
+		len--;
+	return (FoxSlice){text.ptr, len};
+}
+
 #endif

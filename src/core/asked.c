@@ -52,6 +52,18 @@ fox_asked_new(FoxSession *s, const FoxWish *wish)
 	return a;
 }
 
+bool
+fox_asked_more(FoxAsked *a, size_t bytes)
+{
+	FoxSession *s = a->session;
+
+	if (s->asked.next != &a->in_session && s->asked_bytes + bytes > ASKED_BYTES_MAX)
+		return false;
+	a->bytes += bytes;
+	s->asked_bytes += bytes;
+	return true;
+}
+
 /* Goes through the request again; it leaves the list, or waits at its head. */
 static void
 resume(FoxAsked *a)

@@ -44,6 +44,8 @@ typedef struct FoxAsked
 /* At the end of the list; NULL: too much waits there. */
 extern FoxAsked *fox_asked_new(FoxSession *s, const FoxWish *wish);
 extern void fox_asked_free(FoxAsked *a);
+/* Counts what its answer takes, as long as others before it wait.  False: too much waits there. */
+extern bool fox_asked_more(FoxAsked *a, size_t bytes);
 /* A question is about to be put: the time for its answer begins.  False: no memory. */
 extern bool fox_asked_open(FoxAsked *a);
 /* The answer may come from anywhere below the core: the list moves in the router's next tick. */

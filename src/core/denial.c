@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "codec/utf8.h"
 #include "core/ask.h"
 #include "core/core.h"
 
@@ -20,6 +21,7 @@
 #define LINES_MAX 60
 #define MINUTE_US UINT64_C(60000000)
 #define NAME_MAX 255			/* bytes of a name that somebody has claimed */
+#define REASON_MAX (2 * FOX_URI_MAX)	/* a function may give any */
 
 typedef struct Denial
 {
@@ -62,15 +64,10 @@ denials_of(FoxRouter *r)
 static FoxSlice
 clip(FoxSlice name)
 {
-	size_t		len = name.len < NAME_MAX ? name.len : NAME_MAX;
-	const char *zero = len > 0 ? memchr(name.ptr, '\0', len) : NULL;
+	FoxSlice	shown = fox_utf8_clip(name, NAME_MAX);
+	const char *zero = shown.len > 0 ? memchr(shown.ptr, '\0', shown.len) : NULL;
 
-	if (zero != NULL)
-		len = (size_t) (zero - name.ptr);
-	else
-		while (len < name.len && len > 0 && ((unsigned char) name.ptr[len] & 0xc0) == 0x80)
-			len--;
-	return fox_slice(name.ptr, len);
+	return zero != NULL ? fox_slice(shown.ptr, (size_t) (zero - shown.ptr)) : shown;
 }
 
 static void
@@ -201,6 +198,7 @@ fox_denied(FoxRouter *r, const FoxDenied *what)
 	d.realm = clip(d.realm);
 	d.authid = clip(d.authid);
 	d.client_id = clip(d.client_id);
+	d.reason = fox_utf8_clip(d.reason, REASON_MAX);
 	put_key(&key, &d);
 	if (all != NULL && !key.failed)
 		note(r, all, d.session == 0 ? &all->logins : &all->requests, &d, fox_buf_view(&key));

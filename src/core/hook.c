@@ -19,6 +19,8 @@
 
 #include "base/pure.h"
 
+#define TOO_MANY "too many requests wait for the publish hook"
+
 typedef struct FoxHook
 {
 	FoxNode		in_realm;
@@ -196,6 +198,11 @@ put_question(FoxBuf *b, const FoxSession *s, const FoxWish *wish, const FoxPaylo
 static bool
 fail(FoxAsked *a, FoxSlice uri, FoxSlice text)
 {
+	if (!fox_asked_more(a, uri.len + text.len))
+	{
+		uri = FOX_LIT(FOX_ERR_UNAVAILABLE);
+		text = FOX_LIT(TOO_MANY);
+	}
 	fox_buf_reset(&a->error);
 	fox_buf_slice(&a->error, uri);
 	fox_buf_char(&a->error, '\0');
@@ -264,7 +271,22 @@ keep_props(FoxSlice former, FoxSlice made, FoxBuf *out)
 	return done && !out->failed;
 }
 
-/* The message in the session's encoding takes the place of that of the wish; json does not borrow from a. */
+/* The message takes the place of that of the wish. */
+static bool
+keep(FoxAsked *a, FoxSlice args, FoxSlice kwargs)
+{
+	char	   *at;
+
+	if (!fox_asked_more(a, args.len + kwargs.len))
+		return fail(a, FOX_LIT(FOX_ERR_UNAVAILABLE), FOX_LIT(TOO_MANY));
+	if ((at = fox_buf_reserve(&a->altered, args.len + kwargs.len + 1)) == NULL)
+		return fail(a, FOX_LIT(FOX_ERR_UNAVAILABLE), FOX_LIT("out of memory"));
+	a->wish.args = fox_slice_keep(&at, args);
+	a->wish.kwargs = fox_slice_keep(&at, kwargs);
+	return true;
+}
+
+/* The same in the session's encoding; json does not borrow from a. */
 static bool
 replace(FoxAsked *a, const FoxPayload *json)
 {
@@ -272,21 +294,15 @@ replace(FoxAsked *a, const FoxPayload *json)
 	FoxBuf		memory = {0};
 	FoxPayload	made;
 	FoxBuf		props = {0};
-	char	   *at;
 	bool		done = fox_payload_as(json, encoding, &memory, &made) &&
 		(encoding != FOX_MQTT || keep_props(a->wish.kwargs, made.kwargs, &props));
 
 	if (done && encoding == FOX_MQTT)
 		made.kwargs = props.len > 0 ? fox_buf_view(&props) : FOX_ABSENT;
-	at = done ? fox_buf_reserve(&a->altered, made.args.len + made.kwargs.len + 1) : NULL;
-	if (at != NULL)
-	{
-		a->wish.args = fox_slice_keep(&at, made.args);
-		a->wish.kwargs = fox_slice_keep(&at, made.kwargs);
-	}
+	done = done ? keep(a, made.args, made.kwargs) : fail(a, FOX_LIT(FOX_ERR_UNAVAILABLE), FOX_LIT("out of memory"));
 	fox_buf_free(&memory);
 	fox_buf_free(&props);
-	return at != NULL || fail(a, FOX_LIT(FOX_ERR_UNAVAILABLE), FOX_LIT("out of memory"));
+	return done;
 }
 
 static bool
@@ -444,7 +460,7 @@ fox_hook_pass(FoxSession *s, const FoxWish *wish, FoxPermit *permit)
 	if (fox_hook_find(s->realm, wish->uri) == NULL)
 		return FOX_PASSES;
 	if (a == NULL && (a = fox_asked_new(s, wish)) == NULL)
-		return refuse(s, wish->uri, FOX_ERR_UNAVAILABLE, "too many requests wait for the publish hook", permit);
+		return refuse(s, wish->uri, FOX_ERR_UNAVAILABLE, TOO_MANY, permit);
 	a->disclosure = permit->disclosure;
 	return fox_hook_ask(a, permit);
 }

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "codec/mqtt_topic.h"
+#include "codec/utf8.h"
 #include "core/uri.h"
 #include "gate/mqtt_private.h"
 
@@ -84,7 +85,7 @@ put_props(FoxBuf *out, FoxSlice raw, FoxSlice response_topic, FoxSlice correlati
 		if (!fox_absent(correlation))
 			fox_mqtt_set(&p, FOX_PROP_CORRELATION), p.correlation = correlation;
 		if (!fox_absent(error))
-			fox_mqtt_user_put(&user, FOX_LIT(ERROR), error);
+			fox_mqtt_user_put(&user, FOX_LIT(ERROR), fox_utf8_clip(error, UINT16_MAX));
 		mqtt_put_props(&p, &user, out);
 	}
 	out->failed |= user.failed || memory.failed;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "codec/mqtt_topic.h"
+#include "codec/utf8.h"
 #include "core/denial.h"
 #include "gate/mqtt_private.h"
 
@@ -137,7 +138,7 @@ acknowledge(MqttPeer *p, FoxMqttType type, uint16_t id, FoxMqttReason reason, Fo
 	if (p->version == FOX_MQTT_50 && reason >= FOX_MQTT_UNSPECIFIED && !fox_absent(text))
 	{
 		fox_mqtt_set(&packet.props, FOX_PROP_REASON_STRING);
-		packet.props.reason_string = text;
+		packet.props.reason_string = fox_utf8_clip(text, UINT16_MAX);
 	}
 	mqtt_send_written(p, &packet);
 }

@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "codec/utf8.h"
 #include "net/deflate.h"
 #include "net/internal.h"
 
@@ -212,17 +213,14 @@ void
 fox_conn_close(FoxConn *conn, int code, const char *reason)
 {
 	char		payload[125] = {(char) (code >> 8), (char) code};
-	size_t		len = reason ? strlen(reason) : 0;
+	FoxSlice	text = fox_utf8_clip(fox_cstr(reason), sizeof(payload) - 2);
 	FoxBytes   *frame;
 
 	if (conn->state > CONN_OPEN)
 		return;
 	fox_latest_release(conn, SIZE_MAX);
-	if (len > sizeof(payload) - 2)
-		for (len = sizeof(payload) - 2; len > 0 && (reason[len] & 0xc0) == 0x80; len--)
-			;					/* not inside a character */
-	if (len > 0)
-		memcpy(payload + 2, reason, len);
+	if (text.len > 0)
+		memcpy(payload + 2, text.ptr, text.len);
 	if (conn->cause == FOX_CLOSE_LOST)
 		conn->cause = FOX_CLOSE_PEER;
 	conn->state = CONN_CLOSING;
@@ -230,7 +228,7 @@ fox_conn_close(FoxConn *conn, int code, const char *reason)
 	mark_dirty(conn);
 	if (!conn->framing->says_goodbye)
 		return;
-	if ((frame = fox_bytes_new(payload, len + 2)) == NULL)
+	if ((frame = fox_bytes_new(payload, text.len + 2)) == NULL)
 	{
 		fox_conn_shut(conn, FOX_CLOSE_PEER);
 		return;

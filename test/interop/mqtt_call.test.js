@@ -3,7 +3,7 @@
 
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
-const { start, stop, sql, join, refusal, fresh } = require('./lib');
+const { start, stop, sql, join, Raw, refusal, fresh } = require('./lib');
 const { MqttClient, unique } = require('./mqtt_client');
 
 before(start);
@@ -52,6 +52,19 @@ test('MQTT calls WAMP: results, errors, nobody there', async () => {
   await c.nothing();
   c.kill();
   callee.leaveNow();
+});
+
+test('an error whose URI is longer than a string of MQTT', async () => {
+  const procedure = fresh('p');
+  const callee = await Raw.join();
+  await callee.ask([64, 1, {}, procedure]);
+  const c = await requester();
+  const response = c.call(procedure.replaceAll('.', '/'), '');
+  const invocation = await callee.next();
+  callee.send([8, 68, invocation[1], {}, `app.${'x'.repeat(70000)}`]);
+  assert.equal(error(await response), `app.${'x'.repeat(65531)}`);
+  await c.leave();
+  callee.ws.terminate();
 });
 
 test('MQTT calls a function of SQL', async () => {

@@ -20,6 +20,7 @@ before(async () => {
        INSERT INTO ${schema}.seen (topic, args, kwargs, details, who) VALUES ($1, $2, $3, $4, current_user);
        IF kwargs ? 'refuse' OR args->>0 = 'refuse' THEN RETURN NULL; END IF;
        IF kwargs ? 'raise' THEN RAISE EXCEPTION 'no: %', kwargs->>'raise'; END IF;
+       IF kwargs ? 'fill' THEN RETURN jsonb_build_object('args', jsonb_build_array(repeat('x', (kwargs->>'fill')::int))); END IF;
        IF kwargs ? 't' THEN RETURN jsonb_build_object('kwargs', kwargs || '{"checked": true}'); END IF;
        IF args->>0 = 'many' THEN RETURN '{"args": [1, 2], "kwargs": {"a": null}}'; END IF;
        IF args->>0 = 'empty' THEN RETURN '{"args": null}'; END IF;
@@ -143,6 +144,36 @@ test('MQTT: a retained message is stored as the hook has it, and a will has pass
   await gone.end();
   assert.deepEqual(JSON.parse(await other.text()), { t: 'killed', checked: true });
   await other.leave();
+});
+
+test('what a hook returns is at most fox_wamp.max_message_size', async () => {
+  const topic = `${base}.large`;
+  const max = 16 * 1024 * 1024;
+  const s = await join();
+  await s.publish(topic, [], { fill: max - 20 }, { acknowledge: true });
+  const refused = await refusal(s.publish(topic, [], { fill: max }, { acknowledge: true }));
+  assert.equal(refused.error, 'pg.error.54000');
+  assert.match(refused.args[0], /longer than fox_wamp.max_message_size/);
+  const c = await MqttClient.join(5);
+  assert.match((await c.publish(mqttTopic(topic), `{"fill":${max}}`, { qos: 1 })).properties.reasonString, /longer than fox_wamp.max_message_size/);
+  await c.leave();
+  s.leaveNow();
+});
+
+test('an error of any length', async () => {
+  const topic = `${base}.long`;
+  const text = 'é'.repeat(40000);
+  const s = await join();
+  assert.equal((await refusal(s.publish(topic, [], { raise: text }, { acknowledge: true }))).args[0], `no: ${text}`);
+  // Of what is kept for the view, and said in the log, there is less.
+  const reason = await sql(`SELECT reason FROM fox_wamp.denials WHERE topic = '${topic}'`);
+  assert.ok(reason.startsWith('no: ééé') && Buffer.byteLength(reason) <= 4000, `${Buffer.byteLength(reason)}`);
+  // A string of MQTT has at most 65535 bytes.
+  const c = await MqttClient.join(5);
+  const refused = await c.publish(mqttTopic(topic), JSON.stringify({ raise: text }), { qos: 1 });
+  assert.ok(refused.properties.reasonString.startsWith('no: ééé') && Buffer.byteLength(refused.properties.reasonString) === 65534);
+  await c.leave();
+  s.leaveNow();
 });
 
 test('HTTP, and what SQL publishes', async () => {

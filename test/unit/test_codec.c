@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "codec/match.h"
+#include "codec/utf8.h"
 #include "codec/wamp_msg.h"
 
 /*
@@ -131,6 +132,19 @@ nested(int depth, const char *open, const char *inside, const char *close)
 	result = valid(fox_buf_view(&b), NULL);
 	fox_buf_free(&b);
 	return result;
+}
+
+static void
+test_utf8_clip(void **state)
+{
+	/* one, two, three and four bytes */
+	static const char text[] = "a\xc3\xa9\xe6\xbc\xa2\xf0\x9f\xa6\x8a";
+	static const size_t fits[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 10};
+
+	(void) state;
+	for (size_t max = 0; max < sizeof(fits) / sizeof(fits[0]); max++)
+		assert_int_equal(fox_utf8_clip(fox_cstr(text), max).len, fits[max]);
+	assert_int_equal(fox_utf8_clip(FOX_ABSENT, 5).len, 0);
 }
 
 static void
@@ -391,6 +405,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_json_valid), cmocka_unit_test(test_json_invalid),
 		cmocka_unit_test(test_json_cut_off), cmocka_unit_test(test_json_utf8),
+		cmocka_unit_test(test_utf8_clip),
 		cmocka_unit_test(test_json_depth), cmocka_unit_test(test_json_scan),
 		cmocka_unit_test(test_json_walk), cmocka_unit_test(test_json_text),
 		cmocka_unit_test(test_json_scalars), cmocka_unit_test(test_merge),

@@ -122,6 +122,49 @@ publishes_stay_in_order(void **state)
 	peer_expect(p, "[17,2,%]");
 }
 
+/* A text of so many bytes in what stands around it; until the next one. */
+static const char *
+around(const char *before, size_t n, const char *after)
+{
+	static FoxBuf text;
+
+	fox_buf_reset(&text);
+	fox_buf_str(&text, before);
+	for (size_t i = 0; i < n; i++)
+		fox_buf_char(&text, 'x');
+	fox_buf_put(&text, after, strlen(after) + 1);
+	return text.data;
+}
+
+static void
+answers_that_wait_count_for_their_session(void **state)
+{
+	size_t		much = 9 * 1024 * 1024;
+
+	(void) state;
+	peer_deaf(ear, true);
+	for (int i = 1; i <= 5; i++)
+	{
+		peer_send(p, "[16,%d,{\"acknowledge\":true},\"h.a\"]", i);
+		if (i == 2 || i == 3)
+			says(around("[{\"args\":[\"", much, "\"]}]"));
+		else if (i == 4)
+			world_fails("app.error", around("[\"", much, "\"]"));
+		else if (i == 5)
+			says("[{}]");
+	}
+	world_pass_ms(5001);
+	peer_expect(p, "[8,16,1,{},\"wamp.error.authorization_failed\",[\"the publish hook has given no answer\"]]");
+	peer_expect(p, "[17,2,%]");
+	peer_expect(p, "[8,16,3,{},\"wamp.error.unavailable\",[\"too many requests wait for the publish hook\"]]");
+	peer_expect(p, "[8,16,4,{},\"wamp.error.unavailable\",[\"too many requests wait for the publish hook\"]]");
+	peer_expect(p, "[17,5,%]");
+	/* What waits for nobody else goes on, however long it is. */
+	peer_send(p, "[16,6,{\"acknowledge\":true},\"h.a\"]");
+	says(around("[{\"args\":[\"", 2 * much, "\"]}]"));
+	peer_expect(p, "[17,6,%]");
+}
+
 static void
 the_most_specific_hook_counts_and_rows_go(void **state)
 {
@@ -199,6 +242,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_message_goes_on_as_it_was_or_altered, set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(null_refuses_and_an_error_is_the_publishers, set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(publishes_stay_in_order, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(answers_that_wait_count_for_their_session, set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(the_most_specific_hook_counts_and_rows_go, set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(permissions_come_first_and_an_authorizer, set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(who_has_gone_needs_no_answer_and_testaments_have_no_hook, set_up, world_tear_down),
