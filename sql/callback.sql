@@ -81,13 +81,15 @@ GRANT fox_wamp_user TO recv_role;
 CREATE SCHEMA recv_evil AUTHORIZATION recv_role;
 SET ROLE recv_role;
 CREATE FUNCTION recv_evil.who(method text) RETURNS text LANGUAGE sql AS 'SELECT current_user::text';
+CREATE FUNCTION recv_evil.stay(method text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM set_config('search_path', 'recv_evil', false); SET work_mem = '77MB'; END $$;
 CREATE FUNCTION recv_evil.escape(method text) RETURNS void LANGUAGE plpgsql AS 'BEGIN RESET ROLE; END';
 CREATE TABLE recv_evil.late (n int);
 CREATE FUNCTION recv_evil.act() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN CREATE ROLE recv_root SUPERUSER; RETURN NULL; END';
 CREATE CONSTRAINT TRIGGER act AFTER INSERT ON recv_evil.late DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION recv_evil.act();
 CREATE FUNCTION recv_evil.wait(method text) RETURNS void LANGUAGE sql AS 'INSERT INTO recv_evil.late VALUES (1)';
-SELECT fox_wamp.callback_local('recv_evil.who(text)') AS who, fox_wamp.callback_local('recv_evil.escape(text)') AS escape, fox_wamp.callback_local('recv_evil.wait(text)') AS wait \gset
+SELECT fox_wamp.callback_local('recv_evil.who(text)') AS who, fox_wamp.callback_local('recv_evil.escape(text)') AS escape, fox_wamp.callback_local('recv_evil.wait(text)') AS wait, fox_wamp.callback_local('recv_evil.stay(text)') AS stay \gset
 RESET ROLE;
+SELECT fox_wamp.callback_send(:stay, 'x'), current_setting('search_path') ~ 'evil' AS path, current_setting('work_mem') = '77MB' AS memory;
 SELECT fox_wamp.callback_call(:who, 'x'), fox_wamp.callback_send(:escape, 'x'), fox_wamp.callback_send(:wait, 'x');
 SELECT count(*) FROM pg_roles WHERE rolname = 'recv_root';
 DELETE FROM fox_wamp.callback_registry;
