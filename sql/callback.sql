@@ -81,18 +81,48 @@ GRANT fox_wamp_user TO recv_role;
 CREATE SCHEMA recv_evil AUTHORIZATION recv_role;
 SET ROLE recv_role;
 CREATE FUNCTION recv_evil.who(method text) RETURNS text LANGUAGE sql AS 'SELECT current_user::text';
+CREATE FUNCTION recv_evil.stay(method text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM set_config('search_path', 'recv_evil', false); SET work_mem = '77MB'; END $$;
 CREATE FUNCTION recv_evil.escape(method text) RETURNS void LANGUAGE plpgsql AS 'BEGIN RESET ROLE; END';
 CREATE TABLE recv_evil.late (n int);
 CREATE FUNCTION recv_evil.act() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN CREATE ROLE recv_root SUPERUSER; RETURN NULL; END';
 CREATE CONSTRAINT TRIGGER act AFTER INSERT ON recv_evil.late DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION recv_evil.act();
 CREATE FUNCTION recv_evil.wait(method text) RETURNS void LANGUAGE sql AS 'INSERT INTO recv_evil.late VALUES (1)';
-SELECT fox_wamp.callback_local('recv_evil.who(text)') AS who, fox_wamp.callback_local('recv_evil.escape(text)') AS escape, fox_wamp.callback_local('recv_evil.wait(text)') AS wait \gset
+SELECT fox_wamp.callback_local('recv_evil.who(text)') AS who, fox_wamp.callback_local('recv_evil.escape(text)') AS escape, fox_wamp.callback_local('recv_evil.wait(text)') AS wait, fox_wamp.callback_local('recv_evil.stay(text)') AS stay \gset
 RESET ROLE;
+SELECT fox_wamp.callback_send(:stay, 'x'), current_setting('search_path') ~ 'evil' AS path, current_setting('work_mem') = '77MB' AS memory;
 SELECT fox_wamp.callback_call(:who, 'x'), fox_wamp.callback_send(:escape, 'x'), fox_wamp.callback_send(:wait, 'x');
 SELECT count(*) FROM pg_roles WHERE rolname = 'recv_root';
+-- nor as who ends it, whose registry it is: what refers to that goes, and its triggers are nobody's in particular
+GRANT USAGE ON SCHEMA recv_evil TO PUBLIC;
+SET ROLE recv_role;
+CREATE TABLE recv_evil.saw (what text, who text);
+GRANT INSERT ON recv_evil.saw TO PUBLIC;
+CREATE FUNCTION recv_evil.see() RETURNS trigger LANGUAGE plpgsql AS
+	'BEGIN INSERT INTO recv_evil.saw VALUES (TG_WHEN || TG_LEVEL, current_user); RETURN OLD; END';
+CREATE TABLE recv_evil.mine (cb bigint REFERENCES fox_wamp.callback_registry ON DELETE CASCADE);
+CREATE TRIGGER before_row BEFORE DELETE ON recv_evil.mine FOR EACH ROW EXECUTE FUNCTION recv_evil.see();
+CREATE TRIGGER after_row AFTER DELETE ON recv_evil.mine FOR EACH ROW EXECUTE FUNCTION recv_evil.see();
+CREATE TRIGGER after_all AFTER DELETE ON recv_evil.mine FOR EACH STATEMENT EXECUTE FUNCTION recv_evil.see();
+CREATE TABLE recv_evil.later (cb bigint REFERENCES fox_wamp.callback_registry ON DELETE CASCADE);
+CREATE CONSTRAINT TRIGGER act AFTER DELETE ON recv_evil.later DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION recv_evil.act();
+INSERT INTO recv_evil.mine VALUES (:who);
+INSERT INTO recv_evil.later VALUES (:escape);
+-- the function of that type is told, and no other of its name
+CREATE FUNCTION recv_evil.callback_released(bigint, text) RETURNS void LANGUAGE sql AS $$ INSERT INTO recv_evil.saw VALUES ('overload', current_user) $$;
+CREATE FUNCTION recv_evil.callback_released(fox_wamp.callback, text) RETURNS void LANGUAGE sql AS $$ INSERT INTO recv_evil.saw VALUES ('released', current_user) $$;
+RESET ROLE;
+UPDATE fox_wamp.callback_registry SET service = 'recv_evil' WHERE id = :who;
+SELECT fox_wamp.callback_release(:who), fox_wamp.end_callback(:wait);
+SELECT fox_wamp.callback_release(:escape);
+SELECT what, who FROM recv_evil.saw;
+SELECT count(*) FROM recv_evil.mine;
 DELETE FROM fox_wamp.callback_registry;
 DROP OWNED BY recv_role;
 DROP ROLE recv_role;
 DELETE FROM fox_wamp.callback_registry;
 SELECT count(*) FROM recv.reader;
 DROP SCHEMA recv CASCADE;
+-- no exception where there is no PL/pgSQL either
+\c -
+\set SHOW_CONTEXT never
+SELECT fox_wamp.exception_json();

@@ -32,7 +32,8 @@ void
 fox_identity_end(FoxIdentity before)
 {
 	SPI_finish();
-	AtEOXact_GUC(true, before.nest);
+	/* What it has set goes with it, as of a role that is left. */
+	AtEOXact_GUC(false, before.nest);
 	SetUserIdAndSecContext(before.user, before.context);
 }
 

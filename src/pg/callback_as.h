@@ -16,7 +16,7 @@ typedef struct FoxIdentity
 /*
  * What follows is done as that role, with that schema as the search path and SPI connected: who sends or releases, and what it
  * has set, is anybody's.  Nothing that it does may be due at the end of the transaction, when it would be done as
- * whoever has begun that.
+ * whoever has begun that; nor does a setting of its outlast it, a search_path least of all.
  */
 extern FoxIdentity fox_identity_begin(Oid role, const char *schema);
 extern void fox_identity_end(FoxIdentity before);

@@ -7,8 +7,12 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -60,23 +64,43 @@ tell_service(const void *arg)
 	if (!OidIsValid(hook))
 		return;
 	before = fox_identity_begin(owner_of(hook), row->service);
-	if (SPI_execute_with_args(psprintf("SELECT %s($1, $2)", quote_qualified_identifier(row->service, "callback_released")),
+	if (SPI_execute_with_args(psprintf("SELECT %s($1::fox_wamp.callback, $2)", quote_qualified_identifier(row->service, "callback_released")),
 							  2, types, values, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not call callback_released()");
 	fox_identity_end(before);
 }
 
-/* What refers to the row goes with it. */
+/*
+ * What refers to the row goes with it, and what has to be done then at the tables of others is done as nobody in particular:
+ * a query's AFTER triggers have the role that it ends with, and anybody may refer to the registry.
+ */
 static void
 delete_row(const FoxCallbackRow *row)
 {
-	static void *plan = NULL;
+	static SPIPlanPtr plan = NULL;
+	Oid			types[1] = {INT8OID};
+	Datum		values[1] = {Int64GetDatum(strtoll(row->id, NULL, 10))};
+	Oid			nobody = get_role_oid("fox_wamp_anonymous", false);
 	FoxAsOwner	saved = fox_as_owner();
-	const char *id = row->id;
+	EState	   *state;
 
 	SPI_connect();
 	PushActiveSnapshot(GetLatestSnapshot());
-	fox_spi(&plan, "DELETE FROM fox_wamp.callback_registry WHERE id OPERATOR(pg_catalog.=) $1::pg_catalog.int8", 1, &id);
+	if (plan == NULL)
+	{
+		plan = SPI_prepare("DELETE FROM fox_wamp.callback_registry WHERE id OPERATOR(pg_catalog.=) $1", 1, types);
+		if (plan == NULL || SPI_keepplan(plan) != 0)
+			elog(ERROR, "could not prepare the end of a callback");
+	}
+	AfterTriggerBeginQuery();
+	if (SPI_execute_snapshot(plan, values, NULL, InvalidSnapshot, InvalidSnapshot, false, false, 0) != SPI_OK_DELETE)
+		elog(ERROR, "could not delete a callback");
+	SetUserIdAndSecContext(nobody, saved.context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	state = CreateExecutorState();
+	AfterTriggerEndQuery(state);
+	ExecResetTupleTable(state->es_tupleTable, false);
+	ExecCloseResultRelations(state);
+	FreeExecutorState(state);
 	PopActiveSnapshot();
 	SPI_finish();
 	fox_as_caller(saved);
