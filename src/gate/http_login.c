@@ -40,12 +40,19 @@ fox_http_log_out(FoxHttpPeer *p)
 
 /* --- the session --- */
 
+/* Others of the connection may go by the session too; a listener's and a token's are of one request alone. */
+static bool
+is_passing(const FoxHttpPeer *p)
+{
+	return p->wish != FOX_HTTP_WISH_EVENTS && p->wish != FOX_HTTP_WISH_SESSION;
+}
+
 static void
 join(FoxHttpPeer *p, FoxSlice realm, const FoxSessionInfo *info)
 {
 	const char *reason = fox_http_join_own(p, realm, info);
 
-	p->own_until_us = fox_router_now(p->router) + HOLDS_US;
+	p->own_until_us = is_passing(p) ? fox_router_now(p->router) + HOLDS_US : 0;
 	if (reason != NULL)
 		fox_http_fail_uri(p, fox_cstr(reason), FOX_ABSENT);
 	else
@@ -56,7 +63,7 @@ static FoxSessionInfo
 info_of(const FoxHttpPeer *p)
 {
 	return (FoxSessionInfo){.peer = fox_cstr(p->address), .protocol = FOX_LIT("http"), .transport = "http",
-		.passing = p->wish != FOX_HTTP_WISH_EVENTS && p->wish != FOX_HTTP_WISH_SESSION, .subscription_revocation = true};
+		.passing = is_passing(p), .subscription_revocation = true};
 }
 
 /* --- logging in --- */
@@ -196,6 +203,7 @@ listen_as(FoxHttpPeer *p, const FoxRoot *root)
 	info.authrole = who.authrole;
 	info.authmethod = who.authmethod;
 	p->shared = NULL;
+	fox_http_log_out(p);
 	fox_list_push(&hs->listeners, &p->in_listeners);
 	join(p, root->realm, &info);
 }
@@ -211,13 +219,13 @@ go_by_token(FoxHttpPeer *p, const FoxRoot *root)
 		fox_http_fail(p, 503, NULL, FOX_ABSENT);
 }
 
-/* Of a proxy's connection every request may be somebody else's. */
+/* Of a proxy's connection every request may be somebody else's; an Authorization that is empty is nobody's. */
 static bool
 is_the_same(const FoxHttpPeer *p, const FoxRoot *root, FoxSlice authorization)
 {
-	return p->own.session != NULL && fox_slice_eq(authorization, fox_buf_view(&p->credentials)) &&
+	return is_passing(p) && p->own.session != NULL && fox_slice_eq(authorization, fox_buf_view(&p->credentials)) &&
 		fox_slice_eq(root->realm, fox_buf_view(&p->realm)) && fox_router_now(p->router) < p->own_until_us &&
-		(!fox_absent(authorization) || p->local || p->may_be_anyone);
+		(fox_absent(authorization) ? p->local || p->may_be_anyone : authorization.len > 0);
 }
 
 void
@@ -235,7 +243,7 @@ fox_http_log_in(FoxHttpPeer *p, const FoxRoot *root, FoxSlice authorization)
 		fox_http_challenge(p, "log in to call that");
 		return;
 	}
-	if (p->wish != FOX_HTTP_WISH_SESSION && is_the_same(p, root, authorization))
+	if (is_the_same(p, root, authorization))
 	{
 		p->session = p->own.session;
 		fox_http_make_call(p);

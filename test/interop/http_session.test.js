@@ -159,6 +159,20 @@ test('of a connection that goes the call is canceled, and the session stays', as
   assert.deepEqual(result(await ask('GET', `/${name}/who`, bearer(token))), [session, name]);
 });
 
+test('nobody goes by what another request of the connection has left', async () => {
+  const { token } = await logIn();
+  const by = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  const who = async (path, headers = {}) => ask('GET', `/${name}a/${path}`, { by, headers });
+  const names = async (path, headers) => { const answer = await who(path, headers); return [answer.status, result(answer)?.[1]]; };
+  assert.deepEqual(await names('anyone'), [200, 'fox_wamp_anonymous']);
+  assert.deepEqual(await names('who', { Authorization: '' }), [401, undefined], 'an Authorization that says nothing is none');
+  assert.equal((await who('events/a..b', { Authorization: `Bearer ${token}` })).status, 400, 'a listener that hears nothing');
+  assert.deepEqual(await names('anyone'), [200, 'fox_wamp_anonymous']);
+  assert.equal((await who('events/a..b', basic(name, 'pass word'))).status, 400);
+  assert.deepEqual(await names('anyone'), [200, 'fox_wamp_anonymous']);
+  by.destroy();
+});
+
 test('who has too many loses the one unused for longest; and time ends the others', async () => {
   const user = json({ user: `${name}_other`, password: 'other' });
   let third;
