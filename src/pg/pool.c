@@ -38,7 +38,7 @@
 #define EXECUTORS_MAX 64
 #define WINDOW 16				/* calls at one executor, running and queued */
 #define STUCK_MS 5
-#define WAKE_US 50				/* until an executor has awoken: what can be done by then one that is awake does */
+#define WAKE_US 100				/* until an executor has awoken: what can be done by then one that is awake does */
 #define RETRY_MS 100			/* while no executor can be started */
 #define PATIENCE_MS 10000		/* for one to start */
 #define ANSWERS_PER_TURN 256
