@@ -26,7 +26,9 @@ typedef struct FoxPoolExecutor
 	FoxLink		link;
 	FoxNode		jobs;			/* in the order of sending */
 	int			n;
+	int64		expected_us;	/* that they are going to take, all in all */
 	FoxNode		nested;			/* jobs that its function waits for */
+	bool		full;			/* the last of them has not been sent whole: its queue of messages takes no more */
 	bool		outdated;		/* it has begun with another configuration */
 	TimestampTz busy_since;		/* the first of the jobs has been the first */
 	TimestampTz idle_since;
@@ -46,6 +48,7 @@ typedef struct FoxJob
 	FoxNode		in_caller;
 	FoxPoolInstance *instance;	/* that it has for itself, or waits for (pool_instance.h); NULL: of none */
 	int			place;
+	int64		expected_us;	/* that it is going to take there */
 	bool		sent;			/* all of it */
 	bool		canceled;		/* before that */
 	TimestampTz since;
