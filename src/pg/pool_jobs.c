@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "pg/guc.h"
 #include "pg/pool_jobs.h"
+#include "pg/pool_times.h"
 #include "pg/wire_msg.h"
 
 #define BYTES_MAX ((Size) 256 * 1024 * 1024)	/* of all jobs */
@@ -161,6 +162,7 @@ unlink_job(FoxJob *job)
 	if (x != NULL)
 	{
 		x->n--;
+		x->expected_us -= job->expected_us;
 		x->busy_since = x->idle_since = fox_pool_now;
 	}
 	else if (job->uri == NULL)
@@ -178,6 +180,8 @@ fox_job_send(FoxJob *job, FoxPoolExecutor *x, int place)
 	job->place = place;
 	job->sent = false;
 	memcpy(job->message + FOX_JOB_PLACE_AT, &number, sizeof(number));
+	job->expected_us = fox_time_expected(job->function);
+	x->expected_us += job->expected_us;
 	if (x->n++ == 0)
 		x->busy_since = fox_pool_now;
 	fox_list_push(&x->jobs, &job->node);
@@ -189,6 +193,7 @@ fox_job_take_back(FoxJob *job)
 {
 	fox_list_del(&job->node);
 	job->executor->n--;
+	job->executor->expected_us -= job->expected_us;
 	job->executor = NULL;
 	queued++;
 	fox_list_push_front(&fox_job_queue, &job->node);

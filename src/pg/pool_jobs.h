@@ -25,7 +25,9 @@ typedef struct FoxPoolExecutor
 	FoxLink		link;
 	FoxNode		jobs;			/* in the order of sending */
 	int			n;
+	int64		expected_us;	/* that they are going to take, all in all */
 	int			nested;			/* calls that its function waits for */
+	bool		full;			/* the last of them has not been sent whole: its queue of messages takes no more */
 	bool		outdated;		/* it has begun with another configuration */
 	TimestampTz busy_since;		/* the first of the jobs has been the first */
 	TimestampTz idle_since;
@@ -41,6 +43,7 @@ typedef struct FoxJob
 	FoxPoolExecutor *executor;	/* that it is sent to; NULL: none */
 	FoxPoolExecutor *caller;	/* whose function waits for it; NULL: none */
 	int			place;
+	int64		expected_us;	/* that it is going to take there */
 	bool		sent;			/* all of it */
 	bool		canceled;		/* before that */
 	TimestampTz since;
