@@ -661,11 +661,21 @@ COMMENT ON COLUMN fox_wamp.mqtt_message.expires IS 'after which it is not sent; 
 CREATE TABLE fox_wamp.mqtt_received (
 	session bigint,
 	packet bigint,
+	publication bigint,
+	topic text COLLATE "C",
+	message bytea,
+	expires timestamptz,
+	stored timestamptz,
 	PRIMARY KEY (session, packet)
 );
 COMMENT ON TABLE fox_wamp.mqtt_received IS 'messages of QoS 2 that such sessions have sent, and have yet to release';
 COMMENT ON COLUMN fox_wamp.mqtt_received.session IS 'id of the session';
 COMMENT ON COLUMN fox_wamp.mqtt_received.packet IS 'packet identifier';
+COMMENT ON COLUMN fox_wamp.mqtt_received.publication IS 'of a retained message that is stored, and not yet in the queues of those who hear it; null, as are the others: it is there';
+COMMENT ON COLUMN fox_wamp.mqtt_received.topic IS 'its topic';
+COMMENT ON COLUMN fox_wamp.mqtt_received.message IS 'as the payload of fox_wamp.retained in format mqtt';
+COMMENT ON COLUMN fox_wamp.mqtt_received.expires IS 'after which nobody is sent it; null: it stays';
+COMMENT ON COLUMN fox_wamp.mqtt_received.stored IS 'their order';
 
 -- The trigger knows the columns by their position: upgrades append.
 CREATE TABLE fox_wamp.auth_method (

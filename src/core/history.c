@@ -303,7 +303,10 @@ record(void *ctx, void *value)
 {
 	Recording  *rec = ctx;
 	const FoxPayload *json;
+	size_t		place;
 
+	if (rec->event != NULL && rec->event->late && fox_policy_place(value, rec->event->publication, &place))
+		return;
 	if (rec->past == NULL && !rec->failed)
 	{
 		FoxRouter  *r = rec->realm->router;

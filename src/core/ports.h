@@ -18,6 +18,13 @@
 #define FOX_PUBLICATION_OF_DATABASE(random) (((random) >> 12) << 1 | 1)
 #define FOX_DRAWN_BY_DATABASE(publication) (((publication) & 1) != 0)
 
+/* A message that its sender may send again, even to another run of the router: a row of fox_wamp.mqtt_received. */
+typedef struct FoxReceivedName
+{
+	uint64_t	session;		/* as FoxMqttRow has it; 0: none */
+	uint16_t	packet;
+} FoxReceivedName;
+
 /* A durable write of one topic's value. */
 typedef enum FoxWriteKind
 {
@@ -42,6 +49,7 @@ typedef struct FoxWrite
 	FoxSlice	will;			/* JSON; absent: no will, owner is cleared */
 	FoxSlice	audience;		/* object of exclude and eligible lists; absent: everybody may hear the value */
 	FoxSlice	original;		/* the message as it came by MQTT; absent: it did not */
+	FoxReceivedName received;	/* stored once under it, with a row that waits for the distribution; session 0: none */
 	bool		will_on_end;	/* will_on = "end" */
 	bool		only_owner;		/* write only if `session` is still the owner, else refuse FOX_REFUSED_CONDITION */
 	bool		merge;
@@ -53,7 +61,8 @@ typedef enum FoxRefusal
 	FOX_REFUSED_CONDITION,		/* when (or only_owner) does not hold; nothing was changed */
 	FOX_REFUSED_INVALID,		/* the value or condition cannot be stored; text says why */
 	FOX_REFUSED_UNAVAILABLE,	/* queue full, database in trouble, executor lost before commit was known */
-	FOX_REFUSED_DISOWNED		/* FOX_WRITE_DISOWN is done (it makes no change entry) */
+	FOX_REFUSED_DISOWNED,		/* FOX_WRITE_DISOWN is done (it makes no change entry) */
+	FOX_REFUSED_REPEATED		/* what came under that name before is stored: its sender need not know the difference */
 } FoxRefusal;
 
 /* Something that has committed, in commit order: one entry of the ring. */
@@ -145,7 +154,8 @@ typedef enum FoxMqttRowKind
 	FOX_MQTT_MESSAGE,			/* for the client; number says which, and their order */
 	FOX_MQTT_MESSAGE_RELEASED,	/* PUBREC has come */
 	FOX_MQTT_MESSAGE_END,
-	FOX_MQTT_RECEIVED,			/* QoS 2 from the client; number is the packet identifier */
+	FOX_MQTT_RECEIVED,			/* QoS 2 from the client; number is the packet identifier.  Read with a topic, and the message as
+								 * payload: it is stored, but not yet distributed. */
 	FOX_MQTT_RECEIVED_END
 } FoxMqttRowKind;
 
@@ -156,6 +166,7 @@ typedef struct FoxMqttRow
 {
 	FoxMqttRowKind kind;
 	uint64_t	session;		/* names the session in all of its rows */
+	uint64_t	publication;	/* of FOX_MQTT_RECEIVED with a topic */
 	uint64_t	number;			/* of a session: that of the last message that its client was sent; FOX_MQTT_SENT_UNKNOWN */
 	FoxSlice	realm;
 	FoxSlice	client_id;
@@ -227,6 +238,7 @@ typedef struct FoxFunctionCall
 	FoxSlice	kwargs;			/* JSON object or absent */
 	FoxSlice	http;			/* what http_call.h makes of a request, whose reply comes as kwargs; absent: none */
 	FoxSlice	service;		/* that it is a method of, as fox_service_call() says it; absent: of none */
+	FoxSlice	instance;		/* of that: its calls run one at a time, in their order; absent: of none */
 } FoxFunctionCall;
 
 typedef enum FoxLogLevel

@@ -69,6 +69,26 @@ fox_publish_now(FoxSession *s, const FoxPublish *p)
 }
 
 void
+fox_session_distribute(FoxSession *s, uint64_t request, uint64_t publication, FoxSlice topic, FoxSlice original,
+					   uint64_t expires_us)
+{
+	FoxPublish	p = {.request = request, .disclosure = s->realm->disclosure};
+	FoxEvent	e = {.publication = publication, .topic = topic, .origin = s->id, .kept = true, .expires_us = expires_us,
+	.queued = true, .late = true};
+	FoxSlice	bytes;
+	FoxSlice	props;
+
+	if (fox_mqtt_unpack(original, &e.qos, &props, &bytes))
+	{
+		e.payload = (FoxPayload){FOX_MQTT, bytes, props};
+		disclose(&e, s, &p);
+		e.has_trustlevel = fox_trust_level(s->realm, topic, s->authrole, &e.trustlevel);
+		fox_broker_deliver(s->realm, &e, s, &p);
+	}
+	s->ops->distributed(s, request);
+}
+
+void
 fox_session_publish(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice topic,
 					FoxSlice args, FoxSlice kwargs)
 {

@@ -183,6 +183,8 @@ fox_receipts_written(FoxRouter *r)
 void
 fox_publish_delivered(FoxSession *s, const FoxPublish *p, FoxReceipt *r, uint64_t publication)
 {
+	if (s->ops->distributed != NULL)
+		s->ops->distributed(s, p->request);
 	if (r != NULL)
 	{
 		r->delivered = true;

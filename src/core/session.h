@@ -91,6 +91,7 @@ struct FoxEvent
 	bool		bridged;
 	FoxReceipt *accepted;		/* waits until durable handlers have it in their queue; NULL: nobody waits */
 	bool		queued;			/* they have */
+	bool		late;			/* an earlier run of the router has taken it, and may have kept it in the event history */
 	uint8_t		hops;			/* handlers that have set it off, one after the other */
 	FoxReceipt *receipt;		/* collects acknowledgements; NULL: none are wanted */
 	bool		wants_receipt;	/* of those whom it goes to just now */
@@ -158,6 +159,13 @@ typedef struct FoxSessionOps
 	/* id: subscription, registration or publication; 0 for UNSUBSCRIBED and UNREGISTERED */
 	void		(*done) (FoxSession *s, FoxRequest what, uint64_t request, uint64_t id);
 	void		(*failed) (FoxSession *s, FoxRequest what, uint64_t request, const FoxFailure *why);
+	/* Under which name the publish is known should it come again.  NULL: it does not. */
+	FoxReceivedName (*received_as) (FoxSession *s, uint64_t request);
+	/*
+	 * The event of the publish is with all who hear it; done() or failed() follows.  What they keep of it is written in
+	 * one transaction with what is given to fox_router_store() now.  NULL: nothing is.
+	 */
+	void		(*distributed) (FoxSession *s, uint64_t request);
 	void		(*result) (FoxSession *s, uint64_t request, bool progress, const FoxPayload *payload,
 						   const FoxPpt *ppt);
 	void		(*invoke) (FoxSession *s, const FoxInvocation *inv);
@@ -273,6 +281,12 @@ extern bool fox_router_is_written(const FoxRouter *r, uint64_t place);
 extern void fox_event_store(FoxEvent *e, uint64_t place);
 /* Acknowledged publishes in the session's realm may have to wait for what is to be written. */
 extern void fox_session_keeps(FoxSession *s, bool on);
+/*
+ * A retained message of the session's that an earlier run of the router has stored, but not distributed; original as in
+ * FoxWrite, expires_us by the router's clock (0: never).  distributed() is called before this returns.
+ */
+extern void fox_session_distribute(FoxSession *s, uint64_t request, uint64_t publication, FoxSlice topic, FoxSlice original,
+								   uint64_t expires_us);
 /* A subscription that the session had before the router started, by the same request. */
 extern void fox_session_resubscribe(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice topic);
 

@@ -299,6 +299,8 @@ fox_sync_write(FoxPending *w, FoxWrite *write)
 	write->session = w->session_id;
 	write->order = w->queue == NULL ? w->session_id : 0;
 	write->pid = w->session ? w->session->pid : 0;
+	if (w->session != NULL && !w->is_will && w->session->ops->received_as != NULL)
+		write->received = w->session->ops->received_as(w->session, w->p.request);
 	if (!fox_idmap_put(&r->pendings, w->token, w))
 		return false;
 	fox_list_push(&r->inflight, &w->in_order);
@@ -448,7 +450,8 @@ fox_router_refused(FoxRouter *r, uint64_t token, FoxRefusal why, const char *tex
 		[FOX_REFUSED_CONDITION] = FOX_ERR_INVALID_PAYLOAD,
 		[FOX_REFUSED_INVALID] = FOX_ERR_INVALID_ARGUMENT,
 		[FOX_REFUSED_UNAVAILABLE] = FOX_ERR_UNAVAILABLE,
-		[FOX_REFUSED_DISOWNED] = NULL
+		[FOX_REFUSED_DISOWNED] = NULL,
+		[FOX_REFUSED_REPEATED] = NULL
 	};
 	FoxPending *w = fox_sync_take(r, token);
 

@@ -30,6 +30,7 @@ fox_mqtt_broker_new(FoxRouter *router, const FoxMqttConfig *config)
 	fox_list_init(&b->all);
 	fox_mqtt_broker_configure(b, config);
 	fox_list_init(&b->promises);
+	fox_list_init(&b->unwritten);
 	b->started_us = fox_router_now(router);
 	mqtt_sys_start(b);
 	return b;
@@ -498,6 +499,8 @@ const FoxSessionOps mqtt_ops = {
 	.event = mqtt_event,
 	.done = mqtt_done,
 	.failed = mqtt_failed,
+	.received_as = mqtt_received_as,
+	.distributed = mqtt_distributed,
 	.result = mqtt_result,
 	.invoke = mqtt_invoke,
 	.unsubscribed = mqtt_unsubscribed,

@@ -48,6 +48,7 @@ struct FoxMqttBroker
 	FoxMap		sessions;		/* by realm, a zero byte, client identifier */
 	FoxNode		all;			/* the same, and those that are ending */
 	FoxNode		promises;		/* of mqtt_store.c */
+	FoxNode		unwritten;		/* sessions whose next message waits for its row */
 	FoxIdMap	restored;		/* while rows are read: by session->row */
 	bool		closing;		/* the router ends: rows stay */
 	uint64_t	clients;		/* that are connected */
@@ -144,6 +145,7 @@ typedef struct MqttOut
 	FoxNode		node;			/* session->waiting or session->sent */
 	FoxBytes   *kept;			/* FOX_FORM_MQTT_KEPT */
 	uint64_t	number;			/* the order of the session's messages */
+	uint64_t	place;			/* QoS 2: until that is written it is not sent, or its identifier could be another's after a restart */
 	uint64_t	expires_us;		/* 0: never */
 	uint16_t	id;				/* follows from the number, so that it is the same after a restart */
 	uint8_t		qos;
@@ -158,6 +160,7 @@ struct MqttSession
 {
 	FoxMqttBroker *broker;
 	FoxNode		in_broker;
+	FoxNode		in_unwritten;
 	FoxSession *core;
 	MqttPeer   *peer;			/* NULL: the client is away */
 	FoxSlice	key;			/* in broker->sessions */
@@ -332,7 +335,10 @@ extern FoxMqttReason mqtt_topic_refusal(FoxSlice topic);
 extern void mqtt_received_carry(MqttSession *s);
 /* The peer waits for no answer any more. */
 extern void mqtt_dues_free(MqttSession *s);
-extern void mqtt_received_restore(MqttSession *s, uint64_t id);
+extern void mqtt_received_restore(MqttSession *s, const FoxMqttRow *row);
+/* Ops of the session. */
+extern FoxReceivedName mqtt_received_as(FoxSession *core, uint64_t request);
+extern void mqtt_distributed(FoxSession *core, uint64_t request);
 
 /* --- mqtt_subscribe.c --- */
 
@@ -395,6 +401,8 @@ extern void mqtt_queue_event(MqttSession *s, FoxEvent *e, uint8_t qos, bool reta
 extern FoxSlice mqtt_age(FoxSlice props, uint64_t expires_us, uint64_t now);
 /* A message for the client alone, by that subscription; it is not stored. */
 extern void mqtt_send_message(MqttSession *s, const MqttSub *sub, FoxSlice topic, FoxSlice props, FoxSlice payload, bool retain);
+/* More has been written: messages that waited for that are sent. */
+extern void mqtt_queues_written(FoxMqttBroker *b);
 /* An acknowledgement of the client's. */
 extern void mqtt_acknowledged(MqttPeer *p, const FoxMqttPacket *packet);
 /* A new peer is sent what an earlier one has not acknowledged, then what waits. */

@@ -5,7 +5,9 @@
  *      QoS 2:  PUBLISH ──(the core has taken it)──► PUBREC ──PUBREL──► PUBCOMP
  *
  * A message of QoS 2 is published when it comes; until PUBREL its packet identifier is known, so that the same
- * message again is not published twice.  One that is to be retained is taken when it is stored.
+ * message again is not published twice.  Of a durable session the identifier is a row, which is written with what the
+ * message has left in queues, or not at all.  One that is to be retained is taken when it is stored: its row is written
+ * with the value, and says that the queues are still to be filled until that is written too.
  *
  * Answers go out in the order in which the messages came, whichever the core has answered first.
  */
@@ -23,13 +25,14 @@
 static FoxBuf uri;
 static FoxBuf options;
 
-/* What received holds: what has become of a message, and whether an earlier connection has brought it. */
+/* What received holds: what has become of a message, and which connections have brought it. */
 enum
 {
 	ASKED = 1,					/* the core has not answered yet */
-	STORED,						/* not yet, but its row is under way with what it has set off */
+	DISTRIBUTED,				/* not yet, but its row is under way with what it has set off */
 	TAKEN,
-	CARRIED = 4					/* beside these */
+	CARRIED = 4,				/* beside these */
+	AGAIN = 8					/* so is this: the connection of now has brought it too, and waits for the answer */
 };
 
 static int
@@ -38,11 +41,17 @@ received(const MqttSession *s, uint16_t id)
 	return (int) (uintptr_t) fox_idmap_get(&s->received, id);
 }
 
+static int
+state_of(int known)
+{
+	return known & ~(CARRIED | AGAIN);
+}
+
 /* One that is there already stays what it is otherwise: this needs no memory then. */
 static bool
 set_received(MqttSession *s, uint16_t id, int state)
 {
-	return fox_idmap_put(&s->received, id, (void *) (uintptr_t) (state | (received(s, id) & CARRIED)));
+	return fox_idmap_put(&s->received, id, (void *) (uintptr_t) (state | (received(s, id) & (CARRIED | AGAIN))));
 }
 
 void
@@ -52,7 +61,7 @@ mqtt_received_carry(MqttSession *s)
 	FoxMapSlot *slot;
 
 	while ((slot = fox_map_next(&s->received, &pos)) != NULL)
-		slot->value = (void *) ((uintptr_t) slot->value | CARRIED);
+		slot->value = (void *) (((uintptr_t) slot->value | CARRIED) & ~(uintptr_t) AGAIN);
 }
 
 /*
@@ -62,6 +71,18 @@ static uint64_t
 request_of(const MqttSession *s, uint8_t qos, uint16_t id)
 {
 	return (uint64_t) (s->generation & 0xffffffff) << 20 | (uint64_t) qos << 16 | id;
+}
+
+static uint8_t
+qos_in(uint64_t request)
+{
+	return request >> 16 & 3;
+}
+
+static uint16_t
+id_in(uint64_t request)
+{
+	return (uint16_t) request;
 }
 
 FoxMqttReason
@@ -240,11 +261,11 @@ answer(MqttPeer *p, uint8_t qos, uint16_t id, FoxMqttReason reason, FoxSlice tex
 static void
 settle_received(MqttSession *s, uint16_t id, FoxMqttReason reason)
 {
-	int			known = received(s, id) & ~CARRIED;
+	int			known = state_of(received(s, id));
 
 	if (reason >= FOX_MQTT_UNSPECIFIED)
 	{
-		if (known == STORED)
+		if (known == DISTRIBUTED)
 			mqtt_store_progress(s, FOX_MQTT_RECEIVED_END, id);
 		fox_idmap_del(&s->received, id);
 		return;
@@ -255,23 +276,56 @@ settle_received(MqttSession *s, uint16_t id, FoxMqttReason reason)
 		(void) set_received(s, id, TAKEN);
 }
 
-void
-mqtt_received_restore(MqttSession *s, uint64_t id)
+FoxReceivedName
+mqtt_received_as(FoxSession *core, uint64_t request)
 {
-	if (!set_received(s, (uint16_t) id, TAKEN))
-		fox_router_warn(s->broker->router, "a message of MQTT may be published twice", "out of memory");
+	const MqttSession *s = fox_session_data(core);
+
+	return s->durable && qos_in(request) == 2 ? (FoxReceivedName){s->row, id_in(request)} : (FoxReceivedName){0};
+}
+
+void
+mqtt_distributed(FoxSession *core, uint64_t request)
+{
+	MqttSession *s = fox_session_data(core);
+
+	if (qos_in(request) != 2 || state_of(received(s, id_in(request))) != ASKED)
+		return;
+	(void) set_received(s, id_in(request), DISTRIBUTED);
+	mqtt_store_progress(s, FOX_MQTT_RECEIVED, id_in(request));
+}
+
+void
+mqtt_received_restore(MqttSession *s, const FoxMqttRow *row)
+{
+	uint16_t	id = (uint16_t) row->number;
+	FoxRouter  *r = s->broker->router;
+
+	if (received(s, id) != 0)
+		return;					/* the rows come once more */
+	if (!set_received(s, id, fox_absent(row->topic) ? TAKEN : ASKED))
+	{
+		fox_router_warn(r, "a message of MQTT may be published twice", "out of memory");
+		return;
+	}
+	if (fox_absent(row->topic))
+		return;
+	fox_session_distribute(s->core, request_of(s, 2, id), row->publication, row->topic, row->payload,
+						   row->expires_us > 0 ? fox_router_now(r) + row->expires_us : 0);
+	(void) set_received(s, id, TAKEN);
 }
 
 void
 mqtt_published(FoxSession *core, uint64_t request, FoxMqttReason reason, FoxSlice text)
 {
 	MqttSession *s = fox_session_data(core);
-	uint8_t		qos = request >> 16 & 3;
-	uint16_t	id = request & 0xffff;
+	uint8_t		qos = qos_in(request);
+	uint16_t	id = id_in(request);
+	bool		again = qos == 2 && (received(s, id) & AGAIN) != 0;
 
 	if (qos == 2)
 		settle_received(s, id, reason);
-	if (qos > 0 && s->peer != NULL && request == request_of(s, qos, id))
+	if (qos > 0 && s->peer != NULL && (again || request == request_of(s, qos, id)))
 		answer(s->peer, qos, id, reason, text);
 	mqtt_session_settled(s);
 }
@@ -328,10 +382,18 @@ message_props(const FoxMqttPacket *packet, FoxBuf *scratch)
 static bool
 repeated(MqttPeer *p, const FoxMqttPacket *packet)
 {
-	int			known = packet->qos == 2 ? received(p->session, packet->id) : 0;
+	MqttSession *s = p->session;
+	int			known = packet->qos == 2 ? received(s, packet->id) : 0;
 
-	if ((known & ~CARRIED) == TAKEN)
+	if (state_of(known) == TAKEN)
 		acknowledge(p, FOX_MQTT_PUBREC, packet->id, FOX_MQTT_SUCCESS, FOX_ABSENT);
+	else if ((known & (CARRIED | AGAIN)) == CARRIED)
+	{
+		/* From here on it is one of this connection's: it takes from its receive maximum, and its turn among the answers. */
+		(void) fox_idmap_put(&s->received, packet->id, (void *) (uintptr_t) (state_of(known) | AGAIN));
+		s->unanswered++;
+		(void) due_new(s, 2, packet->id);
+	}
 	return known != 0;
 }
 
@@ -399,18 +461,8 @@ mqtt_publish(MqttPeer *p, const FoxMqttPacket *packet)
 			answer(p, packet->qos, packet->id, reason, FOX_ABSENT);
 	}
 	else if (reason == FOX_MQTT_SUCCESS)
-	{
-		uint64_t	place = fox_router_stored(p->broker->router);
-
 		mqtt_publish_as(s, request_of(s, packet->qos, packet->id), packet->qos, packet->retain, topic, packet->payload,
 						message_props(packet, &scratch));
-		/* That it has been received is written together with what it has left in queues, or not at all. */
-		if (packet->qos == 2 && fox_router_stored(p->broker->router) > place && received(s, packet->id) == ASKED)
-		{
-			(void) set_received(s, packet->id, STORED);
-			mqtt_store_progress(s, FOX_MQTT_RECEIVED, packet->id);
-		}
-	}
 	else
 		refuse_own(p, packet, topic, reason);
 	if (packet->qos > 0 && p->state == MQTT_JOINED && !s->answered)

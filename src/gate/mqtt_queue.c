@@ -174,6 +174,17 @@ window(const MqttSession *s)
 	return s->peer->receive_maximum < most ? s->peer->receive_maximum : most;
 }
 
+/* The message of QoS 2 that is next, and those behind it, wait until it is written. */
+static bool
+is_unwritten(MqttSession *s, const MqttOut *o)
+{
+	if (o->place == 0 || fox_router_is_written(s->broker->router, o->place))
+		return false;
+	fox_list_del(&s->in_unwritten);
+	fox_list_push(&s->broker->unwritten, &s->in_unwritten);
+	return true;
+}
+
 /* Sends what waits, as far as the client takes it. */
 static void
 send_waiting(MqttSession *s)
@@ -182,6 +193,8 @@ send_waiting(MqttSession *s)
 	{
 		MqttOut    *o = fox_container(MqttOut, node, s->waiting.next);
 
+		if (is_unwritten(s, o))
+			break;
 		fox_list_del(&o->node);
 		fox_list_push(&s->sent, &o->node);
 		o->state = OUT_SENT;
@@ -272,6 +285,7 @@ mqtt_queue_event(MqttSession *s, FoxEvent *e, uint8_t qos, bool retain, FoxSlice
 	{
 		place = mqtt_store_message(s, o, &d);
 		fox_event_store(e, place);
+		o->place = qos == 2 ? place : 0;
 		if (place == 0)
 		{
 			out_free(s, o);
@@ -279,6 +293,28 @@ mqtt_queue_event(MqttSession *s, FoxEvent *e, uint8_t qos, bool retain, FoxSlice
 		}
 	}
 	send_waiting(s);
+}
+
+void
+mqtt_queues_written(FoxMqttBroker *b)
+{
+	FoxNode		due;
+
+	fox_list_init(&due);
+	while (!fox_list_empty(&b->unwritten))
+	{
+		FoxNode    *n = b->unwritten.next;
+
+		fox_list_del(n);
+		fox_list_push(&due, n);
+	}
+	while (!fox_list_empty(&due))
+	{
+		FoxNode    *n = due.next;
+
+		fox_list_del(n);
+		send_waiting(fox_container(MqttSession, in_unwritten, n));
+	}
 }
 
 void

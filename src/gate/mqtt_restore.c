@@ -71,7 +71,7 @@ fox_mqtt_broker_restore(FoxMqttBroker *b, const FoxMqttRow *row)
 	else if (row->kind == FOX_MQTT_MESSAGE)
 		mqtt_out_restore(s, row);
 	else if (row->kind == FOX_MQTT_RECEIVED)
-		mqtt_received_restore(s, row->number);
+		mqtt_received_restore(s, row);
 }
 
 void

@@ -61,6 +61,7 @@ mqtt_session_new(FoxMqttBroker *b, FoxSlice realm, FoxSlice client_id, const Fox
 	fox_list_init(&s->dues);
 	s->row = (fox_router_random(b->router) >> 12) + 1;
 	fox_list_init(&s->in_broker);
+	fox_list_init(&s->in_unwritten);
 	s->core = fox_session_join(b->router, realm, info, &mqtt_ops, s, reason);
 	if (s->core == NULL)
 	{
@@ -105,6 +106,7 @@ mqtt_session_gone(MqttSession *s)
 	hide(s);
 	s->core = NULL;
 	fox_list_del(&s->in_broker);
+	fox_list_del(&s->in_unwritten);
 	if (!s->broker->closing)
 		mqtt_store_end(s);
 	mqtt_promises_free(s);

@@ -122,7 +122,8 @@ mqtt_send_written(MqttPeer *p, const FoxMqttPacket *packet)
 	uint64_t	place = fox_router_stored(r);
 	MqttPromise *w;
 
-	if (!s->durable || fox_router_is_written(r, place))
+	/* What waits goes first, even if it need not wait any more. */
+	if (fox_list_empty(&s->promises) && (!s->durable || fox_router_is_written(r, place)))
 	{
 		mqtt_send(p, packet);
 		return;
@@ -158,4 +159,5 @@ fox_mqtt_broker_written(FoxMqttBroker *b)
 			fox_bytes_unref(packet);
 		promise_free(w);
 	}
+	mqtt_queues_written(b);
 }

@@ -69,6 +69,7 @@ static FoxLaneHeader *volatile lane;
 static shm_mq_handle *requests;
 static shm_mq_handle *answers;
 static MemoryContext call_context;
+static TimestampTz begun;		/* the call */
 static FoxBuf out = {0};
 
 /* --- signals --- */
@@ -129,6 +130,7 @@ send_answer(FoxCallMessage type, uint64 id, FoxSlice uri, FoxSlice args, FoxSlic
 	out.failed = false;
 	fox_wire_put_u8(&out, type);
 	fox_wire_put_u64(&out, id);
+	fox_wire_put_u64(&out, (uint64) (GetCurrentTimestamp() - begun));
 	if (type == FOX_CALL_FAILED)
 		fox_wire_put_slice(&out, uri);
 	fox_wire_put_slice(&out, args);
@@ -350,6 +352,7 @@ execute(const Call *c)
 		return;
 	pg_atomic_write_u64(&lane->board.running, c->id);
 	pg_memory_barrier();
+	begun = GetCurrentTimestamp();
 	MemoryContextSwitchTo(call_context);
 	initStringInfo(&json);
 	name = fox_absent(c->caller.procedure) ? c->function : c->caller.procedure;

@@ -16,7 +16,8 @@
  * last of them has been answered.
  *
  * When an executor dies, whether its writes have committed is not known: they are
- * refused as unavailable.  Everything else is sent again.
+ * refused as unavailable, but for those that take effect once however often they are
+ * sent.  These and everything else are sent again.
  */
 #include "postgres.h"
 
@@ -206,7 +207,10 @@ lane_died(Lane *lane)
 		FoxRequest *r = fox_container(FoxRequest, node, lane->sent.prev);
 
 		fox_list_del(&r->node);
-		fox_list_push_front(r->type == FOX_WIRE_WRITE ? &lost : &queue, &r->node);
+		if (r->repeatable && lane->link.kind == FOX_LANE_SLOW)
+			fox_slow_again(r);
+		else
+			fox_list_push_front(r->type == FOX_WIRE_WRITE && !r->repeatable ? &lost : &queue, &r->node);
 	}
 	while (!fox_list_empty(&lost))
 	{
@@ -568,6 +572,7 @@ fox_lane_write(const FoxWrite *w)
 	next_id++;
 	r->token = w->token;
 	r->session = w->order;
+	r->repeatable = w->received.session != 0;
 	if (!enqueue(r))
 		return false;
 	fox_slow_divert(r, writes_sent);

@@ -18,6 +18,7 @@ typedef struct FoxRequest
 	uint64		id;				/* 0: never answered */
 	uint64		token;			/* of a write or a log-in; of the event history, or of deliveries: rows up to the end of this message */
 	uint64		session;		/* whose writes keep their order; 0: none */
+	bool		repeatable;		/* a write that takes effect once, however often it is sent */
 	uint64		fence;			/* writes that must be answered before it may leave its line (lane_slow.c) */
 	TimestampTz since;
 	FoxSlice	key;			/* of a write: realm, a zero byte, topic */

@@ -188,7 +188,9 @@ fox_mqtt_row_write(const FoxMqttRow *row)
 {
 	static Statement released = NUMBERED("UPDATE fox_wamp.mqtt_message SET released = true WHERE session = $1 AND number = $2");
 	static Statement message_end = NUMBERED("DELETE FROM fox_wamp.mqtt_message WHERE session = $1 AND number = $2");
-	static Statement received = NUMBERED("INSERT INTO fox_wamp.mqtt_received (session, packet) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+	static Statement received = NUMBERED("INSERT INTO fox_wamp.mqtt_received AS m (session, packet) VALUES ($1, $2)"
+										 " ON CONFLICT (session, packet) DO UPDATE SET publication = NULL, topic = NULL,"
+										 " message = NULL, expires = NULL, stored = NULL WHERE m.publication IS NOT NULL");
 	static Statement received_end = NUMBERED("DELETE FROM fox_wamp.mqtt_received WHERE session = $1 AND packet = $2");
 
 	switch (row->kind)
@@ -322,6 +324,10 @@ read_received(Tuple *t, FoxMqttRow *row)
 	row->kind = FOX_MQTT_RECEIVED;
 	row->session = (uint64) next_number(t, 0);
 	row->number = (uint64) next_number(t, 0);
+	row->publication = (uint64) next_number(t, 0);
+	row->topic = next_bytes(t);
+	row->payload = next_bytes(t);
+	row->expires_us = (uint64) next_number(t, 0);
 }
 
 static void
@@ -366,16 +372,23 @@ fox_mqtt_load(void (*sink) (const FoxMqttRow *row))
 	load("SELECT session, number, topic, payload, properties, own_properties, qos::int8, retain, released,"
 		 " CASE WHEN expires IS NOT NULL THEN greatest((extract(epoch FROM expires - now()) * 1e6)::int8, 1) END"
 		 " FROM fox_wamp.mqtt_message ORDER BY session, number", read_message, sink);
-	load("SELECT session, packet::int8 FROM fox_wamp.mqtt_received", read_received, sink);
+	load("SELECT session, packet, publication, topic, message,"
+		 " CASE WHEN expires IS NOT NULL THEN greatest((extract(epoch FROM expires - now()) * 1e6)::int8, 1) END"
+		 " FROM fox_wamp.mqtt_received ORDER BY stored", read_received, sink);
 }
 
 void
 fox_mqtt_clear(void)
 {
 	static Statement s = {"UPDATE fox_wamp.mqtt_session SET disconnected = now() WHERE disconnected IS NULL", 0, {0}, NULL};
+	static Statement orphans = {
+		"DELETE FROM fox_wamp.mqtt_received r WHERE NOT EXISTS (SELECT FROM fox_wamp.mqtt_session s WHERE s.id = r.session)",
+		0, {0}, NULL
+	};
 	Values		v = {0};
 
 	fox_store_begin();
 	run(&s, &v);
+	run(&orphans, &v);
 	fox_store_commit();
 }

@@ -5,17 +5,21 @@
  *     ▲                   │
  *     └─── withdrawn ─────┘
  *
- * Calls are pipelined: an executor has some more in its queue while it runs one.  One that
- * runs for longer than STUCK_MS gets no more, and what waits behind it is withdrawn, so
- * that a function that sleeps stops only itself; when all are like that another executor
- * starts, up to fox_wamp.executors.
+ * Calls are pipelined: an executor has some more in its queue while it runs one, and a call
+ * goes where it is expected to begin first, by what the functions before it have taken of
+ * late.  One that runs for longer than STUCK_MS gets no more, and what waits behind it is
+ * withdrawn, so that a function that sleeps stops only itself; when all are like that another
+ * executor starts, up to fox_wamp.executors.
  *
  * Calls go in the order in which they came, but while a function keeps executors busy, calls of others
  * pass by those of it that wait: many calls of a slow function do not make all others slow.  It goes
  * on as long as there is an executor that it has not got.
  *
  * A function that itself calls a function occupies two executors.  When no executor is
- * left that could ever take such a call it fails at once, for waiting would be for ever.
+ * left that could ever take such a call it fails at once, for waiting would be for ever;
+ * and so does one of an instance of a service that the function, or who waits for it, has.
+ *
+ * Calls of one instance go one at a time (pool_instance.h).
  *
  * An executor that dies fails the call that it had taken; the others of its queue run
  * elsewhere.
@@ -30,12 +34,15 @@
 #include "utils/timestamp.h"
 
 #include "pg/guc.h"
+#include "pg/pool_instance.h"
 #include "pg/pool_jobs.h"
+#include "pg/pool_times.h"
 #include "pg/wire_msg.h"
 
 #define EXECUTORS_MAX 64
 #define WINDOW 16				/* calls at one executor, running and queued */
 #define STUCK_MS 5
+#define WAKE_US 100				/* until an executor has awoken: what can be done by then one that is awake does */
 #define RETRY_MS 100			/* while no executor can be started */
 #define PATIENCE_MS 10000		/* for one to start */
 #define ANSWERS_PER_TURN 256
@@ -112,6 +119,21 @@ start_another(void)
 	return NULL;
 }
 
+/*
+ * In how many microseconds it is going to begin with a call that it gets now.  What has taken longer than expected is
+ * expected to go on for as long again.
+ */
+static int64
+begins_in(const FoxPoolExecutor *x)
+{
+	const FoxJob *first = fox_container(FoxJob, node, x->jobs.next);
+	int64		runs = fox_pool_now - x->busy_since;
+
+	if (x->n == 0)
+		return WAKE_US;
+	return x->expected_us - first->expected_us + Max(first->expected_us - runs, runs - first->expected_us);
+}
+
 /* The one that will come to a new call first. */
 static FoxPoolExecutor *
 choose(void)
@@ -127,7 +149,7 @@ choose(void)
 			continue;
 		if (!is_ready(x))
 			starting = x;
-		else if (best == NULL || x->n < best->n)
+		else if (best == NULL || begins_in(x) < begins_in(best))
 			best = x;
 	}
 	return best != NULL ? best : starting != NULL ? starting : start_another();
@@ -162,11 +184,24 @@ stop(FoxJob *job)
 		kill((pid_t) pg_atomic_read_u32(&b->pid), SIGINT);
 }
 
-/* False: there is no room in its queue of messages for now. */
+/* Its place on the board is taken; it is sent by deliver().  False: there is none. */
 static bool
-send_job(FoxPoolExecutor *x, FoxJob *job)
+assign(FoxPoolExecutor *x, FoxJob *job)
 {
-	shm_mq_result result = shm_mq_send(x->link.requests, job->len, job->message, true, true);
+	int			place = free_place(x);
+
+	if (place < 0)
+		return false;
+	pg_atomic_write_u32(&board(x)->places[place], FOX_CALL_QUEUED);
+	fox_job_send(job, x, place);
+	return true;
+}
+
+/* False: there is no room in its queue of messages for now.  wake: nothing more is sent just now. */
+static bool
+send_job(FoxPoolExecutor *x, FoxJob *job, bool wake)
+{
+	shm_mq_result result = shm_mq_send(x->link.requests, job->len, job->message, true, wake);
 
 	if (result == SHM_MQ_DETACHED)
 		executor_died(x);
@@ -179,30 +214,40 @@ send_job(FoxPoolExecutor *x, FoxJob *job)
 	return result == SHM_MQ_SUCCESS;
 }
 
-static bool
-assign(FoxPoolExecutor *x, FoxJob *job)
+/* What is behind the last job that may have been sent in part. */
+static void
+take_back_behind(FoxPoolExecutor *x, const FoxJob *last)
 {
-	int			place = free_place(x);
+	while (x->jobs.prev != &last->node)
+	{
+		FoxJob	   *job = fox_container(FoxJob, node, x->jobs.prev);
 
-	if (place < 0)
-		return false;
-	pg_atomic_write_u32(&board(x)->places[place], FOX_CALL_QUEUED);
-	fox_job_send(job, x, place);
-	return send_job(x, job);
+		pg_atomic_write_u32(&board(x)->places[job->place], FOX_CALL_FREE);
+		fox_job_take_back(job);
+	}
 }
 
-/* What could not be sent at once; true: its queue takes more. */
-static bool
-resend(FoxPoolExecutor *x)
+/* Sends what has been assigned, and wakes the executor once for all of it. */
+static void
+deliver(FoxPoolExecutor *x)
 {
-	if (!fox_list_empty(&x->jobs))
-	{
-		FoxJob	   *last = fox_container(FoxJob, node, x->jobs.prev);
+	FoxNode    *n = &x->jobs;
 
-		if (!last->sent)
-			return send_job(x, last);
+	while (n->prev != &x->jobs && !fox_container(FoxJob, node, n->prev)->sent)
+		n = n->prev;
+	x->full = false;
+	for (FoxNode *next; n != &x->jobs; n = next)
+	{
+		FoxJob	   *job = fox_container(FoxJob, node, n);
+
+		next = n->next;
+		if (send_job(x, job, next == &x->jobs))
+			continue;
+		x->full = x->link.up;
+		if (x->full)
+			take_back_behind(x, job);
+		break;
 	}
-	return true;
 }
 
 static void
@@ -226,12 +271,14 @@ nested_may_wait(void)
 
 	for (int i = 0; i < EXECUTORS_MAX; i++)
 	{
-		if (executors[i].link.up && executors[i].nested == 0)
+		if (executors[i].link.up && fox_list_empty(&executors[i].nested))
 			return true;
 		up += executors[i].link.up;
 	}
 	return up < fox_guc_executors && !cannot_start;
 }
+
+#define ALL_WAIT "every executor waits for another function"
 
 static void
 give_up_waiting(void)
@@ -243,18 +290,21 @@ give_up_waiting(void)
 	for (int i = 0; i < EXECUTORS_MAX; i++)
 	{
 		any = any || executors[i].link.up;
-		any_nested = any_nested || executors[i].nested > 0;
+		any_nested = any_nested || !fox_list_empty(&executors[i].nested);
 	}
 	if (any && fox_guc_executors > 0 && (nested_may || !any_nested))
 		return;
 	fox_list_each(n, &fox_job_queue)
 	{
 		FoxJob	   *job = fox_container(FoxJob, node, n);
+		FoxJob	   *behind;
 
+		while (!nested_may && (behind = fox_instance_nested(job)) != NULL)
+			fox_job_doom(behind, FOX_JOB_UNAVAILABLE, ALL_WAIT);
 		if (fox_guc_executors == 0)
 			fox_job_doom(job, FOX_JOB_UNAVAILABLE, "fox_wamp.executors is 0");
 		else if (job->caller != NULL && !nested_may)
-			fox_job_doom(job, FOX_JOB_UNAVAILABLE, "every executor waits for another function");
+			fox_job_doom(job, FOX_JOB_UNAVAILABLE, ALL_WAIT);
 		else if (!any && fox_pool_now - job->since > PATIENCE_MS * INT64CONST(1000))
 			fox_job_doom(job, FOX_JOB_UNAVAILABLE, "no executor could be started");
 	}
@@ -291,9 +341,12 @@ dispatch(void)
 	{
 		FoxPoolExecutor *x = choose();
 
-		if (x == NULL || !resend(x) || !assign(x, next_job()))
+		if (x == NULL || x->full || !assign(x, next_job()))
 			break;
 	}
+	for (int i = 0; i < EXECUTORS_MAX; i++)
+		if (executors[i].link.up)
+			deliver(&executors[i]);
 	if (!fox_list_empty(&fox_job_queue))
 		give_up_waiting();
 }
@@ -306,6 +359,7 @@ answer(const void *data, Size len)
 	FoxWire		w = fox_wire(data, len);
 	uint8		type = fox_wire_u8(&w);
 	FoxJob	   *job = fox_job_by_id(fox_wire_u64(&w));
+	int64		took_us = (int64) fox_wire_u64(&w);
 	FoxSlice	uri = type == FOX_CALL_FAILED ? fox_wire_slice(&w) : FOX_ABSENT;
 	FoxSlice	args = fox_wire_slice(&w);
 	FoxSlice	kwargs = fox_wire_slice(&w);
@@ -321,7 +375,10 @@ answer(const void *data, Size len)
 	session = job->key[0];
 	invocation = job->key[1];
 	if (type != FOX_CALL_PROGRESS)
+	{
+		fox_time_taken(job->function, took_us);
 		fox_job_forget(job);
+	}
 	if (type == FOX_CALL_FAILED)
 		handler.failed(handler.ctx, session, invocation, uri, args, kwargs);
 	else
@@ -362,6 +419,7 @@ fox_pool_start(const FoxPoolHandler *new_handler, uint64 new_boot_id)
 	{
 		executors[i].link.kind = FOX_LANE_CALLS;
 		fox_list_init(&executors[i].jobs);
+		fox_list_init(&executors[i].nested);
 	}
 }
 
@@ -374,13 +432,41 @@ executor_of(int pid)
 	return NULL;
 }
 
+/* The executor that runs the job; NULL: none does yet. */
+static FoxPoolExecutor *
+runner(const FoxJob *job)
+{
+	return job->executor != NULL && job->executor->jobs.next == &job->node ? job->executor : NULL;
+}
+
+/* Is it the one, or does its function wait for what the one runs? */
+static bool
+depends(const FoxPoolExecutor *x, const FoxPoolExecutor *one, int depth)
+{
+	if (x == NULL || x == one || depth == EXECUTORS_MAX)
+		return x != NULL;
+	fox_list_each(n, &x->nested)
+	{
+		const FoxJob *job = fox_container(FoxJob, in_caller, n);
+		const FoxJob *holder = fox_instance_holder(job);
+
+		if (depends(runner(holder != NULL ? holder : job), one, depth + 1))
+			return true;
+	}
+	return false;
+}
+
 void
 fox_pool_call(const FoxFunctionCall *c)
 {
 	FoxJob	   *job = fox_job_new(c);
+	const FoxJob *holder;
 
-	if (job != NULL && (job->caller = executor_of(c->caller_pid)) != NULL)
-		job->caller->nested++;
+	if (job == NULL || (job->caller = executor_of(c->caller_pid)) == NULL)
+		return;
+	fox_list_push(&job->caller->nested, &job->in_caller);
+	if ((holder = fox_instance_holder(job)) != NULL && depends(runner(holder), job->caller, 0))
+		fox_job_doom(job, FOX_JOB_UNAVAILABLE, "the instance is in use by the function that calls");
 }
 
 void
@@ -411,9 +497,8 @@ tend(FoxPoolExecutor *x, long *wait)
 
 	if (x->n > 1 && is_stuck(x))
 		withdraw_waiting(x);
-	if (!resend(x))
-		lower(wait, STUCK_MS);
-	else if (x->n == 0 && x->outdated)
+	deliver(x);
+	if (x->n == 0 && x->outdated)
 		fox_link_retire(&x->link);
 	else if (x->n == 0 && (x - executors >= fox_guc_executors || idle_ms >= fox_guc_executor_idle))
 		executor_died(x);		/* it ends when it notices */
@@ -442,7 +527,7 @@ fox_pool_turn(long *wait)
 		const FoxPoolExecutor *x = &executors[i];
 
 		up += x->link.up;
-		if (x->n > 0 && !is_stuck(x) && (x->n > 1 || !is_ready(x) || !fox_list_empty(&fox_job_queue)))
+		if (x->full || (x->n > 0 && !is_stuck(x) && (x->n > 1 || !is_ready(x) || !fox_list_empty(&fox_job_queue))))
 			lower(wait, STUCK_MS);
 	}
 	if (!fox_list_empty(&fox_job_queue) && up < fox_guc_executors)

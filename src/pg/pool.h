@@ -11,7 +11,7 @@
 
 #include "core/ports.h"
 
-/* What a request and an answer begin with; then an id, and what pool.c and call_executor.c say. */
+/* What a request and an answer begin with; then an id, of an answer the microseconds it took, and what pool.c and call_executor.c say. */
 typedef enum FoxCallMessage
 {
 	FOX_CALL_REQUEST = 1,

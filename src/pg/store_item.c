@@ -192,6 +192,44 @@ store_lock(const FoxWrite *w, TimestampTz backend_start)
 	fox_plan_run(FOX_PLAN_WILL, values, nulls);
 }
 
+static TimestampTz
+expires_at(const FoxWrite *w)
+{
+	return GetCurrentTransactionStartTimestamp() + (int64) (Min(w->ttl, MAX_TTL) * USECS_PER_SEC);
+}
+
+/*
+ * What may come again gets its row with the value, so that there are both or none.  False: it has come before, and the
+ * item says what is left to do: nothing, or to wait for the ring if the executor that stored it was lost before it said so.
+ */
+static bool
+receive(FoxStoreItem *item)
+{
+	const FoxWrite *w = &item->write;
+	Datum		values[6];
+	char		nulls[7] = "      ";
+	bool		isnull;
+	bool		same;
+	bool		is_new;
+
+	if (w->received.session == 0)
+		return true;
+	values[0] = Int64GetDatum((int64) w->received.session);
+	values[1] = Int64GetDatum(w->received.packet);
+	values[2] = Int64GetDatum((int64) w->publication);
+	values[3] = text_datum(w->topic);
+	values[4] = text_datum(w->original);	/* bytea is laid out like text */
+	values[5] = TimestampTzGetDatum(expires_at(w));
+	nulls[5] = w->ttl > 0 ? ' ' : 'n';
+	fox_plan_run(FOX_PLAN_RECEIVED, values, nulls);
+	is_new = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	same = (uint64) DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull)) == w->publication && !isnull;
+	SPI_freetuptable(SPI_tuptable);
+	if (!is_new && !same)
+		refuse(item, FOX_REFUSED_REPEATED, NULL);
+	return is_new;
+}
+
 static void
 store_put(const FoxWrite *w, FoxStoreTopic *t, TimestampTz backend_start)
 {
@@ -218,7 +256,7 @@ store_put(const FoxWrite *w, FoxStoreTopic *t, TimestampTz backend_start)
 		values[4] = payload_datum(w->args, w->kwargs);
 		values[7] = text_datum(FOX_LIT("json"));
 	}
-	values[5] = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp() + (int64) (Min(w->ttl, MAX_TTL) * USECS_PER_SEC));
+	values[5] = TimestampTzGetDatum(expires_at(w));
 	nulls[5] = w->ttl > 0 ? ' ' : 'n';
 	values[6] = jsonb_datum(w->audience, &isnull, &changed);
 	nulls[6] = isnull ? 'n' : ' ';
@@ -314,6 +352,8 @@ fox_store_item(FoxStoreItem *item, FoxStoreTopic *t, MemoryContext memory)
 		refuse(item, FOX_REFUSED_UNAVAILABLE, "the backend that was to own the value has ended");
 		return;
 	}
+	if (!receive(item))
+		return;
 
 	context.token = w.token;
 	context.publication = w.publication;

@@ -58,6 +58,12 @@ static Statement statements[FOX_N_PLANS] = {
 		" pid = EXCLUDED.pid, backend_start = EXCLUDED.backend_start, will = EXCLUDED.will,"
 		" will_on = EXCLUDED.will_on, since = now()",
 		8, {TEXTOID, TEXTOID, INT8OID, INT8OID, INT4OID, TIMESTAMPTZOID, JSONBOID, TEXTOID}},
+	/* The row that is there is returned, so that the statement says which message it is of. */
+	[FOX_PLAN_RECEIVED] = {
+		"INSERT INTO fox_wamp.mqtt_received AS m (session, packet, publication, topic, message, expires, stored)"
+		" VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp())"
+		" ON CONFLICT (session, packet) DO UPDATE SET packet = m.packet RETURNING m.xmax = 0, m.publication",
+		6, {INT8OID, INT8OID, INT8OID, TEXTOID, BYTEAOID, TIMESTAMPTZOID}},
 };
 
 void

@@ -19,6 +19,7 @@ typedef enum FoxPlan
 	FOX_PLAN_DISOWN,			/* realm, topic */
 	FOX_PLAN_BACKEND,			/* pid: its start, if it lives */
 	FOX_PLAN_WILL,				/* realm, topic, owner, boot id, pid, backend start, will, will_on */
+	FOX_PLAN_RECEIVED,			/* session, packet, publication, topic, message, expires: whether it is new, publication */
 	FOX_N_PLANS
 } FoxPlan;
 

@@ -59,6 +59,8 @@ fox_wire_put_write(FoxBuf *b, uint64 id, const FoxWrite *w)
 	fox_wire_put_slice(b, w->will);
 	fox_wire_put_slice(b, w->audience);
 	fox_wire_put_slice(b, w->original);
+	fox_wire_put_u64(b, w->received.session);
+	fox_wire_put_u64(b, w->received.packet);
 }
 
 void
@@ -101,6 +103,7 @@ fox_wire_put_mqtt(FoxBuf *b, const FoxMqttRow *row)
 {
 	fox_wire_put_u8(b, row->kind);
 	fox_wire_put_u64(b, row->session);
+	fox_wire_put_u64(b, row->publication);
 	fox_wire_put_u64(b, row->number);
 	fox_wire_put_slice(b, row->realm);
 	fox_wire_put_slice(b, row->client_id);
@@ -208,6 +211,8 @@ fox_wire_write(FoxWire *w, FoxWrite *out)
 	out->will = fox_wire_slice(w);
 	out->audience = fox_wire_slice(w);
 	out->original = fox_wire_slice(w);
+	out->received.session = fox_wire_u64(w);
+	out->received.packet = (uint16) fox_wire_u64(w);
 	if (fox_absent(out->realm) || fox_absent(out->topic) || out->kind > FOX_WRITE_DISOWN)
 		w->bad = true;
 }
@@ -248,6 +253,7 @@ fox_wire_mqtt(FoxWire *w, FoxMqttRow *out)
 	memset(out, 0, sizeof(*out));
 	out->kind = fox_wire_u8(w);
 	out->session = fox_wire_u64(w);
+	out->publication = fox_wire_u64(w);
 	out->number = fox_wire_u64(w);
 	out->realm = fox_wire_slice(w);
 	out->client_id = fox_wire_slice(w);

@@ -7,7 +7,7 @@ use IO::Select;
 use IO::Socket::INET;
 use Socket qw(IPPROTO_TCP TCP_NODELAY);
 
-use constant { CONNACK => 2, PUBLISH => 3, PUBACK => 4, PUBREC => 5, PUBREL => 6, PUBCOMP => 7, SUBACK => 9, UNSUBACK => 11 };
+use constant { CONNACK => 2, PUBLISH => 3, PUBACK => 4, PUBREC => 5, PUBREL => 6, PUBCOMP => 7, SUBACK => 9, UNSUBACK => 11, PINGRESP => 13 };
 
 $SIG{PIPE} = 'IGNORE';
 
