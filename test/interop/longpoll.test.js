@@ -326,6 +326,27 @@ test('the session of a page that is closed ends, and its testament is published'
   });
 });
 
+test('who sends too fast waits, and loses nothing; what waits when the session ends is told so', async () => {
+  const [poll, other] = [await Poll.join({ agent }), await join()];
+  const topic = fresh();
+  const inbox = await listen(other, topic);
+  await withSettings({ 'fox_wamp.message_rate': '20' }, async () => {
+    for (let i = 0; i < 40; i++) assert.equal((await poll.send([16, i + 1, {}, topic, [i]])).status, 202);
+  });
+  for (let i = 0; i < 40; i++) assert.deepEqual((await inbox.next()).args, [i]);
+  await withSettings({ 'fox_wamp.byte_rate': '1kB' }, async () => {
+    assert.equal((await poll.send([16, 50, {}, topic, ['x'.repeat(500000)]])).status, 202);
+    const gone = new AbortController();
+    const aborted = poll.post('send', '[16, 51, {}, "x"]', { signal: gone.signal }).catch((e) => e.name);
+    const waits = [52, 53].map((id) => poll.send([16, id, {}, topic, ['late']]));
+    gone.abort();
+    assert.equal(await aborted, 'AbortError');
+    assert.equal((await poll.close()).status, 202);
+    for (const wait of waits) assert.equal((await wait).status, 404);
+  });
+  assert.equal((await inbox.next()).args[0].length, 500000);
+});
+
 test('where there are as many connections as there may be, nobody is let in', async () => {
   const [poll, other] = [await Poll.join(), await Raw.join()];
   const open = async () => {
