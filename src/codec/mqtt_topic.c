@@ -222,6 +222,16 @@ fox_filter_from_mqtt(FoxSlice filter, FoxBuf *uri)
 	return kind == FOX_MQTT_FILTER_PATTERN && star ? FOX_MQTT_FILTER_INVALID : kind;
 }
 
+size_t
+fox_mqtt_levels(FoxSlice topic)
+{
+	size_t		levels = 1;
+
+	for (size_t i = 0; i < topic.len; i++)
+		levels += topic.ptr[i] == '/';
+	return levels;
+}
+
 bool
 fox_filter_share(FoxSlice *filter, FoxSlice *group)
 {

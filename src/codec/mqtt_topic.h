@@ -33,6 +33,9 @@ typedef enum FoxMqttFilterKind
  */
 extern FoxMqttFilterKind fox_filter_from_mqtt(FoxSlice filter, FoxBuf *uri);
 
+/* How many levels a topic or a filter has. */
+extern size_t fox_mqtt_levels(FoxSlice topic);
+
 /* Takes `$share/group/` off the filter; group is absent without one.  False: malformed. */
 extern bool fox_filter_share(FoxSlice *filter, FoxSlice *group);
 

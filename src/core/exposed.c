@@ -155,6 +155,8 @@ exposed_invoke(FoxSession *s, const FoxInvocation *inv)
 		{
 			fox_service_call(service, caller, call->instance, &c.kwargs, &rest, &about, &instance);
 			c.service = fox_buf_view(&about);
+			c.authid = fox_service_user(caller);
+			c.authrole = fox_service_group(caller);
 			c.instance = instance.len > 0 ? fox_buf_view(&instance) : FOX_ABSENT;
 		}
 		if (about.failed || rest.failed || instance.failed || (service == NULL && e->service > 0))

@@ -286,6 +286,18 @@ take_instance(FoxSlice *kwargs, FoxBuf *rest)
 	return instance;
 }
 
+FoxSlice
+fox_service_user(const FoxSession *caller)
+{
+	return fox_slice_is(caller->authmethod, "sql") ? fox_session_role(caller) : caller->authid;
+}
+
+FoxSlice
+fox_service_group(const FoxSession *caller)
+{
+	return fox_slice_is(caller->authmethod, "sql") ? fox_session_role(caller) : caller->authrole;
+}
+
 /* As the executor will find it, which refuses callers that have none. */
 static void
 put_key(const FoxService *service, const FoxSession *caller, FoxSlice instance, FoxBuf *key)
@@ -299,7 +311,7 @@ put_key(const FoxService *service, const FoxSession *caller, FoxSlice instance, 
 	else if (service->whose == FOX_NAMED)
 		fox_buf_slice(key, fox_json_text(instance, &text));
 	else
-		fox_buf_slice(key, service->whose == FOX_USERS ? caller->authid : caller->authrole);
+		fox_buf_slice(key, service->whose == FOX_USERS ? fox_service_user(caller) : fox_service_group(caller));
 	fox_buf_free(&text);
 }
 

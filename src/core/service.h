@@ -48,6 +48,9 @@ extern const FoxService *fox_service_find(const FoxRouter *r, FoxSlice uri);
  */
 extern void fox_service_call(const FoxService *service, FoxSession *caller, FoxSlice instance, FoxSlice *kwargs, FoxBuf *rest, FoxBuf *about,
 							 FoxBuf *key);
+/* Whose an instance is that the caller has: all that comes from SQL has one name, and the role tells who it is. */
+extern FoxSlice fox_service_user(const FoxSession *caller);
+extern FoxSlice fox_service_group(const FoxSession *caller);
 /* The session has ended, which has used services with instances. */
 extern void fox_service_session_end(const FoxSession *s);
 

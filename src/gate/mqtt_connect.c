@@ -141,10 +141,11 @@ welcome(MqttPeer *p, const FoxMqttPacket *connect, bool present, FoxSlice assign
 
 /* The will's topic in WAMP's notation. */
 static FoxMqttReason
-check_will(const FoxMqttWill *will, FoxBuf *topic)
+check_will(const FoxMqttBroker *b, const FoxMqttWill *will, FoxBuf *topic)
 {
 	if (will->topic.len == 0 || memchr(will->topic.ptr, '+', will->topic.len) != NULL ||
-		memchr(will->topic.ptr, '#', will->topic.len) != NULL)
+		memchr(will->topic.ptr, '#', will->topic.len) != NULL ||
+		mqtt_too_deep(b, will->topic) || mqtt_too_deep(b, will->props.response_topic))
 		return FOX_MQTT_BAD_TOPIC;
 	fox_topic_from_mqtt(will->topic, topic);
 	return mqtt_topic_refusal(fox_buf_view(topic));
@@ -205,7 +206,7 @@ void
 mqtt_connect(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice bytes)
 {
 	FoxBuf		topic = {0};
-	FoxMqttReason reason = packet->has_will ? check_will(&packet->will, &topic) : FOX_MQTT_SUCCESS;
+	FoxMqttReason reason = packet->has_will ? check_will(p->broker, &packet->will, &topic) : FOX_MQTT_SUCCESS;
 
 	fox_buf_free(&topic);
 	/* A client that has no name and wants its session kept is refused before 5.0, where it could not learn its name. */

@@ -13,6 +13,7 @@ typedef struct FoxMqttConfig
 {
 	char		default_realm[256];	/* of clients whose user name has no @realm */
 	size_t		max_packet;		/* bytes of a client's packet */
+	uint32_t	max_levels;		/* of a topic or a filter; 0: any number */
 	uint32_t	max_inflight;	/* messages that one session has not acknowledged */
 	uint32_t	max_queued;		/* messages that wait for one session */
 	bool		queue_qos0;		/* for sessions that outlive their connection, QoS 0 waits as well */

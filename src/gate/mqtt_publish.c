@@ -85,6 +85,12 @@ id_in(uint64_t request)
 	return (uint16_t) request;
 }
 
+bool
+mqtt_too_deep(const FoxMqttBroker *b, FoxSlice topic)
+{
+	return b->config.max_levels > 0 && fox_mqtt_levels(topic) > b->config.max_levels;
+}
+
 FoxMqttReason
 mqtt_topic_refusal(FoxSlice topic)
 {
@@ -445,6 +451,11 @@ mqtt_publish(MqttPeer *p, const FoxMqttPacket *packet)
 	if (fox_mqtt_has(&packet->props, FOX_PROP_SUBSCRIPTION_ID))
 	{
 		mqtt_cut(p, FOX_MQTT_PROTOCOL_ERROR, "a subscription identifier is the server's to send");
+		return;
+	}
+	if (mqtt_too_deep(p->broker, packet->topic) || mqtt_too_deep(p->broker, packet->props.response_topic))
+	{
+		mqtt_cut(p, FOX_MQTT_BAD_TOPIC, "a topic of more levels than fox_wamp.mqtt_max_topic_levels");
 		return;
 	}
 	if (repeated(p, packet) || fox_absent(topic = topic_of(p, packet)) || !count_received(p, packet))

@@ -75,6 +75,7 @@ static int	waiter_limit = 10000;
 static bool strict_request_ids = false;
 static int	commit_mode = 1;
 static int	mqtt_string_payload = false;
+static int	mqtt_max_topic_levels = 128;
 static int	mqtt_max_inflight = 100;
 static int	mqtt_max_queued = 1000;
 static int	mqtt_queue_full = false;
@@ -301,6 +302,8 @@ fox_guc_define(void)
 							 NULL, &commit_mode, 1, commit_options, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("fox_wamp.mqtt_string_payload", "How MQTT clients get a single string: as JSON, or as it is.",
 							 NULL, &mqtt_string_payload, false, mqtt_string_options, PGC_SUSET, 0, NULL, NULL, NULL);
+	define_int("fox_wamp.mqtt_max_topic_levels", "Levels that a topic or a filter of an MQTT client may have; 0: any number.",
+			   &mqtt_max_topic_levels, 128, 0, 65535, 0);
 	define_int("fox_wamp.mqtt_max_inflight", "Messages of QoS 1 and 2 that one MQTT session may have under way in each direction.",
 			   &mqtt_max_inflight, 100, 20, 65535, 0);
 	define_int("fox_wamp.mqtt_max_queued", "Messages of QoS 1 and 2 that may wait for one MQTT session.",
@@ -399,6 +402,7 @@ fox_guc_mqtt_config(FoxMqttConfig *config)
 {
 	*config = (FoxMqttConfig){
 		.max_packet = (size_t) fox_guc_max_message_size * 1024,
+		.max_levels = (uint32) mqtt_max_topic_levels,
 		.max_inflight = (uint32) mqtt_max_inflight,
 		.max_queued = (uint32) mqtt_max_queued,
 		.queue_qos0 = mqtt_queue_qos0,

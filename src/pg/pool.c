@@ -47,6 +47,7 @@
 #define PATIENCE_MS 10000		/* for one to start */
 #define ANSWERS_PER_TURN 256
 #define STOP_MS 1000
+#define ALL_WAIT "every executor waits for another function"
 
 static FoxPoolHandler handler;
 static uint64 boot_id;
@@ -277,8 +278,6 @@ nested_may_wait(void)
 	}
 	return up < fox_guc_executors && !cannot_start;
 }
-
-#define ALL_WAIT "every executor waits for another function"
 
 static void
 give_up_waiting(void)

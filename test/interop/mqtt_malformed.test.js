@@ -3,7 +3,7 @@
 
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
-const { start, stop } = require('./lib');
+const { start, stop, withSettings } = require('./lib');
 const { MqttClient, unique, str, packet } = require('./mqtt_client');
 
 before(start);
@@ -131,6 +131,71 @@ for (const [what, bytes, codes] of CONNECTS) {
     assert.ok(codes === undefined ? ack === undefined : [].concat(codes).includes(ack?.reasonCode), `${JSON.stringify(ack)}`);
   });
 }
+
+// --- more levels than fox_wamp.mqtt_max_topic_levels, which 128 are not
+
+const levels = (n, last = 'x') => [...Array(n - 1).fill('x'), last].join('/');
+const deep = levels(129);
+
+test('128 levels are taken, with each version', async () => {
+  for (const v of [3, 4, 5]) {
+    const c = await MqttClient.join(v);
+    const none = v === 5 ? [0] : [];
+    c.write(packet(0x82, id, none, str(levels(128, '#')), 0));
+    assert.deepEqual((await c.take('suback')).granted, [0]);
+    c.write(packet(0x30, str(levels(128)), none));
+    assert.equal((await c.take('publish')).topic, levels(128));
+  }
+});
+
+for (const [what, bytes] of [
+  ['QoS 0', packet(0x30, str(deep), 0)],
+  ['QoS 1', packet(0x32, str(deep), id, 0)],
+  ['QoS 2', packet(0x34, str(deep), id, 0)],
+  ['an empty last level', packet(0x30, str(levels(129, '')), 0)],
+  ['with an alias', packet(0x30, str(deep), 3, 35, [0, 1])],
+  ['the response topic', packet(0x30, str('a'), [0x84, 0x02], 8, str(deep))],
+]) {
+  test(`5.0: 129 levels: ${what}`, async () => {
+    const c = await MqttClient.join(5);
+    c.write(bytes);
+    assert.equal(await c.end(), 0x90);
+  });
+}
+
+test('129 levels: published before 5.0, in a will, subscribed to', async () => {
+  for (const v of [3, 4]) {
+    const c = await MqttClient.join(v);
+    c.write(packet(0x32, str(deep), id));
+    await c.end();
+    assert.deepEqual(c.packets, []);
+    const d = await MqttClient.join(v);
+    d.write(packet(0x82, id, str('a'), 0, str(levels(129, '#')), 1, str(`$share/g/${levels(128)}`), 1));
+    assert.deepEqual((await d.take('suback')).granted, [0, 0x80, 1]);
+  }
+  const five = await MqttClient.join(5);
+  five.write(packet(0x82, id, 0, str(deep), 0, str(`$share/g/${deep}`), 0, str('a'), 2));
+  assert.deepEqual((await five.take('suback')).granted, [0x8f, 0x8f, 2]);
+  for (const will of [{ topic: deep, payload: Buffer.alloc(0) }, { topic: 'a', payload: Buffer.alloc(0), properties: { responseTopic: deep } }])
+    assert.equal(await MqttClient.refusal(5, { will }), 0x90);
+  const four = await MqttClient.open(4);
+  four.write(packet(0x10, str('MQTT'), 4, 6, [0, 0], str(unique()), str(deep), str('')));
+  await four.end();
+  assert.ok(four.packets.every((p) => p.returnCode !== 0));
+});
+
+test('another number, and any', async () => {
+  await withSettings({ 'fox_wamp.mqtt_max_topic_levels': '2' }, async () => {
+    const c = await MqttClient.join(5);
+    c.write(packet(0x82, id, 0, str('a/b'), 0, str('a/b/c'), 0));
+    assert.deepEqual((await c.take('suback')).granted, [0, 0x8f]);
+  });
+  await withSettings({ 'fox_wamp.mqtt_max_topic_levels': '0' }, async () => {
+    const c = await MqttClient.join(5);
+    c.write(packet(0x82, id, 0, str(levels(1000)), 0));
+    assert.deepEqual((await c.take('suback')).granted, [0]);
+  });
+});
 
 test('a packet that is larger than the server takes', async () => {
   const c = await MqttClient.join(5);
