@@ -341,7 +341,7 @@ COMMENT ON TABLE fox_wamp.service_instance IS 'instances of services; a call has
 COMMENT ON COLUMN fox_wamp.service_instance.root IS 'root of the service';
 COMMENT ON COLUMN fox_wamp.service_instance.service IS 'name of the service';
 COMMENT ON COLUMN fox_wamp.service_instance.id IS 'by which callers name a client_driven one; else the session, user or group, empty if it is shared';
-COMMENT ON COLUMN fox_wamp.service_instance.owner IS 'who may use it: authid, authrole, or empty';
+COMMENT ON COLUMN fox_wamp.service_instance.owner IS 'who may use it: authid, authrole, the role of who calls from SQL, or empty';
 COMMENT ON COLUMN fox_wamp.service_instance.session IS 'with which it ends; null: with none';
 COMMENT ON COLUMN fox_wamp.service_instance.state IS 'what instance_state() reads and set_instance_state() writes';
 COMMENT ON COLUMN fox_wamp.service_instance.created IS 'when it was made';

@@ -127,6 +127,7 @@ exposed_invoke(FoxSession *s, const FoxInvocation *inv)
 	FoxBuf		memory = {0};
 	FoxBuf		about = {0};
 	FoxBuf		rest = {0};
+	FoxBuf		instance = {0};
 	const FoxService *service = e != NULL ? service_of(s->realm->router, e) : NULL;
 	FoxPayload	json;
 	FoxFunctionCall c = {
@@ -135,7 +136,8 @@ exposed_invoke(FoxSession *s, const FoxInvocation *inv)
 		.role = fox_session_role(caller), .caller = caller->id, .authid = caller->authid, .authrole = caller->authrole,
 		.peer = caller->peer, .agent = caller->agent,
 		.caller_pid = caller->backend, .receive_progress = inv->receive_progress,
-		.http = caller->ops->http != NULL ? caller->ops->http(call->caller, call->request) : FOX_ABSENT, .service = FOX_ABSENT
+		.http = caller->ops->http != NULL ? caller->ops->http(call->caller, call->request) : FOX_ABSENT, .service = FOX_ABSENT,
+		.instance = FOX_ABSENT
 	};
 
 	/* Without memory, now or when it was registered, the call names no function, and fails. */
@@ -151,16 +153,20 @@ exposed_invoke(FoxSession *s, const FoxInvocation *inv)
 		c.kwargs = json.kwargs;
 		if (service != NULL)
 		{
-			fox_service_call(service, caller, call->instance, &c.kwargs, &rest, &about);
+			fox_service_call(service, caller, call->instance, &c.kwargs, &rest, &about, &instance);
 			c.service = fox_buf_view(&about);
+			c.authid = fox_service_user(caller);
+			c.authrole = fox_service_group(caller);
+			c.instance = instance.len > 0 ? fox_buf_view(&instance) : FOX_ABSENT;
 		}
-		if (about.failed || rest.failed || (service == NULL && e->service > 0))
+		if (about.failed || rest.failed || instance.failed || (service == NULL && e->service > 0))
 			c.function = FOX_ABSENT;
 	}
 	ports->call(ports->ctx, &c);
 	fox_buf_free(&memory);
 	fox_buf_free(&about);
 	fox_buf_free(&rest);
+	fox_buf_free(&instance);
 }
 
 static void

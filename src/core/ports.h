@@ -239,6 +239,7 @@ typedef struct FoxFunctionCall
 	FoxSlice	kwargs;			/* JSON object or absent */
 	FoxSlice	http;			/* what http_call.h makes of a request, whose reply comes as kwargs; absent: none */
 	FoxSlice	service;		/* that it is a method of, as fox_service_call() says it; absent: of none */
+	FoxSlice	instance;		/* of that: its calls run one at a time, in their order; absent: of none */
 } FoxFunctionCall;
 
 typedef enum FoxLogLevel

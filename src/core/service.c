@@ -160,12 +160,25 @@ services_of(FoxRouter *r)
 	return r->services;
 }
 
+static FoxWhose
+whose(FoxSlice lifetime)
+{
+	static const char *const lifetimes[] = {
+		[FOX_NOBODYS] = "\"single\"", [FOX_EVERYBODYS] = "\"shared\"", [FOX_NAMED] = "\"client_driven\"", [FOX_SESSIONS] = "\"per_session\"",
+		[FOX_USERS] = "\"per_user\"", [FOX_GROUPS] = "\"per_group\""
+	};
+	FoxWhose	w = FOX_GROUPS;
+
+	while (w > FOX_NOBODYS && !fox_slice_is(lifetime, lifetimes[w]))
+		w--;
+	return w;
+}
+
 static Service *
 service_new(FoxSlice uri, FoxSlice row)
 {
 	FoxBuf		text = {0};
 	FoxSlice	contract = fox_json_text(fox_json_get(row, "contract"), &text);
-	FoxSlice	lifetime = fox_json_get(row, "lifetime");
 	Service    *service = calloc(1, sizeof(*service) + 2 * uri.len + contract.len + row.len + 1);
 	char	   *at;
 
@@ -175,8 +188,7 @@ service_new(FoxSlice uri, FoxSlice row)
 		service->pub.uri = fox_slice_keep(&at, uri);
 		service->pub.contract = fox_slice_keep(&at, contract);
 		service->pub.row = fox_slice_keep(&at, row);
-		service->pub.client_driven = fox_slice_is(lifetime, "\"client_driven\"");
-		service->pub.has_instances = !fox_slice_is(lifetime, "\"single\"") && !fox_slice_is(lifetime, "\"shared\"");
+		service->pub.whose = whose(fox_json_get(row, "lifetime"));
 		fox_uri_lower(at, uri);
 		service->key = fox_slice(at, uri.len);
 	}
@@ -274,11 +286,41 @@ take_instance(FoxSlice *kwargs, FoxBuf *rest)
 	return instance;
 }
 
+FoxSlice
+fox_service_user(const FoxSession *caller)
+{
+	return fox_slice_is(caller->authmethod, "sql") ? fox_session_role(caller) : caller->authid;
+}
+
+FoxSlice
+fox_service_group(const FoxSession *caller)
+{
+	return fox_slice_is(caller->authmethod, "sql") ? fox_session_role(caller) : caller->authrole;
+}
+
+/* As the executor will find it, which refuses callers that have none. */
+static void
+put_key(const FoxService *service, const FoxSession *caller, FoxSlice instance, FoxBuf *key)
+{
+	FoxBuf		text = {0};
+
+	fox_buf_slice(key, service->uri);
+	fox_buf_char(key, ' ');
+	if (service->whose == FOX_SESSIONS)
+		fox_buf_u64(key, caller->id);
+	else if (service->whose == FOX_NAMED)
+		fox_buf_slice(key, fox_json_text(instance, &text));
+	else
+		fox_buf_slice(key, service->whose == FOX_USERS ? fox_service_user(caller) : fox_service_group(caller));
+	fox_buf_free(&text);
+}
+
 void
-fox_service_call(const FoxService *service, FoxSession *caller, FoxSlice instance, FoxSlice *kwargs, FoxBuf *rest, FoxBuf *about)
+fox_service_call(const FoxService *service, FoxSession *caller, FoxSlice instance, FoxSlice *kwargs, FoxBuf *rest, FoxBuf *about, FoxBuf *key)
 {
 	FoxSlice	named = take_instance(kwargs, rest);
 	bool		own = fox_meta_is_client(caller);
+	bool		known = !fox_slice_is(caller->authmethod, "anonymous");
 
 	if (fox_absent(instance))
 		instance = named;
@@ -293,9 +335,11 @@ fox_service_call(const FoxService *service, FoxSession *caller, FoxSlice instanc
 	fox_buf_json_str(about, caller->peer);
 	/* Who has a session of its own, and who is known by name? */
 	fox_buf_str(about, own ? ",\"own\":true" : ",\"own\":false");
-	fox_buf_str(about, fox_slice_is(caller->authmethod, "anonymous") ? ",\"known\":false}" : ",\"known\":true}");
-	if (service->has_instances)
+	fox_buf_str(about, known ? ",\"known\":true}" : ",\"known\":false}");
+	if (service->whose >= FOX_NAMED)
 	{
+		if (service->whose == FOX_NAMED ? fox_json_kind(instance) == FOX_JSON_STRING : service->whose == FOX_SESSIONS ? own : known)
+			put_key(service, caller, instance, key);
 		caller->has_instances |= own;
 		sweep_later(caller->realm->router->services);
 	}

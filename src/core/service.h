@@ -10,14 +10,23 @@
 
 #include "core/core.h"
 
+typedef enum FoxWhose
+{
+	FOX_NOBODYS,				/* there is no instance */
+	FOX_EVERYBODYS,				/* one, which does not end */
+	FOX_NAMED,					/* callers make and name them */
+	FOX_SESSIONS,
+	FOX_USERS,
+	FOX_GROUPS
+} FoxWhose;
+
 /* Valid until rows change. */
 typedef struct FoxService
 {
 	FoxSlice	uri;			/* root.name, in front of its methods */
 	FoxSlice	contract;		/* what callers may ask to be so */
 	FoxSlice	row;			/* a JSON object, for the executor */
-	bool		has_instances;	/* that end */
-	bool		client_driven;	/* and that callers name */
+	FoxWhose	whose;			/* instances are */
 } FoxService;
 
 /* A row has come, has changed or has gone. */
@@ -34,9 +43,14 @@ extern const FoxService *fox_service_find(const FoxRouter *r, FoxSlice uri);
 /*
  * A call of a method: appends what the executor is to know (service_exec.h).  The instance is
  * a JSON string, or absent; kwargs may name it as _instance instead, and lose that member
- * to what is appended to rest.
+ * to what is appended to rest.  What names the instance among those of all services is appended
+ * to key, if the call is one that has it for itself.
  */
-extern void fox_service_call(const FoxService *service, FoxSession *caller, FoxSlice instance, FoxSlice *kwargs, FoxBuf *rest, FoxBuf *about);
+extern void fox_service_call(const FoxService *service, FoxSession *caller, FoxSlice instance, FoxSlice *kwargs, FoxBuf *rest, FoxBuf *about,
+							 FoxBuf *key);
+/* Whose an instance is that the caller has: all that comes from SQL has one name, and the role tells who it is. */
+extern FoxSlice fox_service_user(const FoxSession *caller);
+extern FoxSlice fox_service_group(const FoxSession *caller);
 /* The session has ended, which has used services with instances. */
 extern void fox_service_session_end(const FoxSession *s);
 

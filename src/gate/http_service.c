@@ -98,7 +98,7 @@ read_body(FoxHttpPeer *p, const FoxRoot *root, const FoxService *service, FoxSli
 		return false;
 	*status = 404;
 	*wrong = NULL;
-	if (service->client_driven && !fox_absent(t->echo) && fox_json_kind(t->echo) != FOX_JSON_NULL)
+	if (service->whose == FOX_NAMED && !fox_absent(t->echo) && fox_json_kind(t->echo) != FOX_JSON_NULL)
 		name_instance(t, t->echo);
 	found = memchr(method.ptr, '.', method.len) == NULL && find_method(p, root, component, method, &t->method);
 	fox_buf_free(&scratch);

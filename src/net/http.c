@@ -1,7 +1,7 @@
 /*
  * http.c - connections that speak HTTP: the first bytes, the loop, the end (see http_private.h).
  *
- * What the first bytes show to be a WebSocket's, a RawSocket's, MQTT's or long-poll's is
+ * What the first bytes show to be a WebSocket's, a RawSocket's or MQTT's is
  * libwebsockets' from then on; they are looked at and left where they are.  Requests are
  * answered one after the other, in their order.  The sockets are in an epoll of their own,
  * which is one descriptor of the loop.
@@ -34,12 +34,9 @@ typedef enum Whose
 static Whose
 judge(const char *p, size_t len)
 {
-	const char *space = memchr(p, ' ', len);
 	FoxHttpHead head;
 
 	if (p[0] < 'A' || p[0] > 'Z')
-		return THEIRS;
-	if (space != NULL && fox_request_begins_ours(fox_slice(space + 1, (size_t) (p + len - space - 1))))
 		return THEIRS;
 	switch (fox_http_head(p, len, &head))
 	{
@@ -163,7 +160,7 @@ fox_http_greet(FoxNet *net, struct lws *wsi)
 		lws_set_timeout(wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
 		return;
 	}
-	h->http.replies = &fox_http1_replies;
+	h->http = (FoxHttp) {.replies = &fox_http1_replies, .conn = h};
 	h->net = net;
 	h->wsi = wsi;
 	h->fd = lws_get_socket_fd(wsi);
@@ -283,7 +280,7 @@ fox_http_destroyed(FoxNet *net, struct lws *wsi)
 	if (h->info.transport != NULL)
 		net->stats.http_connections--;
 	fox_http2_end(h);
-	fox_http_gone(&h->http, net);
+	fox_http_gone(&h->http);
 	fox_buf_free(&h->in);
 	fox_buf_free(&h->body);
 	fox_buf_free(&h->out);

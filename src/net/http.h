@@ -11,6 +11,19 @@
 
 #include "net/internal.h"
 
+typedef struct HttpReplies HttpReplies;
+typedef struct HttpConn HttpConn;
+typedef struct FoxPollRequest FoxPollRequest;
+
+/* Where requests come one after the other: a connection of HTTP/1.1, or a stream of HTTP/2. */
+struct FoxHttp
+{
+	const HttpReplies *replies;
+	HttpConn   *conn;
+	void	   *gate;			/* NULL: no request has come to it yet */
+	FoxPollRequest *poll;		/* a request of long-poll's; NULL: none, or it is over */
+};
+
 extern bool fox_http_init(FoxNet *net);
 extern void fox_http_end(FoxNet *net);	/* the connections are libwebsockets' to close */
 /* Has the connection come, as far as libwebsockets has told? */
@@ -23,5 +36,13 @@ extern void fox_http_destroyed(FoxNet *net, struct lws *wsi);
 extern void fox_http_sweep(FoxNet *net, uint64_t now_ms);
 /* Goes on with what has been answered, closes what is to be closed; not from a callback of libwebsockets. */
 extern void fox_http_attend(FoxNet *net);
+/* Has the peer ended its stream?  Then the connection is over, and so is what waits for an answer by it. */
+extern bool fox_http_hung_up(FoxHttp *x);
+/*
+ * The same as fox_http_answer() in two steps: returns where the body of len bytes is to be written
+ * before the second, or NULL: nowhere, for there is no memory, or nobody to read it.
+ */
+extern char *fox_http_answer_begin(FoxHttp *x, unsigned status, FoxSlice headers, size_t len);
+extern void fox_http_answer_end(FoxHttp *x);
 
 #endif

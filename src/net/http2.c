@@ -12,7 +12,7 @@
 #define STREAMS_MAX 100
 #define SPARES_MAX 8
 #define SPARE_BYTES 2048		/* that each of their buffers may keep */
-#define BODIES_MAX 4			/* times http_max_body, of a connection */
+#define BODIES_MAX 4			/* of a connection, times what one may have, if that is more than http_max_body */
 #define WINDOW (256 * 1024)		/* bytes of a body that are on their way */
 #define IDLE_MS 75000			/* a connection without a request */
 #define STALLED_MS 60000		/* a stream whose peer does not send the request's rest, or take the answer */
@@ -22,7 +22,7 @@
 void
 fox_http2_progress(Http2Stream *s)
 {
-	s->since_ms = uv_now(&s->conn->net->loop);
+	s->since_ms = uv_now(&s->http.conn->net->loop);
 }
 
 static Http2Stream *
@@ -40,12 +40,22 @@ new_stream(HttpConn *h, int32_t id)
 	else if ((s = calloc(1, sizeof(*s))) == NULL)
 		return NULL;
 	s->http.replies = &fox_http2_replies;
-	s->conn = h;
+	s->http.conn = h;
 	s->id = id;
 	fox_http2_progress(s);
 	fox_list_push(&two->open, &s->in_list);
 	two->n_open++;
 	return s;
+}
+
+/* Nobody needs it any more. */
+static void
+drop_body(Http2Stream *s)
+{
+	s->http.conn->two->held -= s->body.len;
+	if (s->body.cap > SPARE_BYTES)
+		fox_buf_free(&s->body);
+	fox_buf_reset(&s->body);
 }
 
 /* Empties its buffers for the next stream; those that have grown large go. */
@@ -65,7 +75,7 @@ let_go_of_buffers(Http2Stream *s, size_t kept)
 static void
 free_stream(Http2Stream *s)
 {
-	fox_http_gone(&s->http, s->conn->net);
+	fox_http_gone(&s->http);
 	let_go_of_buffers(s, 0);
 	free(s);
 }
@@ -81,16 +91,18 @@ on_stream_close(nghttp2_session *session, int32_t id, uint32_t error, void *conn
 		return 0;
 	fox_list_del(&s->in_list);
 	two->n_open--;
-	two->held -= s->body.len;
+	drop_body(s);
 	if (s->asked)
-		fox_http_gone(&s->http, s->conn->net);
+		fox_http_gone(&s->http);
+	else
+		fox_http_over(&s->http);
 	if (two->n_spare >= SPARES_MAX)
 		free_stream(s);
 	else
 	{
 		let_go_of_buffers(s, SPARE_BYTES);
 		*s = (Http2Stream) {
-			.http = s->http, .conn = s->conn, .method = s->method, .target = s->target, .headers = s->headers,
+			.http = s->http, .method = s->method, .target = s->target, .headers = s->headers,
 			.cookies = s->cookies, .body = s->body, .out = s->out
 		};
 		fox_list_push(&two->spare, &s->in_list);
@@ -104,17 +116,11 @@ on_stream_close(nghttp2_session *session, int32_t id, uint32_t error, void *conn
 static void
 ask(Http2Stream *s)
 {
-	HttpConn   *h = s->conn;
-	FoxHttpRequest request = {.status = s->refused};
+	HttpConn   *h = s->http.conn;
+	FoxHttpRequest request = {.status = s->refused, .measured = true};
 
 	if (s->asked || s->last)
 		return;
-	if (s->refused == 0 && fox_request_begins_ours(fox_buf_view(&s->target)))
-	{
-		/* Long-poll is libwebsockets'. */
-		(void) nghttp2_submit_rst_stream(h->two->session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_HTTP_1_1_REQUIRED);
-		return;
-	}
 	if (s->cookies.len > 0)
 	{
 		fox_buf_str(&s->headers, "cookie: ");
@@ -122,16 +128,14 @@ ask(Http2Stream *s)
 		fox_buf_str(&s->headers, "\r\n");
 	}
 	s->bodyless = fox_slice_is(fox_buf_view(&s->method), "HEAD");
-	if (request.status == 0)
-	{
-		request.method = fox_buf_view(&s->method);
-		request.target = fox_buf_view(&s->target);
-		request.headers = fox_buf_view(&s->headers);
-		request.body = fox_buf_view(&s->body);
-	}
+	request.method = fox_buf_view(&s->method);
+	request.target = fox_buf_view(&s->target);
+	request.headers = fox_buf_view(&s->headers);
+	request.body = fox_buf_view(&s->body);
 	s->asked = true;
-	if (s->headers.failed || s->target.failed || s->method.failed || s->body.failed || !fox_http_ask(&s->http, h, &request))
+	if (s->headers.failed || s->target.failed || s->method.failed || s->body.failed || !fox_http_ask(&s->http, &request))
 		(void) nghttp2_submit_rst_stream(h->two->session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_INTERNAL_ERROR);
+	drop_body(s);
 }
 
 /* The rest of its body is read and dropped: few clients take an answer before they have sent all. */
@@ -139,8 +143,7 @@ static void
 refuse(Http2Stream *s, unsigned status)
 {
 	s->refused = status;
-	s->conn->two->held -= s->body.len;
-	fox_buf_free(&s->body);
+	drop_body(s);
 	ask(s);
 }
 
@@ -221,7 +224,7 @@ static void
 judge(Http2Stream *s)
 {
 	static const nghttp2_nv go_on = {(uint8_t *) ":status", (uint8_t *) "100", 7, 3, NGHTTP2_NV_FLAG_NONE};
-	HttpConn   *h = s->conn;
+	HttpConn   *h = s->http.conn;
 	FoxSlice	target = fox_buf_view(&s->target);
 
 	if (s->refused == 0 && target.len > FOX_HTTP_TARGET_MAX)
@@ -231,10 +234,8 @@ judge(Http2Stream *s)
 	for (size_t i = 0; s->refused == 0 && i < target.len; i++)
 		if ((unsigned char) target.ptr[i] <= ' ' || target.ptr[i] == 0x7f || target.ptr[i] == '#')
 			s->refused = 400;
-	if (s->refused == 0 && h->net->limits.pressed)
-		s->refused = 503;
-	if (s->refused == 0 && s->declared > h->net->config.http_max_body)
-		s->refused = 413;
+	if (s->refused == 0)
+		s->refused = fox_http_objection(h->net, target, s->declared);
 	if (s->refused != 0)
 		refuse(s, s->refused);
 	else if (!s->whole && fox_http_lists(fox_http_header(fox_buf_view(&s->headers), "expect"), "100-continue"))
@@ -262,10 +263,14 @@ on_body(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *byte
 {
 	HttpConn   *h = conn;
 	Http2Stream *s = nghttp2_session_get_stream_user_data(session, id);
+	size_t		max;
+	size_t		together;
 
 	(void) flags;
 	if (s == NULL)
 		return 0;
+	max = fox_http_body_max(h->net, fox_buf_view(&s->target));
+	together = BODIES_MAX * (max > h->net->config.http_max_body ? max : h->net->config.http_max_body);
 	fox_http2_progress(s);
 	if (s->refused != 0)
 	{
@@ -273,9 +278,9 @@ on_body(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *byte
 		if (s->skipped > FOX_HTTP_SKIP_MAX)
 			(void) nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_ENHANCE_YOUR_CALM);
 	}
-	else if (s->body.len + len > h->net->config.http_max_body)
+	else if (s->body.len + len > max)
 		refuse(s, 413);
-	else if (h->two->held + len > BODIES_MAX * h->net->config.http_max_body)
+	else if (h->two->held + len > together)
 		refuse(s, 503);
 	else
 	{

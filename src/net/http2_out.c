@@ -42,8 +42,8 @@ read_body(nghttp2_session *session, int32_t id, uint8_t *to, size_t room, uint32
 static void
 go_on(Http2Stream *s)
 {
-	if (!s->conn->running)
-		fox_http_attend_to(s->conn);
+	if (!s->http.conn->running)
+		fox_http_attend_to(s->http.conn);
 }
 
 static void
@@ -98,9 +98,9 @@ submit(Http2Stream *s, unsigned status, FoxSlice headers, FoxSlice length, bool 
 		put_pair(&pairs, fox_slice(lower, name.len), value);
 	}
 	if (names.failed || pairs.failed ||
-		nghttp2_submit_response(s->conn->two->session, s->id, (const nghttp2_nv *) (const void *) pairs.data, pairs.len / sizeof(nghttp2_nv),
+		nghttp2_submit_response(s->http.conn->two->session, s->id, (const nghttp2_nv *) (const void *) pairs.data, pairs.len / sizeof(nghttp2_nv),
 								body ? &provider : NULL) != 0)
-		(void) nghttp2_submit_rst_stream(s->conn->two->session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_INTERNAL_ERROR);
+		(void) nghttp2_submit_rst_stream(s->http.conn->two->session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_INTERNAL_ERROR);
 	if (names.cap + pairs.cap > FOX_HTTP_KEPT)
 	{
 		fox_buf_free(&names);
@@ -109,26 +109,38 @@ submit(Http2Stream *s, unsigned status, FoxSlice headers, FoxSlice length, bool 
 	go_on(s);
 }
 
-static void
-answer(FoxHttp *x, unsigned status, FoxSlice headers, FoxSlice body)
+static char *
+begin(FoxHttp *x, unsigned status, FoxSlice headers, size_t len)
 {
 	Http2Stream *s = stream_of(x);
 	bool		no_content = status == 204 || status == 304;
+	bool		empty = s->bodyless || no_content;
+	char	   *body;
 	char		length[24];
 
 	if (!s->asked || s->last)
-		return;
+		return NULL;
 	s->asked = false;
 	s->last = true;
-	if (!s->bodyless && !no_content)
-		fox_buf_slice(&s->out, body);
+	snprintf(length, sizeof(length), "%zu", len);
+	if (empty)
+		len = 0;
+	body = fox_buf_reserve(&s->out, len + 1);
 	if (s->out.failed)
 	{
-		fox_http_die(s->conn);
-		return;
+		fox_http_die(s->http.conn);
+		return NULL;
 	}
-	snprintf(length, sizeof(length), "%zu", body.len);
-	submit(s, status, headers, no_content ? FOX_ABSENT : fox_cstr(length), s->out.len > 0);
+	s->out.len += len;
+	submit(s, status, headers, no_content ? FOX_ABSENT : fox_cstr(length), len > 0);
+	return empty ? NULL : body;
+}
+
+/* nghttp2 reads the body when it is written. */
+static void
+end(FoxHttp *x)
+{
+	(void) x;
 }
 
 static void
@@ -144,7 +156,7 @@ static void
 part(FoxHttp *x, FoxSlice bytes)
 {
 	Http2Stream *s = stream_of(x);
-	HttpConn   *h = s->conn;
+	HttpConn   *h = s->http.conn;
 
 	if (!s->asked || s->last)
 		return;
@@ -179,9 +191,9 @@ part_last(FoxHttp *x)
 	s->asked = false;
 	s->last = true;
 	if (s->waits)
-		(void) nghttp2_session_resume_data(s->conn->two->session, s->id);
+		(void) nghttp2_session_resume_data(s->http.conn->two->session, s->id);
 	s->waits = false;
 	go_on(s);
 }
 
-const HttpReplies fox_http2_replies = {answer, stream, part, part_last};
+const HttpReplies fox_http2_replies = {begin, end, stream, part, part_last};

@@ -24,7 +24,6 @@ struct Http2
 typedef struct Http2Stream
 {
 	FoxHttp		http;
-	HttpConn   *conn;
 	FoxNode		in_list;		/* open or spare */
 	int32_t		id;
 	uint64_t	since_ms;		/* the peer has sent or taken something of it */

@@ -1,10 +1,12 @@
 /*
- * http_exchange.c - requests on their way to the gate, and its answers on their way back (see http_private.h).
+ * http_exchange.c - requests on their way to who answers them, the gate or long-poll, and the answers on their way back
+ * (see http_private.h).
  */
 #include <stdio.h>
 #include <time.h>
 
 #include "net/http_private.h"
+#include "net/longpoll.h"
 
 bool
 fox_http_held(const HttpConn *h)
@@ -26,27 +28,38 @@ admit(HttpConn *h, const FoxConnInfo *asker)
 }
 
 static void
-turn_away(FoxHttp *x, HttpConn *h)
+turn_away(FoxHttp *x)
 {
-	h->net->stats.refused++;
-	h->keep = false;
+	x->conn->net->stats.refused++;
+	x->conn->keep = false;
 	fox_http_answer(x, 429, FOX_LIT("Retry-After: 1\r\nContent-Type: text/plain\r\n"), FOX_LIT("fox_wamp: too many connections from your address\n"));
 }
 
-bool
-fox_http_ask(FoxHttp *x, HttpConn *h, FoxHttpRequest *request)
+size_t
+fox_http_body_max(const FoxNet *net, FoxSlice target)
 {
-	FoxNet	   *net = h->net;
-	FoxConnInfo asker = h->info;
+	return fox_longpoll_is(target) ? fox_longpoll_body_max(net, target) : net->config.http_max_body;
+}
 
-	net->stats.http_requests++;
+/* Long-poll goes on while memory is short: it takes messages from the queues, and its sessions are held themselves. */
+unsigned
+fox_http_objection(const FoxNet *net, FoxSlice target, uint64_t body)
+{
+	if (net->limits.pressed && !fox_longpoll_is(target))
+		return 503;
+	return body > fox_http_body_max(net, target) ? 413 : 0;
+}
+
+static bool
+ask_gate(FoxHttp *x, const FoxHttpRequest *request)
+{
+	HttpConn   *h = x->conn;
+	FoxNet	   *net = h->net;
+
 	fox_rate_spend(net, &h->rate, request->target.len + request->headers.len + request->body.len);
-	if (request->status == 0)
-		fox_peer_of_headers(net, request->headers, &asker);
-	request->info = &asker;
-	if (!admit(h, &asker))
+	if (!admit(h, request->info))
 	{
-		turn_away(x, h);
+		turn_away(x);
 		return true;
 	}
 	if (x->gate == NULL && (x->gate = net->handler.http_open(net->handler.ctx, x)) == NULL)
@@ -55,11 +68,35 @@ fox_http_ask(FoxHttp *x, HttpConn *h, FoxHttpRequest *request)
 	return true;
 }
 
-void
-fox_http_gone(FoxHttp *x, FoxNet *net)
+/* A request of long-poll's counts for its session, in rate and in connections. */
+bool
+fox_http_ask(FoxHttp *x, FoxHttpRequest *request)
 {
+	FoxNet	   *net = x->conn->net;
+	FoxConnInfo asker = x->conn->info;
+
+	net->stats.http_requests++;
+	fox_peer_of_headers(net, request->headers, &asker);
+	request->info = &asker;
+	if (!fox_longpoll_is(request->target))
+		return ask_gate(x, request);
+	fox_longpoll_ask(net, x, request);
+	return true;
+}
+
+void
+fox_http_over(FoxHttp *x)
+{
+	if (x->poll != NULL)
+		fox_longpoll_over(x->poll);
+}
+
+void
+fox_http_gone(FoxHttp *x)
+{
+	fox_http_over(x);
 	if (x->gate != NULL)
-		net->handler.http_close(x->gate);
+		x->conn->net->handler.http_close(x->gate);
 	x->gate = NULL;
 }
 
@@ -82,10 +119,26 @@ fox_http_date(void)
 	return text;
 }
 
+char *
+fox_http_answer_begin(FoxHttp *x, unsigned status, FoxSlice headers, size_t len)
+{
+	return x->replies->begin(x, status, headers, len);
+}
+
+void
+fox_http_answer_end(FoxHttp *x)
+{
+	x->replies->end(x);
+}
+
 void
 fox_http_answer(FoxHttp *x, unsigned status, FoxSlice headers, FoxSlice body)
 {
-	x->replies->answer(x, status, headers, body);
+	char	   *p = fox_http_answer_begin(x, status, headers, body.len);
+
+	if (p != NULL && body.len > 0)
+		memcpy(p, body.ptr, body.len);
+	fox_http_answer_end(x);
 }
 
 void

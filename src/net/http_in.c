@@ -7,8 +7,9 @@
 
 /* --- requests --- */
 
-void
-fox_http_drop_request(HttpConn *h)
+/* What of `in` is behind the request moves to its beginning. */
+static void
+drop_request(HttpConn *h)
 {
 	size_t		used = h->head.len;
 
@@ -34,36 +35,20 @@ fox_http_drop_request(HttpConn *h)
 	h->chunks_at = 0;
 }
 
-/* Long-poll is libwebsockets', which this connection has passed by: a new one will find it. */
-static void
-send_elsewhere(HttpConn *h)
-{
-	static FoxBuf headers;
-
-	fox_buf_reset(&headers);
-	fox_buf_str(&headers, "Location: ");
-	fox_buf_slice(&headers, h->head.target);
-	fox_buf_str(&headers, "\r\nCache-Control: no-store\r\nAccess-Control-Allow-Origin: *\r\n");
-	h->state = WAITING;
-	h->keep = false;
-	fox_http_answer(&h->http, 307, fox_buf_view(&headers), FOX_LIT(""));
-}
-
 static void
 hand_over(HttpConn *h, unsigned status)
 {
-	FoxHttpRequest request = {.status = status};
+	FoxHttpRequest request = {
+		.status = status, .method = h->head.method, .target = h->head.target, .headers = h->head.headers,
+		.measured = h->head.has_length
+	};
 
 	h->state = WAITING;
 	if (status == 0)
-	{
-		request.method = h->head.method;
-		request.target = h->head.target;
-		request.headers = h->head.headers;
 		request.body = h->head.chunked ? fox_buf_view(&h->body) : fox_slice(h->in.data + h->head.len, (size_t) h->head.content_length);
-	}
-	if (!fox_http_ask(&h->http, h, &request))
+	if (!fox_http_ask(&h->http, &request))
 		fox_http_die(h);
+	drop_request(h);
 }
 
 /* The request is answered before it is there; what comes of its body is dropped, if that is known to end. */
@@ -72,17 +57,15 @@ refuse(HttpConn *h, unsigned status)
 {
 	h->bodyless = fox_slice_is(h->head.method, "HEAD");
 	h->keep = status == 413 && h->head.keep && !h->head.chunked && !h->head.expects && h->head.content_length <= FOX_HTTP_SKIP_MAX;
-	if (!h->keep)
-		h->skip = UINT64_MAX;
 	hand_over(h, status);
 }
 
-/* True: the head is there and may be followed by its body. */
+/* False: more of it is to come.  With head.len 0 it has been refused. */
 static bool
 read_head(HttpConn *h)
 {
 	FoxHttpParsed parsed = fox_http_head(h->in.data, h->in.len, &h->head);
-	size_t		max = h->net->config.http_max_body;
+	unsigned	objection;
 
 	if (parsed == FOX_HTTP_MORE)
 	{
@@ -95,20 +78,16 @@ read_head(HttpConn *h)
 
 		h->head = (FoxHttpHead) {.len = 0};
 		refuse(h, status);
-		return false;
-	}
-	if (h->net->limits.pressed)
-	{
-		refuse(h, 503);
-		return false;
+		return true;
 	}
 	h->keep = h->head.keep;
 	h->bodyless = fox_slice_is(h->head.method, "HEAD");
 	h->chunks_at = h->head.len;
-	if (h->head.content_length > max)
+	objection = fox_http_objection(h->net, h->head.target, h->head.content_length);
+	if (objection != 0)
 	{
-		refuse(h, 413);
-		return false;
+		refuse(h, objection);
+		return true;
 	}
 	if (h->head.expects && (h->head.chunked || h->in.len < h->head.len + h->head.content_length))
 		(void) fox_http_give(h, "HTTP/1.1 100 Continue\r\n\r\n", 25);	/* the socket has room for so little */
@@ -125,8 +104,8 @@ read_body(HttpConn *h)
 
 	if (!h->head.chunked)
 		return h->in.len >= h->head.len + h->head.content_length;
-	parsed = fox_chunked(&h->chunked, h->in.data + h->chunks_at, h->in.len - h->chunks_at, h->net->config.http_max_body,
-						 &h->body, &used, &status);
+	parsed = fox_chunked(&h->chunked, h->in.data + h->chunks_at, h->in.len - h->chunks_at,
+						 fox_http_body_max(h->net, h->head.target), &h->body, &used, &status);
 	if (parsed == FOX_HTTP_BAD)
 	{
 		refuse(h, status);
@@ -165,12 +144,11 @@ take_requests(HttpConn *h)
 		}
 		if (h->head.len == 0 && !read_head(h))
 			return;
-		if (h->state != READING || !read_body(h))
+		if (h->head.len == 0)
+			continue;
+		if (!read_body(h))
 			return;
-		if (fox_request_begins_ours(h->head.target))
-			send_elsewhere(h);
-		else
-			hand_over(h, 0);
+		hand_over(h, 0);
 	}
 }
 
@@ -223,7 +201,7 @@ fox_http_run(HttpConn *h)
 	h->running = false;
 	if (fox_http_held(h))
 		fox_http_watch(h, 0);
-	else if (h->ended && (h->state == READING || h->state == LINGERING))
+	else if (h->ended && (h->state == READING || h->state == LINGERING || (h->state == WAITING && h->http.poll != NULL)))
 		fox_http_die(h);
 	else if (h->state == READING || h->state == LINGERING)
 		fox_http_watch(h, EPOLLIN);

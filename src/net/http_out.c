@@ -48,13 +48,11 @@ fox_http_write_out(HttpConn *h)
 static void
 answered(HttpConn *h)
 {
-	if (!h->keep)
-	{
+	fox_http_over(&h->http);
+	if (h->keep)
+		h->state = READING;
+	else
 		fox_http_linger(h);
-		return;
-	}
-	fox_http_drop_request(h);
-	h->state = READING;
 }
 
 static void
@@ -71,37 +69,43 @@ put_head(FoxBuf *out, unsigned status, FoxSlice headers)
 	fox_buf_slice(out, headers);
 }
 
-/* The connection that it is. */
-static HttpConn *
-conn_of(FoxHttp *x)
+static char *
+begin(FoxHttp *x, unsigned status, FoxSlice headers, size_t len)
 {
-	return fox_container(HttpConn, http, x);
-}
-
-static void
-answer(FoxHttp *x, unsigned status, FoxSlice headers, FoxSlice body)
-{
-	HttpConn   *h = conn_of(x);
+	HttpConn   *h = x->conn;
 	FoxBuf	   *out = &h->out;
 	bool		no_content = status == 204 || status == 304;
+	char	   *body;
 
 	if (h->state != WAITING)
-		return;
+		return NULL;
 	put_head(out, status, headers);
 	if (!no_content)
 	{
 		fox_buf_str(out, "Content-Length: ");
-		fox_buf_u64(out, body.len);
+		fox_buf_u64(out, len);
 		fox_buf_str(out, "\r\n");
 	}
 	fox_buf_str(out, h->keep ? "\r\n" : "Connection: close\r\n\r\n");
-	if (!h->bodyless && !no_content)
-		fox_buf_slice(out, body);
+	if (h->bodyless || no_content)
+		len = 0;
+	body = fox_buf_reserve(out, len + 1);
 	if (out->failed)
 	{
 		fox_http_die(h);
-		return;
+		return NULL;
 	}
+	out->len += len;
+	return h->bodyless || no_content ? NULL : body;
+}
+
+static void
+end(FoxHttp *x)
+{
+	HttpConn   *h = x->conn;
+
+	if (h->state != WAITING)
+		return;
 	h->state = WRITING;
 	if (fox_http_write_out(h))
 		answered(h);
@@ -115,7 +119,7 @@ answer(FoxHttp *x, unsigned status, FoxSlice headers, FoxSlice body)
 static void
 part(FoxHttp *x, FoxSlice bytes)
 {
-	HttpConn   *h = conn_of(x);
+	HttpConn   *h = x->conn;
 
 	if (h->state != STREAMING)
 		return;
@@ -138,7 +142,7 @@ part(FoxHttp *x, FoxSlice bytes)
 static void
 stream(FoxHttp *x, unsigned status, FoxSlice headers)
 {
-	HttpConn   *h = conn_of(x);
+	HttpConn   *h = x->conn;
 
 	if (h->state != WAITING)
 		return;
@@ -154,7 +158,7 @@ stream(FoxHttp *x, unsigned status, FoxSlice headers)
 static void
 part_last(FoxHttp *x)
 {
-	HttpConn   *h = conn_of(x);
+	HttpConn   *h = x->conn;
 
 	if (h->state != STREAMING)
 		return;
@@ -163,7 +167,7 @@ part_last(FoxHttp *x)
 		answered(h);
 }
 
-const HttpReplies fox_http1_replies = {answer, stream, part, part_last};
+const HttpReplies fox_http1_replies = {begin, end, stream, part, part_last};
 
 /* The peer has nothing more to say but that it has gone. */
 void

@@ -3,7 +3,7 @@
  *
  *   http.c           connections: the first bytes, the loop, the end
  *   http_socket.c    bytes of a socket, with TLS or without
- *   http_exchange.c  requests on their way to the gate, and answers on their way back
+ *   http_exchange.c  requests on their way to the gate or to long-poll, and answers on their way back
  *   http_in.c        HTTP/1.1: requests, as they come
  *   http_out.c       HTTP/1.1: answers, and streams of events
  *   http2.c          HTTP/2: connections and their streams
@@ -12,11 +12,11 @@
  * A connection is in one of these states:
  *
  *   HANDSHAKE TLS is not there yet
- *   GREETING  the first bytes are looked at and left where they are: what is a WebSocket's,
- *             a RawSocket's or long-poll's is libwebsockets' from then on
+ *   GREETING  the first bytes are looked at and left where they are: what is a WebSocket's
+ *             or a RawSocket's is libwebsockets' from then on
  *   LEAVING   it is to be libwebsockets' again
  *   READING   a head, then a body
- *   WAITING   a request is the gate's
+ *   WAITING   a request has been handed over
  *   WRITING   its answer has not left whole
  *   STREAMING it comes in parts
  *   LINGERING it has, and the connection is to end: what still comes is dropped, lest the
@@ -52,25 +52,19 @@ typedef enum HttpState
 	DEAD
 } HttpState;
 
-/* How the gate's answer leaves. */
-typedef struct HttpReplies
+/* How an answer leaves. */
+struct HttpReplies
 {
-	void		(*answer) (FoxHttp *x, unsigned status, FoxSlice headers, FoxSlice body);
+	char	   *(*begin) (FoxHttp *x, unsigned status, FoxSlice headers, size_t len);	/* see fox_http_answer_begin() */
+	void		(*end) (FoxHttp *x);
 	void		(*stream) (FoxHttp *x, unsigned status, FoxSlice headers);
 	void		(*part) (FoxHttp *x, FoxSlice part);
 	void		(*part_last) (FoxHttp *x);
-} HttpReplies;
-
-/* Where requests come one after the other: a connection of HTTP/1.1, or a stream of HTTP/2. */
-struct FoxHttp
-{
-	const HttpReplies *replies;
-	void	   *gate;			/* NULL: no request has come yet */
 };
 
 typedef struct Http2 Http2;
 
-typedef struct HttpConn
+struct HttpConn
 {
 	FoxHttp		http;
 	FoxNet	   *net;
@@ -99,7 +93,7 @@ typedef struct HttpConn
 	FoxRate		rate;
 	FoxAddress *address;		/* NULL: it is not counted, or not yet */
 	bool		admitted;		/* its first request has told whose it is */
-} HttpConn;
+};
 
 /* --- http_socket.c --- */
 
@@ -118,12 +112,18 @@ extern ssize_t fox_http_give(HttpConn *h, const char *p, size_t len);
 
 /* --- http_exchange.c --- */
 
-/* Hands the request over, which has come by the connection.  False: there was no memory. */
-extern bool fox_http_ask(FoxHttp *x, HttpConn *h, FoxHttpRequest *request);
+/* What speaks against a request whose head has come, with a body of so many bytes to follow: its status; 0: nothing. */
+extern unsigned fox_http_objection(const FoxNet *net, FoxSlice target, uint64_t body);
+/* The longest body that a request with such a target may have. */
+extern size_t fox_http_body_max(const FoxNet *net, FoxSlice target);
+/* Hands the request over, which has come by x, and whose bytes nobody needs afterwards.  False: there was no memory. */
+extern bool fox_http_ask(FoxHttp *x, FoxHttpRequest *request);
 /* Nothing is read from the connection, for it has sent too much. */
 extern bool fox_http_held(const HttpConn *h);
-/* The gate is told that nobody waits any more. */
-extern void fox_http_gone(FoxHttp *x, FoxNet *net);
+/* The answer has left. */
+extern void fox_http_over(FoxHttp *x);
+/* Whoever is to answer is told that nobody waits any more. */
+extern void fox_http_gone(FoxHttp *x);
 /* The time as RFC 9110 wants it, whatever the locale. */
 extern const char *fox_http_date(void);
 
@@ -131,8 +131,6 @@ extern const char *fox_http_date(void);
 
 /* Reads and hands over as far as it goes just now. */
 extern void fox_http_run(HttpConn *h);
-/* What of `in` is behind the request moves to its beginning. */
-extern void fox_http_drop_request(HttpConn *h);
 
 /* --- http_out.c --- */
 

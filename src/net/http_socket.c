@@ -1,7 +1,9 @@
 /*
  * http_socket.c - bytes of a socket that speaks HTTP (see http_private.h).
  */
+#define _GNU_SOURCE				/* POLLRDHUP */
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <openssl/err.h>
@@ -71,6 +73,17 @@ fox_http_give(HttpConn *h, const char *p, size_t len)
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? -1 : 0;
 	return n;
+}
+
+bool
+fox_http_hung_up(FoxHttp *x)
+{
+	struct pollfd end = {.fd = x->conn->fd, .events = POLLRDHUP};
+
+	if (poll(&end, 1, 0) <= 0)
+		return false;
+	fox_http_die(x->conn);
+	return true;
 }
 
 void

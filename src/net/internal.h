@@ -38,8 +38,8 @@ struct FoxNet
 	FoxNode		conns;
 	FoxNode		dirty;			/* have something to send or to close */
 	FoxMap		polls;			/* FoxPoll by its id */
-	FoxNode		ended_polls;	/* to be closed and freed by the reaper, in the next turn */
-	uv_timer_t	reaper;
+	FoxNode		busy_polls;		/* have ended, or go on, in the next turn */
+	uv_timer_t	poll_timer;		/* of that */
 	int			http_poll;		/* an epoll of the sockets that speak HTTP, or whose first bytes are waited for */
 	uv_poll_t	http_watch;		/* of that */
 	FoxIdMap	https;			/* FoxHttp by the address of its struct lws */
@@ -192,15 +192,6 @@ extern const FoxCarrier fox_longpoll;
 
 extern void fox_longpoll_init(FoxNet *net);
 extern void fox_longpoll_end(FoxNet *net);	/* closes what is left */
-
-/* --- request.c --- */
-
-/* Is the path, of which more may come and behind which there is something, below the prefix of HTTP long-poll? */
-extern bool fox_request_begins_ours(FoxSlice path);
-/* A request has come, its body has not: long-poll's, or one to be sent elsewhere.  Returns what the callback returns. */
-extern int	fox_request_begin(FoxNet *net, struct lws *wsi, const char *path);
-/* What happens to a socket later; what has nothing to do with such a request is left to libwebsockets. */
-extern int	fox_request_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
 
 /* --- websocket.c, rawsocket.c: callbacks of libwebsockets --- */
 

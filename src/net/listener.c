@@ -72,24 +72,24 @@ names_subprotocol(struct lws *wsi)
 	return false;
 }
 
-/* True: the connection may serve another request.  A body that came with this one is not read. */
-static bool
-http_answer(struct lws *wsi, unsigned status, const char *text)
+/* Says why, and ends the connection. */
+static int
+refuse(struct lws *wsi, unsigned status, const char *text)
 {
 	unsigned char buf[LWS_PRE + 512];
 	unsigned char *start = buf + LWS_PRE;
 	unsigned char *p = start;
 	unsigned char *end = buf + sizeof(buf) - 1;
 	size_t		len = strlen(text);
-	bool		get = lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0;
 
-	if (lws_add_http_common_headers(wsi, status, "text/plain", len, &p, end) ||
-		(!get && lws_add_http_header_by_token(wsi, WSI_TOKEN_CONNECTION, (const unsigned char *) "close", 5, &p, end)) ||
-		lws_finalize_write_http_header(wsi, start, &p, end) ||
-		lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) > 0)
-		return false;
-	memcpy(start, text, len);
-	return lws_write(wsi, start, len, LWS_WRITE_HTTP_FINAL) == (int) len && get;
+	if (!lws_add_http_common_headers(wsi, status, "text/plain", len, &p, end) &&
+		!lws_add_http_header_by_token(wsi, WSI_TOKEN_CONNECTION, (const unsigned char *) "close", 5, &p, end) &&
+		!lws_finalize_write_http_header(wsi, start, &p, end) && lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) == 0)
+	{
+		memcpy(start, text, len);
+		(void) lws_write(wsi, start, len, LWS_WRITE_HTTP_FINAL);
+	}
+	return -1;
 }
 
 /* 0: go on; otherwise the client has been answered. */
@@ -114,10 +114,10 @@ confirm_upgrade(FoxNet *net, struct lws *wsi, const char *to)
 	else if (to != NULL && strcasecmp(to, "websocket") == 0 && names_subprotocol(wsi))
 		return 0;
 	net->stats.refused++;
-	return http_answer(wsi, status, text) ? 1 : -1;
+	return refuse(wsi, status, text);
 }
 
-/* Plain HTTP: long-poll, and nothing else for a browser yet; a WebSocket must name a subprotocol. */
+/* Every connection, until it is known for what it is; of HTTP the handshakes of WebSockets only (http.c). */
 static int
 http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
@@ -140,7 +140,7 @@ http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, voi
 		case LWS_CALLBACK_WSI_DESTROY:
 			net->sockets--;
 			fox_http_destroyed(net, wsi);
-			return fox_request_event(wsi, reason, user, in, len);
+			return 0;
 		case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
 			fox_tls_serve(net->tls, user);
 			return 0;
@@ -150,10 +150,8 @@ http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, voi
 			/* The list has ours, but libwebsockets took the name of this protocol, which stands before it. */
 			net->stats.refused++;
 			return -1;
-		case LWS_CALLBACK_HTTP:
-			return fox_request_begin(net, wsi, in);
 		default:
-			return fox_request_event(wsi, reason, user, in, len);
+			return lws_callback_http_dummy(wsi, reason, user, in, len);
 	}
 }
 

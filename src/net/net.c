@@ -172,7 +172,7 @@ fox_net_create(const FoxNetConfig *config, const FoxNetHandler *handler, char *e
 		info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
 	info.user = net;
 	info.pt_serv_buf_size = 65536;
-	info.max_http_header_pool2 = (unsigned) net->max_sockets;	/* a request that waits keeps its headers */
+	info.max_http_header_pool2 = (unsigned) net->max_sockets;	/* no handshake waits for another one's headers */
 	net->context = lws_create_context(&info);
 	if (net->context == NULL)
 	{

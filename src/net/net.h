@@ -89,11 +89,12 @@ typedef struct FoxConnInfo
 /* An HTTP request that has come whole; slices are borrowed for the length of the call. */
 typedef struct FoxHttpRequest
 {
-	unsigned	status;			/* 0, or the request can not be taken: the status says why, and nothing else is known */
+	unsigned	status;			/* 0, or the request can not be taken: the status says why, and the rest is what is known of it */
 	FoxSlice	method;
 	FoxSlice	target;
 	FoxSlice	headers;		/* as they came, see http_req.h */
 	FoxSlice	body;
+	bool		measured;		/* how long its body is was told before it, or by frames */
 	const FoxConnInfo *info;	/* who asks, as far as the proxy in front is believed */
 } FoxHttpRequest;
 

@@ -266,7 +266,7 @@ fox_guc_define(void)
 			   &watch_timeout, 0, 0, INT_MAX, GUC_UNIT_MS);
 	define_int("fox_wamp.waiter_limit", "Waiting publishes that one session may have.",
 			   &waiter_limit, 10000, 1, INT_MAX, 0);
-	define_int("fox_wamp.call_queue_limit", "Calls of one procedure that may wait for a free callee.",
+	define_int("fox_wamp.call_queue_limit", "Calls of one procedure that may wait for a free callee, or of one instance of a service for their turn.",
 			   &fox_guc_call_queue_limit, 10000, 0, INT_MAX, 0);
 	define_int("fox_wamp.executors", "Processes that SQL functions run in when clients call them.",
 			   &fox_guc_executors, 2, 0, 64, 0);

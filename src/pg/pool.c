@@ -16,7 +16,10 @@
  * on as long as there is an executor that it has not got.
  *
  * A function that itself calls a function occupies two executors.  When no executor is
- * left that could ever take such a call it fails at once, for waiting would be for ever.
+ * left that could ever take such a call it fails at once, for waiting would be for ever;
+ * and so does one of an instance of a service that the function, or who waits for it, has.
+ *
+ * Calls of one instance go one at a time (pool_instance.h).
  *
  * An executor that dies fails the call that it had taken; the others of its queue run
  * elsewhere.
@@ -31,6 +34,7 @@
 #include "utils/timestamp.h"
 
 #include "pg/guc.h"
+#include "pg/pool_instance.h"
 #include "pg/pool_jobs.h"
 #include "pg/pool_times.h"
 #include "pg/wire_msg.h"
@@ -38,11 +42,12 @@
 #define EXECUTORS_MAX 64
 #define WINDOW 16				/* calls at one executor, running and queued */
 #define STUCK_MS 5
-#define WAKE_US 50				/* until an executor has awoken: what can be done by then one that is awake does */
+#define WAKE_US 100				/* until an executor has awoken: what can be done by then one that is awake does */
 #define RETRY_MS 100			/* while no executor can be started */
 #define PATIENCE_MS 10000		/* for one to start */
 #define ANSWERS_PER_TURN 256
 #define STOP_MS 1000
+#define ALL_WAIT "every executor waits for another function"
 
 static FoxPoolHandler handler;
 static uint64 boot_id;
@@ -267,7 +272,7 @@ nested_may_wait(void)
 
 	for (int i = 0; i < EXECUTORS_MAX; i++)
 	{
-		if (executors[i].link.up && executors[i].nested == 0)
+		if (executors[i].link.up && fox_list_empty(&executors[i].nested))
 			return true;
 		up += executors[i].link.up;
 	}
@@ -284,18 +289,21 @@ give_up_waiting(void)
 	for (int i = 0; i < EXECUTORS_MAX; i++)
 	{
 		any = any || executors[i].link.up;
-		any_nested = any_nested || executors[i].nested > 0;
+		any_nested = any_nested || !fox_list_empty(&executors[i].nested);
 	}
 	if (any && fox_guc_executors > 0 && (nested_may || !any_nested))
 		return;
 	fox_list_each(n, &fox_job_queue)
 	{
 		FoxJob	   *job = fox_container(FoxJob, node, n);
+		FoxJob	   *behind;
 
+		while (!nested_may && (behind = fox_instance_nested(job)) != NULL)
+			fox_job_doom(behind, FOX_JOB_UNAVAILABLE, ALL_WAIT);
 		if (fox_guc_executors == 0)
 			fox_job_doom(job, FOX_JOB_UNAVAILABLE, "fox_wamp.executors is 0");
 		else if (job->caller != NULL && !nested_may)
-			fox_job_doom(job, FOX_JOB_UNAVAILABLE, "every executor waits for another function");
+			fox_job_doom(job, FOX_JOB_UNAVAILABLE, ALL_WAIT);
 		else if (!any && fox_pool_now - job->since > PATIENCE_MS * INT64CONST(1000))
 			fox_job_doom(job, FOX_JOB_UNAVAILABLE, "no executor could be started");
 	}
@@ -410,6 +418,7 @@ fox_pool_start(const FoxPoolHandler *new_handler, uint64 new_boot_id)
 	{
 		executors[i].link.kind = FOX_LANE_CALLS;
 		fox_list_init(&executors[i].jobs);
+		fox_list_init(&executors[i].nested);
 	}
 }
 
@@ -422,13 +431,41 @@ executor_of(int pid)
 	return NULL;
 }
 
+/* The executor that runs the job; NULL: none does yet. */
+static FoxPoolExecutor *
+runner(const FoxJob *job)
+{
+	return job->executor != NULL && job->executor->jobs.next == &job->node ? job->executor : NULL;
+}
+
+/* Is it the one, or does its function wait for what the one runs? */
+static bool
+depends(const FoxPoolExecutor *x, const FoxPoolExecutor *one, int depth)
+{
+	if (x == NULL || x == one || depth == EXECUTORS_MAX)
+		return x != NULL;
+	fox_list_each(n, &x->nested)
+	{
+		const FoxJob *job = fox_container(FoxJob, in_caller, n);
+		const FoxJob *holder = fox_instance_holder(job);
+
+		if (depends(runner(holder != NULL ? holder : job), one, depth + 1))
+			return true;
+	}
+	return false;
+}
+
 void
 fox_pool_call(const FoxFunctionCall *c)
 {
 	FoxJob	   *job = fox_job_new(c);
+	const FoxJob *holder;
 
-	if (job != NULL && (job->caller = executor_of(c->caller_pid)) != NULL)
-		job->caller->nested++;
+	if (job == NULL || (job->caller = executor_of(c->caller_pid)) == NULL)
+		return;
+	fox_list_push(&job->caller->nested, &job->in_caller);
+	if ((holder = fox_instance_holder(job)) != NULL && depends(runner(holder), job->caller, 0))
+		fox_job_doom(job, FOX_JOB_UNAVAILABLE, "the instance is in use by the function that calls");
 }
 
 void

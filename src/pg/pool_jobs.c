@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "pg/guc.h"
+#include "pg/pool_instance.h"
 #include "pg/pool_jobs.h"
 #include "pg/pool_times.h"
 #include "pg/wire_msg.h"
@@ -125,10 +126,18 @@ make(const FoxFunctionCall *c, const FoxBuf *message)
 	return job;
 }
 
+static void
+enqueue(FoxJob *job)
+{
+	queued++;
+	fox_list_push(&fox_job_queue, &job->node);
+}
+
 FoxJob *
 fox_job_new(const FoxFunctionCall *c)
 {
 	static FoxBuf message = {0};
+	FoxEntered	entered;
 	FoxJob	   *job;
 
 	put_call(&message, last_id + 1, c);
@@ -142,11 +151,16 @@ fox_job_new(const FoxFunctionCall *c)
 	}
 	last_id++;
 	bytes += job->len;
-	queued++;
-	fox_list_push(&fox_job_queue, &job->node);
-	if (queued <= fox_guc_call_queue_limit && bytes <= BYTES_MAX)
+	fox_list_init(&job->node);
+	fox_list_init(&job->in_caller);
+	entered = fox_instance_enter(job, c->instance);
+	if (entered == FOX_ENTERED_LINE)
 		return job;
-	fox_job_doom(job, FOX_JOB_UNAVAILABLE, "too many calls of SQL functions are waiting");
+	enqueue(job);
+	if (entered == FOX_ENTERED && queued <= fox_guc_call_queue_limit && bytes <= BYTES_MAX)
+		return job;
+	fox_job_doom(job, FOX_JOB_UNAVAILABLE, entered == FOX_ENTERED_FULL ? "too many calls of the instance are waiting" :
+				 entered == FOX_ENTERED_NOT ? "out of memory" : "too many calls of SQL functions are waiting");
 	return NULL;
 }
 
@@ -165,7 +179,7 @@ unlink_job(FoxJob *job)
 		x->expected_us -= job->expected_us;
 		x->busy_since = x->idle_since = fox_pool_now;
 	}
-	else if (job->uri == NULL)
+	else if (job->uri == NULL && fox_instance_holder(job) == NULL)
 		queued--;
 	job->executor = NULL;
 }
@@ -201,12 +215,22 @@ fox_job_take_back(FoxJob *job)
 
 /* --- leaving --- */
 
+/* Who has waited for it has waited in the queue too. */
+static void
+give_way(FoxJob *job)
+{
+	FoxJob	   *next = fox_instance_leave(job);
+
+	if (next != NULL)
+		enqueue(next);
+}
+
 void
 fox_job_forget(FoxJob *job)
 {
 	unlink_job(job);
-	if (job->caller != NULL)
-		job->caller->nested--;
+	give_way(job);
+	fox_list_del(&job->in_caller);
 	fox_map_del(&by_key, key_of(job->key));
 	fox_idmap_del(&by_id, job->id);
 	bytes -= job->len;
@@ -217,6 +241,7 @@ void
 fox_job_doom(FoxJob *job, const char *uri, const char *text)
 {
 	unlink_job(job);
+	give_way(job);
 	job->uri = uri;
 	job->text = text;
 	fox_list_push(&doomed, &job->node);

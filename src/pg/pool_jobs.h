@@ -2,7 +2,8 @@
  * pool_jobs.h - calls on their way through the pool, and the executors they are at.
  *
  * Only for pool.c, which decides where they go.  A job is in one place at a time: the
- * queue, an executor's list, or among the doomed, which the next turn answers.
+ * queue, an executor's list, its instance's (pool_instance.h), or among the doomed, which
+ * the next turn answers.
  */
 #ifndef FOX_PG_POOL_JOBS_H
 #define FOX_PG_POOL_JOBS_H
@@ -26,12 +27,14 @@ typedef struct FoxPoolExecutor
 	FoxNode		jobs;			/* in the order of sending */
 	int			n;
 	int64		expected_us;	/* that they are going to take, all in all */
-	int			nested;			/* calls that its function waits for */
+	FoxNode		nested;			/* jobs that its function waits for */
 	bool		full;			/* the last of them has not been sent whole: its queue of messages takes no more */
 	bool		outdated;		/* it has begun with another configuration */
 	TimestampTz busy_since;		/* the first of the jobs has been the first */
 	TimestampTz idle_since;
 } FoxPoolExecutor;
+
+typedef struct FoxPoolInstance FoxPoolInstance;
 
 /* malloc'ed */
 typedef struct FoxJob
@@ -42,6 +45,8 @@ typedef struct FoxJob
 	uint64		function;		/* hash of what it runs */
 	FoxPoolExecutor *executor;	/* that it is sent to; NULL: none */
 	FoxPoolExecutor *caller;	/* whose function waits for it; NULL: none */
+	FoxNode		in_caller;
+	FoxPoolInstance *instance;	/* that it has for itself, or waits for (pool_instance.h); NULL: of none */
 	int			place;
 	int64		expected_us;	/* that it is going to take there */
 	bool		sent;			/* all of it */
@@ -57,7 +62,7 @@ extern TimestampTz fox_pool_now;	/* of this turn */
 extern FoxNode fox_job_queue;
 
 extern void fox_jobs_init(void);
-/* At the queue's end.  NULL: there is no memory, or too much waits; the next turn says so. */
+/* At the queue's end, or behind the others of its instance.  NULL: there is no memory, or too much waits; the next turn says so. */
 extern FoxJob *fox_job_new(const FoxFunctionCall *call);
 extern FoxJob *fox_job_by_id(uint64 id);
 extern FoxJob *fox_job_by_key(uint64 session, uint64 invocation);

@@ -10,7 +10,7 @@ const path = require('node:path');
 const tls = require('node:tls');
 const { start, stop, sql, join, until, env, withSettings } = require('./lib');
 
-const { NGHTTP2_HTTP_1_1_REQUIRED, NGHTTP2_CANCEL, NGHTTP2_PROTOCOL_ERROR, NGHTTP2_ENHANCE_YOUR_CALM } = http2.constants;
+const { NGHTTP2_CANCEL, NGHTTP2_PROTOCOL_ERROR, NGHTTP2_ENHANCE_YOUR_CALM } = http2.constants;
 const clients = new Set();
 const ca = () => fs.readFileSync(path.join(env.data, 'server.crt'));
 const counter = async (name) => Number(await sql(`SELECT value FROM fox_wamp.stat_router WHERE name = '${name}'`));
@@ -181,12 +181,55 @@ test('who does not take the events of a stream loses it, and no other', () => wi
   assert.equal(await text(ask(client, '/root/sum?a=1&b=2')), '{"Result":3}');
 }));
 
-test('long-poll is asked for by HTTP/1.1', async () => {
+test('long-poll: many sessions at once by one connection, beside methods', async () => {
   const client = await connect();
-  assert.equal((await ask(client, post('/longpoll/open'), '{}')).reset, NGHTTP2_HTTP_1_1_REQUIRED);
-  const out = execFileSync('curl', ['-sS', '--http2', '--cacert', path.join(env.data, 'server.crt'), '-w', ' %{http_version}', '-H', 'Content-Type: application/json',
-    '-d', '{"protocols":["wamp.2.json"]}', `https://127.0.0.1:${env.tlsPort}/longpoll/open`], { encoding: 'utf8' });
-  assert.match(out, /"transport".* 1\.1$/);
+  const session = await join();
+  const poll = async (target, body = '') => ask(client, post(`/longpoll${target}`), body);
+  const opened = await Promise.all(Array.from({ length: 30 }, () => poll('/open', '{"protocols":["wamp.2.json"]}')));
+  assert.deepEqual([...new Set(opened.map((a) => a.status))], [200]);
+  const ids = opened.map((a) => JSON.parse(a.body).transport);
+  const all = async (does) => Promise.all(ids.map(does));
+  const receive = async (id) => JSON.parse((await poll(`/${id}/receive`)).body);
+  const send = async (id, message) => assert.equal((await poll(`/${id}/send`, JSON.stringify(message))).status, 202);
+  await all((id) => send(id, [1, 'realm1', { roles: { publisher: {}, subscriber: {} } }]));
+  assert.deepEqual([...new Set((await all(receive)).map((m) => m[0]))], [2]);
+  await all((id) => send(id, [32, 1, {}, 'two.poll']));
+  assert.deepEqual([...new Set((await all(receive)).map((m) => m[0]))], [33]);
+  const waits = all(receive);
+  assert.equal(await text(ask(client, '/root/sum?a=1&b=2')), '{"Result":3}');
+  const long = 'x'.repeat(300000);
+  await session.publish('two.poll', [long], {}, { acknowledge: true });
+  for (const event of await waits) assert.deepEqual(event[4], [long]);
+  await send(ids[0], [16, 2, { exclude_me: false }, 'two.poll', [long]]);
+  assert.deepEqual((await receive(ids[1]))[4], [long]);
+  // A receive whose stream is reset takes no message along, and a later one takes the place of one that waits.
+  const [reset, former] = [ask(client, post(`/longpoll/${ids[2]}/receive`), ''), ask(client, post(`/longpoll/${ids[3]}/receive`), '')];
+  assert.equal(JSON.parse((await reset).body)[0], 36);
+  assert.equal(JSON.parse((await former).body)[0], 36);
+  const gone = ask(client, post(`/longpoll/${ids[2]}/receive`), '');
+  const first = ask(client, post(`/longpoll/${ids[3]}/receive`), '');
+  gone.stream.close(NGHTTP2_CANCEL);
+  await gone;
+  const second = poll(`/${ids[3]}/receive`);
+  assert.equal((await first).status, 409);
+  await session.publish('two.poll', ['y'], {}, { acknowledge: true });
+  assert.deepEqual(JSON.parse((await second).body)[4], ['y']);
+  assert.deepEqual((await receive(ids[2]))[4], ['y']);
+  assert.equal((await ask(client, { ':path': '/longpoll/open' })).status, 405);
+  assert.equal((await poll('/open', ' '.repeat(5000))).status, 413);
+  await all(async (id) => assert.equal((await poll(`/${id}/close`)).status, 202));
+  assert.equal((await poll(`/${ids[0]}/receive`)).status, 404);
+  assert.equal(await text(ask(client, '/root/sum?a=1&b=2')), '{"Result":3}');
+});
+
+test('a long-poll message may be longer than other bodies', async () => {
+  const client = await connect();
+  const { transport } = JSON.parse(await text(ask(client, post('/longpoll/open'), '{"protocols":["wamp.2.json"]}')));
+  const send = (message) => ask(client, post(`/longpoll/${transport}/send`), JSON.stringify(message));
+  assert.equal((await send([1, 'realm1', { roles: { publisher: {} } }])).status, 202);
+  assert.equal((await send([16, 1, {}, 'two.long', ['x'.repeat(6 * 1024 * 1024)]])).status, 202);
+  assert.equal((await send([16, 2, {}, 'two.long', ['x'.repeat(17 * 1024 * 1024)]])).status, 413);
+  await until(async () => (await ask(client, post(`/longpoll/${transport}/receive`), '')).status === 404);
 });
 
 test('who does not offer it speaks HTTP/1.1, and nobody is offered it where it is off', async () => {

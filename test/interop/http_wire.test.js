@@ -5,13 +5,14 @@ const assert = require('node:assert/strict');
 const crypto = require('node:crypto');
 const http = require('node:http');
 const https = require('node:https');
+const net = require('node:net');
 const fs = require('node:fs');
 const path = require('node:path');
 const tls = require('node:tls');
 
 delete process.env.FOX_PORT;
 delete process.env.PSQL;
-const { start, stop, sql, env, join, withSettings, Raw } = require('./lib');
+const { start, stop, sql, env, join, withSettings, until, Raw } = require('./lib');
 const { ask, raw, parse, closeAll } = require('./http');
 
 before(async () => {
@@ -35,20 +36,28 @@ test('requests of one connection are answered in their order', async () => {
   assert.deepEqual(answers.map(text), ['{"Result":"slept"}', '{"Result":3}', '{"Result":4}', '{"ErrorCode":404,"ErrorText":"Not Found"}']);
 });
 
-test('a connection is long-poll\'s or not: what it can not be asked for is sent to a new one', async () => {
-  const open = `POST /longpoll/open HTTP/1.1\r\n${HOST}Content-Type: application/json\r\nContent-Length: 29\r\n\r\n{"protocols":["wamp.2.json"]}`;
-  const sum = '/root/sum?a=1&b=%202';
-  for (const [first, second, location] of [
-    [open, `GET ${sum} HTTP/1.1\r\n${HOST}\r\n`, sum],
-    [open, `POST ${sum} HTTP/1.1\r\n${HOST}Content-Length: 2\r\n\r\n{}`, sum],
-    [`GET ${sum} HTTP/1.1\r\n${HOST}\r\n`, open, '/longpoll/open'],
-  ]) {
-    const answers = parse(await raw(first + second));
-    assert.deepEqual(answers.map((a) => a.status), [200, 307]);
-    assert.deepEqual([answers[1].headers.location, answers[1].headers.connection], [location, 'close']);
-  }
-  // As long as it is followed there is an answer.
-  assert.equal(text(parse(await raw(`GET ${sum} HTTP/1.1\r\n${HOST}\r\n`))[0]), '{"Result":3}');
+test('a connection speaks long-poll and all else, in any order', async () => {
+  const post = (target, body, more = '') => `POST ${target} HTTP/1.1\r\n${HOST}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n${more}\r\n${body}`;
+  const open = post('/longpoll/open', '{"protocols":["wamp.2.json"]}');
+  const sum = `GET /root/sum?a=1&b=%202 HTTP/1.1\r\n${HOST}\r\n`;
+  const answers = parse(await raw(open + sum + open + post('/root/sum', '{"a":2,"b":2}') + post('/longpoll/open', ' '.repeat(5000)) + `GET /longpoll/open HTTP/1.1\r\n${HOST}\r\n` + sum));
+  assert.deepEqual(answers.map((a) => a.status), [200, 200, 200, 200, 413, 405, 200]);
+  assert.deepEqual([text(answers[1]), text(answers[3]), text(answers[6])], ['{"Result":3}', '{"Result":4}', '{"Result":3}']);
+  // A whole session by one socket, which is not ended: whoever hangs up is not answered.
+  const { transport } = JSON.parse(text(answers[0]));
+  const socket = net.connect({ host: '127.0.0.1', port: env.port });
+  let all = '';
+  socket.on('data', (chunk) => { all += chunk; });
+  const answered = async (n) => { await until(() => parse(all).length === n && parse(all).every((a) => a.body.length === Number(a.headers['content-length'] ?? 0))); return parse(all); };
+  const at = (verb) => `/longpoll/${transport}/${verb}`;
+  socket.write(sum + post(at('send'), '[1,"realm1",{"roles":{"publisher":{},"subscriber":{}}}]') + post(at('receive'), '') + sum
+    + post(at('send'), '[32,1,{},"wire.poll"]') + post(at('receive'), '') + post(at('send'), '[16,2,{"exclude_me":false},"wire.poll",["x"]]') + post(at('receive'), '') + sum);
+  const session = await answered(9);
+  assert.deepEqual(session.map((a) => a.status), [200, 202, 200, 200, 202, 200, 202, 200, 200]);
+  assert.deepEqual([2, 5, 7].map((i) => JSON.parse(text(session[i]))[0]), [2, 33, 36]);
+  socket.write(post(at('close'), '') + post(at('receive'), ''));
+  assert.deepEqual((await answered(11)).slice(9).map((a) => a.status), [202, 404]);
+  socket.destroy();
 });
 
 test('a request may come byte by byte', async () => {

@@ -282,24 +282,26 @@ test('a message above the limit ends the session', async () => {
 
 test('bytes that are no request do no harm', async () => {
   const poll = await Poll.join();
+  const post = (verb, rest, version = '1.1') => `POST /longpoll/${poll.id}/${verb} HTTP/${version}\r\n${version === '1.1' ? 'Host: x\r\n' : ''}${rest}`;
   const heads = [
-    `POST /longpoll/${poll.id}/send HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n[1]`,
-    `POST /longpoll/${poll.id}/send HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999999\r\n\r\n[1]`,
-    `POST /longpoll/${poll.id}/send HTTP/1.1\r\nHost: x\r\nContent-Length: 5x\r\n\r\n[1]`,
-    `POST /longpoll/${poll.id}/send HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n[1]\r\n0\r\n\r\n`,
-    `POST /longpoll/${poll.id}/receive HTTP/1.0\r\n\r\n`,
+    [post('send', 'Content-Length: -5\r\n\r\n[1]'), 400],
+    [post('send', 'Content-Length: 99999999999999999999999\r\n\r\n[1]'), 400],
+    [post('send', 'Content-Length: 5x\r\n\r\n[1]'), 400],
+    [post('send', 'Transfer-Encoding: chunked\r\n\r\n3\r\n[1]\r\n0\r\n\r\n'), 411],
+    [post('open', `Transfer-Encoding: chunked\r\n\r\n2000\r\n${' '.repeat(8192)}\r\n`), 413],
+    [post('receive', '\r\n', '1.0'), 411],
   ];
-  for (const head of heads) {
+  for (const [head, status] of heads) {
     const socket = net.connect(env.port, '127.0.0.1');
-    socket.write(head);
+    socket.write(head.replace(`${poll.id}/open`, 'open'));
     const line = await new Promise((resolve) => {
       socket.once('data', (data) => resolve(data.toString().split('\r\n')[0]));
       socket.once('close', () => resolve('closed'));
     });
-    assert.match(line, /^HTTP\/1\.1 41[13] /, head);
+    assert.match(line, new RegExp(`^HTTP/1\\.1 ${status} `), head);
     socket.destroy();
   }
-  for (const head of [`POST /longpoll/${poll.id}/send HTTP/1.1\r\nContent-Length: 500\r\n\r\n[1`, `POST /longpoll/${poll.id}/receive HTTP/1.1\r\nContent-Length: 0\r\n\r\n`]) {
+  for (const head of [post('send', 'Content-Length: 500\r\n\r\n[1'), post('receive', 'Content-Length: 0\r\n\r\n')]) {
     const socket = net.connect(env.port, '127.0.0.1');
     await new Promise((resolve) => { socket.write(head, resolve); });
     socket.destroy();

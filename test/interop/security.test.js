@@ -392,7 +392,7 @@ test('what clients send to log in is in no log and no view, however much is logg
       for (const text of said) assert.ok(!rows.includes(text), `${text} in ${view}`);
     }
   });
-  const logged = fs.readFileSync(log, 'utf8').slice(from);
+  const logged = fs.readFileSync(log).subarray(from).toString();
   assert.match(logged, /pg_stat_activity/, 'statements were logged');
   for (const text of [...said, 'my.pass.word', 'SCRAM-SHA-256$', 'WAMP-CRA$']) assert.ok(!logged.includes(text), `${text} in the log`);
 }));

@@ -132,6 +132,19 @@ test('a session by HTTP is one like others', async () => {
   await until(async () => await freed() === '{"n": 1} tally_owner,{"n": 2} tally_owner');
 });
 
+test('roles that call from SQL have instances of their own', async () => {
+  await sql('GRANT fox_wamp_user TO tally_a, tally_b');
+  const call = async (role, what) => JSON.parse(await sql(`SET ROLE tally_${role}`, `SELECT fox_wamp.call('root.${what}')`));
+  const alone = [await call('a', 'per_user.next'), await call('b', 'per_user.next'), await call('a', 'per_group.next'), await call('b', 'per_group.next')];
+  assert.deepEqual(alone.flat(), [1, 1, 1, 1]);
+  assert.deepEqual([await call('a', 'per_user.next')].flat(), [2]);
+  const id = [await call('a', 'client_driven._instance_')].flat()[0];
+  const peek = (role) => sql(`SET ROLE tally_${role}`, `SELECT fox_wamp.call('root.client_driven.next', kwargs => jsonb_build_object('_instance', '${id}'))`);
+  assert.match(await peek('a'), /1/);
+  assert.match((await refusal(peek('b'))).message, /instance not found/);
+  await sql("DELETE FROM fox_wamp.service_instance WHERE owner IN ('tally_a', 'tally_b')", 'REVOKE fox_wamp_user FROM tally_a, tally_b');
+});
+
 test('per_user and per_group: one for each who has logged in', async () => {
   for (const service of ['per_user', 'per_group']) {
     assert.equal(await value(`${service}/next`, as('a')), 1);
