@@ -181,6 +181,28 @@ COMMENT ON COLUMN fox_wamp.event_history.authrole IS 'its authrole';
 COMMENT ON COLUMN fox_wamp.event_history.at IS 'when it was delivered';
 
 -- The trigger knows the columns by their position: upgrades append.
+CREATE TABLE fox_wamp.mqtt_auto_subscription (
+	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
+	filter text COLLATE "C" NOT NULL,
+	role text COLLATE "C" NOT NULL DEFAULT 'public',
+	client_id text COLLATE "C" NOT NULL DEFAULT '',
+	qos integer NOT NULL DEFAULT 1 CHECK (qos BETWEEN 0 AND 2),
+	no_local boolean NOT NULL DEFAULT false,
+	retain_as_published boolean NOT NULL DEFAULT false,
+	retain_handling integer NOT NULL DEFAULT 0 CHECK (retain_handling BETWEEN 0 AND 2),
+	PRIMARY KEY (realm, filter, role, client_id)
+);
+COMMENT ON TABLE fox_wamp.mqtt_auto_subscription IS 'what MQTT clients are subscribed to when they connect, without asking';
+COMMENT ON COLUMN fox_wamp.mqtt_auto_subscription.realm IS 'realm that the client joins';
+COMMENT ON COLUMN fox_wamp.mqtt_auto_subscription.filter IS 'as MQTT writes it; the levels %u and %c stand for the user and the client identifier';
+COMMENT ON COLUMN fox_wamp.mqtt_auto_subscription.role IS 'role whose members it is for; public: everybody';
+COMMENT ON COLUMN fox_wamp.mqtt_auto_subscription.client_id IS 'the only client; empty: all';
+COMMENT ON COLUMN fox_wamp.mqtt_auto_subscription.qos IS 'highest QoS of what is sent';
+COMMENT ON COLUMN fox_wamp.mqtt_auto_subscription.no_local IS 'without the client''s own messages';
+COMMENT ON COLUMN fox_wamp.mqtt_auto_subscription.retain_as_published IS 'the retain flag stays';
+COMMENT ON COLUMN fox_wamp.mqtt_auto_subscription.retain_handling IS 'retained messages: 0 and 1 with the subscription, 2 not';
+
+-- The trigger knows the columns by their position: upgrades append.
 CREATE TABLE fox_wamp.trust_level (
 	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
 	pattern text COLLATE "C" NOT NULL,
@@ -903,6 +925,7 @@ SELECT pg_catalog.pg_extension_config_dump('fox_wamp.bridge', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.history', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.event_history', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.trust_level', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.mqtt_auto_subscription', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.root', 'WHERE name <> ''root''');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.exposed_table', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.exposed_service', '');
@@ -1096,6 +1119,8 @@ CREATE TRIGGER history_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.hist
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER trust_level_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.trust_level
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
+CREATE TRIGGER mqtt_auto_subscription_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.mqtt_auto_subscription
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER root_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.root
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER exposed_function_before BEFORE INSERT OR UPDATE ON fox_wamp.exposed_function
@@ -1149,6 +1174,7 @@ COMMENT ON TRIGGER "0_realm_changed" ON fox_wamp.realm IS 'hands the change to t
 COMMENT ON TRIGGER bridge_changed ON fox_wamp.bridge IS 'hands the change to the router';
 COMMENT ON TRIGGER history_changed ON fox_wamp.history IS 'hands the change to the router';
 COMMENT ON TRIGGER trust_level_changed ON fox_wamp.trust_level IS 'hands the change to the router';
+COMMENT ON TRIGGER mqtt_auto_subscription_changed ON fox_wamp.mqtt_auto_subscription IS 'hands the change to the router';
 COMMENT ON TRIGGER root_changed ON fox_wamp.root IS 'hands the change to the router';
 COMMENT ON TRIGGER exposed_function_before ON fox_wamp.exposed_function IS 'checks the function and writes its signature in full';
 COMMENT ON TRIGGER exposed_function_changed ON fox_wamp.exposed_function IS 'hands the change to the router';
@@ -1172,6 +1198,7 @@ ALTER TABLE fox_wamp.realm ENABLE ALWAYS TRIGGER "0_realm_changed";
 ALTER TABLE fox_wamp.bridge ENABLE ALWAYS TRIGGER bridge_changed;
 ALTER TABLE fox_wamp.history ENABLE ALWAYS TRIGGER history_changed;
 ALTER TABLE fox_wamp.trust_level ENABLE ALWAYS TRIGGER trust_level_changed;
+ALTER TABLE fox_wamp.mqtt_auto_subscription ENABLE ALWAYS TRIGGER mqtt_auto_subscription_changed;
 ALTER TABLE fox_wamp.root ENABLE ALWAYS TRIGGER root_changed;
 ALTER TABLE fox_wamp.exposed_function ENABLE ALWAYS TRIGGER exposed_function_before;
 ALTER TABLE fox_wamp.exposed_function ENABLE ALWAYS TRIGGER exposed_function_changed;
@@ -1408,6 +1435,30 @@ CREATE FUNCTION fox_wamp.forget_history(topic text, match text DEFAULT NULL, rea
 	$$;
 COMMENT ON FUNCTION fox_wamp.forget_history(text, text, text)
 	IS 'ends what keep_history() began and drops the events; false if there was nothing';
+
+CREATE FUNCTION fox_wamp.auto_subscribe(filter text, qos integer DEFAULT 1, role text DEFAULT NULL, client_id text DEFAULT NULL,
+										no_local boolean DEFAULT false, retain_as_published boolean DEFAULT false,
+										retain_handling integer DEFAULT 0, realm text DEFAULT NULL) RETURNS void
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		INSERT INTO fox_wamp.mqtt_auto_subscription (realm, filter, role, client_id, qos, no_local, retain_as_published, retain_handling)
+		VALUES (fox_wamp.default_realm($8), $1, coalesce($3, 'public'), coalesce($4, ''), $2, $5, $6, $7)
+		ON CONFLICT ON CONSTRAINT mqtt_auto_subscription_pkey DO UPDATE SET qos = EXCLUDED.qos, no_local = EXCLUDED.no_local,
+			retain_as_published = EXCLUDED.retain_as_published, retain_handling = EXCLUDED.retain_handling
+	$$;
+COMMENT ON FUNCTION fox_wamp.auto_subscribe(text, integer, text, text, boolean, boolean, integer, text)
+	IS 'MQTT clients are subscribed to the filter when they connect: all, members of a role, or one';
+
+CREATE FUNCTION fox_wamp.drop_auto_subscription(filter text, role text DEFAULT NULL, client_id text DEFAULT NULL,
+												realm text DEFAULT NULL) RETURNS boolean
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		WITH gone AS (DELETE FROM fox_wamp.mqtt_auto_subscription a WHERE a.realm = fox_wamp.default_realm($4) AND a.filter = $1
+					  AND a.role = coalesce($2, 'public') AND a.client_id = coalesce($3, '') RETURNING 1)
+		SELECT EXISTS (SELECT FROM gone);
+	$$;
+COMMENT ON FUNCTION fox_wamp.drop_auto_subscription(text, text, text, text)
+	IS 'ends what auto_subscribe() began, for who connects from now on; false if there was nothing';
 
 CREATE FUNCTION fox_wamp.set_trust_level(uri text, level integer, authrole text DEFAULT NULL, match text DEFAULT NULL,
 										 realm text DEFAULT NULL) RETURNS void
@@ -2446,11 +2497,20 @@ COMMENT ON FUNCTION fox_wamp.retrieve_service(text, bigint, text) IS 'where a se
 
 CREATE VIEW fox_wamp.session AS
 	SELECT r.realm, r.id, r.authid, r.authrole, r.authmethod, r.peer, nullif(r.transport, '') AS transport, r.protocol,
-		clock_timestamp() - r.age_ms * interval '1 ms' AS since, r.client_id
+		clock_timestamp() - r.age_ms * interval '1 ms' AS since, r.client_id, r.connected
 	FROM fox_wamp.ask_view('sessions') AS a(a),
 		jsonb_to_record(a) AS r(realm text, id bigint, authid text, authrole text, authmethod text, peer text,
-								transport text, protocol text, age_ms bigint, client_id text);
-COMMENT ON VIEW fox_wamp.session IS 'clients that are connected now';
+								transport text, protocol text, age_ms bigint, client_id text, connected boolean);
+COMMENT ON VIEW fox_wamp.session IS 'sessions there are now: of clients that are connected, and of MQTT clients that may come back';
+
+CREATE VIEW fox_wamp.mqtt_client AS
+	SELECT realm, client_id, coalesce(s.authid, m.authid) AS authid, coalesce(s.authrole, m.authrole) AS authrole,
+		coalesce(s.connected, false) AS connected, coalesce(m.since, s.since) AS since,
+		CASE WHEN s.connected THEN clock_timestamp() ELSE m.disconnected END AS last_seen,
+		CASE WHEN m.id IS NOT NULL THEN (SELECT count(*) FROM fox_wamp.mqtt_subscription f WHERE f.session = m.id) END AS subscriptions,
+		CASE WHEN m.id IS NOT NULL THEN (SELECT count(*) FROM fox_wamp.mqtt_message q WHERE q.session = m.id) END AS queued
+	FROM fox_wamp.mqtt_session m FULL JOIN (SELECT * FROM fox_wamp.session c WHERE c.client_id IS NOT NULL) s USING (realm, client_id);
+COMMENT ON VIEW fox_wamp.mqtt_client IS 'MQTT clients that are connected, and those whose sessions are kept, with what is kept for them (null: nothing is)';
 
 CREATE VIEW fox_wamp.subscription AS
 	SELECT r.realm, r.id, r.topic, r.match, r.filter, r.subscribers,
@@ -2588,6 +2648,8 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.stored_match(text, text),
 	fox_wamp.keep_history(text, text, integer, interval, text),
 	fox_wamp.forget_history(text, text, text),
+	fox_wamp.auto_subscribe(text, integer, text, text, boolean, boolean, integer, text),
+	fox_wamp.drop_auto_subscription(text, text, text, text),
 	fox_wamp.set_trust_level(text, integer, text, text, text),
 	fox_wamp.use_topic_policies(text, text),
 	fox_wamp.reset_trust_level(text, text, text, text),
@@ -2666,13 +2728,13 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.free_instance()
 	TO PUBLIC;
 GRANT SELECT ON fox_wamp.realm, fox_wamp.retained, fox_wamp.lock, fox_wamp.registration, fox_wamp.bridge,
-	fox_wamp.history, fox_wamp.event_history, fox_wamp.trust_level, fox_wamp.permission,
+	fox_wamp.history, fox_wamp.event_history, fox_wamp.trust_level, fox_wamp.mqtt_auto_subscription, fox_wamp.permission,
 	fox_wamp.root, fox_wamp.exposed_table, fox_wamp.exposed_function, fox_wamp.exposed_service, fox_wamp.exposed, fox_wamp.service_address, fox_wamp.service_catalog, fox_wamp.watched,
 	fox_wamp.handler, fox_wamp.delivery, fox_wamp.attached, fox_wamp.publish_hook,
 	fox_wamp.session, fox_wamp.subscription, fox_wamp.lock_waiter, fox_wamp.stat_router
 	TO fox_wamp_user;
 GRANT INSERT, UPDATE, DELETE ON fox_wamp.realm, fox_wamp.retained, fox_wamp.bridge, fox_wamp.history,
-	fox_wamp.trust_level, fox_wamp.permission, fox_wamp.root, fox_wamp.exposed_table, fox_wamp.exposed_function, fox_wamp.exposed_service, fox_wamp.service_address, fox_wamp.service_catalog, fox_wamp.handler, fox_wamp.publish_hook, fox_wamp.webhook, fox_wamp.auth_method,
+	fox_wamp.trust_level, fox_wamp.mqtt_auto_subscription, fox_wamp.permission, fox_wamp.root, fox_wamp.exposed_table, fox_wamp.exposed_function, fox_wamp.exposed_service, fox_wamp.service_address, fox_wamp.service_catalog, fox_wamp.handler, fox_wamp.publish_hook, fox_wamp.webhook, fox_wamp.auth_method,
 	fox_wamp.auth_group, fox_wamp.auth_user, fox_wamp.auth_key, fox_wamp.jwt_key TO fox_wamp_admin;
 GRANT SELECT ON fox_wamp.denials TO fox_wamp_admin;
 GRANT UPDATE (attempts, next_try, dead), DELETE ON fox_wamp.delivery TO fox_wamp_admin;
@@ -2684,7 +2746,7 @@ GRANT USAGE ON SEQUENCE fox_wamp.handler_id_seq TO fox_wamp_admin;
 GRANT DELETE ON fox_wamp.auth_cookie TO fox_wamp_admin;
 GRANT SELECT (realm, authid, authrole, authprovider, authmethod, since, expires, replaced) ON fox_wamp.auth_cookie TO fox_wamp_admin;
 -- Verifiers are written and never read.
-GRANT SELECT ON fox_wamp.mqtt_session, fox_wamp.mqtt_subscription, fox_wamp.mqtt_message, fox_wamp.mqtt_received TO fox_wamp_admin;
+GRANT SELECT ON fox_wamp.mqtt_client, fox_wamp.mqtt_session, fox_wamp.mqtt_subscription, fox_wamp.mqtt_message, fox_wamp.mqtt_received TO fox_wamp_admin;
 GRANT SELECT ON fox_wamp.auth_method, fox_wamp.auth_group, fox_wamp.auth_key TO fox_wamp_admin;
 GRANT SELECT (id, logon_name, group_id, realm, data), UPDATE (data) ON fox_wamp.auth_user TO fox_wamp_admin;
 GRANT SELECT (kid, alg, realm, audience, issuer, role_claim, authid_claim, roles) ON fox_wamp.jwt_key TO fox_wamp_admin;

@@ -40,6 +40,7 @@ answer_sessions(FoxRouter *r, uint64_t ask)
 		fox_meta_put_text(&row, "protocol", s->protocol);
 		if (!fox_absent(s->client_id))
 			fox_meta_put_text(&row, "client_id", s->client_id);
+		fox_buf_str(&row, s->ops->reachable == NULL || s->ops->reachable(s) ? ",\"connected\":true" : ",\"connected\":false");
 		fox_meta_put_number(&row, "age_ms", age_ms(r, s->joined_us));
 		fox_buf_char(&row, '}');
 		fox_ask_answer_row(r, ask, &row, false);

@@ -190,22 +190,24 @@ ticket_challenge(const FoxAuthQuestion *q, const FoxPrincipal *who, FoxBuf *out)
 static void
 ticket_check(const FoxAuthQuestion *q, const FoxPrincipal *who, FoxBuf *out)
 {
+	FoxSlice	verifier = fox_absent(who->scram) ? who->stand_in : who->scram;
+	bool		known = !fox_absent(who->authid) && !fox_absent(who->scram);
+	bool		affordable;
 	FoxScramVerifier v;
-	bool		known;
 
-	if (!fox_absent(who->scram) && fox_password_hash_looks(who->scram))
+	if (!fox_absent(verifier) && fox_password_hash_looks(verifier))
 	{
-		if (fox_password_hash_fits(who->scram, q->signature) && !fox_absent(who->authid))
+		if (fox_password_hash_fits(verifier, q->signature) && known)
 			fox_auth_welcome(out, who, FOX_ABSENT);
 		else
 			fox_auth_deny(out);
 		return;
 	}
 	/* A role may choose the verifier of its own password: it is not to keep the executor busy. */
-	known = !fox_absent(who->authid) && !fox_absent(who->scram) && fox_scram_parse(who->scram, &v) && fox_scram_affordable(&v);
-	if (!known)
+	affordable = !fox_absent(verifier) && fox_scram_parse(verifier, &v) && fox_scram_affordable(&v);
+	if (!affordable)
 		fox_scram_make_up(who->seed, q->argon2, &v);
-	if (fox_scram_password_fits(&v, q->signature) && known)
+	if (fox_scram_password_fits(&v, q->signature) && affordable && known)
 		fox_auth_welcome(out, who, FOX_ABSENT);
 	else
 		fox_auth_deny(out);

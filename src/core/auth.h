@@ -68,6 +68,7 @@ typedef struct FoxPrincipal
 	FoxSlice	authrole;
 	FoxSlice	provider;
 	FoxSlice	scram;			/* verifier.h */
+	FoxSlice	stand_in;		/* of somebody else, chosen by the name: without a scram a password costs what that does; absent: PostgreSQL's cost */
 	FoxSlice	cra;
 	FoxSlice	keys;			/* JSON array of its public keys in hexadecimal */
 	FoxSlice	extra;			/* JSON object for its WELCOME; absent: none */

@@ -25,7 +25,8 @@ is_row(FoxChangeKind kind)
 	return kind == FOX_CHANGE_REALM || kind == FOX_CHANGE_BRIDGE_OUT || kind == FOX_CHANGE_HISTORY ||
 		kind == FOX_CHANGE_TRUST || kind == FOX_CHANGE_EXPOSED || kind == FOX_CHANGE_AUTH ||
 		kind == FOX_CHANGE_PERMISSION || kind == FOX_CHANGE_HANDLER || kind == FOX_CHANGE_HOOK || kind == FOX_CHANGE_ROOT ||
-		kind == FOX_CHANGE_CALLBACK || kind == FOX_CHANGE_SERVICE || kind == FOX_CHANGE_CATALOG;
+		kind == FOX_CHANGE_CALLBACK || kind == FOX_CHANGE_SERVICE || kind == FOX_CHANGE_CATALOG ||
+		kind == FOX_CHANGE_AUTO_SUBSCRIPTION;
 }
 
 /* Realms and topics have no U+0000. */

@@ -155,6 +155,7 @@ struct FoxRealm
 	FoxSession *sight;			/* of sight.c, or NULL */
 	FoxMap		reflect[FOX_REFLECT_KINDS];	/* by URI; keys and values are reflect.c's */
 	FoxNode		offers;			/* FoxOffer of catalog.c */
+	FoxNode		auto_subscriptions;	/* of auto_subscription.c */
 	uint32_t	reflect_count;
 	size_t		reflect_bytes;
 };
@@ -235,6 +236,10 @@ struct FoxSession
 	uint32_t	testament_count;
 	size_t		testament_bytes;
 };
+
+/* --- auto_subscription.c --- */
+
+extern void fox_auto_subscriptions_free(FoxRealm *realm);
 
 /* --- router.c --- */
 

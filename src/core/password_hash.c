@@ -56,6 +56,21 @@ fox_password_hash_looks(FoxSlice text)
 	return is_bcrypt(text) || kind_of(text) != NULL;
 }
 
+FoxSlice
+fox_password_cost(FoxSlice text)
+{
+	const Kind *kind = kind_of(text);
+	size_t		len = kind != NULL ? strlen(kind->prefix) : 0;
+
+	if (fox_absent(text))
+		return FOX_LIT("a made-up verifier");
+	if (is_bcrypt(text))
+		return fox_slice(text.ptr, text.len < 6 ? text.len : 6);
+	while (len < text.len && text.ptr[len] != (kind != NULL ? '$' : ':'))
+		len++;
+	return fox_slice(text.ptr, len);
+}
+
 static bool
 bcrypt_fits(FoxSlice text, FoxSlice password)
 {

@@ -15,6 +15,8 @@
 
 /* Does the text begin like one of them? */
 extern bool fox_password_hash_looks(FoxSlice text);
+/* What of a verifier or such a hash says how much work it is, and no more: "$2b$12"; of an absent one that of what is made up. */
+extern FoxSlice fox_password_cost(FoxSlice text);
 /* False too if the text is malformed, or it would take too long here. */
 extern bool fox_password_hash_fits(FoxSlice text, FoxSlice password);
 

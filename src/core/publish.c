@@ -5,6 +5,7 @@
 #include "codec/mqtt_payload.h"
 #include "core/callback.h"
 #include "core/ask.h"
+#include "core/auto_subscription.h"
 #include "core/exposed.h"
 #include "core/catalog.h"
 #include "core/service.h"
@@ -400,6 +401,9 @@ fox_router_change(FoxRouter *r, const FoxChange *c)
 			break;
 		case FOX_CHANGE_TRUST:
 			fox_trust_change(r, c);
+			break;
+		case FOX_CHANGE_AUTO_SUBSCRIPTION:
+			fox_auto_subscription_change(r, c);
 			break;
 		case FOX_CHANGE_EXPOSED:
 			fox_exposed_change(r, c);

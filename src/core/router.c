@@ -138,6 +138,7 @@ realm_new(FoxRouter *r, FoxSlice name)
 	realm->name = fox_slice(copy, name.len);
 	fox_list_init(&realm->sessions);
 	fox_list_init(&realm->offers);
+	fox_list_init(&realm->auto_subscriptions);
 	if (!fox_map_put(&r->realms, realm->name, realm))
 	{
 		free(copy);
@@ -170,6 +171,7 @@ realm_free(FoxRealm *realm)
 	fox_history_free(realm);
 	fox_trust_free(realm);
 	fox_catalog_free(realm);
+	fox_auto_subscriptions_free(realm);
 	fox_permissions_free(realm);
 	fox_hooks_free(realm);
 	fox_auth_rules_free(realm);

@@ -72,7 +72,10 @@ extern void fox_router_roles_read(FoxRouter *r, uint64_t n);
 /* A question of a backend (ask.h); absent question: the asker has gone. */
 extern void fox_router_ask(FoxRouter *r, uint64_t ask, FoxSlice question, int pid);
 
-/* Re-reading retained (start-up, gap): begin, PUTs with silent = true, end: what was not put is deleted. */
+/*
+ * Re-reading retained (start-up, gap): begin, PUTs with silent = true, end: what was not put is deleted.  Changes that come in
+ * between go before what is read: it begins before the read is asked for.
+ */
 extern void fox_router_reread_begin(FoxRouter *r);
 extern void fox_router_reread_end(FoxRouter *r);
 

@@ -277,4 +277,6 @@ mqtt_join(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice realm, const FoxSes
 	welcome(p, packet, present, packet->client_id.len == 0 ? client_id : FOX_ABSENT);
 	if (p->state == MQTT_JOINED)
 		mqtt_resume(s);
+	if (p->state == MQTT_JOINED)
+		mqtt_subscribe_unasked(s);
 }

@@ -346,6 +346,8 @@ extern void mqtt_distributed(FoxSession *core, uint64_t request);
 
 extern void mqtt_subscribe(MqttPeer *p, const FoxMqttPacket *packet);
 extern void mqtt_unsubscribe(MqttPeer *p, const FoxMqttPacket *packet);
+/* What the configuration has for the client, unless it has that already. */
+extern void mqtt_subscribe_unasked(MqttSession *s);
 /* The core has answered: with a subscription, or not. */
 extern void mqtt_subscribed(MqttSession *s, uint64_t request, uint64_t id);
 extern void mqtt_not_subscribed(MqttSession *s, uint64_t request, FoxMqttReason why);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "codec/mqtt_topic.h"
+#include "core/auto_subscription.h"
 #include "gate/mqtt_private.h"
 
 #include "base/pure.h"
@@ -115,7 +116,8 @@ typedef struct MqttAsk
 	uint16_t	id;
 	uint32_t	generation;		/* of the peer that waits */
 	uint32_t	identifier;
-	bool		restored;		/* it was granted before the router started, and nobody waits */
+	bool		unasked;		/* nobody waits for it */
+	bool		restored;		/* it was granted before the router started, or the client went: unasked too */
 	uint64_t	first;
 	uint32_t	count;
 	uint32_t	open;			/* not answered yet, and one while they are being made */
@@ -188,7 +190,7 @@ count_down(MqttSession *s, MqttAsk *a)
 
 		fox_buf_char(&codes, (char) (p == NULL || p->version == FOX_MQTT_50 || code < FOX_MQTT_UNSPECIFIED ? code : FOX_MQTT_UNSPECIFIED));
 	}
-	if (p != NULL && !a->restored && a->generation == s->generation)
+	if (p != NULL && !a->unasked && a->generation == s->generation)
 		send_codes(p, FOX_MQTT_SUBACK, a->id);
 	ask_free(a);
 }
@@ -240,7 +242,7 @@ wish(MqttSession *s, MqttAsk *a, uint32_t place)
 	fox_buf_reset(&uri);
 	w->callee = !fox_absent(procedure);
 	if ((w->callee && !a->restored && s->peer->version != FOX_MQTT_50) || filter.len > FILTER_MAX || !fox_filter_share(&filter, &group) ||
-		(!a->restored && mqtt_too_deep(s->broker, filter)) ||
+		(!a->unasked && mqtt_too_deep(s->broker, filter)) ||
 		(kind = fox_filter_from_mqtt(w->callee ? procedure : filter, &uri)) == FOX_MQTT_FILTER_INVALID)
 	{
 		answer(s, a, w, FOX_MQTT_BAD_FILTER);
@@ -371,9 +373,9 @@ mqtt_subscribe(MqttPeer *p, const FoxMqttPacket *packet)
 	count_down(s, a);
 }
 
-/* It is granted again, and nobody is told. */
+/* Nobody is told what becomes of it. */
 static void
-wish_again(MqttSession *s, const FoxMqttFilter *f, uint32_t identifier)
+wish_unasked(MqttSession *s, const FoxMqttFilter *f, uint32_t identifier, bool restored)
 {
 	FoxBuf		filter = {0};
 	MqttAsk    *a;
@@ -387,7 +389,8 @@ wish_again(MqttSession *s, const FoxMqttFilter *f, uint32_t identifier)
 		return;
 	}
 	a->identifier = identifier;
-	a->restored = true;
+	a->unasked = true;
+	a->restored = restored;
 	wish(s, a, 0);
 	count_down(s, a);
 }
@@ -403,7 +406,7 @@ mqtt_sub_restore(MqttSession *s, const FoxMqttRow *row)
 
 	if (fox_absent(mqtt_procedure(row->filter)))
 	{
-		wish_again(s, &f, row->identifier);
+		wish_unasked(s, &f, row->identifier, true);
 		return;
 	}
 	if (fox_map_get(&s->subs, row->filter) != NULL || (sub = calloc(1, sizeof(*sub) + row->filter.len)) == NULL)
@@ -437,7 +440,7 @@ mqtt_subs_back(MqttSession *s)
 
 	while ((sub = next_callee(s, &pos)) != NULL)
 		if (sub->id == 0)
-			wish_again(s, &(FoxMqttFilter){.filter = sub->filter, .qos = sub->qos}, sub->identifier);
+			wish_unasked(s, &(FoxMqttFilter){.filter = sub->filter, .qos = sub->qos}, sub->identifier, true);
 }
 
 void
@@ -477,4 +480,19 @@ mqtt_unsubscribe(MqttPeer *p, const FoxMqttPacket *packet)
 		fox_buf_char(&codes, sub != NULL ? FOX_MQTT_SUCCESS : FOX_MQTT_NO_SUBSCRIPTION);
 	}
 	send_codes(p, FOX_MQTT_UNSUBACK, packet->id);
+}
+
+static void
+subscribe_unasked(void *ctx, const FoxAutoSubscription *sub)
+{
+	MqttSession *s = ctx;
+
+	if (s->peer != NULL && fox_map_get(&s->subs, sub->filter) == NULL)
+		wish_unasked(s, &(FoxMqttFilter){sub->filter, sub->qos, sub->no_local, sub->as_published, sub->retain_handling}, 0, false);
+}
+
+void
+mqtt_subscribe_unasked(MqttSession *s)
+{
+	fox_auto_subscriptions(s->core, subscribe_unasked, s);
 }

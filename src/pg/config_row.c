@@ -18,6 +18,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "core/auto_subscription.h"
 #include "core/placeholder.h"
 #include "pg/callback_row.h"
 #include "pg/catalog_row.h"
@@ -169,6 +170,19 @@ check_permission(HeapTuple row, TupleDesc desc)
 }
 
 static void
+check_auto_subscription(HeapTuple row, TupleDesc desc)
+{
+	FoxSlice	filter = fox_text_column(row, desc, 2);
+	const char *problem = fox_auto_subscription_problem(filter, fox_bool_column(row, desc, 6));
+
+	if (problem != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FOX_INVALID_ARGUMENT),
+				 errmsg("MQTT clients cannot be subscribed to \"%s\"", fox_clip(filter.ptr)),
+				 errdetail_internal("%s", problem)));
+}
+
+static void
 check_bridge(HeapTuple row, TupleDesc desc)
 {
 	FoxSlice	pattern = fox_text_column(row, desc, 4);
@@ -271,6 +285,28 @@ fill_trust_level(HeapTuple row, TupleDesc desc, FoxChange *change)
 	initStringInfo(&args);
 	fox_append_member(&args, "level", integer_column(row, desc, 5));
 	return fill_pattern(row, desc, change, "authrole", &args);
+}
+
+/* mqtt_auto_subscription: realm, filter, role, client_id, qos, no_local, retain_as_published, retain_handling */
+static bool
+fill_auto_subscription(HeapTuple row, TupleDesc desc, FoxChange *change)
+{
+	FoxSlice	role = quoted_column(row, desc, 3);
+	FoxSlice	client_id = quoted_column(row, desc, 4);
+	StringInfoData args;
+
+	initStringInfo(&args);
+	fox_append_member(&args, "role", role);
+	fox_append_member(&args, "client_id", client_id);
+	fox_append_member(&args, "qos", integer_column(row, desc, 5));
+	fox_append_member(&args, "no_local", boolean_column(row, desc, 6));
+	fox_append_member(&args, "retain_as_published", boolean_column(row, desc, 7));
+	fox_append_member(&args, "retain_handling", integer_column(row, desc, 8));
+	change->realm = fox_text_column(row, desc, 1);
+	change->topic = fox_text_column(row, desc, 2);
+	change->args = args_of(&args);
+	change->kwargs = fox_cstr(psprintf("[%s,%s]", role.ptr, client_id.ptr));
+	return true;
 }
 
 /* exposed_service: realm, root, name, schema, lifetime, contract, publish_signature, anonymous, result_as, audit, hash */
@@ -466,6 +502,7 @@ static ConfigTable tables[] = {
 	{"auth_method", FOX_CHANGE_AUTH, 5, 2, check_auth_method, fill_auth_method, NULL},
 	{"history", FOX_CHANGE_HISTORY, 5, 3, check_pattern, fill_history, NULL},
 	{"trust_level", FOX_CHANGE_TRUST, 5, 4, check_pattern, fill_trust_level, NULL},
+	{"mqtt_auto_subscription", FOX_CHANGE_AUTO_SUBSCRIPTION, 8, 4, check_auto_subscription, fill_auto_subscription, NULL},
 	{"root", FOX_CHANGE_ROOT, 4, 2, NULL, fill_root, NULL},
 	{"exposed_table", FOX_CHANGE_EXPOSED, 5, 3, NULL, fill_exposed_table, NULL},
 	{"exposed_service", FOX_CHANGE_SERVICE, 11, 3, NULL, fill_exposed_service, NULL},

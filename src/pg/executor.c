@@ -67,9 +67,9 @@ static Size batch_bytes = 0;
 static uint64 load_id = 0;
 static bool load_clear = false;
 static bool load_past = false;	/* the event history too */
-static bool load_settle = false;
 static bool load_complained = false;
 
+static uint64 settle_id = 0;	/* the request that waits for open transactions; 0: none */
 static uint64 roles_id = 0;		/* the request to read roles that is still to be done; 0: none */
 
 static FoxBuf out = {0};
@@ -241,8 +241,6 @@ load(void *arg pg_attribute_unused())
 		fox_boot_clear(lane->boot_id);
 	load_clear = false;
 	fox_boot_settings(&sink);
-	fox_wire_put_u8(&out, FOX_WIRE_LOAD_BEGIN);
-	send_out();
 	fox_boot_load(&sink, load_past);
 	if (out.len > 0)
 		send_out();
@@ -253,9 +251,6 @@ load(void *arg pg_attribute_unused())
 static void
 try_load(void)
 {
-	if (load_settle && !fox_settled())
-		return;
-	load_settle = false;
 	pgstat_report_activity(STATE_RUNNING, "fox_wamp: loading retained values");
 	if (guarded(load, NULL, "load retained values; it tries again", !load_complained))
 	{
@@ -296,6 +291,16 @@ static void
 settle(void *arg pg_attribute_unused())
 {
 	fox_settle_begin();
+}
+
+/* Without knowing them none are waited for. */
+static void
+try_settle(void)
+{
+	if (!fox_settled())
+		return;
+	send_id(FOX_WIRE_DONE, settle_id);
+	settle_id = 0;
 }
 
 static void
@@ -422,23 +427,22 @@ take_request(const char *data, Size len)
 		case FOX_WIRE_BOOT:
 			load_id = fox_wire_u64(&message);
 			load_clear = load_past = true;
-			load_settle = false;
 			try_load();
 			break;
 		case FOX_WIRE_RELOAD:
-			/* One load answers for those that were asked for before it began. */
-			if (load_id != 0)
-				send_id(FOX_WIRE_DONE, load_id);
 			load_id = fox_wire_u64(&message);
-			load_settle = fox_wire_u8(&message) != 0 && guarded(settle, NULL, "look for open transactions", true);
 			try_load();
+			break;
+		case FOX_WIRE_SETTLE:
+			settle_id = fox_wire_u64(&message);
+			(void) guarded(settle, NULL, "look for open transactions", true);
+			try_settle();
 			break;
 		case FOX_WIRE_ROLES:
 			/* One reading answers for those that were asked for before it. */
 			if (roles_id != 0)
 				send_id(FOX_WIRE_DONE, roles_id);
 			roles_id = fox_wire_u64(&message);
-			(void) fox_wire_u8(&message);
 			try_roles();
 			break;
 		case FOX_WIRE_REGISTRATION:
@@ -505,6 +509,7 @@ loop(void)
 {
 	TimestampTz last_expire = GetCurrentTimestamp();
 	TimestampTz last_try = 0;
+	TimestampTz last_settle = 0;
 
 	while (!ShutdownRequestPending)
 	{
@@ -542,11 +547,16 @@ loop(void)
 			}
 			if (roles_id != 0)
 				try_roles();
+			if (settle_id != 0 && TimestampDifferenceExceeds(last_settle, GetCurrentTimestamp(), RETRY_MS))
+			{
+				last_settle = GetCurrentTimestamp();
+				try_settle();
+			}
 		}
 
 		(void) pgstat_report_stat(false);
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 load_id != 0 || roles_id != 0 ? RETRY_MS : EXPIRE_MS, PG_WAIT_EXTENSION);
+						 load_id != 0 || roles_id != 0 || settle_id != 0 ? RETRY_MS : EXPIRE_MS, PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
 	}
 }

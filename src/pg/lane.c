@@ -136,14 +136,13 @@ enqueue(FoxRequest *r)
 }
 
 static void
-enqueue_plain(FoxWireType type, bool settle)
+enqueue_plain(FoxWireType type)
 {
 	FoxBuf		message = {0};
 	uint64		id = next_id++;
 
 	fox_wire_put_u8(&message, type);
 	fox_wire_put_u64(&message, id);
-	fox_wire_put_u8(&message, settle);
 	if (message.failed || !enqueue(fox_request_new(type, id, fox_buf_view(&message), FOX_LIT(""), FOX_LIT(""))))
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
@@ -417,10 +416,6 @@ answer(Lane *lane, const void *data, Size len)
 			while (fox_wire_more(&w))
 				outcome(lane, &w);
 			break;
-		case FOX_WIRE_LOAD_BEGIN:
-			if (handler != NULL)
-				handler->load_begin(handler->ctx);
-			break;
 		case FOX_WIRE_ROWS:
 			rows(&w);
 			break;
@@ -439,6 +434,8 @@ answer(Lane *lane, const void *data, Size len)
 				handler->deliveries_written(handler->ctx, r->token);
 			if (r != NULL && r->type == FOX_WIRE_ROLES && handler != NULL)
 				handler->roles_read(handler->ctx);
+			if (r != NULL && r->type == FOX_WIRE_SETTLE && handler != NULL)
+				handler->settled(handler->ctx);
 			if (r != NULL)
 				forget(r);
 			if (type == FOX_WIRE_LOADED && handler != NULL)
@@ -619,19 +616,25 @@ fox_lane_login_gone(uint64_t token)
 void
 fox_lane_boot(void)
 {
-	enqueue_plain(FOX_WIRE_BOOT, false);
+	enqueue_plain(FOX_WIRE_BOOT);
 }
 
 void
-fox_lane_reload(bool settle)
+fox_lane_reload(void)
 {
-	enqueue_plain(FOX_WIRE_RELOAD, settle);
+	enqueue_plain(FOX_WIRE_RELOAD);
+}
+
+void
+fox_lane_settle(void)
+{
+	enqueue_plain(FOX_WIRE_SETTLE);
 }
 
 void
 fox_lane_roles(void)
 {
-	enqueue_plain(FOX_WIRE_ROLES, false);
+	enqueue_plain(FOX_WIRE_ROLES);
 }
 
 void

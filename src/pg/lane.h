@@ -16,11 +16,11 @@ typedef struct FoxLaneHandler
 {
 	void	   *ctx;
 	void		(*refused) (void *ctx, uint64_t token, FoxRefusal why, const char *text);
-	/* Rows read at start-up and after a gap; then loaded(). reread_begin comes first. */
-	void		(*load_begin) (void *ctx);
+	/* Rows read at start-up and after a gap; then loaded(). */
 	void		(*load_row) (void *ctx, const FoxChange *row);	/* silent; every kind that is a row */
 	void		(*load_mqtt) (void *ctx, const FoxMqttRow *row);	/* only at the start */
 	void		(*loaded) (void *ctx);
+	void		(*settled) (void *ctx);
 	void		(*roles_read) (void *ctx);	/* those that were asked for have come by load_row() */
 	void		(*past_written) (void *ctx, uint64 rows);	/* of those given to fox_lane_past() so many are done with */
 	void		(*deliveries_written) (void *ctx, uint64 deliveries);	/* of those given to fox_lane_deliver() so many are in the queue */
@@ -35,8 +35,10 @@ extern bool fox_lane_start(const FoxLaneHandler *handler, uint64 boot_id);
 extern bool fox_lane_write(const FoxWrite *w);
 /* Start-up: apply wills of sessions that are no more, clear registration, then load realms, bridges, retained. */
 extern void fox_lane_boot(void);
-/* Load again (gap; second pass after WaitForLockers when settle is true). */
-extern void fox_lane_reload(bool settle);
+/* Load again. */
+extern void fox_lane_reload(void);
+/* Wait until the transactions have ended that may have written retained values so far; then settled(). */
+extern void fox_lane_settle(void);
 /* Read again which roles have which. */
 extern void fox_lane_roles(void);
 /* Write-behind of registrations. */

@@ -53,6 +53,21 @@ normalize_password(FoxAuthQuestion *q)
 		q->signature = fox_cstr(normal);
 }
 
+/* For who wants to know what log-ins cost. */
+static void
+log_cost(const FoxPrincipal *who)
+{
+	FoxSlice	cost = fox_password_cost(fox_absent(who->scram) ? who->stand_in : who->scram);
+	char	   *text = pnstrdup(cost.ptr, cost.len);
+
+	/* A log that has no verifier in it does not look as if it had. */
+	for (char *c = text; *c != '\0'; c++)
+		if (*c == '$')
+			*c = ' ';
+	ereport(DEBUG1,
+			(errmsg_internal("fox_wamp holds a password against: %s", text)));
+}
+
 static void
 answer_of_principal(FoxAuthQuestion *q, const char *realm, FoxBuf *out)
 {
@@ -63,6 +78,8 @@ answer_of_principal(FoxAuthQuestion *q, const char *realm, FoxBuf *out)
 					   q->superusers, &who);
 	if (q->method == FOX_AUTH_TICKET && q->answered && (fox_absent(who.scram) || !fox_password_hash_looks(who.scram)))
 		normalize_password(q);
+	if (q->method == FOX_AUTH_TICKET && q->answered)
+		log_cost(&who);
 	fox_auth_answer(q, &who, out);
 }
 

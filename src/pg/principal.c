@@ -3,6 +3,8 @@
  *
  * A user's name goes before a role's.  Every name is looked for in the same way, and is
  * given what nothing fits if there is nothing: unknown ones take as long as known ones.
+ * As hashes cost more or less, a name without one gets the cost of a user or a role, by chance
+ * but always the same: which answers are slow says how many have which hashes, and not who.
  */
 #include "postgres.h"
 
@@ -58,25 +60,32 @@ void
 fox_principal_find(const char *realm, const char *authid, bool with_password, bool superusers, FoxPrincipal *who)
 {
 	static void *plan = NULL;
-	const char *values[2] = {realm, authid};
+	const char *values[3] = {realm, authid, NULL};
 	bool		is_user;
 	bool		may;
 	Oid			role;
+	uint64		chance;
 
 	memset(who, 0, sizeof(*who));
 	seed(authid, who->seed);
+	memcpy(&chance, who->seed, sizeof(chance));
+	values[2] = psprintf(UINT64_FORMAT, chance >> 1);
 	(void) fox_spi(&plan,
 				   "SELECT u.id IS NOT NULL, r.rolname, r.oid, r.rolsuper,"
 				   " r.rolcanlogin, r.rolvaliduntil IS NULL OR r.rolvaliduntil > now(),"
 				   " has_database_privilege(r.oid, d.oid, 'CONNECT'),"
 				   " CASE WHEN u.id IS NULL THEN r.rolpassword ELSE u.verifier END, u.cra_verifier,"
 				   " (SELECT json_agg(k.public_key)::text FROM fox_wamp.auth_key k"
-				   " WHERE k.user_id = u.id OR (u.id IS NULL AND k.pg_role = $2))"
+				   " WHERE k.user_id = u.id OR (u.id IS NULL AND k.pg_role = $2)),"
+				   " (SELECT o.verifier FROM fox_wamp.auth_user o WHERE o.verifier IS NOT NULL AND o.id > $3::int8 % (SELECT"
+				   " greatest(coalesce(max(m.id), 0) + (SELECT count(*) FROM pg_auth_members c"
+				   " WHERE c.roleid = to_regrole('fox_wamp_connect')), 1)"
+				   " FROM fox_wamp.auth_user m WHERE m.verifier IS NOT NULL) ORDER BY o.id LIMIT 1)"
 				   " FROM pg_database d"
 				   " LEFT JOIN fox_wamp.auth_user u ON u.logon_name = $2 AND (u.realm IS NULL OR u.realm = $1)"
 				   " LEFT JOIN fox_wamp.auth_group g ON g.id = u.group_id"
 				   " LEFT JOIN pg_authid r ON r.rolname = coalesce(g.pg_role, $2)"
-				   " WHERE d.datname = current_database()", 2, values);
+				   " WHERE d.datname = current_database()", 3, values);
 	is_user = is_true(1);
 	role = fox_absent(column(3)) ? InvalidOid : (Oid) strtoul(column(3).ptr, NULL, 10);
 	may = OidIsValid(role) && fox_principal_name_valid(authid) && (superusers || !is_true(4)) && is_true(7);
@@ -85,6 +94,7 @@ fox_principal_find(const char *realm, const char *authid, bool with_password, bo
 	who->scram = column(8);
 	who->cra = column(9);
 	who->keys = column(10);
+	who->stand_in = column(11);
 	if (!may)
 		return;
 	who->authid = fox_cstr(authid);

@@ -17,6 +17,8 @@
 static dsm_segment *segment = NULL;
 static FoxSlot *slot = NULL;
 static uint64 gaps_seen = 0;
+static bool gap_open = false;	/* the router has yet to hear of what was lost, before this position */
+static uint64 gap_at;
 
 static void
 withdraw_at_exit(int code pg_attribute_unused(), Datum arg pg_attribute_unused())
@@ -55,6 +57,7 @@ fox_ring_create(Size size)
 
 	fox_ring_adopt(segment, slot);
 	gaps_seen = 0;
+	gap_open = false;
 	before_shmem_exit(withdraw_at_exit, (Datum) 0);
 
 	LWLockAcquire(fox_shmem_lock(), LW_EXCLUSIVE);
@@ -161,6 +164,17 @@ deliver(const FoxEntry *e, void (*fn) (void *ctx, const FoxChange *change), void
 		dsm_detach(side);
 }
 
+/* The router is to hear of it behind the entries that came before it, which what it reads then may be newer than. */
+static bool
+tell_gap(uint64 tail, void (*fn) (void *ctx, const FoxChange *change), void *ctx)
+{
+	if (!gap_open || tail < gap_at)
+		return false;
+	gap_open = false;
+	fn(ctx, &(FoxChange){.kind = FOX_CHANGE_GAP});
+	return true;
+}
+
 int
 fox_ring_drain(void (*fn) (void *ctx, const FoxChange *change), void *ctx, int max, int *blocking_pid)
 {
@@ -174,17 +188,17 @@ fox_ring_drain(void (*fn) (void *ctx, const FoxChange *change), void *ctx, int m
 	if (r == NULL)
 		return 0;
 	gaps = pg_atomic_read_u64(&r->gaps);
-	if (gaps != gaps_seen)
-	{
-		FoxChange	gap = {.kind = FOX_CHANGE_GAP};
-
-		gaps_seen = gaps;
-		fn(ctx, &gap);
-		n++;
-	}
+	pg_read_barrier();
 	tail = pg_atomic_read_u64(&r->tail);
 	head = pg_atomic_read_u64(&r->head);
 	pg_read_barrier();
+	if (gaps != gaps_seen)
+	{
+		gaps_seen = gaps;
+		gap_open = true;
+		gap_at = head;
+	}
+	n += tell_gap(tail, fn, ctx);
 	while (tail < head && n < max)
 	{
 		FoxEntry   *e = entry_at(r, tail);
@@ -204,6 +218,7 @@ fox_ring_drain(void (*fn) (void *ctx, const FoxChange *change), void *ctx, int m
 		tail += e->length;
 		pg_memory_barrier();	/* the bytes are read before they may be written again */
 		pg_atomic_write_u64(&r->tail, tail);
+		n += tell_gap(tail, fn, ctx);
 	}
 	return n;
 }

@@ -59,6 +59,8 @@ static FoxSlot *slot;
 static FoxRouter *router;
 static FoxNet *net;
 static bool loaded = false;
+static bool rereading = false;	/* a read of all that is copied is under way, and another one is wanted behind it */
+static bool reread_again = false;
 static bool extension_may_be_gone = false;
 static bool roles_may_have_changed = false;
 static uint64 roles_wanted = 0;	/* changes of roles so far, those that a reading is under way for, those that were read */
@@ -73,12 +75,29 @@ static int	drained = 0;			/* entries since the rate was last judged */
 
 /* --- what comes from the server's side --- */
 
+/*
+ * From the request on, what the ring brings is newer than what will be read, or is followed by what is.  The answers of an
+ * executor have no order with the ring: what it says of the read's beginning could come behind changes that the read has missed.
+ */
+static void
+reread(void)
+{
+	if (rereading)
+	{
+		reread_again = true;
+		return;
+	}
+	rereading = true;
+	fox_router_reread_begin(router);
+	fox_lane_reload();
+}
+
 static void
 on_change(void *ctx, const FoxChange *change)
 {
 	fox_router_change(router, change);
 	if (change->kind == FOX_CHANGE_GAP)
-		fox_lane_reload(false);
+		reread();
 }
 
 static void
@@ -94,12 +113,6 @@ on_refused(void *ctx, uint64_t token, FoxRefusal why, const char *text)
 }
 
 static void
-on_load_begin(void *ctx)
-{
-	fox_router_reread_begin(router);
-}
-
-static void
 on_load_mqtt(void *ctx, const FoxMqttRow *row)
 {
 	fox_wire_restore(row);
@@ -111,6 +124,19 @@ on_loaded(void *ctx)
 	fox_router_reread_end(router);
 	fox_wire_restored();
 	loaded = true;
+	rereading = false;
+	if (reread_again)
+	{
+		reread_again = false;
+		reread();
+	}
+}
+
+/* What was committed by transactions that were open when the router began to listen to the ring. */
+static void
+on_settled(void *ctx)
+{
+	reread();
 }
 
 static void
@@ -391,8 +417,8 @@ static void
 start_up(void)
 {
 	static FoxLaneHandler lane_handler = {
-		.refused = on_refused, .load_begin = on_load_begin, .load_row = on_change,
-		.load_mqtt = on_load_mqtt, .loaded = on_loaded, .roles_read = on_roles_read, .past_written = on_past_written,
+		.refused = on_refused, .load_row = on_change,
+		.load_mqtt = on_load_mqtt, .loaded = on_loaded, .settled = on_settled, .roles_read = on_roles_read, .past_written = on_past_written,
 		.deliveries_written = on_deliveries_written, .login_answer = on_login_answer,
 		.settings = on_setting
 	};
@@ -418,6 +444,8 @@ start_up(void)
 				 errmsg("fox_wamp has no worker slot for its executor and waits for one"),
 				 errhint("Raise max_worker_processes.")));
 	fox_listen_start();
+	rereading = true;
+	fox_router_reread_begin(router);
 	fox_lane_boot();
 }
 
@@ -458,7 +486,7 @@ turn(void)
 			uint32		state = FOX_SLOT_STARTING;
 
 			pg_atomic_compare_exchange_u32(&slot->state, &state, FOX_SLOT_RUNNING);
-			fox_lane_reload(true);
+			fox_lane_settle();
 		}
 	}
 	if (net != NULL)

@@ -19,7 +19,8 @@ typedef enum FoxWireType
 	FOX_WIRE_WRITE = 1,			/* id, FoxWrite */
 	FOX_WIRE_SLOW_SEEN,			/* behind, realm, topic, session: one answer SLOW or BEHIND has been taken up */
 	FOX_WIRE_BOOT,				/* id */
-	FOX_WIRE_RELOAD,			/* id, settle */
+	FOX_WIRE_RELOAD,			/* id */
+	FOX_WIRE_SETTLE,			/* id; answered when the transactions that are open now have ended */
 	FOX_WIRE_REGISTRATION,		/* id, rows of {realm, id, uri, match, invoke, callees} to the end */
 	FOX_WIRE_NOTIFY,			/* id, rows of {channel, payload} to the end */
 	FOX_WIRE_PAST,				/* id, FoxPastRows to the end */
@@ -29,7 +30,6 @@ typedef enum FoxWireType
 
 	/* answers */
 	FOX_WIRE_OUTCOMES = 64,		/* rows written, then {id, outcome, refusal, text} to the end */
-	FOX_WIRE_LOAD_BEGIN,
 	FOX_WIRE_ROWS,				/* FoxChange to the end */
 	FOX_WIRE_SETTING,			/* name, value */
 	FOX_WIRE_LOADED,			/* id */

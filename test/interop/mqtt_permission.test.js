@@ -3,7 +3,7 @@
 
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
-const { start, stop, sql, join, Raw, fresh, refusal } = require('./lib');
+const { start, stop, sql, join, withSettings, Raw, fresh, refusal } = require('./lib');
 const { MqttClient, unique } = require('./mqtt_client');
 
 const role = `mqtt_named_role_${process.pid}`;
@@ -126,4 +126,29 @@ test('placeholders that could not be meant are refused', async () => {
   await assert.rejects(insert('a.%c', 'prefix'), /a dot belongs behind it/);
   await insert('a.100%', 'pattern');
   await insert('a.%25c', 'pattern');
+});
+
+test('a superuser may everything that a client may, and a row for # makes an administrator', async () => {
+  const boss = `${role}_boss`;
+  const admin = `${role}_admin`;
+  await sql(`CREATE ROLE ${boss} SUPERUSER LOGIN PASSWORD 'pw'`, `GRANT fox_wamp_connect TO ${boss}`, `CREATE ROLE ${admin} LOGIN PASSWORD 'pw'`, `GRANT fox_wamp_connect TO ${admin}`);
+  await only(['#', 'pattern', false], ['closed', 'exact', false]);
+  const as = (name) => ({ username: `${name}@${realm}`, password: 'pw', will: { topic: 'secret/will', payload: Buffer.from('will'), qos: 1, retain: false } });
+  assert.equal(await MqttClient.refusal(5, as(boss)), 0x86, 'without the setting');
+  await withSettings({ 'fox_wamp.superuser_login': 'on' }, async () => {
+    const c = await MqttClient.join(5, as(boss));
+    assert.deepEqual(await c.subscribe(['#', 'closed', '$share/g/closed', '$call/closed']), [0, 0, 0, 0]);
+    for (const topic of ['secret/x', 'closed']) assert.ok(await publishes(c, topic));
+    // What is the router's own stays so.
+    for (const topic of ['$SYS/x', 'wamp/x', 'fox_wamp/x']) assert.ok(!(await publishes(c, topic)));
+    await c.leave();
+  });
+  assert.equal(await MqttClient.refusal(5, as(admin)), 0x87, 'the will of who may nothing');
+  await sql(`INSERT INTO fox_wamp.permission (realm, pattern, role, allow_publish, allow_subscribe) VALUES ('${realm}', '#', '${admin}', true, true)`, sync);
+  const c = await MqttClient.join(5, as(admin));
+  assert.deepEqual(await c.subscribe(['secret/#', 'open', 'closed', '#']), [0, 0, 0x87, 0x87], 'a more specific row goes before');
+  assert.ok(await publishes(c, 'secret/x'));
+  assert.ok(!(await publishes(c, 'closed')));
+  await c.leave();
+  await sql(`DELETE FROM fox_wamp.permission WHERE role = '${admin}'`, `REVOKE fox_wamp_connect FROM ${boss}, ${admin}`, `DROP ROLE ${boss}`, `DROP ROLE ${admin}`, sync);
 });

@@ -39,6 +39,8 @@ $node->append_conf('postgresql.conf', <<CONF);
 shared_preload_libraries = 'fox_wamp'
 fox_wamp.port = $fox_port
 fox_wamp.listen_addresses = '*'
+fox_wamp.auth_attempts = 0
+log_min_messages = debug1
 CONF
 $node->start;
 my $from = -s $node->logfile;
@@ -90,6 +92,43 @@ $node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr('resto
 is($node->safe_psql('restored', $kept), $before, 'with all of that');
 is($node->safe_psql('restored', q{SELECT fox_wamp.create_user('bob', 'clerks'); SELECT max(id) FROM fox_wamp.auth_user}), "\n2",
 	'and goes on counting');
+
+# --- an unknown name takes the work of a known one
+
+# What is said to a password, and what the executor has held it against.
+sub log_in
+{
+	my ($name, $password) = @_;
+	my $from = -s $node->logfile;
+	my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $fox_port, Timeout => 30) or die 'nobody listens';
+	my ($head, $answer) = ('', '');
+	alarm(10 * $PostgreSQL::Test::Utils::timeout_default);
+	syswrite($socket, "\x7f\xf1\0\0");
+	read($socket, $head, 4) == 4 or die 'no handshake';
+	for my $message (qq([1,"realm1",{"roles":{"caller":{}},"authid":"$name","authmethods":["ticket"]}]), qq([5,"$password",{}]))
+	{
+		syswrite($socket, pack('N', length($message)) . $message);
+		read($socket, $head, 4) == 4 or die 'no message';
+		read($socket, $answer, unpack('N', $head));
+	}
+	alarm(0);
+	my ($cost) = substr(slurp_file($node->logfile), $from) =~ /holds a password against: *(.*)/;
+	return ($answer =~ /^\[2,/ ? 'welcome' : 'no') . " $cost";
+}
+
+$node->safe_psql('postgres', q{DELETE FROM fox_wamp.auth_user;
+	CREATE ROLE guest;
+	SELECT fox_wamp.create_group('guests', 'guest');
+	SELECT fox_wamp.create_user('imported', 'guests'), fox_wamp.create_user('without', 'guests');
+	UPDATE fox_wamp.auth_user SET verifier = '$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW' WHERE logon_name = 'imported'});
+is(log_in('imported', 'secret'), 'welcome 2b 04', 'a user with a hash of bcrypt');
+is(log_in($_, 'secret'), 'no 2b 04', "$_: no password, and the same work") for ('without', 'nobody', 'postgres');
+$node->safe_psql('postgres', q{SELECT fox_wamp.create_user('native', 'guests', 'secret')});
+my $native = log_in('native', 'secret');
+like($native, qr/^welcome SCRAM-SHA-256 4096/, 'and one with a verifier');
+my %costs = map { $_ => log_in("nobody$_", 'secret') } 1 .. 12;
+is(join(',', sort(do { my %seen = map { $_ => 1 } values %costs; keys %seen })), 'no 2b 04,no SCRAM-SHA-256 4096', 'unknown names take the work of either');
+is_deeply({ map { $_ => log_in("nobody$_", 'secret') } keys %costs }, \%costs, 'each always the same');
 
 $node->stop('fast');
 unlike(slurp_file($node->logfile), qr/terminated by signal|PANIC|TRAP/, 'nothing crashed');

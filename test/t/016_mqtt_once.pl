@@ -247,8 +247,8 @@ for my $name ('there', 'away')
 }
 query('SELECT fox_wamp.sync()');
 is(query('SELECT count(*) FROM fox_wamp.mqtt_received'), 0, 'no packet identifier is left');
-is(query(q{SELECT coalesce(string_agg(topic || ' ' || n, ','), '') FROM
-	(SELECT topic, count(*) AS n FROM fox_wamp.event_history WHERE topic !~ 'once' GROUP BY topic HAVING count(*) <> 1) t}),
+is(query(q{SELECT coalesce(string_agg(topic || ' ' || n || ' ' || d, ','), '') FROM
+	(SELECT topic, count(*) AS n, string_agg(publication || ' at ' || at, ', ') AS d FROM fox_wamp.event_history WHERE topic !~ 'once' GROUP BY topic HAVING count(*) <> 1) t}),
 	'', 'the event history has QoS 2 once');
 
 done_testing();

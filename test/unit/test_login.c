@@ -733,6 +733,63 @@ test_many_iterations(void **state)
 	assert_non_null(strstr(peer_next(p), "\"iterations\":2000000000"));
 }
 
+static int	hashes_computed;
+
+extern bool __real_fox_password_hash_fits(FoxSlice text, FoxSlice password);
+extern bool __wrap_fox_password_hash_fits(FoxSlice text, FoxSlice password);
+
+bool
+__wrap_fox_password_hash_fits(FoxSlice text, FoxSlice password)
+{
+	hashes_computed++;
+	return __real_fox_password_hash_fits(text, password);
+}
+
+static void
+say_password(const char *name, const FoxPrincipal *who, const char *password, bool welcome)
+{
+	char		text[128];
+	Peer	   *p;
+
+	snprintf(text, sizeof(text), ",\"authid\":\"%s\",\"authmethods\":[\"ticket\"]", name);
+	p = hello(text);
+	world_login(who);
+	peer_next(p);
+	snprintf(text, sizeof(text), "[5,\"%s\",{}]", password);
+	peer_send(p, text);
+	world_login(who);
+	if (welcome)
+		assert_int_equal(strncmp(peer_next(p), "[2,", 3), 0);
+	else
+		peer_expect(p, DENIED);
+}
+
+/* A name without a hash has one that stands in for it: it is computed, and opens nothing. */
+static void
+test_stand_in(void **state)
+{
+	static const char bcrypt[] = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";	/* of "secret" */
+	FoxPrincipal ann = principal("ann");
+	FoxPrincipal ghost = nobody();
+
+	(void) state;
+	ann.scram = ghost.stand_in = fox_cstr(bcrypt);
+	say_password("ann", &ann, "secret", true);
+	say_password("ann", &ann, "wrong", false);
+	assert_int_equal(hashes_computed, 2);
+	say_password("ghost", &ghost, "wrong", false);
+	say_password("ghost", &ghost, "secret", false);
+	assert_int_equal(hashes_computed, 4);
+	ann.scram = FOX_ABSENT;		/* she has no password */
+	ann.stand_in = fox_cstr(bcrypt);
+	say_password("ann", &ann, "secret", false);
+	assert_int_equal(hashes_computed, 5);
+	ann.stand_in = ghost.stand_in = FOX_LIT(PENCIL);
+	say_password("ann", &ann, "pencil", false);
+	say_password("ghost", &ghost, "pencil", false);
+	assert_int_equal(hashes_computed, 5);
+}
+
 /* The derived key is that of another implementation (connectanum, in Dart). */
 static void
 test_argon2(void **state)
@@ -1041,7 +1098,7 @@ main(void)
 		TEST(test_ticket), TEST(test_welcome), TEST(test_out_of_order), TEST(test_bad_answers), TEST(test_no_executor),
 		TEST(test_time_is_up), TEST(test_negotiation), TEST(test_transport), TEST(test_tls), TEST(test_reread),
 		TEST(test_attempts), TEST(test_attempts_at_once), TEST(test_leaving_guesser), TEST(test_cra_derivation), TEST(test_cra),
-		TEST(test_scram_verifier), TEST(test_scram_vector), TEST(test_scram_hello), TEST(test_many_iterations), TEST(test_argon2),
+		TEST(test_scram_verifier), TEST(test_scram_vector), TEST(test_scram_hello), TEST(test_many_iterations), TEST(test_stand_in), TEST(test_argon2),
 		TEST(test_argon2_challenge), TEST(test_cryptosign), TEST(test_authenticator),
 	};
 

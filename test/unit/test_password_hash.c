@@ -55,12 +55,28 @@ what_is_none_or_too_dear_fits_nothing(void **state)
 	assert_false(fox_password_hash_looks(FOX_LIT("")));
 }
 
+static void
+the_cost_says_no_more(void **state)
+{
+	static const char *const costs[][2] = {
+		{"$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW", "$2b$04"}, {"$7$101$c2FsdA==$eA==", "$7$101"},
+		{"PBKDF2$sha512$1000$c2FsdA==$eA==", "PBKDF2$sha512$1000"}, {"pbkdf2_sha256$1000$textsalt$eA==", "pbkdf2_sha256$1000"},
+		{"SCRAM-SHA-256$4096:c2FsdA==$a:b", "SCRAM-SHA-256$4096"}, {"ARGON2ID13$2,19456:c2FsdA==$a:b", "ARGON2ID13$2,19456"},
+		{"$2b$", "$2b$"}, {"", ""}
+	};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(costs) / sizeof(costs[0]); i++)
+		assert_true(fox_slice_is(fox_password_cost(fox_cstr(costs[i][0])), costs[i][1]));
+	assert_true(fox_slice_is(fox_password_cost(FOX_ABSENT), "a made-up verifier"));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_password_fits_and_no_other),
-		cmocka_unit_test(what_is_none_or_too_dear_fits_nothing),
+		cmocka_unit_test(what_is_none_or_too_dear_fits_nothing), cmocka_unit_test(the_cost_says_no_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
