@@ -223,12 +223,12 @@ fox_filter_from_mqtt(FoxSlice filter, FoxBuf *uri)
 }
 
 size_t
-fox_mqtt_levels(FoxSlice topic)
+fox_topic_levels(FoxSlice topic, char separator)
 {
 	size_t		levels = 1;
 
 	for (size_t i = 0; i < topic.len; i++)
-		levels += topic.ptr[i] == '/';
+		levels += topic.ptr[i] == separator;
 	return levels;
 }
 

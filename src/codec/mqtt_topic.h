@@ -33,8 +33,8 @@ typedef enum FoxMqttFilterKind
  */
 extern FoxMqttFilterKind fox_filter_from_mqtt(FoxSlice filter, FoxBuf *uri);
 
-/* How many levels a topic or a filter has. */
-extern size_t fox_mqtt_levels(FoxSlice topic);
+/* How many levels a topic or a filter has, in MQTT's notation ('/') or in WAMP's ('.'). */
+extern size_t fox_topic_levels(FoxSlice topic, char separator);
 
 /* Takes `$share/group/` off the filter; group is absent without one.  False: malformed. */
 extern bool fox_filter_share(FoxSlice *filter, FoxSlice *group);

@@ -145,7 +145,7 @@ check_will(const FoxMqttBroker *b, const FoxMqttWill *will, FoxBuf *topic)
 {
 	if (will->topic.len == 0 || memchr(will->topic.ptr, '+', will->topic.len) != NULL ||
 		memchr(will->topic.ptr, '#', will->topic.len) != NULL ||
-		mqtt_too_deep(b, will->topic) || mqtt_too_deep(b, will->props.response_topic))
+		mqtt_too_deep(b, will->topic, '/') || mqtt_too_deep(b, will->props.response_topic, '/'))
 		return FOX_MQTT_BAD_TOPIC;
 	fox_topic_from_mqtt(will->topic, topic);
 	return mqtt_topic_refusal(fox_buf_view(topic));

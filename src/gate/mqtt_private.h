@@ -329,8 +329,8 @@ extern FoxSlice mqtt_publish_options(uint8_t qos, bool retain, FoxSlice props);
 extern void mqtt_publish_as(MqttSession *s, uint64_t request, uint8_t qos, bool retain, FoxSlice topic, FoxSlice payload,
 							FoxSlice props);
 extern void mqtt_published(FoxSession *core, uint64_t request, FoxMqttReason reason, FoxSlice text);
-/* Has the topic or the filter, as packets have it, more levels than are taken here? */
-extern bool mqtt_too_deep(const FoxMqttBroker *b, FoxSlice topic);
+/* Has the topic or the filter more levels than are taken here?  Separated as in packets ('/') or as in WAMP ('.'). */
+extern bool mqtt_too_deep(const FoxMqttBroker *b, FoxSlice topic, char separator);
 /* What a client may not publish to; SUCCESS: it may. */
 extern FoxMqttReason mqtt_topic_refusal(FoxSlice topic);
 /* A new peer's receive maximum is whole, whatever an earlier one has left open. */

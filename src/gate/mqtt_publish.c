@@ -21,6 +21,7 @@
 #include "base/pure.h"
 
 #define OWN_TOPIC "this topic is the server's own"
+#define TOO_DEEP "a topic of more levels than fox_wamp.mqtt_max_topic_levels"
 
 static FoxBuf uri;
 static FoxBuf options;
@@ -86,9 +87,9 @@ id_in(uint64_t request)
 }
 
 bool
-mqtt_too_deep(const FoxMqttBroker *b, FoxSlice topic)
+mqtt_too_deep(const FoxMqttBroker *b, FoxSlice topic, char separator)
 {
-	return b->config.max_levels > 0 && fox_mqtt_levels(topic) > b->config.max_levels;
+	return b->config.max_levels > 0 && fox_topic_levels(topic, separator) > b->config.max_levels;
 }
 
 FoxMqttReason
@@ -426,18 +427,18 @@ count_received(MqttPeer *p, const FoxMqttPacket *packet)
 
 /* Before 5.0 who publishes what it may not is told that all is well. */
 static void
-refuse_own(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice topic, FoxMqttReason reason)
+refuse_own(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice topic, FoxMqttReason reason, const char *text)
 {
 	MqttSession *s = p->session;
 
-	fox_denied_to(s->core, "publish", topic, OWN_TOPIC);
+	fox_denied_to(s->core, "publish", topic, text);
 	if (packet->qos == 0)
 		return;
 	if (packet->qos == 2 && p->version == FOX_MQTT_50)
 		fox_idmap_del(&s->received, packet->id);
 	else if (packet->qos == 2)
 		(void) set_received(s, packet->id, TAKEN);
-	answer(p, packet->qos, packet->id, p->version == FOX_MQTT_50 ? reason : FOX_MQTT_SUCCESS, FOX_LIT(OWN_TOPIC));
+	answer(p, packet->qos, packet->id, p->version == FOX_MQTT_50 ? reason : FOX_MQTT_SUCCESS, fox_cstr(text));
 }
 
 void
@@ -453,18 +454,15 @@ mqtt_publish(MqttPeer *p, const FoxMqttPacket *packet)
 		mqtt_cut(p, FOX_MQTT_PROTOCOL_ERROR, "a subscription identifier is the server's to send");
 		return;
 	}
-	if (mqtt_too_deep(p->broker, packet->topic) || mqtt_too_deep(p->broker, packet->props.response_topic))
-	{
-		mqtt_cut(p, FOX_MQTT_BAD_TOPIC, "a topic of more levels than fox_wamp.mqtt_max_topic_levels");
-		return;
-	}
 	if (repeated(p, packet) || fox_absent(topic = topic_of(p, packet)) || !count_received(p, packet))
 		return;
 	s->answered = false;
 	p->broker->counters.publish_received++;
 	p->broker->counters.payload_received += packet->payload.len;
 	reason = mqtt_topic_refusal(topic);
-	if (p->version == FOX_MQTT_50 && mqtt_publish_call(s, packet->qos, topic, packet->payload, message_props(packet, &scratch), &reason))
+	if (mqtt_too_deep(p->broker, topic, '.') || mqtt_too_deep(p->broker, packet->props.response_topic, '/'))
+		refuse_own(p, packet, topic, FOX_MQTT_BAD_TOPIC, TOO_DEEP);
+	else if (p->version == FOX_MQTT_50 && mqtt_publish_call(s, packet->qos, topic, packet->payload, message_props(packet, &scratch), &reason))
 	{
 		if (packet->qos == 2)
 			settle_received(s, packet->id, reason);
@@ -475,7 +473,7 @@ mqtt_publish(MqttPeer *p, const FoxMqttPacket *packet)
 		mqtt_publish_as(s, request_of(s, packet->qos, packet->id), packet->qos, packet->retain, topic, packet->payload,
 						message_props(packet, &scratch));
 	else
-		refuse_own(p, packet, topic, reason);
+		refuse_own(p, packet, topic, reason, OWN_TOPIC);
 	if (packet->qos > 0 && p->state == MQTT_JOINED && !s->answered)
 		(void) due_new(s, packet->qos, packet->id);
 	fox_buf_free(&scratch);

@@ -242,7 +242,7 @@ wish(MqttSession *s, MqttAsk *a, uint32_t place)
 	fox_buf_reset(&uri);
 	w->callee = !fox_absent(procedure);
 	if ((w->callee && !a->restored && s->peer->version != FOX_MQTT_50) || filter.len > FILTER_MAX || !fox_filter_share(&filter, &group) ||
-		(!a->unasked && mqtt_too_deep(s->broker, filter)) ||
+		(!a->unasked && mqtt_too_deep(s->broker, filter, '/')) ||
 		(kind = fox_filter_from_mqtt(w->callee ? procedure : filter, &uri)) == FOX_MQTT_FILTER_INVALID)
 	{
 		answer(s, a, w, FOX_MQTT_BAD_FILTER);
