@@ -258,3 +258,28 @@ fox_json_put_double(FoxBuf *out, double v)
 		n = print_by_library(v, text, sizeof(text));
 	fox_buf_put(out, text, n);
 }
+
+/* --- members --- */
+
+void
+fox_json_put_name(FoxBuf *out, const char *name)
+{
+	if (out->len > 0 && out->data[out->len - 1] != '{')
+		fox_buf_char(out, ',');
+	fox_buf_json_str(out, fox_cstr(name));
+	fox_buf_char(out, ':');
+}
+
+void
+fox_json_put_member(FoxBuf *out, const char *name, FoxSlice text)
+{
+	fox_json_put_name(out, name);
+	fox_buf_json_str(out, text);
+}
+
+void
+fox_json_put_number(FoxBuf *out, const char *name, uint64_t n)
+{
+	fox_json_put_name(out, name);
+	fox_buf_u64(out, n);
+}

@@ -1,5 +1,5 @@
 /*
- * json_out.h - scalars of other encodings as JSON text.
+ * json_out.h - JSON text: scalars of other encodings, and members of objects.
  */
 #ifndef FOX_CODEC_JSON_OUT_H
 #define FOX_CODEC_JSON_OUT_H
@@ -29,5 +29,11 @@ extern void fox_json_put_bytes(FoxBuf *out, FoxSlice bytes);
  * it is told from an integer; null for what JSON has no number for.
  */
 extern void fox_json_put_double(FoxBuf *out, double v);
+
+/* Appends a member's name to an object that has begun, behind a comma unless it is the first; its value is to follow. */
+extern void fox_json_put_name(FoxBuf *out, const char *name);
+/* The same with a string or a number as the value. */
+extern void fox_json_put_member(FoxBuf *out, const char *name, FoxSlice text);
+extern void fox_json_put_number(FoxBuf *out, const char *name, uint64_t n);
 
 #endif

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 
 #include "codec/json.h"
+#include "codec/json_out.h"
 #include "core/ask.h"
 #include "core/callback.h"
-#include "core/meta.h"
 #include "core/permission.h"
 
 #include "base/pure.h"
@@ -57,7 +57,7 @@ sql_done(FoxSession *s, FoxRequest what, uint64_t request, uint64_t id)
 	if (what != FOX_REQ_PUBLISH)
 		return;
 	fox_buf_str(&row, "{\"ok\":true");
-	fox_meta_put_number(&row, "publication", id);
+	fox_json_put_number(&row, "publication", id);
 	fox_buf_char(&row, '}');
 	fox_ask_answer_row(s->realm->router, request & ~LOCK_REQUEST, &row, true);
 	fox_buf_free(&row);
@@ -104,8 +104,8 @@ wait_event(FoxSession *s, const FoxSubscription *sub, FoxEvent *e)
 	if (a->done || (json = fox_event_json(e)) == NULL)
 		return;
 	fox_buf_char(&row, '{');
-	fox_meta_put_text(&row, "topic", e->topic);
-	fox_meta_put_number(&row, "publication", e->publication);
+	fox_json_put_member(&row, "topic", e->topic);
+	fox_json_put_number(&row, "publication", e->publication);
 	if (!fox_absent(json->args))
 	{
 		fox_buf_str(&row, ",\"args\":");

@@ -1,6 +1,7 @@
 /*
  * asked.c - the list of a session's requests that wait for a word (see asked.h).
  */
+#include "codec/json_out.h"
 #include "core/asked.h"
 
 #include "base/pure.h"
@@ -112,6 +113,19 @@ fox_asked_answered(FoxAsked *a, FoxAskedState state)
 
 	a->state = state;
 	(void) fox_timer_set(&r->timers, &a->timer, fox_router_now(r), go_on);	/* it is set: this needs no memory */
+}
+
+void
+fox_asked_put_session(FoxBuf *b, const FoxSession *s)
+{
+	fox_json_put_number(b, "session", s->id);
+	fox_json_put_member(b, "realm", s->realm->name);
+	fox_json_put_member(b, "authid", s->authid);
+	fox_json_put_member(b, "authrole", s->authrole);
+	fox_json_put_member(b, "authmethod", s->authmethod);
+	fox_json_put_member(b, "role", fox_session_role(s));
+	if (!fox_absent(s->client_id))
+		fox_json_put_member(b, "client_id", s->client_id);
 }
 
 bool

@@ -46,6 +46,8 @@ extern FoxAsked *fox_asked_new(FoxSession *s, const FoxWish *wish);
 extern void fox_asked_free(FoxAsked *a);
 /* Counts what its answer takes, as long as others before it wait.  False: too much waits there. */
 extern bool fox_asked_more(FoxAsked *a, size_t bytes);
+/* Who asks, as members of an object that has begun. */
+extern void fox_asked_put_session(FoxBuf *b, const FoxSession *s);
 /* A question is about to be put: the time for its answer begins.  False: no memory. */
 extern bool fox_asked_open(FoxAsked *a);
 /* The answer may come from anywhere below the core: the list moves in the router's next tick. */

@@ -111,29 +111,18 @@ static const FoxSessionInfo asking_info = {
 };
 
 static void
-put_text(FoxBuf *b, const char *before, FoxSlice text)
-{
-	fox_buf_str(b, before);
-	fox_buf_json_str(b, text);
-}
-
-static void
 put_question(FoxBuf *b, const FoxSession *s, const FoxWish *wish)
 {
-	fox_buf_str(b, "[{\"session\":");
-	fox_buf_u64(b, s->id);
-	put_text(b, ",\"realm\":", s->realm->name);
-	put_text(b, ",\"authid\":", s->authid);
-	put_text(b, ",\"authrole\":", s->authrole);
-	put_text(b, ",\"authmethod\":", s->authmethod);
-	put_text(b, ",\"role\":", fox_session_role(s));
-	if (!fox_absent(s->client_id))
-		put_text(b, ",\"client_id\":", s->client_id);
-	put_text(b, "},", wish->uri);
-	put_text(b, ",", fox_cstr(fox_action_name(wish->action)));
+	fox_buf_str(b, "[{");
+	fox_asked_put_session(b, s);
+	fox_buf_str(b, "},");
+	fox_buf_json_str(b, wish->uri);
+	fox_buf_char(b, ',');
+	fox_buf_json_str(b, fox_cstr(fox_action_name(wish->action)));
 	fox_buf_char(b, ',');
 	fox_buf_slice(b, fox_json_kind(wish->options) == FOX_JSON_OBJECT ? wish->options : FOX_LIT("{}"));
-	put_text(b, ",", fox_cstr(fox_match_name(wish->kind)));
+	fox_buf_char(b, ',');
+	fox_buf_json_str(b, fox_cstr(fox_match_name(wish->kind)));
 	fox_buf_char(b, ']');
 }
 

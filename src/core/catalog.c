@@ -1,6 +1,7 @@
 /*
  * catalog.c - where services are (see catalog.h).
  */
+#include "codec/json_out.h"
 #include "core/catalog.h"
 
 #include <stdlib.h>
@@ -52,7 +53,7 @@ fox_offer_url(const FoxOffer *offer)
 static void
 put_text(FoxBuf *out, const char *name, FoxSlice text)
 {
-	fox_meta_name(out, name);
+	fox_json_put_name(out, name);
 	if (fox_absent(text))
 		fox_buf_str(out, "null");
 	else
@@ -112,10 +113,10 @@ fox_catalog_answer(FoxRouter *r, uint64_t ask)
 			fox_buf_reset(&row);
 			put_members(&row, o);
 			fox_share_put(&row, &o->share);
-			fox_meta_put_number(&row, "id", o->number);
-			fox_meta_put_number(&row, "session", o->session != NULL ? o->session->id : 0);
-			fox_meta_put_number(&row, "added_us", (uint64_t) o->added_us);
-			fox_meta_put_number(&row, "expires_us", (uint64_t) o->expires_us);
+			fox_json_put_number(&row, "id", o->number);
+			fox_json_put_number(&row, "session", o->session != NULL ? o->session->id : 0);
+			fox_json_put_number(&row, "added_us", (uint64_t) o->added_us);
+			fox_json_put_number(&row, "expires_us", (uint64_t) o->expires_us);
 			fox_buf_char(&row, '}');
 			if (!row.failed)
 				r->ports.answer(r->ports.ctx, ask, fox_buf_view(&row), false);

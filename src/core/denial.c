@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "codec/json_out.h"
 #include "codec/utf8.h"
 #include "core/ask.h"
 #include "core/core.h"
@@ -217,21 +218,8 @@ fox_denied_to(const FoxSession *s, const char *action, FoxSlice topic, const cha
 static void
 put_member(FoxBuf *row, const char *name, FoxSlice value)
 {
-	if (value.len == 0)
-		return;
-	fox_buf_str(row, ",\"");
-	fox_buf_str(row, name);
-	fox_buf_str(row, "\":");
-	fox_buf_json_str(row, value);
-}
-
-static void
-put_number(FoxBuf *row, const char *name, uint64_t value)
-{
-	fox_buf_str(row, ",\"");
-	fox_buf_str(row, name);
-	fox_buf_str(row, "\":");
-	fox_buf_u64(row, value);
+	if (value.len > 0)
+		fox_json_put_member(row, name, value);
 }
 
 static void
@@ -243,8 +231,8 @@ answer(FoxRouter *r, uint64_t ask, const Recent *recent)
 	{
 		const Denial *d = fox_container(Denial, node, n);
 
-		fox_buf_str(&row, "{\"action\":");
-		fox_buf_json_str(&row, fox_cstr(d->what.action));
+		fox_buf_char(&row, '{');
+		fox_json_put_member(&row, "action", fox_cstr(d->what.action));
 		put_member(&row, "realm", d->what.realm);
 		put_member(&row, "authid", d->what.authid);
 		put_member(&row, "client_id", d->what.client_id);
@@ -252,9 +240,9 @@ answer(FoxRouter *r, uint64_t ask, const Recent *recent)
 		put_member(&row, "topic", d->what.topic);
 		put_member(&row, "reason", d->what.reason);
 		if (d->what.session != 0)
-			put_number(&row, "session", d->what.session);
-		put_number(&row, "count", d->count);
-		put_number(&row, "age_ms", (fox_router_now(r) - d->at_us) / 1000);
+			fox_json_put_number(&row, "session", d->what.session);
+		fox_json_put_number(&row, "count", d->count);
+		fox_json_put_number(&row, "age_ms", (fox_router_now(r) - d->at_us) / 1000);
 		fox_buf_char(&row, '}');
 		fox_ask_answer_row(r, ask, &row, false);
 	}

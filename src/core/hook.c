@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "codec/json.h"
+#include "codec/json_out.h"
 #include "codec/json_sql.h"
 #include "codec/match.h"
 #include "codec/mqtt_payload.h"
@@ -146,13 +147,6 @@ fox_hook_find(const FoxRealm *realm, FoxSlice topic)
 
 /* --- the question --- */
 
-static void
-put_text(FoxBuf *b, const char *before, FoxSlice text)
-{
-	fox_buf_str(b, before);
-	fox_buf_json_str(b, text);
-}
-
 /* As jsonb takes it. */
 static void
 put_json(FoxBuf *b, FoxSlice json)
@@ -164,27 +158,21 @@ put_json(FoxBuf *b, FoxSlice json)
 static void
 put_question(FoxBuf *b, const FoxSession *s, const FoxWish *wish, const FoxPayload *json)
 {
-	put_text(b, "[", wish->uri);
+	fox_buf_char(b, '[');
+	fox_buf_json_str(b, wish->uri);
 	fox_buf_char(b, ',');
 	put_json(b, fox_absent(json->args) ? FOX_LIT("[]") : json->args);
 	fox_buf_char(b, ',');
 	put_json(b, fox_absent(json->kwargs) ? FOX_LIT("{}") : json->kwargs);
-	fox_buf_str(b, ",{\"session\":");
-	fox_buf_u64(b, s->id);
-	put_text(b, ",\"realm\":", s->realm->name);
-	put_text(b, ",\"authid\":", s->authid);
-	put_text(b, ",\"authrole\":", s->authrole);
-	put_text(b, ",\"authmethod\":", s->authmethod);
-	put_text(b, ",\"role\":", fox_session_role(s));
-	if (!fox_absent(s->client_id))
-		put_text(b, ",\"client_id\":", s->client_id);
-	fox_buf_str(b, ",\"options\":");
+	fox_buf_str(b, ",{");
+	fox_asked_put_session(b, s);
+	fox_json_put_name(b, "options");
 	put_json(b, fox_json_kind(wish->options) == FOX_JSON_OBJECT ? wish->options : FOX_LIT("{}"));
 	if (s->encoding == FOX_MQTT && !fox_absent(wish->kwargs))
 	{
 		FoxBuf		props = {0};
 
-		fox_buf_str(b, ",\"mqtt\":");
+		fox_json_put_name(b, "mqtt");
 		fox_mqtt_props_json(wish->kwargs, &props);
 		put_json(b, fox_buf_view(&props));
 		b->failed |= props.failed;

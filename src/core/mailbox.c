@@ -4,6 +4,7 @@
  * Numbers grow by one from 1 on, and are never used twice.  Those that have gone unfetched are
  * {"seq":n,"overflow":how many}, n being the last of them, until that number is acknowledged.
  */
+#include "codec/json_out.h"
 #include "core/mailbox.h"
 
 #include <stdlib.h>
@@ -71,14 +72,14 @@ put_json(FoxBuf *out, uint64_t seq, const FoxCallbackNote *note, const FoxPayloa
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	fox_buf_char(out, '{');
-	fox_meta_put_number(out, "seq", seq);
-	fox_meta_put_number(out, "callback", note->id);
-	fox_meta_put_number(out, "request", note->request);
-	fox_meta_put_text(out, "interface", note->interface);
-	fox_meta_put_text(out, "method", note->method);
-	fox_meta_name(out, "args");
+	fox_json_put_number(out, "seq", seq);
+	fox_json_put_number(out, "callback", note->id);
+	fox_json_put_number(out, "request", note->request);
+	fox_json_put_member(out, "interface", note->interface);
+	fox_json_put_member(out, "method", note->method);
+	fox_json_put_name(out, "args");
 	fox_buf_slice(out, fox_absent(payload->args) ? FOX_LIT("[]") : payload->args);
-	fox_meta_name(out, "kwargs");
+	fox_json_put_name(out, "kwargs");
 	fox_buf_slice(out, fox_absent(payload->kwargs) ? FOX_LIT("{}") : payload->kwargs);
 	fox_meta_put_moment(out, "at", (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000, 3);
 	fox_buf_char(out, '}');

@@ -5,6 +5,7 @@
  * built.  They reach subscriptions that name the router's topics (wamp.…): who has
  * subscribed to everything means everything of the application's.
  */
+#include "codec/json_out.h"
 #include "core/catalog.h"
 
 #include <stdio.h>
@@ -163,29 +164,6 @@ fox_meta_whom(FoxMetaCall *c, const char *name, const char *fallback, char **rea
 /* --- results --- */
 
 void
-fox_meta_name(FoxBuf *b, const char *name)
-{
-	if (b->len > 0 && b->data[b->len - 1] != '{')
-		fox_buf_char(b, ',');
-	fox_buf_json_str(b, fox_cstr(name));
-	fox_buf_char(b, ':');
-}
-
-void
-fox_meta_put_text(FoxBuf *b, const char *name, FoxSlice text)
-{
-	fox_meta_name(b, name);
-	fox_buf_json_str(b, text);
-}
-
-void
-fox_meta_put_number(FoxBuf *b, const char *name, uint64_t n)
-{
-	fox_meta_name(b, name);
-	fox_buf_u64(b, n);
-}
-
-void
 fox_meta_put_moment(FoxBuf *b, const char *name, int64_t us, int digits)
 {
 	time_t		seconds = (time_t) (us / 1000000);
@@ -199,7 +177,7 @@ fox_meta_put_moment(FoxBuf *b, const char *name, int64_t us, int digits)
 	if (gmtime_r(&seconds, &tm) != NULL)
 		n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
 	snprintf(text + n, sizeof(text) - n, ".%0*dZ", digits, fraction);
-	fox_meta_put_text(b, name, fox_cstr(text));
+	fox_json_put_member(b, name, fox_cstr(text));
 }
 
 void

@@ -58,10 +58,6 @@ extern FoxSession *fox_meta_whom(FoxMetaCall *c, const char *name, const char *f
 
 /* --- results --- */
 
-/* Appends ,"name": or {"name": when the object begins. */
-extern void fox_meta_name(FoxBuf *b, const char *name);
-extern void fox_meta_put_text(FoxBuf *b, const char *name, FoxSlice text);
-extern void fox_meta_put_number(FoxBuf *b, const char *name, uint64_t n);
 /* Appends a moment (microseconds since 1970) as an ISO 8601 string in UTC, with so many digits of a second. */
 extern void fox_meta_put_moment(FoxBuf *b, const char *name, int64_t us, int digits);
 /* The same of a moment of the router's clock, with three. */

@@ -7,6 +7,7 @@
  */
 #include <time.h>
 
+#include "codec/json_out.h"
 #include "core/history.h"
 #include "core/meta.h"
 
@@ -147,18 +148,18 @@ put_event(FoxBuf *b, const FoxPast *past, const FoxSubscription *sub)
 		fox_buf_char(b, ',');
 	fox_buf_char(b, '{');
 	fox_meta_put_moment(b, "timestamp", past->at_us, 6);
-	fox_meta_put_number(b, "subscription", sub->id);
-	fox_meta_put_number(b, "publication", past->publication);
-	fox_meta_put_text(b, "topic", past->topic);
+	fox_json_put_number(b, "subscription", sub->id);
+	fox_json_put_number(b, "publication", past->publication);
+	fox_json_put_member(b, "topic", past->topic);
 	if (past->publisher.session != 0)
 	{
-		fox_meta_put_number(b, "publisher", past->publisher.session);
-		fox_meta_put_text(b, "publisher_authid", past->publisher.authid);
-		fox_meta_put_text(b, "publisher_authrole", past->publisher.authrole);
+		fox_json_put_number(b, "publisher", past->publisher.session);
+		fox_json_put_member(b, "publisher_authid", past->publisher.authid);
+		fox_json_put_member(b, "publisher_authrole", past->publisher.authrole);
 	}
-	fox_meta_name(b, "args");
+	fox_json_put_name(b, "args");
 	fox_buf_slice(b, fox_absent(past->args) ? FOX_LIT("[]") : past->args);
-	fox_meta_name(b, "kwargs");
+	fox_json_put_name(b, "kwargs");
 	fox_buf_slice(b, fox_absent(past->kwargs) ? FOX_LIT("{}") : past->kwargs);
 	fox_buf_char(b, '}');
 }

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "codec/json_out.h"
 #include "core/meta.h"
 
 #include "base/pure.h"
@@ -12,11 +13,11 @@ static void
 put_details(FoxBuf *b, const FoxRegistration *reg)
 {
 	fox_buf_char(b, '{');
-	fox_meta_put_number(b, "id", reg->id);
+	fox_json_put_number(b, "id", reg->id);
 	fox_meta_put_time(b, "created", reg->realm->router, reg->created_us);
-	fox_meta_put_text(b, "uri", reg->uri);
-	fox_meta_put_text(b, "match", fox_cstr(fox_match_name(reg->kind)));
-	fox_meta_put_text(b, "invoke", fox_cstr(fox_invoke_name(reg->invoke)));
+	fox_json_put_member(b, "uri", reg->uri);
+	fox_json_put_member(b, "match", fox_cstr(fox_match_name(reg->kind)));
+	fox_json_put_member(b, "invoke", fox_cstr(fox_invoke_name(reg->invoke)));
 	fox_buf_char(b, '}');
 }
 
@@ -57,7 +58,7 @@ registration_list(FoxMetaCall *c)
 		size_t		pos = 0;
 		FoxMapSlot *slot;
 
-		fox_meta_name(&c->out, fox_match_name((FoxMatchKind) kind));
+		fox_json_put_name(&c->out, fox_match_name((FoxMatchKind) kind));
 		fox_buf_char(&c->out, '[');
 		while ((slot = fox_map_next(&c->realm->registrations_by_id, &pos)) != NULL)
 			if ((int) ((FoxRegistration *) slot->value)->kind == kind)

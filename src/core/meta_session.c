@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "codec/json_out.h"
 #include "core/meta.h"
 
 #include "base/pure.h"
@@ -20,18 +21,18 @@ static void
 put_details(FoxBuf *b, const FoxSession *s)
 {
 	fox_buf_char(b, '{');
-	fox_meta_put_number(b, "session", s->id);
-	fox_meta_put_text(b, "authid", s->authid);
-	fox_meta_put_text(b, "authrole", s->authrole);
-	fox_meta_put_text(b, "authmethod", s->authmethod);
-	fox_meta_put_text(b, "authprovider", fox_absent(s->authprovider) ? FOX_LIT("static") : s->authprovider);
+	fox_json_put_number(b, "session", s->id);
+	fox_json_put_member(b, "authid", s->authid);
+	fox_json_put_member(b, "authrole", s->authrole);
+	fox_json_put_member(b, "authmethod", s->authmethod);
+	fox_json_put_member(b, "authprovider", fox_absent(s->authprovider) ? FOX_LIT("static") : s->authprovider);
 	if (!fox_absent(s->client_id))
-		fox_meta_put_text(b, "client_id", s->client_id);
-	fox_meta_name(b, "transport");
+		fox_json_put_member(b, "client_id", s->client_id);
+	fox_json_put_name(b, "transport");
 	fox_buf_char(b, '{');
-	fox_meta_put_text(b, "type", s->transport != NULL ? fox_cstr(s->transport) : s->protocol);
-	fox_meta_put_text(b, "protocol", s->protocol);
-	fox_meta_put_text(b, "peer", s->peer);
+	fox_json_put_member(b, "type", s->transport != NULL ? fox_cstr(s->transport) : s->protocol);
+	fox_json_put_member(b, "protocol", s->protocol);
+	fox_json_put_member(b, "peer", s->peer);
 	fox_buf_str(b, "}}");
 }
 
@@ -90,10 +91,10 @@ fox_session_disconnected(FoxSession *s, bool lost)
 	if (!fox_meta_heard(s->realm, ON_DISCONNECT))
 		return;
 	fox_buf_str(&args, "[{");
-	fox_meta_put_number(&args, "session", s->id);
-	fox_meta_put_text(&args, "client_id", s->client_id);
-	fox_meta_put_text(&args, "authid", s->authid);
-	fox_meta_put_text(&args, "authrole", s->authrole);
+	fox_json_put_number(&args, "session", s->id);
+	fox_json_put_member(&args, "client_id", s->client_id);
+	fox_json_put_member(&args, "authid", s->authid);
+	fox_json_put_member(&args, "authrole", s->authrole);
 	fox_buf_str(&args, lost ? ",\"lost\":true}]" : ",\"lost\":false}]");
 	fox_meta_publish(s->realm, ON_DISCONNECT, &args, s);
 }

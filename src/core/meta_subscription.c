@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "codec/json_out.h"
 #include "core/meta.h"
 
 #include "base/pure.h"
@@ -15,17 +16,17 @@ static void
 put_details(FoxBuf *b, const FoxSubscription *sub)
 {
 	fox_buf_char(b, '{');
-	fox_meta_put_number(b, "id", sub->id);
+	fox_json_put_number(b, "id", sub->id);
 	fox_meta_put_time(b, "created", sub->realm->router, sub->created_us);
-	fox_meta_put_text(b, "uri", sub->topic);
-	fox_meta_put_text(b, "match", fox_cstr(fox_match_name(sub->kind)));
+	fox_json_put_member(b, "uri", sub->topic);
+	fox_json_put_member(b, "match", fox_cstr(fox_match_name(sub->kind)));
 	if (!fox_absent(sub->filter))
 	{
-		fox_meta_name(b, "filter");
+		fox_json_put_name(b, "filter");
 		fox_buf_slice(b, sub->filter);
 	}
 	if (!fox_absent(sub->nkey))
-		fox_meta_put_text(b, "nkey", sub->nkey);
+		fox_json_put_member(b, "nkey", sub->nkey);
 	fox_buf_char(b, '}');
 }
 
@@ -66,7 +67,7 @@ subscription_list(FoxMetaCall *c)
 		size_t		pos = 0;
 		FoxMapSlot *slot;
 
-		fox_meta_name(&c->out, fox_match_name((FoxMatchKind) kind));
+		fox_json_put_name(&c->out, fox_match_name((FoxMatchKind) kind));
 		fox_buf_char(&c->out, '[');
 		while ((slot = fox_map_next(&c->realm->subscriptions_by_id, &pos)) != NULL)
 			if ((int) ((FoxSubscription *) slot->value)->kind == kind)

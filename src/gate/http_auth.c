@@ -10,6 +10,7 @@
 #include "base/digest.h"
 #include "codec/http_req.h"
 #include "codec/json.h"
+#include "codec/json_out.h"
 #include "codec/url.h"
 #include "codec/utf8.h"
 #include "core/core.h"
@@ -22,15 +23,6 @@
 
 /* --- answers --- */
 
-static void
-put_text(FoxBuf *out, const char *name, FoxSlice value)
-{
-	fox_buf_str(out, ",\"");
-	fox_buf_str(out, name);
-	fox_buf_str(out, "\":");
-	fox_buf_json_str(out, value);
-}
-
 /* What the session's owner may know of it; token: NULL unless it is new. */
 static void
 reply_session(FoxHttpPeer *p, const FoxSession *s, const char *token)
@@ -39,14 +31,13 @@ reply_session(FoxHttpPeer *p, const FoxSession *s, const char *token)
 	FoxBuf		headers = {0};
 	bool		wrap = p->style == FOX_HTTP_RESULT;
 
-	fox_buf_str(&body, wrap ? "{\"Result\":{\"session\":" : "{\"session\":");
-	fox_buf_u64(&body, fox_session_id(s));
-	put_text(&body, "user", s->authid);
-	put_text(&body, "group", fox_session_role(s));
+	fox_buf_str(&body, wrap ? "{\"Result\":{" : "{");
+	fox_json_put_number(&body, "session", fox_session_id(s));
+	fox_json_put_member(&body, "user", s->authid);
+	fox_json_put_member(&body, "group", fox_session_role(s));
 	if (token != NULL)
-		put_text(&body, "token", fox_cstr(token));
-	fox_buf_str(&body, ",\"expires_in\":");
-	fox_buf_u64(&body, p->router->config.token_timeout_ms / 1000);
+		fox_json_put_member(&body, "token", fox_cstr(token));
+	fox_json_put_number(&body, "expires_in", p->router->config.token_timeout_ms / 1000);
 	fox_buf_str(&body, wrap ? "}}" : "}");
 	fox_buf_str(&headers, "Cache-Control: no-store\r\n");
 	if (token != NULL && p->wants_cookie)
