@@ -254,19 +254,30 @@ test('rows: who may write them, as whom functions run, what becomes of them', as
 
 test('a session that ends while its publish waits', async () => {
   const topic = `${base}.slow`;
-  await sql(`CREATE FUNCTION ${schema}.slow(topic text, args jsonb, kwargs jsonb, details jsonb) RETURNS jsonb LANGUAGE sql AS $$ SELECT '{}'::jsonb FROM pg_sleep(0.5) $$`,
+  // It answers when the gate opens.
+  await sql(`CREATE TABLE ${schema}.gate AS SELECT true AS open`, `GRANT SELECT ON ${schema}.gate TO PUBLIC`,
+    `CREATE FUNCTION ${schema}.slow(topic text, args jsonb, kwargs jsonb, details jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+      BEGIN WHILE NOT (SELECT g.open FROM ${schema}.gate g) LOOP PERFORM pg_sleep(0.01); END LOOP; RETURN '{}'; END $$`,
     `SELECT fox_wamp.publish_hook('${topic}', '${schema}.slow(text,jsonb,jsonb,jsonb)')`, sync);
   const reader = await MqttClient.join(5);
   await reader.subscribe(mqttTopic(topic));
   // MQTT's client has said all before its DISCONNECT: it is carried out.
+  const gate = (open) => sql(`UPDATE ${schema}.gate SET open = ${open}`);
+  const asked = () => until(async () => await sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'fox_wamp call executor' AND state = 'active'") === '1');
+  await gate(false);
   const c = await MqttClient.join(5);
   c.send({ cmd: 'publish', topic: mqttTopic(topic), payload: 'said', qos: 0 });
   await c.leave();
+  await asked();
+  await gate(true);
   assert.equal(await reader.text(), 'said');
+  await gate(false);
   const raw = await Raw.join();
   raw.send([16, 1, {}, topic, ['unsaid']]);
+  await asked();
   raw.ws.terminate();
   await until(async () => await sql(`SELECT count(*) FROM fox_wamp.session WHERE id = ${raw.id}`) === '0');
+  await gate(true);
   await reader.nothing();
   await reader.leave();
   await sql(`SELECT fox_wamp.drop_publish_hook('${topic}')`, sync);

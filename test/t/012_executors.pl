@@ -5,11 +5,12 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use WampClient;
+use RouterNode;
 
 my $executors = q{FROM pg_stat_activity WHERE backend_type = 'fox_wamp call executor'};
 my $running = qq{SELECT count(*) $executors AND state = 'active' AND query = };
 my $fox_port = PostgreSQL::Test::Cluster::get_free_port();
-my $node = PostgreSQL::Test::Cluster->new('executors');
+my $node;
 
 $SIG{ALRM} = sub { die 'no answer in time' };
 alarm(20 * $PostgreSQL::Test::Utils::timeout_default);
@@ -33,18 +34,10 @@ sub expose
 	$node->safe_psql('postgres', 'SELECT fox_wamp.sync()');
 }
 
-$node->init;
-$node->append_conf('postgresql.conf', <<CONF);
-shared_preload_libraries = 'fox_wamp'
-restart_after_crash = on
-log_statement = none
-fox_wamp.port = $fox_port
+$node = RouterNode::start('executors', $fox_port, <<CONF);
 fox_wamp.ping_interval = 0
 fox_wamp.executor_idle = 500ms
 CONF
-$node->start;
-$node->safe_psql('postgres', 'CREATE EXTENSION fox_wamp');
-$node->safe_psql('postgres', 'SELECT fox_wamp.start()');
 routes('a router');
 expose('add(int,int)', q{add(a int, b int) RETURNS int LANGUAGE sql AS 'SELECT a + b'});
 expose('rest()', q{rest() RETURNS int LANGUAGE sql VOLATILE AS 'SELECT 1 FROM pg_sleep(600)'});

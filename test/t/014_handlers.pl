@@ -5,11 +5,12 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use WampClient;
+use RouterNode;
 
 my $router_pid = q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'fox_wamp router'};
 my $executors = q{FROM pg_stat_activity WHERE backend_type = 'fox_wamp call executor'};
 my $fox_port = PostgreSQL::Test::Cluster::get_free_port();
-my $node = PostgreSQL::Test::Cluster->new('handlers');
+my $node;
 my $next = 1;    # number of the next event of a client
 my %acknowledged;
 
@@ -58,18 +59,10 @@ sub all_handled
 		0, "$what: those of a topic in order");
 }
 
-$node->init;
-$node->append_conf('postgresql.conf', <<CONF);
-shared_preload_libraries = 'fox_wamp'
-restart_after_crash = on
-log_statement = none
-fox_wamp.port = $fox_port
+$node = RouterNode::start('handlers', $fox_port, <<CONF);
 fox_wamp.ping_interval = 0
 CONF
-$node->start;
 $node->safe_psql('postgres', $_) for split(/;;/, <<'SQL');
-CREATE EXTENSION fox_wamp;;
-SELECT fox_wamp.start();;
 CREATE TABLE sent (topic text, number bigint, PRIMARY KEY (topic, number));;
 CREATE TABLE handled (id bigserial PRIMARY KEY, topic text, number bigint, publication bigint);;
 CREATE FUNCTION work(topic text, args jsonb, kwargs jsonb, details jsonb) RETURNS void LANGUAGE sql AS

@@ -5,12 +5,13 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use MqttClient;
+use RouterNode;
 
 my $router_pid = q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'fox_wamp router'};
 my $executor_pid = q{SELECT pid FROM pg_stat_activity WHERE application_name = 'fox_wamp executor'};
 my $fox_port = PostgreSQL::Test::Cluster::get_free_port();
 my $mqtt_port = PostgreSQL::Test::Cluster::get_free_port();
-my $node = PostgreSQL::Test::Cluster->new('mqtt');
+my $node;
 
 $SIG{ALRM} = sub { die 'no answer in time' };
 alarm(40 * $PostgreSQL::Test::Utils::timeout_default);
@@ -37,18 +38,10 @@ sub count
 	return $node->safe_psql('postgres', "SELECT count(*) FROM fox_wamp.mqtt_$table");
 }
 
-$node->init;
-$node->append_conf('postgresql.conf', <<CONF);
-shared_preload_libraries = 'fox_wamp'
-restart_after_crash = on
-log_statement = none
-fox_wamp.port = $fox_port
+$node = RouterNode::start('mqtt', $fox_port, <<CONF);
 fox_wamp.mqtt_port = $mqtt_port
 fox_wamp.mqtt_max_queued = 60000
 CONF
-$node->start;
-$node->safe_psql('postgres', 'CREATE EXTENSION fox_wamp');
-$node->safe_psql('postgres', 'SELECT fox_wamp.start()');
 ok($node->poll_query_until('postgres', 'SELECT fox_wamp.wait_until_running()'), 'a router');
 
 is(MqttClient->join_again($mqtt_port, id => 'there', clean => 1)->{present}, 0, 'fox_wamp.mqtt_port');

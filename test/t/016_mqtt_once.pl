@@ -10,11 +10,12 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use MqttClient;
+use RouterNode;
 
 my $router_pid = q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'fox_wamp router'};
 my $executor_pid = q{SELECT pid FROM pg_stat_activity WHERE application_name = 'fox_wamp executor'};
 my $fox_port = PostgreSQL::Test::Cluster::get_free_port();
-my $node = PostgreSQL::Test::Cluster->new('mqtt_once');
+my $node;
 my $writer;
 
 $SIG{ALRM} = sub { die 'no answer in time' };
@@ -82,16 +83,7 @@ sub until_somebody_waits
 		'nobody waits at the gate');
 }
 
-$node->init;
-$node->append_conf('postgresql.conf', <<CONF);
-shared_preload_libraries = 'fox_wamp'
-restart_after_crash = on
-log_statement = none
-fox_wamp.port = $fox_port
-CONF
-$node->start;
-query('CREATE EXTENSION fox_wamp');
-query(q{SELECT fox_wamp.start()});
+$node = RouterNode::start('mqtt_once', $fox_port);
 until_true('SELECT fox_wamp.wait_until_running()', 'no router');
 query(<<'SQL');
 CREATE TABLE gate (name text PRIMARY KEY);
