@@ -274,16 +274,17 @@ fox_wamp_new_instance(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(id));
 }
 
-/* Deletes the row; its state, or NULL if it is no more. */
+/* Deletes the row, with a version only as long as it is of that; its state, or NULL if it is no more. */
 static char *
-delete_row(const char *root, const char *service, const char *id, MemoryContext memory)
+delete_row(const char *root, const char *service, const char *id, const char *version, MemoryContext memory)
 {
 	static void *plan = NULL;
-	const char *values[3] = {root, service, id};
+	const char *values[4] = {root, service, id, version};
 	char	   *state = NULL;
 
 	SPI_connect();
-	if (fox_service_spi(&plan, "DELETE FROM fox_wamp.service_instance" THE_ROW " RETURNING coalesce(state, 'null'::pg_catalog.jsonb)", 3, values) > 0)
+	if (fox_service_spi(&plan, "DELETE FROM fox_wamp.service_instance" THE_ROW
+						" AND ($4::pg_catalog.text IS NULL OR xmin" EQ "$4::pg_catalog.xid) RETURNING coalesce(state, 'null'::pg_catalog.jsonb)", 4, values) > 0)
 		state = MemoryContextStrdup(memory, fox_spi_value(1));
 	SPI_finish();
 	return state;
@@ -333,7 +334,7 @@ fox_wamp_free_instance(PG_FUNCTION_ARGS)
 	take_named(call);
 	SPI_finish();
 	hook = hook_of(call->schema);
-	state = delete_row(call->root, call->service, call->named, CurrentMemoryContext);
+	state = delete_row(call->root, call->service, call->named, NULL, CurrentMemoryContext);
 	call->instance = NULL;
 	if (hook != NULL && state != NULL)
 	{
@@ -354,6 +355,7 @@ typedef struct Instance
 	char	   *service;
 	char	   *id;
 	char	   *schema;
+	char	   *version;		/* of its row: one that is used meanwhile stays; NULL: its time is over, whatever comes */
 } Instance;
 
 /* Shared ones last as long as their service. */
@@ -374,6 +376,7 @@ read_page(const char *what, const char *value, MemoryContext memory, Instance it
 		" pg_catalog.make_interval(secs => $1::pg_catalog.float8 OPERATOR(pg_catalog./) 1000))"}
 	};
 	static void *plans[lengthof(conditions)] = {NULL};
+	bool		idle = strcmp(what, "idle_ms") == 0;
 	int			k = 0;
 	int			n;
 
@@ -382,7 +385,7 @@ read_page(const char *what, const char *value, MemoryContext memory, Instance it
 	StartTransactionCommand();
 	SPI_connect();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	n = (int) fox_service_spi(&plans[k], psprintf("SELECT i.root, i.service, i.id, s.schema" SWEPT " AND %s LIMIT " PAGE_TEXT, conditions[k].sql), 1, &value);
+	n = (int) fox_service_spi(&plans[k], psprintf("SELECT i.root, i.service, i.id, s.schema, i.xmin" SWEPT " AND %s LIMIT " PAGE_TEXT, conditions[k].sql), 1, &value);
 	for (int i = 0; i < n; i++)
 	{
 		HeapTuple	row = SPI_tuptable->vals[i];
@@ -393,6 +396,7 @@ read_page(const char *what, const char *value, MemoryContext memory, Instance it
 		items[i].service = SPI_getvalue(row, desc, 2);
 		items[i].id = SPI_getvalue(row, desc, 3);
 		items[i].schema = SPI_getvalue(row, desc, 4);
+		items[i].version = idle ? SPI_getvalue(row, desc, 5) : NULL;
 		MemoryContextSwitchTo(saved);
 	}
 	SPI_finish();
@@ -416,7 +420,7 @@ end_instance(const Instance *item, bool with_hook, MemoryContext memory)
 	if (hook == NULL)
 	{
 		PushActiveSnapshot(GetTransactionSnapshot());
-		(void) delete_row(item->root, item->service, item->id, memory);
+		(void) delete_row(item->root, item->service, item->id, item->version, memory);
 		PopActiveSnapshot();
 		CommitTransactionCommand();
 	}
@@ -425,7 +429,7 @@ end_instance(const Instance *item, bool with_hook, MemoryContext memory)
 		fox_call_role_enter(hook->owner);
 		if (StatementTimeout > 0)
 			enable_timeout_after(STATEMENT_TIMEOUT, StatementTimeout);
-		state = delete_row(item->root, item->service, item->id, memory);
+		state = delete_row(item->root, item->service, item->id, item->version, memory);
 		if (state != NULL)
 			run_hook(hook, state);
 		fox_call_role_commit();

@@ -168,6 +168,22 @@ test('what nobody calls for long ends, shared ones do not', async () => {
   });
 });
 
+test('what is called while its end waits for it goes on', async () => {
+  const id = await value('client_driven/_instance_', as('a'));
+  await sql('CREATE TABLE tally.used (it bool)');
+  const used = sql(`BEGIN; UPDATE fox_wamp.service_instance SET touched = '2000-01-01' WHERE id = '${id}'; COMMIT;
+    BEGIN; UPDATE fox_wamp.service_instance SET touched = now() + interval '1 hour' WHERE id = '${id}';
+    DO $$BEGIN WHILE NOT EXISTS (SELECT FROM tally.used) LOOP PERFORM pg_sleep(0.01); END LOOP; END$$; COMMIT`);
+  await withSettings({ 'fox_wamp.instance_timeout': '4s' }, async () => {
+    await until(async () => await sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'fox_wamp call executor' AND wait_event_type = 'Lock'") === '1');
+    await sql('INSERT INTO tally.used VALUES (true)');
+    await used;
+    await until(async () => await sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'fox_wamp call executor' AND state = 'active'") === '0');
+  });
+  assert.equal(await value(`client_driven/next/${id}`, as('a')), 1);
+  await sql('DROP TABLE tally.used', `DELETE FROM fox_wamp.service_instance WHERE id = '${id}'`);
+});
+
 test('a hook that fails keeps nothing alive, unless it is a client who frees', async () => {
   await sql(quiet, "CREATE OR REPLACE FUNCTION client_driven.on_free(state jsonb) RETURNS void LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'stays'; END$$");
   const id = await value('client_driven/_instance_', as('a'));
