@@ -396,6 +396,19 @@ wish_unasked(MqttSession *s, const FoxMqttFilter *f, uint32_t identifier, bool r
 }
 
 void
+mqtt_subscribe_as(MqttSession *s, const FoxMqttFilter *f)
+{
+	wish_unasked(s, f, 0, false);
+}
+
+void
+mqtt_unsubscribe_as(MqttSession *s, MqttSub *sub)
+{
+	leave(s, sub);
+	mqtt_sub_free(s, sub);
+}
+
+void
 mqtt_sub_restore(MqttSession *s, const FoxMqttRow *row)
 {
 	FoxMqttFilter f = {row->filter, row->qos, row->no_local, row->as_published, 2};
@@ -473,10 +486,7 @@ mqtt_unsubscribe(MqttPeer *p, const FoxMqttPacket *packet)
 		MqttSub    *sub = fox_map_get(&s->subs, f.filter);
 
 		if (sub != NULL)
-		{
-			leave(s, sub);
-			mqtt_sub_free(s, sub);
-		}
+			mqtt_unsubscribe_as(s, sub);
 		fox_buf_char(&codes, sub != NULL ? FOX_MQTT_SUCCESS : FOX_MQTT_NO_SUBSCRIPTION);
 	}
 	send_codes(p, FOX_MQTT_UNSUBACK, packet->id);

@@ -47,6 +47,9 @@ struct FoxNet
 	FoxNode		rated;			/* connections that have sent too much (rate.c) */
 	uv_timer_t	rate_timer;
 	FoxMap		peers;			/* FoxAddress by text (address.c) */
+	FoxNode		links;			/* of link.c */
+	uint32_t	failed_links;
+	uint32_t	look_ups;		/* that libuv has not answered */
 	FoxNetStats stats;
 	FoxLimits	limits;
 	int			sockets;		/* accepted and not yet gone, handshakes included */
