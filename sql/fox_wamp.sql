@@ -1526,13 +1526,14 @@ CREATE FUNCTION fox_wamp.mqtt_bridge(name text, url text, username text DEFAULT 
 									 private_key text DEFAULT NULL, realm text DEFAULT NULL) RETURNS void
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 	AS $$
+		-- Not ON CONFLICT, which would have to read what may only be written.
+		WITH there AS (UPDATE fox_wamp.mqtt_bridge b SET url = $2, username = $3, password = $4, client_id = $5, protocol = $6, keep_alive = $7,
+						   clean_start = $8, notification_topic = $9, ca = $10, certificate = $11, private_key = $12,
+						   realm = fox_wamp.default_realm($13), enabled = true
+					   WHERE b.name = $1 RETURNING 1)
 		INSERT INTO fox_wamp.mqtt_bridge (name, url, username, password, client_id, protocol, keep_alive, clean_start, notification_topic,
 										  ca, certificate, private_key, realm)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, fox_wamp.default_realm($13))
-		ON CONFLICT ON CONSTRAINT mqtt_bridge_pkey DO UPDATE SET url = EXCLUDED.url, username = EXCLUDED.username, password = EXCLUDED.password,
-			client_id = EXCLUDED.client_id, protocol = EXCLUDED.protocol, keep_alive = EXCLUDED.keep_alive, clean_start = EXCLUDED.clean_start,
-			notification_topic = EXCLUDED.notification_topic, ca = EXCLUDED.ca, certificate = EXCLUDED.certificate,
-			private_key = EXCLUDED.private_key, realm = EXCLUDED.realm, enabled = true
+		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, fox_wamp.default_realm($13) WHERE NOT EXISTS (SELECT FROM there)
 	$$;
 COMMENT ON FUNCTION fox_wamp.mqtt_bridge(text, text, text, text, text, text, integer, boolean, text, text, text, text, text)
 	IS 'connects the router to another MQTT broker; mqtt_bridge_topic() says what goes over';
