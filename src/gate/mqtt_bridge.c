@@ -18,6 +18,8 @@
 #define DELAY_MAX 60			/* seconds between attempts */
 
 static void begin(MqttBridge *b);
+static void hang_up(MqttBridge *b, bool lost);
+static void wait_for(MqttBridge *b, MqttBridgePhase phase, uint64_t us);
 
 /* --- time --- */
 
@@ -29,7 +31,8 @@ soon_due(void *ctx, FoxTimer *timer)
 	(void) ctx;
 	if (b->begins_anew)
 	{
-		mqtt_bridge_again(b);
+		hang_up(b, false);
+		wait_for(b, BRIDGE_WAITING, 0);
 		return;
 	}
 	if (b->fault[0] == '\0')
@@ -44,6 +47,13 @@ void
 mqtt_bridge_soon(MqttBridge *b)
 {
 	(void) fox_router_timer_set(b->broker->router, &b->soon, 0, soon_due);
+}
+
+void
+mqtt_bridge_anew(MqttBridge *b)
+{
+	b->begins_anew = true;
+	mqtt_bridge_soon(b);
 }
 
 void
@@ -138,13 +148,6 @@ mqtt_bridge_lost(MqttBridge *b, const char *why)
 	b->failures++;
 	wait_for(b, BRIDGE_WAITING, delay_us(b));
 	fox_mqtt_bridge_is(r, b->row, FOX_BRIDGE_WAITING, text);
-}
-
-void
-mqtt_bridge_again(MqttBridge *b)
-{
-	hang_up(b, false);
-	wait_for(b, BRIDGE_WAITING, 0);
 }
 
 /* --- the connection --- */

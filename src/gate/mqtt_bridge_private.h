@@ -70,7 +70,7 @@ typedef struct MqttBridge
 	MqttPeer   *peer;			/* while RUNNING, and until its gate is closed */
 	bool		peer_closed;	/* by its own side */
 	bool		created;		/* our session is new, and no remote has been spliced to it yet: what one there knows is of another */
-	bool		emptied;		/* that one is */
+	bool		empties;		/* the next connection is there to end that one */
 	FoxBuf		owed;			/* acknowledgements to our session, soon: MqttOwed */
 } MqttBridge;
 
@@ -80,8 +80,8 @@ typedef struct MqttBridge
 extern void mqtt_bridge_fail(MqttBridge *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same at once: not from within a call of the core's, the dialer's or a gate's. */
 extern void mqtt_bridge_lost(MqttBridge *b, const char *why);
-/* Connects again, at once; under the same condition. */
-extern void mqtt_bridge_again(MqttBridge *b);
+/* Connects again, soon. */
+extern void mqtt_bridge_anew(MqttBridge *b);
 /* There is something to do soon. */
 extern void mqtt_bridge_soon(MqttBridge *b);
 /* It is RUNNING, and pinged in time. */

@@ -96,7 +96,7 @@ mqtt_bridge_greet(MqttBridge *b)
 	const FoxMqttBridge *row = b->row;
 	FoxMqttPacket packet = {
 		.type = FOX_MQTT_CONNECT, .version = version_of(b->tongue), .client_id = row->client_id, .user_name = row->username,
-		.password = row->password, .keep_alive = (uint16_t) row->keep_alive, .clean_start = row->clean_start || (b->created && !b->emptied)
+		.password = row->password, .keep_alive = (uint16_t) row->keep_alive, .clean_start = row->clean_start || b->empties
 	};
 
 	b->version = packet.version;
@@ -325,16 +325,18 @@ suback(MqttBridge *b, const FoxMqttPacket *packet)
 	fox_buf_free(&text);
 }
 
-/* Before 5.0 a session is either clean and ends with its connection, or an old one: it takes a connection to make it new. */
+/*
+ * A session there that knows of another session here would take new messages for old ones.  It is ended by a connection
+ * of its own: before 5.0 what begins clean is not kept, and mosquitto 2.0 does not keep it on disk.
+ */
 static bool
-is_emptied(MqttBridge *b)
+is_another(MqttBridge *b, bool present)
 {
-	if (!b->created || b->emptied || b->version == FOX_MQTT_50 || b->row->clean_start)
+	if (!b->empties && (!b->created || !present))
 		return false;
 	mqtt_bridge_send(b, &(FoxMqttPacket){.type = FOX_MQTT_DISCONNECT});
-	b->emptied = true;
-	b->begins_anew = true;
-	mqtt_bridge_soon(b);
+	b->empties = !b->empties;
+	mqtt_bridge_anew(b);
 	return true;
 }
 
@@ -348,12 +350,11 @@ connack(MqttBridge *b, const FoxMqttPacket *packet)
 	else if (bad_version && b->tongue + 1 < TONGUES)
 	{
 		b->tongue++;
-		b->begins_anew = true;
-		mqtt_bridge_soon(b);
+		mqtt_bridge_anew(b);
 	}
 	else if (packet->reason != 0)
 		fail_for(b, "the remote refuses the connection", packet);
-	else if (!is_emptied(b))
+	else if (!is_another(b, packet->session_present))
 	{
 		read_limits(b, &packet->props);
 		if (!packet->session_present)
@@ -365,7 +366,7 @@ connack(MqttBridge *b, const FoxMqttPacket *packet)
 		announce(b, FOX_LIT("1"));
 		if (mqtt_bridge_attach(b, packet->session_present) && b->suback == 0)
 			connected(b);
-		b->created = b->emptied = false;
+		b->created = false;
 	}
 }
 
