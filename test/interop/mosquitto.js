@@ -52,7 +52,7 @@ class Mosquitto {
   }
 
   async run() {
-    this.child = spawn('mosquitto', ['-c', path.join(this.dir, 'conf')], { stdio: 'ignore' });
+    this.child = spawn('mosquitto', ['-c', path.join(this.dir, 'conf')], { stdio: 'ignore', env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` } });
     this.ended = new Promise((resolve) => { this.child.on('exit', resolve); this.child.on('error', resolve); });
     await until(() => answers(this.port));
   }
