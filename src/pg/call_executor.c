@@ -356,7 +356,9 @@ execute(const Call *c)
 	MemoryContextSwitchTo(call_context);
 	initStringInfo(&json);
 	name = fox_absent(c->caller.procedure) ? c->function : c->caller.procedure;
-	snprintf(activity, sizeof(activity), "%.*s", (int) name.len, name.ptr);
+	name.len = Min(name.len, sizeof(activity) - 1);
+	memcpy(activity, name.ptr, name.len);
+	activity[name.len] = '\0';
 	debug_query_string = activity;
 	pgstat_report_activity(STATE_RUNNING, activity);
 	fox_caller_set(c->kind == FOX_RUN_PROCEDURE ? &c->caller : NULL);

@@ -55,6 +55,8 @@ typedef struct Known
 
 static Known known[SETTINGS_KNOWN];
 static Oid	owner;				/* whom the process belongs to */
+static Oid	session_role;		/* which of the session is changed for another only: it says who calls, and no more */
+static bool session_superuser;
 static int	nest;				/* of settings */
 
 static void
@@ -66,7 +68,8 @@ pin(const char *name, const char *value)
 void
 fox_call_role_setup(void)
 {
-	owner = GetUserId();
+	session_role = owner = GetUserId();
+	session_superuser = true;
 	pin("session_replication_role", "origin");
 	pin("default_transaction_read_only", "off");
 	pin("default_transaction_deferrable", "off");
@@ -162,9 +165,16 @@ apply_settings(Oid role)
 void
 fox_call_role_enter(Oid role)
 {
+	bool		is_superuser = superuser_arg(role);
+
 	nest = NewGUCNestLevel();
 	apply_settings(role);
-	SetSessionAuthorization(role, superuser_arg(role));
+	if (role != session_role || is_superuser != session_superuser)
+	{
+		SetSessionAuthorization(role, is_superuser);
+		session_role = role;
+		session_superuser = is_superuser;
+	}
 	SetUserIdAndSecContext(role, SECURITY_LOCAL_USERID_CHANGE);
 	PushActiveSnapshot(GetTransactionSnapshot());
 }
@@ -178,13 +188,6 @@ release_session(void)
 	ResetSequenceCaches();
 	DirectFunctionCall1(setseed, Float8GetDatum((double) (int64) FOX_RANDOM64() / (double) PG_INT64_MAX));
 	fox_backend_release();
-}
-
-static void
-back_to_owner(void)
-{
-	SetUserIdAndSecContext(owner, 0);
-	SetSessionAuthorization(owner, true);
 }
 
 void
@@ -201,7 +204,7 @@ fox_call_role_commit(void)
 	PopActiveSnapshot();
 	Async_UnlistenAll();
 	AtEOXact_GUC(false, nest);
-	back_to_owner();
+	SetUserIdAndSecContext(owner, 0);
 	CommitTransactionCommand();
 	release_session();
 }
@@ -210,7 +213,7 @@ void
 fox_call_role_abort(void)
 {
 	AbortCurrentTransaction();
-	back_to_owner();
+	SetUserIdAndSecContext(owner, 0);
 	PortalHashTableDeleteAll();
 	release_session();
 }

@@ -140,6 +140,9 @@ read_args(FoxRoutine *f, HeapTuple proc)
 			continue;
 		arg->name = names != NULL ? pstrdup(names[i]) : "";
 		arg->type = types[i];
+		arg->base = getBaseType(arg->type);
+		arg->element = get_element_type(arg->base);
+		arg->takes_json = arg->base == JSONOID || arg->base == JSONBOID || OidIsValid(arg->element) || get_typtype(arg->base) == TYPTYPE_COMPOSITE;
 		arg->is_callback = fox_callback_is_type(arg->type);
 		getTypeInputInfo(arg->type, &input, &arg->ioparam);
 		fmgr_info_cxt(input, &arg->input, f->context);
@@ -177,9 +180,10 @@ read_result(FoxRoutine *f, HeapTuple proc)
 	f->set = form->proretset;
 	f->is_volatile = form->provolatile == PROVOLATILE_VOLATILE;
 	f->type = form->prorettype;
+	f->base = getBaseType(f->type);
 	f->kind = f->type == VOIDOID ? FOX_RESULT_VOID : type_is_rowtype(f->type) ? FOX_RESULT_RECORD : FOX_RESULT_VALUE;
 	name_result(f);
-	switch (getBaseType(f->type))
+	switch (f->base)
 	{
 		case VOIDOID:
 			break;

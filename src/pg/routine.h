@@ -20,6 +20,9 @@ typedef struct FoxRoutineArg
 {
 	char	   *name;			/* empty: it has none */
 	Oid			type;
+	Oid			base;			/* of a domain what it is over, else the type itself */
+	Oid			element;		/* of an array; InvalidOid: it is none */
+	bool		takes_json;		/* which can say more of it than text: json, arrays, composite types */
 	FmgrInfo	input;
 	Oid			ioparam;
 	bool		is_callback;	/* of fox_wamp.callback, or a domain over it */
@@ -56,6 +59,7 @@ typedef struct FoxRoutine
 	bool		is_volatile;
 	FoxRoutineResult kind;
 	Oid			type;			/* of a row of the result */
+	Oid			base;			/* as of an argument */
 	char	   *media;			/* a domain's name that is a media type, which the result is of; NULL: it is not */
 	bool		is_response;	/* it is fox_wamp.http_response */
 	FmgrInfo	output;			/* to_json() of that type, or its output function */
