@@ -253,7 +253,7 @@ run_procedure(const Call *c, StringInfo json, bool progressive)
 	MemoryContextSwitchTo(call_context);
 	fox_routine_refresh();
 	f = find(c);
-	role = fox_absent(c->role) ? f->owner : fox_call_role(pnstrdup(c->role.ptr, c->role.len));
+	role = fox_absent(c->role) ? f->owner : fox_call_role(c->role);
 	fox_routine_check(f, role);
 	if (!f->is_volatile || (c->caller.http != NULL && fox_http_reads(&c->http)))
 		XactReadOnly = true;

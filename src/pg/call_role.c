@@ -32,6 +32,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/portal.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -54,6 +55,8 @@ typedef struct Known
 } Known;
 
 static Known known[SETTINGS_KNOWN];
+static char last_name[NAMEDATALEN] = "";	/* that was asked for; empty: it has to be looked up */
+static Oid	last_role;
 static Oid	owner;				/* whom the process belongs to */
 static Oid	session_role;		/* which of the session is changed for another only: it says who calls, and no more */
 static bool session_superuser;
@@ -65,9 +68,16 @@ pin(const char *name, const char *value)
 	SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
 }
 
+static void
+roles_changed(Datum arg, int cache, uint32 hash)
+{
+	last_name[0] = '\0';
+}
+
 void
 fox_call_role_setup(void)
 {
+	CacheRegisterSyscacheCallback(AUTHOID, roles_changed, (Datum) 0);
 	session_role = owner = GetUserId();
 	session_superuser = true;
 	pin("session_replication_role", "origin");
@@ -78,14 +88,22 @@ fox_call_role_setup(void)
 }
 
 Oid
-fox_call_role(const char *name)
+fox_call_role(FoxSlice name)
 {
-	Oid			role = get_role_oid(name, true);
+	Oid			role = last_role;
 
-	if (!OidIsValid(role))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("role \"%s\" does not exist", name)));
+	if (name.len == 0 || !fox_slice_eq(name, fox_cstr(last_name)))
+	{
+		char	   *text = pnstrdup(name.ptr, name.len);
+
+		role = get_role_oid(text, true);
+		if (!OidIsValid(role))
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("role \"%s\" does not exist", text)));
+		last_role = role;
+		strlcpy(last_name, text, NAMEDATALEN);
+	}
 	return role;
 }
 
