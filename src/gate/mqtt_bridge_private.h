@@ -71,6 +71,7 @@ typedef struct MqttBridge
 	bool		peer_closed;	/* by its own side */
 	bool		created;		/* our session is new, and no remote has been spliced to it yet: what one there knows is of another */
 	bool		empties;		/* the next connection is there to end that one */
+	bool		emptied;		/* that has been done */
 	FoxBuf		owed;			/* acknowledgements to our session, soon: MqttOwed */
 } MqttBridge;
 

@@ -79,7 +79,7 @@ put_limits(const MqttBridge *b, FoxMqttProps *props)
 {
 	const FoxMqttConfig *config = &b->broker->config;
 
-	if (!b->row->clean_start)
+	if (!b->row->clean_start && !b->empties)
 	{
 		fox_mqtt_set(props, FOX_PROP_SESSION_EXPIRY);
 		props->session_expiry = UINT32_MAX;
@@ -95,7 +95,7 @@ mqtt_bridge_greet(MqttBridge *b)
 {
 	const FoxMqttBridge *row = b->row;
 	FoxMqttPacket packet = {
-		.type = FOX_MQTT_CONNECT, .version = version_of(b->tongue), .client_id = row->client_id, .user_name = row->username,
+		.type = FOX_MQTT_CONNECT, .version = version_of(b->tongue), .bridge = b->tongue == TONGUE_311_BRIDGE, .client_id = row->client_id, .user_name = row->username,
 		.password = row->password, .keep_alive = (uint16_t) row->keep_alive, .clean_start = row->clean_start || b->empties
 	};
 
@@ -107,8 +107,6 @@ mqtt_bridge_greet(MqttBridge *b)
 		packet.has_will = true;
 		packet.will = (FoxMqttWill){.topic = row->notification_topic, .payload = FOX_LIT("0"), .retain = true};
 	}
-	if (b->tongue == TONGUE_311_BRIDGE)
-		packet.version |= 0x80;
 	mqtt_bridge_send(b, &packet);
 }
 
@@ -332,9 +330,10 @@ suback(MqttBridge *b, const FoxMqttPacket *packet)
 static bool
 is_another(MqttBridge *b, bool present)
 {
-	if (!b->empties && (!b->created || !present))
+	if (!b->empties && (!b->created || b->emptied || !present))
 		return false;
 	mqtt_bridge_send(b, &(FoxMqttPacket){.type = FOX_MQTT_DISCONNECT});
+	b->emptied = b->empties;
 	b->empties = !b->empties;
 	mqtt_bridge_anew(b);
 	return true;
@@ -366,7 +365,7 @@ connack(MqttBridge *b, const FoxMqttPacket *packet)
 		announce(b, FOX_LIT("1"));
 		if (mqtt_bridge_attach(b, packet->session_present) && b->suback == 0)
 			connected(b);
-		b->created = false;
+		b->created = b->emptied = false;
 	}
 }
 

@@ -76,6 +76,7 @@ read_limits(MqttPeer *p, const FoxMqttPacket *packet)
 	const FoxMqttProps *props = &packet->props;
 	uint32_t	most = p->broker->config.max_keep_alive;
 
+	p->bridge = packet->bridge;
 	p->quiet = fox_mqtt_has(props, FOX_PROP_REQUEST_PROBLEM) && props->request_problem == 0;
 	if (fox_mqtt_has(props, FOX_PROP_MAXIMUM_PACKET))
 		p->max_packet = props->maximum_packet;

@@ -86,6 +86,7 @@ typedef struct MqttPeer
 	bool		local;			/* may join without logging in */
 	bool		confidential;	/* may say a password */
 	char	   *certificate;	/* owned; NULL: none */
+	bool		bridge;			/* another broker, which says so by FOX_MQTT_BRIDGE */
 	bool		quiet;			/* it wants no reason strings */
 	bool		internal;		/* a bridge's: it is known who that is, and what it takes */
 	FoxMqttBroker *broker;

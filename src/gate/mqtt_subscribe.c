@@ -338,6 +338,12 @@ mqtt_not_subscribed(MqttSession *s, uint64_t request, FoxMqttReason why)
 		answer(s, a, w, why);
 }
 
+static bool
+is_of_group(FoxSlice filter)
+{
+	return filter.len >= 7 && memcmp(filter.ptr, "$share/", 7) == 0;
+}
+
 /* A shared subscription can not leave out its own: who would hear that message instead? */
 static bool
 asks_no_local_of_group(FoxSlice payload)
@@ -345,7 +351,7 @@ asks_no_local_of_group(FoxSlice payload)
 	FoxMqttFilter f;
 
 	while (fox_mqtt_filter_next(FOX_MQTT_SUBSCRIBE, &payload, &f))
-		if (f.no_local && f.filter.len >= 7 && memcmp(f.filter.ptr, "$share/", 7) == 0)
+		if (f.no_local && is_of_group(f.filter))
 			return true;
 	return false;
 }
@@ -369,7 +375,13 @@ mqtt_subscribe(MqttPeer *p, const FoxMqttPacket *packet)
 	a->id = packet->id;
 	a->identifier = packet->props.subscription_id;
 	for (uint32_t i = 0; i < a->count; i++)
+	{
+		FoxMqttFilter *f = &a->wishes[i].f;
+
+		f->no_local |= p->bridge && !is_of_group(f->filter);
+		f->retain_as_published |= p->bridge;
 		wish(s, a, i);
+	}
 	count_down(s, a);
 }
 

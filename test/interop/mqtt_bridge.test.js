@@ -204,7 +204,9 @@ test('with clean_start nothing waits', async () => {
 test('a name without an address; a wrong password, and the right one', async () => {
   const nowhere = await bridge('mqtt://no-such-host.invalid', [['x', {}]]);
   await failed(nowhere, /there is no address of "no-such-host.invalid"/);
+  assert.match(await sql("SELECT detail FROM fox_wamp.doctor() WHERE check_name = 'MQTT bridges' AND NOT ok"), new RegExp(`${nowhere}: there is no address`));
   await drop(nowhere);
+  assert.equal(await sql("SELECT ok FROM fox_wamp.doctor() WHERE check_name = 'MQTT bridges'"), 't');
   const locked = await Mosquitto.start();
   locked.user('ann', 'right');
   locked.configure('allow_anonymous false', 'password_file DIR/users');
@@ -272,6 +274,30 @@ test('a remote that speaks 3.1.1 only is asked again in that version', async () 
   assert.deepEqual(versions, [5, 0x84, 4]);
   await drop(name);
 });
+
+for (const version of ['mqttv311', 'mqttv50']) {
+  test(`mosquitto's own bridge to us: nothing comes back to it (${version})`, async () => {
+    const t = unique('t');
+    const other = await Mosquitto.start('connection us', `address 127.0.0.1:${env.port}`, `topic ${t}/# both 2`, 'notifications false', `remote_clientid ${t}`,
+      `bridge_protocol_version ${version}`);
+    await until(async () => await sql(`SELECT connected FROM fox_wamp.mqtt_client WHERE client_id = '${t}'`) === 't');
+    const us = await client(here(), `${t}/#`);
+    const them = await client(other.url, `${t}/#`);
+    // It may have connected, and not yet subscribed.
+    await until(async () => { await us.publishAsync(`${t}/there`, 'yet?', { qos: 1 }); return them.got.length > 0; });
+    await us.publishAsync(`${t}/a`, 'ours', { qos: 2, retain: true });
+    await them.publishAsync(`${t}/b`, 'theirs', { qos: 2, retain: true });
+    await until(() => us.texts().includes(`${t}/b theirs`) && them.texts().includes(`${t}/a ours`));
+    await them.publishAsync(`${t}/end`, 'x', { qos: 2 });
+    await us.publishAsync(`${t}/end`, 'y', { qos: 2 });
+    await until(() => us.texts().includes(`${t}/end x`) && them.texts().includes(`${t}/end y`));
+    for (const c of [us, them]) assert.deepEqual(c.texts().filter((x) => !x.endsWith('yet?')).sort(), [`${t}/a ours`, `${t}/b theirs`, `${t}/end x`, `${t}/end y`]);
+    const late = await client(other.url, `${t}/#`);
+    await until(() => late.got.length >= 2);
+    assert.deepEqual(late.texts().sort(), [`${t}/a ours`, `${t}/b theirs`]);
+    await other.stop();
+  });
+}
 
 test('a remote that takes less: its maximum packet size and QoS', async () => {
   const small = await Mosquitto.start('max_packet_size 2000', 'max_qos 1', 'retain_available false');
@@ -359,6 +385,28 @@ test('rows change while it is connected', async () => {
   await them.publishAsync(`${t}/end`, '', { qos: 1 });
   await until(() => them.texts().includes(`${t}/end `));
   assert.equal(them.got.length, 5);
+});
+
+test('a session of the remote that knows of another one here is ended', async () => {
+  const t = unique('t');
+  const remote = await Mosquitto.start();
+  const topics = [[`${t}/in`, { direction: 'in', qos: 2 }], [`${t}/out`, { qos: 2 }]];
+  for (const protocol of ['5', '3.1.1']) {
+    const name = await connect(remote.url, topics, { protocol, client_id: t });
+    const them = await client(remote.url, `${t}/out`);
+    await sql(`UPDATE fox_wamp.mqtt_bridge SET enabled = false WHERE name = '${name}'`);
+    await until(async () => await state(name) === 'disabled');
+    await them.publishAsync(`${t}/in`, 'for the former one', { qos: 2 });
+    await drop(name);
+    const again = await connect(remote.url, topics, { protocol, client_id: t });
+    const us = await client(here(), `${t}/in`);
+    await them.publishAsync(`${t}/in`, 'for this one', { qos: 2 });
+    await us.publishAsync(`${t}/out`, 'from this one', { qos: 2 });
+    await us.hears(1);
+    await them.hears(1);
+    assert.deepEqual([us.texts(), them.texts()], [[`${t}/in for this one`], [`${t}/out from this one`]]);
+    await drop(again);
+  }
 });
 
 test('a topic on either side says whether there is a connection', async () => {
