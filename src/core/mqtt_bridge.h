@@ -37,7 +37,7 @@ typedef struct FoxMqttBridgeState
 	const char *protocol;		/* while it is connected: "5", "3.1.1" */
 	uint64_t	in;				/* messages from the remote */
 	uint64_t	out;
-	uint64_t	dropped;		/* that neither side was to have, or could take */
+	uint64_t	dropped;		/* that found our queue full, or the other side could not take or was not to have */
 	bool		told;			/* the log knows of the error, and nothing was well since */
 	char		error[256];		/* the last one; "": there was none */
 	uint64_t	error_us;

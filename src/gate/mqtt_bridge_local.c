@@ -131,8 +131,10 @@ mqtt_bridge_session(MqttBridge *b)
 
 	if (s == NULL && !b->row->clean_start)
 		s = make(b);
-	if (s != NULL)
-		subscribe(b, s, false);
+	if (s == NULL)
+		return;
+	s->dropped = &b->row->state.dropped;
+	subscribe(b, s, false);
 }
 
 void
@@ -140,8 +142,10 @@ mqtt_bridge_session_end(FoxMqttBroker *broker, FoxSlice realm, FoxSlice name)
 {
 	MqttSession *s = mqtt_session_find(broker, realm, id_of(name));
 
-	if (s != NULL)
-		mqtt_session_end(s);
+	if (s == NULL)
+		return;
+	s->dropped = NULL;
+	mqtt_session_end(s);
 }
 
 void
@@ -193,19 +197,31 @@ typedef struct Owed
 	uint8_t		reason;
 } Owed;
 
-/* The message goes nowhere: our session need not keep it. */
 static void
-drop(MqttBridge *b, const FoxMqttPacket *packet)
+owe(MqttBridge *b, FoxMqttType type, uint16_t id, FoxMqttReason reason)
 {
-	Owed		owed = {packet->qos == 1 ? FOX_MQTT_PUBACK : FOX_MQTT_PUBREC, packet->id, FOX_MQTT_UNSPECIFIED};
+	Owed		owed = {type, id, (uint8_t) reason};
 
-	b->row->state.dropped++;
-	if (packet->qos == 0)
-		return;
 	fox_buf_put(&b->owed, &owed, sizeof(owed));
 	if (b->owed.failed)
 		mqtt_bridge_fail(b, "out of memory");
 	mqtt_bridge_soon(b);
+}
+
+/* Nobody will acknowledge the message but us. */
+static void
+settle(MqttBridge *b, const FoxMqttPacket *packet, FoxMqttReason reason)
+{
+	if (packet->qos > 0)
+		owe(b, packet->qos == 1 ? FOX_MQTT_PUBACK : FOX_MQTT_PUBREC, packet->id, reason);
+}
+
+/* The message goes nowhere: our session need not keep it. */
+static void
+drop(MqttBridge *b, const FoxMqttPacket *packet)
+{
+	b->row->state.dropped++;
+	settle(b, packet, FOX_MQTT_UNSPECIFIED);
 }
 
 void
@@ -225,11 +241,12 @@ static void
 send_out(MqttBridge *b, const FoxMqttPacket *packet)
 {
 	FoxMqttDelivery d = {.payload = packet->payload, .props = fox_absent(packet->props.raw) ? FOX_LIT("") : packet->props.raw,
-		.own_props = FOX_LIT(""), .id = packet->id, .qos = packet->qos, .retain = packet->retain && b->takes_retained, .dup = packet->dup};
+		.own_props = FOX_LIT(""), .id = packet->id, .qos = packet->qos < b->max_qos ? packet->qos : b->max_qos,
+		.retain = packet->retain && b->takes_retained, .dup = packet->dup && b->max_qos > 0};
 	FoxBytes   *bytes;
 
 	fox_buf_reset(&topic_text);
-	if (packet->qos > b->max_qos || !mqtt_bridge_topic(b, false, packet->topic, &topic_text) ||
+	if (!mqtt_bridge_topic(b, false, packet->topic, &topic_text) ||
 		(packet->qos == 0 && b->broker->dialer.is_slow(b->link)))
 	{
 		drop(b, packet);
@@ -251,6 +268,18 @@ send_out(MqttBridge *b, const FoxMqttPacket *packet)
 	b->row->state.out++;
 	b->broker->dialer.send(b->link, bytes);
 	fox_bytes_unref(bytes);
+	if (d.qos == 0)
+		settle(b, packet, FOX_MQTT_SUCCESS);
+}
+
+/* Of a message of QoS 2 that the remote got as one of less it knows no more than that. */
+static void
+release(MqttBridge *b, const FoxMqttPacket *packet)
+{
+	if (b->max_qos < 2)
+		owe(b, FOX_MQTT_PUBCOMP, packet->id, FOX_MQTT_SUCCESS);
+	else
+		mqtt_bridge_send(b, packet);
 }
 
 /* What the broker sends to the peer. */
@@ -270,9 +299,11 @@ peer_send(void *conn, FoxBytes *message, bool binary)
 			break;
 		case FOX_MQTT_PUBACK:
 		case FOX_MQTT_PUBREC:
-		case FOX_MQTT_PUBREL:
 		case FOX_MQTT_PUBCOMP:
 			mqtt_bridge_send(b, &packet);
+			break;
+		case FOX_MQTT_PUBREL:
+			release(b, &packet);
 			break;
 		case FOX_MQTT_CONNACK:
 		case FOX_MQTT_DISCONNECT:
@@ -341,10 +372,20 @@ peer_pause(void *conn, bool paused)
 
 /* --- to our session --- */
 
+/* The remote has a message that was of QoS 2 here: it takes none of more than 1. */
+static bool
+was_lowered(const MqttPeer *p, const FoxMqttPacket *packet)
+{
+	const MqttOut *o = packet->type == FOX_MQTT_PUBACK ? fox_idmap_get(&p->session->outs_by_id, packet->id) : NULL;
+
+	return o != NULL && o->qos == 2;
+}
+
 void
 mqtt_bridge_hand_in(MqttBridge *b, const FoxMqttPacket *packet)
 {
 	MqttPeer   *p = b->peer;
+	FoxMqttPacket received = *packet;
 
 	if (p == NULL || p->state != MQTT_JOINED)
 		return;
@@ -357,7 +398,9 @@ mqtt_bridge_hand_in(MqttBridge *b, const FoxMqttPacket *packet)
 			mqtt_pubrel(p, packet);
 			break;
 		default:
-			mqtt_acknowledged(p, packet);
+			if (was_lowered(p, packet))
+				received.type = FOX_MQTT_PUBREC;
+			mqtt_acknowledged(p, &received);
 	}
 }
 
@@ -414,6 +457,7 @@ mqtt_bridge_attach(MqttBridge *b, bool remembered)
 	mqtt_join(p, &packet, b->row->realm, &info);
 	if (p->state != MQTT_JOINED)
 		return false;
+	p->session->dropped = &b->row->state.dropped;
 	subscribe(b, p->session, true);
 	announce(b, FOX_LIT("1"));
 	return p->state == MQTT_JOINED;

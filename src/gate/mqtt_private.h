@@ -202,6 +202,7 @@ struct MqttSession
 	uint32_t	waiting_count;
 	uint32_t	sent_count;
 	size_t		out_bytes;		/* of both */
+	uint64_t   *dropped;		/* counts messages that find the queue full, for a bridge; NULL: nobody counts */
 	uint64_t	last_number;
 	uint64_t	sent_number;	/* of the last one that was sent */
 	bool		sent_unknown;	/* restored: an earlier run of the router may have sent more */

@@ -311,6 +311,29 @@ test('a remote that takes less: its maximum packet size and QoS', async () => {
   assert.deepEqual(them.texts().sort(), [0, 1, 2].map((q) => `${t}/${q} small`));
   assert.equal(await state(name, 'dropped'), '1');
   for (const qos of [0, 1, 2]) await us.publishAsync(`${t}/${qos}`, '', { qos: 1, retain: true });
+  // What has waited with more than the remote takes goes there with what it takes.
+  for (const most of [1, 0]) {
+    await sql(`UPDATE fox_wamp.mqtt_bridge SET enabled = false WHERE name = '${name}'`, 'SELECT fox_wamp.sync()');
+    for (const qos of [2, 1, 2]) await us.publishAsync(`${t}/late`, `${most} ${qos}`, { qos });
+    small.configure('max_packet_size 2000', `max_qos ${most}`, 'retain_available false');
+    await small.stop();
+    await small.run();
+    await until(() => them.connected);
+    them.got.length = 0;
+    await sql(`UPDATE fox_wamp.mqtt_bridge SET enabled = true WHERE name = '${name}'`);
+    await them.hears(3);
+    assert.deepEqual(them.got.map((g) => [g[1], g[2]]), [2, 1, 2].map((q) => [`${most} ${q}`, Math.min(most, 1)]));
+    await until(async () => await state(name, 'queued') === '0');
+  }
+  await drop(name);
+});
+
+test('what finds the queue full is counted', async () => {
+  const t = unique('t');
+  const name = await bridge(`mqtt://127.0.0.1:${await freePort()}`, [[`${t}/#`, {}]]);
+  const most = Number(await sql("LOAD 'fox_wamp'", 'SHOW fox_wamp.mqtt_max_queued'));
+  await sql(`SELECT count(fox_wamp.publish('${t}.x', '[1]')) FROM generate_series(1, ${most + 7})`, 'SELECT fox_wamp.sync()');
+  assert.equal(await state(name, "queued || ' ' || dropped"), `${most} 7`);
   await drop(name);
 });
 
