@@ -12,6 +12,7 @@
 #include "codec/mqtt_stream.h"
 #include "codec/rawsocket.h"
 #include "net/frame.h"
+#include "net/look_up.h"
 #include "net/net.h"
 #include "net/tls.h"
 
@@ -49,7 +50,7 @@ struct FoxNet
 	FoxMap		peers;			/* FoxAddress by text (address.c) */
 	FoxNode		links;			/* of link.c */
 	uint32_t	failed_links;
-	uint32_t	look_ups;		/* that libuv has not answered */
+	FoxLookUps	look_ups;
 	FoxNetStats stats;
 	FoxLimits	limits;
 	int			sockets;		/* accepted and not yet gone, handshakes included */

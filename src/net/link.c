@@ -8,8 +8,6 @@
  * A link's functions may be called from within the core, so that a failure waits until the loop attends to it; libuv frees
  * nothing before it has said that a handle is closed.
  */
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,14 +28,6 @@ typedef enum LinkState
 
 typedef struct Link Link;
 
-/* It may outlive its link. */
-typedef struct LookUp
-{
-	uv_getaddrinfo_t req;
-	FoxNet	   *net;
-	Link	   *link;			/* NULL: nobody waits for it */
-} LookUp;
-
 struct Link
 {
 	FoxNet	   *net;
@@ -45,7 +35,7 @@ struct Link
 	const FoxDialOps *ops;
 	void	   *data;
 	LinkState	state;
-	LookUp	   *lookup;
+	FoxLookUp  *look_up;		/* LOOKING_UP */
 	struct addrinfo *found;		/* by the look-up */
 	struct addrinfo *next;		/* the address to try after this one */
 	uv_tcp_t	tcp;
@@ -84,12 +74,10 @@ static void
 link_free(Link *l)
 {
 	fox_list_del(&l->in_net);
-	if (l->lookup != NULL)
-	{
-		uv_cancel((uv_req_t *) &l->lookup->req);
-		l->lookup->link = NULL;
-	}
-	uv_freeaddrinfo(l->found);
+	if (l->look_up != NULL)
+		fox_look_up_cancel(l->look_up);
+	if (l->found != NULL)
+		freeaddrinfo(l->found);
 	fox_link_tls_free(l->tls);
 	fox_buf_free(&l->queue);
 	fox_buf_free(&l->writing);
@@ -334,54 +322,16 @@ connect_next(Link *l)
 }
 
 static void
-looked_up(uv_getaddrinfo_t *req, int status, struct addrinfo *found)
+looked_up(void *data, int code, struct addrinfo *found)
 {
-	LookUp	   *lookup = fox_container(LookUp, req, req);
-	Link	   *l = lookup->link;
+	Link	   *l = data;
 
-	lookup->net->look_ups--;
-	free(lookup);
-	if (l == NULL)
-	{
-		uv_freeaddrinfo(found);
-		return;
-	}
-	l->lookup = NULL;
+	l->look_up = NULL;
 	l->found = l->next = found;
-	if (status < 0 || found == NULL)
-		fail(l, "there is no address of \"%s\": %s", l->host, uv_strerror(status));
+	if (found == NULL)
+		fail(l, "there is no address of \"%s\": %s", l->host, gai_strerror(code));
 	else
 		connect_next(l);
-}
-
-static void
-look_up(Link *l)
-{
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_family = AF_UNSPEC};
-	LookUp	   *lookup = calloc(1, sizeof(*lookup));
-	sigset_t	all;
-	sigset_t	before;
-	int			n;
-
-	if (lookup == NULL)
-	{
-		fail(l, "out of memory");
-		return;
-	}
-	lookup->net = l->net;
-	lookup->link = l;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	n = uv_getaddrinfo(&l->net->loop, &lookup->req, looked_up, l->host, l->port, &hints);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (n < 0)
-	{
-		free(lookup);
-		fail(l, "there is no address of \"%s\": %s", l->host, uv_strerror(n));
-		return;
-	}
-	l->lookup = lookup;
-	l->net->look_ups++;
 }
 
 /* --- the dialer --- */
@@ -415,8 +365,8 @@ dial(void *ctx, const FoxDial *to, const FoxDialOps *ops, void *data, char *err,
 		connect_to(l, (const struct sockaddr *) &v4);
 	else if (uv_ip6_addr(l->host, to->port, &v6) == 0)
 		connect_to(l, (const struct sockaddr *) &v6);
-	else
-		look_up(l);
+	else if ((l->look_up = fox_look_up(&net->look_ups, l->host, l->port, looked_up, l)) == NULL)
+		fail(l, "there is no thread to look \"%s\" up", l->host);
 	return l;
 }
 
@@ -463,12 +413,14 @@ fox_net_dialer(FoxNet *net)
 	return (FoxDialer){net, dial, send_bytes, is_slow, close_link};
 }
 
-bool
+void
 fox_links_end(FoxNet *net)
 {
+	if (uv_is_closing((uv_handle_t *) &net->look_ups.wake))
+		return;					/* they are gone already */
 	fox_list_each(n, &net->links)
 		let_go(fox_container(Link, in_net, n));
-	for (int i = 0; i < 100 && uv_run(&net->loop, UV_RUN_NOWAIT) != 0 && (!fox_list_empty(&net->links) || net->look_ups > 0); i++)
+	fox_look_ups_end(&net->look_ups);
+	for (int i = 0; i < 100 && uv_run(&net->loop, UV_RUN_NOWAIT) != 0 && !fox_list_empty(&net->links); i++)
 		;
-	return net->look_ups == 0;
 }

@@ -1,8 +1,5 @@
 /*
  * link.h - connections to other servers, on the loop: TCP, with TLS or without.
- *
- * Names are looked up by libuv's threads.  Those begin with all signals blocked, so that a signal handler runs in no thread
- * but the process's own; addresses need none.
  */
 #ifndef FOX_NET_LINK_H
 #define FOX_NET_LINK_H

@@ -15,8 +15,8 @@ extern void fox_links_attend(FoxNet *net);
 extern bool fox_links_wait(const FoxNet *net);
 /* Sends what was queued. */
 extern void fox_links_flush(FoxNet *net);
-/* Nobody is told any more.  False: a look-up is still under way, which needs the loop's memory. */
-extern bool fox_links_end(FoxNet *net);
+/* All are gone, and nobody is told. */
+extern void fox_links_end(FoxNet *net);
 
 /* --- link_tls.c --- */
 

@@ -127,15 +127,13 @@ close_loop(FoxNet *net)
 static void
 abandon(FoxNet *net)
 {
-	bool		idle = fox_links_end(net);
-
+	fox_links_end(net);
 	close_loop(net);
 	fox_tls_free(net->tls);
 	fox_limits_end(net);
 	fox_map_free(&net->peers);
 	logging_net = NULL;
-	if (idle)					/* else a thread still looks a name up, and tells the loop: both end with the process */
-		free(net);
+	free(net);
 }
 
 FoxNet *
@@ -159,6 +157,7 @@ fox_net_create(const FoxNetConfig *config, const FoxNetHandler *handler, char *e
 	fox_list_init(&net->dirty);
 	fox_list_init(&net->rated);
 	fox_list_init(&net->links);
+	fox_look_ups_init(&net->look_ups, &net->loop);
 	fox_limits_init(net);
 	logging_net = net;
 	lws_set_log_level(LLL_ERR | LLL_WARN, lws_log);
@@ -238,6 +237,7 @@ fox_net_destroy(FoxNet *net)
 	fox_list_each(n, &net->conns)
 		fox_conn_close(fox_container(FoxConn, in_net, n), LWS_CLOSE_STATUS_GOINGAWAY, "server shuts down");
 	fox_net_flush(net);
+	fox_links_end(net);
 	for (int i = 0; i < 3; i++)
 		uv_run(&net->loop, UV_RUN_NOWAIT);
 
