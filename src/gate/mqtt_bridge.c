@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "codec/mqtt_url.h"
 #include "gate/mqtt_bridge_private.h"
 
 #include "base/pure.h"
@@ -16,6 +17,7 @@
 #define ANSWER_US (30 * (uint64_t) MQTT_SECOND)	/* for the connection, TLS and CONNACK together */
 #define LASTS_US (10 * (uint64_t) MQTT_SECOND)	/* a connection that has lasted so long was a good one */
 #define DELAY_MAX 60			/* seconds between attempts */
+#define NOT_ALLOWED "fox_wamp.mqtt_bridge_allow does not allow it"
 
 static void begin(MqttBridge *b);
 static void hang_up(MqttBridge *b, bool lost);
@@ -193,6 +195,8 @@ begin(MqttBridge *b)
 	to.tls = url.tls;
 	fox_mqtt_bridge_is(b->broker->router, b->row, FOX_BRIDGE_CONNECTING, NULL);
 	wait_for(b, BRIDGE_DIALING, ANSWER_US);
+	if (problem == NULL && !fox_mqtt_url_allowed(row->url, b->broker->config.bridge_allow))
+		problem = NOT_ALLOWED;
 	if (problem == NULL && (b->link = b->broker->dialer.dial(b->broker->dialer.ctx, &to, &ops, b, err, sizeof(err))) == NULL)
 		problem = err;
 	if (problem != NULL)
@@ -289,6 +293,20 @@ fox_mqtt_broker_bridge(FoxMqttBroker *broker, const FoxDialer *dialer)
 	mqtt_bridge_sessions_sweep(broker);
 	fox_mqtt_bridges_watch(broker->router, &(FoxMqttBridgeWatch){broker, row_ends, row_begins});
 	fox_mqtt_bridges_each(broker->router, row_begins, broker);
+}
+
+void
+mqtt_bridges_configure(FoxMqttBroker *broker)
+{
+	fox_list_each(n, &broker->bridges)
+	{
+		MqttBridge *b = fox_container(MqttBridge, in_broker, n);
+
+		if (b->phase == BRIDGE_WAITING)
+			wait_for(b, BRIDGE_WAITING, 0);
+		else if (b->phase != BRIDGE_OFF && !fox_mqtt_url_allowed(b->row->url, broker->config.bridge_allow))
+			mqtt_bridge_fail(b, NOT_ALLOWED);
+	}
 }
 
 void

@@ -2,7 +2,7 @@
 // bridge.js - bridges to other MQTT brokers, made by SQL and ended after the file's tests.
 
 const assert = require('node:assert/strict');
-const { sql, until, env } = require('./lib');
+const { reconfigure, sql, until, env } = require('./lib');
 const { unique } = require('./mqtt_client');
 
 const names = new Set();
@@ -41,9 +41,13 @@ async function connect(url, topics, options) {
   return name;
 }
 
+/** For before(): bridges may connect to brokers of this list. */
+const allow = (list = '*') => reconfigure(`ALTER SYSTEM SET fox_wamp.mqtt_bridge_allow = '${list}'`);
+
 /** For after(): ends those that are left. */
 async function dropAll() {
   for (const name of names) await drop(name);
+  await reconfigure('ALTER SYSTEM RESET fox_wamp.mqtt_bridge_allow');
 }
 
-module.exports = { here, state, connected, failed, bridge, connect, drop, dropAll, names };
+module.exports = { allow, here, state, connected, failed, bridge, connect, drop, dropAll, names };

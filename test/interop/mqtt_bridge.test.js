@@ -6,12 +6,13 @@ const assert = require('node:assert/strict');
 const { start, stop, restart, sql, until, env } = require('./lib');
 const { MqttClient, unique } = require('./mqtt_client');
 const { Mosquitto, client, freePort } = require('./mosquitto');
-const { here, state, connected, failed, bridge, connect, drop, dropAll } = require('./bridge');
+const { allow, here, state, connected, failed, bridge, connect, drop, dropAll } = require('./bridge');
 
 let mosquitto;
 
 before(async () => {
   start();
+  await allow();
   mosquitto = await Mosquitto.start();
 });
 after(async () => {
