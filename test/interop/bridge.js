@@ -5,6 +5,7 @@ const assert = require('node:assert/strict');
 const { reconfigure, sql, until, env } = require('./lib');
 const { unique } = require('./mqtt_client');
 
+const PATIENCE = 120000; // several attempts
 const names = new Set();
 
 /** Our own broker. */
@@ -15,11 +16,11 @@ const named = (args) => Object.entries(args).map(([k, v]) => `, ${k} => ${litera
 
 /** A column of its state. */
 const state = async (name, column = 'state') => sql(`SELECT ${column} FROM fox_wamp.mqtt_bridge_state WHERE name = '${name}'`);
-const connected = (name) => until(async () => await state(name) === 'connected');
+const connected = (name) => until(async () => await state(name) === 'connected', PATIENCE);
 /** It is not connected, with such an error. */
 const failed = async (name, why) => {
   let error = '';
-  await until(async () => why.test(error = await state(name, 'last_error')), 60000).catch(() => assert.match(error, why));
+  await until(async () => why.test(error = await state(name, 'last_error')), PATIENCE).catch(() => assert.match(error, why));
   assert.notEqual(await state(name), 'connected');
 };
 /** Ends a bridge. */

@@ -165,6 +165,12 @@ test('with clean_start nothing waits', async () => {
   await us.publishAsync(`${t}/x`, 'heard', { qos: 1 });
   await them.hears(1);
   assert.deepEqual(them.texts(), [`${t}/x heard`]);
+  // A bridge that becomes one of that kind drops what has waited.
+  await sql(`UPDATE fox_wamp.mqtt_bridge SET clean_start = false, enabled = false WHERE name = '${name}'`, 'SELECT fox_wamp.sync()');
+  await us.publishAsync(`${t}/x`, 'dropped', { qos: 1 });
+  assert.equal(await state(name, 'queued'), '1');
+  await sql(`UPDATE fox_wamp.mqtt_bridge SET clean_start = true WHERE name = '${name}'`, 'SELECT fox_wamp.sync()');
+  assert.equal(await state(name, 'queued'), '0');
   await drop(name);
 });
 
