@@ -12,6 +12,7 @@
 #include "codec/mqtt_stream.h"
 #include "codec/rawsocket.h"
 #include "net/frame.h"
+#include "net/look_up.h"
 #include "net/net.h"
 #include "net/tls.h"
 
@@ -47,6 +48,9 @@ struct FoxNet
 	FoxNode		rated;			/* connections that have sent too much (rate.c) */
 	uv_timer_t	rate_timer;
 	FoxMap		peers;			/* FoxAddress by text (address.c) */
+	FoxNode		links;			/* of link.c */
+	uint32_t	failed_links;
+	FoxLookUps	look_ups;
 	FoxNetStats stats;
 	FoxLimits	limits;
 	int			sockets;		/* accepted and not yet gone, handshakes included */
