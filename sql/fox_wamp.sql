@@ -1065,8 +1065,9 @@ COMMENT ON FUNCTION fox_wamp.exposed_table_before() IS 'internal: checks the tab
 CREATE FUNCTION fox_wamp.input_names(function text, bound text) RETURNS text[]
 	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 	AS $$
-		SELECT coalesce(array_agg(lower(coalesce(p.proargnames[i], '')) ORDER BY 1), '{}')
-		FROM pg_proc p, generate_series(CASE $2 WHEN 'row' THEN 2 ELSE 1 END, coalesce(array_length(p.proallargtypes, 1), p.pronargs)) i
+		SELECT coalesce(array_agg(n ORDER BY n), '{}')
+		FROM pg_proc p, generate_series(CASE $2 WHEN 'row' THEN 2 ELSE 1 END, coalesce(array_length(p.proallargtypes, 1), p.pronargs)) i,
+			LATERAL lower(coalesce(p.proargnames[i], '')) n
 		WHERE p.oid = to_regprocedure($1) AND coalesce(p.proargmodes[i], 'i') IN ('i', 'b', 'v')
 	$$;
 COMMENT ON FUNCTION fox_wamp.input_names(text, text) IS 'internal: what callers call the arguments of an exposed function';
@@ -1826,16 +1827,20 @@ CREATE FUNCTION fox_wamp.routine_problem(function oid) RETURNS text
 	AS 'MODULE_PATHNAME', 'fox_wamp_routine_problem' LANGUAGE C STABLE STRICT;
 COMMENT ON FUNCTION fox_wamp.routine_problem(oid) IS 'internal: why clients can not call a function; null if they can';
 
--- Of functions whose names differ by case at most, the oldest is the method.
+-- Of functions that callers could not tell apart the oldest is the method, and of names that differ by case the oldest is its name.
 CREATE FUNCTION fox_wamp.service_methods(schema text, OUT function oid, OUT name text) RETURNS SETOF record
 	LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
 	AS $$
-		SELECT DISTINCT ON (lower(p.proname)) p.oid, p.proname
-		FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-		WHERE n.nspname = $1 AND p.proname ~ '^[^[:space:]./?%&=+#*"]+$' AND lower(p.proname) NOT IN
-				('on_free', 'callback_released', '_contract_', '_signature_', '_instance_', '_free_')
-			AND fox_wamp.routine_problem(p.oid) IS NULL
-		ORDER BY lower(p.proname), p.oid
+		SELECT DISTINCT ON (m.name, m.arguments) m.oid, m.name
+		FROM (
+			SELECT p.oid, p.proname AS name, fox_wamp.input_names(p.oid::regprocedure::text, NULL) AS arguments,
+				first_value(p.proname) OVER (PARTITION BY lower(p.proname) ORDER BY p.oid) AS first_name
+			FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+			WHERE n.nspname = $1 AND p.proname ~ '^[^[:space:]./?%&=+#*"]+$' AND lower(p.proname) NOT IN
+					('on_free', 'callback_released', '_contract_', '_signature_', '_instance_', '_free_')
+				AND fox_wamp.routine_problem(p.oid) IS NULL) m
+		WHERE m.name = m.first_name
+		ORDER BY m.name, m.arguments, m.oid
 	$$;
 COMMENT ON FUNCTION fox_wamp.service_methods(text) IS 'internal: functions of a schema that are methods if it is a service';
 
@@ -1854,7 +1859,7 @@ CREATE FUNCTION fox_wamp.signature_of(schema text, lifetime text) RETURNS json
 						UNION ALL
 						SELECT 32767, 'Result', 'result', CASE WHEN p.proretset THEN 'SETOF ' ELSE '' END || format_type(p.prorettype, NULL)
 						WHERE p.proretset OR (p.prorettype <> 'void'::regtype AND NOT coalesce(p.proargmodes && '{b,o}', false))
-					) a), '[]')) ORDER BY m.name)
+					) a), '[]')) ORDER BY m.name, pg_get_function_identity_arguments(p.oid))
 			FROM fox_wamp.service_methods($1) m JOIN pg_proc p ON p.oid = m.function), '[]'))
 	$$;
 COMMENT ON FUNCTION fox_wamp.signature_of(text, text) IS 'internal: the methods of a schema with their arguments, always in the same words';
@@ -1946,10 +1951,10 @@ CREATE FUNCTION fox_wamp.services_follow() RETURNS void
 		DELETE FROM fox_wamp.exposed_function e WHERE e.service IS NOT NULL AND NOT EXISTS (
 			SELECT FROM fox_wamp.service_rows() w WHERE (w.root, w.name, w.function) = (e.root, e.name, e.function));
 		UPDATE fox_wamp.exposed_function e SET anonymous = w.anonymous, result_as = w.result_as FROM fox_wamp.service_rows() w
-			WHERE (w.root, w.name, w.service) = (e.root, e.name, e.service) AND (w.anonymous, w.result_as) <> (e.anonymous, e.result_as);
+			WHERE (w.root, w.name, w.service, w.function) = (e.root, e.name, e.service, e.function) AND (w.anonymous, w.result_as) <> (e.anonymous, e.result_as);
 		INSERT INTO fox_wamp.exposed_function (realm, root, name, function, methods, anonymous, result_as, service)
 			SELECT * FROM fox_wamp.service_rows() w WHERE NOT EXISTS (
-				SELECT FROM fox_wamp.exposed_function e WHERE e.root = w.root AND lower(e.name) = lower(w.name));
+				SELECT FROM fox_wamp.exposed_function e WHERE (e.root, e.name, e.function) = (w.root, w.name, w.function));
 		UPDATE fox_wamp.exposed_service s SET hash = '' WHERE s.hash <> fox_wamp.hash_of(fox_wamp.signature_of(s.schema, s.lifetime));
 	END
 	$$;
@@ -2142,6 +2147,43 @@ CREATE FUNCTION fox_wamp.openapi_function(function oid, style text, result_as te
 	$$;
 COMMENT ON FUNCTION fox_wamp.openapi_function(oid, text, text, boolean) IS 'internal: what the operations of a function have in common, with its parameters both in the query and in the body';
 
+CREATE FUNCTION fox_wamp.openapi_any(schemas json[]) RETURNS json
+	LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT CASE count(*) WHEN 0 THEN NULL WHEN 1 THEN min(s)::json ELSE json_build_object('anyOf', json_agg(s::json ORDER BY i)) END
+		FROM (SELECT s::text AS s, min(i) AS i FROM unnest($1) WITH ORDINALITY u (s, i) WHERE s IS NOT NULL GROUP BY s::text) different
+	$$;
+COMMENT ON FUNCTION fox_wamp.openapi_any(json[]) IS 'internal: the schema of what is of one of these';
+
+-- A parameter is required if all require it.
+CREATE FUNCTION fox_wamp.openapi_overloads(functions json[]) RETURNS json
+	LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+	AS $$
+		WITH f AS (
+			SELECT f, i FROM unnest($1) WITH ORDINALITY u (f, i)
+		), parameter AS (
+			SELECT p ->> 'name' AS name, fox_wamp.openapi_any(array_agg(p -> 'schema' ORDER BY f.i)) AS schema,
+				bool_and((p ->> 'required')::boolean) AND count(*) = array_length($1, 1) AS required, min(f.i * 1000 + k) AS place
+			FROM f, json_array_elements(f.f -> 'parameters') WITH ORDINALITY a (p, k) GROUP BY 1
+		), content AS (
+			SELECT status, type, fox_wamp.openapi_any(array_agg(media -> 'schema' ORDER BY f.i)) AS schema
+			FROM f, json_each(f.f -> 'responses') r (status, reply), json_each(reply -> 'content') c (type, media) GROUP BY 1, 2
+		), response AS (
+			SELECT status, json_strip_nulls(json_build_object('description', min(reply ->> 'description'), 'content',
+				(SELECT json_object_agg(c.type, json_build_object('schema', c.schema)) FROM content c WHERE c.status = r.status))) AS reply
+			FROM f, json_each(f.f -> 'responses') r (status, reply) GROUP BY 1
+		)
+		SELECT CASE WHEN array_length($1, 1) = 1 THEN $1[1] ELSE json_strip_nulls(json_build_object(
+			'summary', (SELECT f.f -> 'summary' FROM f WHERE f.f -> 'summary' IS NOT NULL ORDER BY f.i LIMIT 1),
+			'description', (SELECT string_agg(concat_ws(E'\n', f.f ->> 'summary', f.f ->> 'description'), E'\n\n' ORDER BY f.i) FROM f WHERE f.f -> 'summary' IS NOT NULL),
+			'parameters', (SELECT coalesce(json_agg(json_build_object('name', name, 'in', 'query', 'required', required, 'schema', schema) ORDER BY place), '[]') FROM parameter),
+			'body', (SELECT json_build_object('content', json_build_object('application/json', json_build_object('schema',
+					fox_wamp.openapi_any(array_agg(f.f #> '{body,content,application/json,schema}' ORDER BY f.i)))))
+				FROM f WHERE f.f -> 'body' IS NOT NULL HAVING count(*) > 0),
+			'responses', (SELECT json_object_agg(status, reply ORDER BY status) FROM response))) END
+	$$;
+COMMENT ON FUNCTION fox_wamp.openapi_overloads(json[]) IS 'internal: what openapi_function() says of functions of one name, in one';
+
 -- A path may be of a function, of rows, or of a row, and has an operation for each method that the role may use.
 CREATE FUNCTION fox_wamp.openapi_table(entry fox_wamp.exposed_table, style text, role name) RETURNS TABLE (path text, operations json)
 	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -2186,15 +2228,21 @@ CREATE FUNCTION fox_wamp.openapi_of(root text, role name) RETURNS json
 			'servers', json_build_array(json_build_object('url', '/' || r.name)),
 			'paths', coalesce((
 				SELECT json_object_agg(path, operations ORDER BY path COLLATE "C") FROM (
-					(SELECT DISTINCT ON (place.path) place.path, item.operations
-					FROM fox_wamp.exposed_function e JOIN pg_proc p ON p.oid = to_regprocedure(e.function)
-							LEFT JOIN fox_wamp.exposed_service s ON (s.root, s.name) = (e.root, e.service),
-						LATERAL (SELECT fox_wamp.openapi_function(p.oid, r.style, CASE WHEN s.name IS NULL THEN e.result_as
-							WHEN e.result_as = 'array' THEN 'values' ELSE 'names' END, e.bound = 'row') AS said) f,
-						LATERAL (SELECT '/' || e.table_name || '/{id}' || substr(e.name, length(e.table_name) + 1) WHERE e.bound IS NOT NULL
-							UNION ALL SELECT '/' || e.name WHERE e.bound = 'table' OR e.bound IS NULL) q (dotted),
-						LATERAL (SELECT CASE WHEN e.bound IS NULL AND s.name IS NULL THEN q.dotted ELSE replace(q.dotted, '.', '/') END ||
-							CASE s.lifetime WHEN 'client_driven' THEN '/{instance}' ELSE '' END AS path) place,
+					(SELECT place.path, item.operations
+					FROM (
+							SELECT e.name, e.bound, e.table_name, s.name AS service, s.lifetime,
+								array_agg(to_jsonb(coalesce(e.methods, ARRAY['GET', 'POST']))) AS methods,
+								fox_wamp.openapi_overloads(array_agg(fox_wamp.openapi_function(p.oid, r.style, CASE WHEN s.name IS NULL THEN e.result_as
+									WHEN e.result_as = 'array' THEN 'values' ELSE 'names' END, e.bound = 'row') ORDER BY p.pronargs DESC, e.function)) AS said
+							FROM fox_wamp.exposed_function e JOIN pg_proc p ON p.oid = to_regprocedure(e.function)
+								LEFT JOIN fox_wamp.exposed_service s ON (s.root, s.name) = (e.root, e.service)
+							WHERE e.root = r.name AND (e.service IS NULL OR p.pronamespace <> 'fox_wamp'::regnamespace)
+								AND has_function_privilege($2, p.oid, 'EXECUTE') AND has_schema_privilege($2, p.pronamespace, 'USAGE')
+							GROUP BY e.name, e.bound, e.table_name, s.name, s.lifetime) f,
+						LATERAL (SELECT '/' || f.table_name || '/{id}' || substr(f.name, length(f.table_name) + 1) WHERE f.bound IS NOT NULL
+							UNION ALL SELECT '/' || f.name WHERE f.bound = 'table' OR f.bound IS NULL) q (dotted),
+						LATERAL (SELECT CASE WHEN f.bound IS NULL AND f.service IS NULL THEN q.dotted ELSE replace(q.dotted, '.', '/') END ||
+							CASE f.lifetime WHEN 'client_driven' THEN '/{instance}' ELSE '' END AS path) place,
 						LATERAL (SELECT json_object_agg(o.name, o.said ORDER BY o.i) AS operations FROM (
 							SELECT lower(m.name) AS name, json_strip_nulls(json_build_object(
 								'operationId', lower(m.name) || '_' || ltrim(translate(place.path, '/{}', '_'), '_'), 'summary', f.said -> 'summary', 'description', f.said -> 'description',
@@ -2203,13 +2251,11 @@ CREATE FUNCTION fox_wamp.openapi_of(root text, role name) RETURNS json
 									WHEN m.name IN ('GET', 'DELETE') THEN f.said -> 'parameters' END,
 								'requestBody', CASE WHEN m.name NOT IN ('GET', 'DELETE') THEN f.said -> 'body' END,
 								'responses', f.said -> 'responses')) AS said, m.i
-							FROM unnest(coalesce(e.methods, ARRAY['GET', 'POST'])) WITH ORDINALITY m (name, i) WHERE m.name <> 'HEAD'
+							FROM unnest(ARRAY['GET', 'POST', 'PUT', 'PATCH', 'DELETE']) WITH ORDINALITY m (name, i)
+							WHERE (SELECT bool_and(a ? m.name) FROM unnest(f.methods) a)
 							UNION ALL
 							SELECT 'parameters', '[{"name":"instance","in":"path","required":true,"schema":{"type":"string"}}]', 0 WHERE place.path LIKE '%{instance}') o) item
-					WHERE e.root = r.name AND (e.service IS NULL OR p.pronamespace <> 'fox_wamp'::regnamespace)
-						AND has_function_privilege($2, p.oid, 'EXECUTE') AND has_schema_privilege($2, p.pronamespace, 'USAGE')
-						AND item.operations IS NOT NULL
-					ORDER BY place.path, p.pronargs DESC, e.function)
+					WHERE item.operations IS NOT NULL)
 					UNION ALL
 					SELECT o.* FROM fox_wamp.exposed_table t, fox_wamp.openapi_table(t, r.style, $2) o WHERE t.root = r.name) all_paths), '{}'))
 		FROM fox_wamp.root r WHERE r.name = $1 AND pg_has_role(session_user, $2, 'MEMBER');

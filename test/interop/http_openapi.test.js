@@ -63,6 +63,22 @@ test('functions, by what they take and give', async () => {
   assert.equal(api.paths['/nothing'].get.responses[200].content, undefined);
 });
 
+test('functions of one name are one operation', async () => {
+  await sql('SET client_min_messages = error', `CREATE FUNCTION ${name}.of(id int, deep boolean DEFAULT false) RETURNS int LANGUAGE sql AS 'SELECT 1'`,
+    `CREATE FUNCTION ${name}.of(id text, name text) RETURNS text LANGUAGE sql AS $$SELECT ''$$`, `COMMENT ON FUNCTION ${name}.of(int, boolean) IS 'by number'`,
+    `COMMENT ON FUNCTION ${name}.of(text, text) IS E'by name\\nwhatever that is'`, `SELECT fox_wamp.expose_function(oid, root => '${name}') FROM pg_proc WHERE proname = 'of' AND pronamespace = '${name}'::regnamespace`,
+    'SELECT fox_wamp.sync()');
+  const { get, post } = (await read(name)).paths['/of'];
+  const number = { type: 'integer', format: 'int32' };
+  const text = { type: 'string' };
+  assert.deepEqual([get.summary, get.description], ['by number', 'by number\n\nby name\nwhatever that is']);
+  assert.deepEqual(get.parameters, [{ name: 'id', in: 'query', required: true, schema: { anyOf: [number, text] } },
+    { name: 'deep', in: 'query', required: false, schema: { type: 'boolean' } }, { name: 'name', in: 'query', required: false, schema: text }]);
+  assert.deepEqual(post.requestBody.content['application/json'].schema.anyOf.map((body) => body.required), [['id'], ['id', 'name']]);
+  const result = (schema) => ({ type: 'object', properties: { Result: schema } });
+  assert.deepEqual(get.responses[200], { description: 'the result', content: { 'application/json': { schema: { anyOf: [result(number), result(text)] } } } });
+});
+
 test('a plain root says what it answers', async () => {
   const { paths } = await read(`${name}p`);
   assert.deepEqual(paths['/add'].get.responses[200].content['application/json'].schema, { type: 'integer', format: 'int64' });

@@ -18,7 +18,7 @@ before(async () => {
 });
 after(async () => {
   closeAll();
-  await sql(quiet, "DELETE FROM fox_wamp.root WHERE name IN ('named', 'bare')", 'DROP SCHEMA calculator, tally CASCADE', 'DROP ROLE tally_owner');
+  await sql(quiet, "DELETE FROM fox_wamp.root WHERE name IN ('named', 'bare')", 'DROP SCHEMA calculator, tally, shapes CASCADE', 'DROP ROLE tally_owner');
   stop();
 });
 
@@ -146,9 +146,9 @@ test('methods come and go with the functions, and the contract with them, which 
   assert.equal(await status('late'), 200);
   await change('ALTER FUNCTION calculator.late() RENAME TO later');
   assert.deepEqual([await status('late'), await status('later')], [404, 200]);
-  // Of two of one name the older is the method, and the younger is when that has gone.
-  await sql(quiet, 'CREATE FUNCTION calculator.later(n int) RETURNS int LANGUAGE sql AS \'SELECT n\'');
-  assert.equal(await status('later'), 200);
+  // Of two of one name each goes by itself.
+  await change('CREATE FUNCTION calculator.later(n int) RETURNS int LANGUAGE sql AS \'SELECT n\'');
+  assert.deepEqual([await status('later'), await status('later?n=1')], [200, 200]);
   await change('DROP FUNCTION calculator.later()');
   assert.deepEqual([await status('later'), await status('later?n=1')], [400, 200]);
   await change('DROP FUNCTION calculator.later(int)');
@@ -223,3 +223,37 @@ for (const [what, statement, error] of [
     assert.match((await refusal(sql(statement))).stderr, error);
   });
 }
+
+test('methods of one name are told apart by what is given', async () => {
+  await sql(quiet, "SELECT fox_wamp.expose_service('shapes', publish_signature => true, audit => true)", 'SELECT fox_wamp.sync()');
+  const get = async (target) => (await ask('GET', target)).body.toString();
+  assert.equal(await get('/root/shapes/area?r=2'), '{"Result":[12]}');
+  assert.equal(await get('/root/shapes/area?h=2&w=3'), '{"Result":[6]}');
+  assert.equal((await ask('GET', '/root/shapes/area?w=3')).status, 400);
+  assert.equal((await ask('GET', '/root/shapes/area')).status, 400);
+  for (const [body, result] of [[[2], 12], [[2, 3], 6], [{ r: 1 }, 3], [{ w: 4, h: 5 }, 20]]) {
+    assert.equal((await ask('POST', '/root/shapes/area', json(body))).body.toString(), `{"Result":[${result}]}`);
+    assert.equal((await ask('POST', '/root/shapes', json({ method: 'area', params: body }))).body.toString(), `{"Result":[${result}]}`);
+  }
+  assert.equal((await ask('POST', '/root/shapes/area', json([1, 2, 3]))).status, 400);
+  const s = await join();
+  assert.equal(await s.call('root.shapes.area', [2]), 12);
+  assert.equal(await s.call('root.shapes.area', [], { w: 2, h: 5 }), 10);
+  assert.equal((await refusal(s.call('root.shapes.area', [1, 2, 3]))).error, 'wamp.error.invalid_argument');
+  s.leaveNow();
+  const methods = JSON.parse(await get('/root/shapes/_signature_')).Result[0].methods;
+  assert.deepEqual(methods.map((m) => [m.method, m.arguments.map((a) => a.argument)]), [['area', ['r', 'Result']], ['area', ['w', 'h', 'Result']]]);
+  assert.equal(await sql("SELECT count(*) FROM fox_wamp.service_call WHERE procedure = 'root.shapes.area' AND error IS NULL AND input::text = '{\"h\": 3, \"w\": 2}'"), '2');
+});
+
+test('what can not be told apart takes the place of what goes', async () => {
+  const hash = () => sql("SELECT hash FROM fox_wamp.exposed_service WHERE name = 'shapes'");
+  const before = await hash();
+  await sql('DROP FUNCTION shapes.area(int, int)', 'SELECT fox_wamp.sync()');
+  assert.equal((await ask('GET', '/root/shapes/area?h=2&w=3')).body.toString(), '{"Result":["numeric 6"]}');
+  assert.equal((await ask('GET', '/root/shapes/area?r=2')).body.toString(), '{"Result":[12]}');
+  assert.notEqual(await hash(), before);
+  await sql('DROP FUNCTION shapes.area(float8)', 'DROP FUNCTION shapes.area(numeric, numeric)', 'SELECT fox_wamp.sync()');
+  assert.equal((await ask('GET', '/root/shapes/area?a=1&b=2&c=3')).body.toString(), '{"Result":[1]}', 'and a name in another case');
+  assert.equal((await ask('GET', '/root/shapes/area?r=2')).status, 400);
+});

@@ -37,3 +37,11 @@ CREATE FUNCTION tally.lose() RETURNS int LANGUAGE plpgsql AS $$BEGIN PERFORM fox
 CREATE FUNCTION tally.on_free(state jsonb) RETURNS void LANGUAGE sql AS 'INSERT INTO tally.freed VALUES (state, current_user)';
 CREATE ROLE tally_owner; GRANT ALL ON SCHEMA tally TO tally_owner; GRANT ALL ON tally.freed TO tally_owner;
 ALTER FUNCTION tally.on_free(jsonb) OWNER TO tally_owner;
+
+-- Methods that have their name in common; the last two are none: of the same names, and of a name in another case.
+CREATE SCHEMA shapes; GRANT USAGE ON SCHEMA shapes TO PUBLIC;
+CREATE FUNCTION shapes.area(r float8) RETURNS float8 LANGUAGE sql IMMUTABLE AS 'SELECT 3 * r * r';
+CREATE FUNCTION shapes.area(w int, h int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT w * h';
+COMMENT ON FUNCTION shapes.area(int, int) IS 'of a rectangle';
+CREATE FUNCTION shapes.area(h numeric, w numeric) RETURNS text LANGUAGE sql IMMUTABLE AS $$SELECT 'numeric ' || w * h$$;
+CREATE FUNCTION shapes."Area"(a int, b int, c int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
