@@ -699,6 +699,30 @@ COMMENT ON COLUMN fox_wamp.mqtt_received.message IS 'as the payload of fox_wamp.
 COMMENT ON COLUMN fox_wamp.mqtt_received.expires IS 'after which nobody is sent it; null: it stays';
 COMMENT ON COLUMN fox_wamp.mqtt_received.stored IS 'their order';
 
+CREATE TABLE fox_wamp.mqtt_unheard (
+	id bigint PRIMARY KEY,
+	at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	kind text NOT NULL CHECK (kind IN ('event', 'put', 'delete')),
+	publication bigint NOT NULL,
+	realm text COLLATE "C" NOT NULL,
+	topic text COLLATE "C" NOT NULL,
+	args json,
+	kwargs json,
+	options json,
+	original bytea
+);
+COMMENT ON TABLE fox_wamp.mqtt_unheard IS 'events of committed transactions that such sessions may hear, and that are not in their queues yet';
+COMMENT ON COLUMN fox_wamp.mqtt_unheard.id IS 'what the router calls it';
+COMMENT ON COLUMN fox_wamp.mqtt_unheard.at IS 'their order';
+COMMENT ON COLUMN fox_wamp.mqtt_unheard.kind IS 'event: of publish(); put, delete: of a retained value';
+COMMENT ON COLUMN fox_wamp.mqtt_unheard.publication IS 'id of the publication';
+COMMENT ON COLUMN fox_wamp.mqtt_unheard.realm IS 'realm of the topic';
+COMMENT ON COLUMN fox_wamp.mqtt_unheard.topic IS 'in WAMP''s notation';
+COMMENT ON COLUMN fox_wamp.mqtt_unheard.args IS 'list of arguments';
+COMMENT ON COLUMN fox_wamp.mqtt_unheard.kwargs IS 'named arguments';
+COMMENT ON COLUMN fox_wamp.mqtt_unheard.options IS 'those of the publish that say who hears it, and how';
+COMMENT ON COLUMN fox_wamp.mqtt_unheard.original IS 'as the payload of fox_wamp.retained';
+
 -- The trigger knows the columns by their position: upgrades append.
 CREATE TABLE fox_wamp.auth_method (
 	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
@@ -2746,7 +2770,7 @@ GRANT USAGE ON SEQUENCE fox_wamp.handler_id_seq TO fox_wamp_admin;
 GRANT DELETE ON fox_wamp.auth_cookie TO fox_wamp_admin;
 GRANT SELECT (realm, authid, authrole, authprovider, authmethod, since, expires, replaced) ON fox_wamp.auth_cookie TO fox_wamp_admin;
 -- Verifiers are written and never read.
-GRANT SELECT ON fox_wamp.mqtt_client, fox_wamp.mqtt_session, fox_wamp.mqtt_subscription, fox_wamp.mqtt_message, fox_wamp.mqtt_received TO fox_wamp_admin;
+GRANT SELECT ON fox_wamp.mqtt_client, fox_wamp.mqtt_session, fox_wamp.mqtt_subscription, fox_wamp.mqtt_message, fox_wamp.mqtt_received, fox_wamp.mqtt_unheard TO fox_wamp_admin;
 GRANT SELECT ON fox_wamp.auth_method, fox_wamp.auth_group, fox_wamp.auth_key TO fox_wamp_admin;
 GRANT SELECT (id, logon_name, group_id, realm, data), UPDATE (data) ON fox_wamp.auth_user TO fox_wamp_admin;
 GRANT SELECT (kid, alg, realm, audience, issuer, role_claim, authid_claim, roles) ON fox_wamp.jwt_key TO fox_wamp_admin;

@@ -41,14 +41,11 @@ hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-void
-fox_url_decode(FoxSlice text, bool plus, FoxBuf *out)
+size_t
+fox_url_decode_to(FoxSlice text, bool plus, char *to)
 {
-	char	   *to = fox_buf_reserve(out, text.len + 1);
 	char	   *begin = to;
 
-	if (to == NULL)
-		return;
 	for (size_t i = 0; i < text.len; i++)
 	{
 		char		c = text.ptr[i];
@@ -64,7 +61,16 @@ fox_url_decode(FoxSlice text, bool plus, FoxBuf *out)
 			c = ' ';
 		*to++ = c;
 	}
-	out->len += (size_t) (to - begin);
+	return (size_t) (to - begin);
+}
+
+void
+fox_url_decode(FoxSlice text, bool plus, FoxBuf *out)
+{
+	char	   *to = fox_buf_reserve(out, text.len + 1);
+
+	if (to != NULL)
+		out->len += fox_url_decode_to(text, plus, to);
 }
 
 void

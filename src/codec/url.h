@@ -10,6 +10,8 @@
 extern void fox_url_split(FoxSlice target, FoxSlice *path, FoxSlice *query);
 /* Appends text decoded: %XX is a byte, and with plus a + is a space; a malformed % stays as it is. */
 extern void fox_url_decode(FoxSlice text, bool plus, FoxBuf *out);
+/* The same to where there is room for text.len bytes; how many there are. */
+extern size_t fox_url_decode_to(FoxSlice text, bool plus, char *to);
 /* Appends text encoded: what is not of RFC 3986's unreserved characters, nor of plain, as %XX. */
 extern void fox_url_encode(FoxSlice text, const char *plain, FoxBuf *out);
 /* Walks the segments of a path, still encoded: start with *pos = 0; false at the end.  A / at the end begins none. */

@@ -11,6 +11,7 @@
 #include "core/authorizer.h"
 #include "core/callback.h"
 #include "core/history.h"
+#include "core/kept.h"
 #include "core/sight.h"
 
 #include "base/pure.h"
@@ -166,6 +167,8 @@ member_new(FoxSession *s, FoxSubscription *sub)
 	m->born = s->realm->router->sights_taken;
 	sub->members[sub->count++] = m;
 	fox_list_push(&s->members, &m->in_session);
+	if (s->keeps)
+		fox_kept_change(m, true);
 	return m;
 }
 
@@ -176,6 +179,8 @@ fox_member_free(FoxMember *m)
 	FoxSession *s = m->session;
 	FoxMember  *last = sub->members[--sub->count];
 
+	if (s->keeps)
+		fox_kept_change(m, false);
 	sub->members[m->place] = last;
 	last->place = m->place;
 	fox_list_del(&m->in_session);

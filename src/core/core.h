@@ -62,6 +62,9 @@ struct FoxRouter
 	uint64_t	deliveries_sent;	/* events for durable handlers, and how many are in their queue */
 	uint64_t	deliveries_written;
 	FoxNode		unwritten;		/* receipts for them, in order (receipt.c) */
+	FoxNode		heard;			/* these two are unheard.c's */
+	FoxIdMap	heard_by_row;
+	uint32_t	kept[FOX_KEPT_BITS];	/* of kept.c: memberships */
 	FoxNode		sights;			/* events that wait until it is known who may see their rows (sight.c), in order */
 	size_t		sight_bytes;	/* of these */
 	uint64_t	sights_taken;	/* how many there were, and how many are out */
@@ -185,6 +188,7 @@ struct FoxSession
 	bool		passing;		/* requests of somebody who has no session go by it */
 	bool		leaving;		/* it hears nothing any more */
 	bool		has_instances;	/* of services (service.c), that end with it */
+	bool		keeps;			/* what it hears is kept for it while it is away (fox_session_keeps) */
 	bool		exempt;			/* no permission is asked for: the router's own, or SQL's, which has GRANT */
 	char	   *identity;		/* what the next eight are slices into */
 	FoxSlice	authid;

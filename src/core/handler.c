@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "codec/json.h"
+#include "core/unheard.h"
 
 #include "base/pure.h"
 
@@ -132,6 +133,7 @@ fox_router_deliveries_written(FoxRouter *r, uint64_t deliveries)
 		fox_handler_ring(h);
 	}
 	fox_receipts_written(r);
+	fox_unheard_written(r);
 	fox_ask_progress(r);
 }
 

@@ -65,6 +65,10 @@ typedef enum FoxRefusal
 	FOX_REFUSED_REPEATED		/* what came under that name before is stored: its sender need not know the difference */
 } FoxRefusal;
 
+/* Of topics, see kept.h. */
+#define FOX_KEPT_BITS 1024
+#define FOX_KEPT_ALL 0			/* of patterns that leave the first component open */
+
 /* Something that has committed, in commit order: one entry of the ring. */
 typedef enum FoxChangeKind
 {
@@ -115,6 +119,7 @@ typedef struct FoxChange
 	FoxSlice	options;		/* JSON object of publish options that matter for delivery; absent: none */
 	FoxSlice	original;		/* PUT: as in FoxWrite */
 	uint64_t	owner;			/* PUT: session that owns the value (has a will); 0: none */
+	uint64_t	unheard;		/* row of fox_wamp.mqtt_unheard with the same event; silent: it is that, and nothing else; 0: there is none */
 } FoxChange;
 
 /* A row of fox_wamp.event_history. */
@@ -157,7 +162,8 @@ typedef enum FoxMqttRowKind
 	FOX_MQTT_MESSAGE_END,
 	FOX_MQTT_RECEIVED,			/* QoS 2 from the client; number is the packet identifier.  Read with a topic, and the message as
 								 * payload: it is stored, but not yet distributed. */
-	FOX_MQTT_RECEIVED_END
+	FOX_MQTT_RECEIVED_END,
+	FOX_MQTT_UNHEARD_END		/* of no session: the row of fox_wamp.mqtt_unheard with that number goes */
 } FoxMqttRowKind;
 
 /* While there is a connection it is not written which messages have gone out. */
@@ -288,6 +294,8 @@ typedef struct FoxPorts
 	bool		(*deliver) (void *ctx, const FoxDelivery *d);
 	/* The same of a row of an MQTT session: both are written in one order, and counted together. */
 	bool		(*mqtt) (void *ctx, const FoxMqttRow *row);
+	/* Sessions that keep their messages hear topics of that bit (kept.h), or none does any more. */
+	void		(*kept) (void *ctx, unsigned bit, bool on);
 
 	/* Runs a SQL function; answered later by fox_router_function_result() or _failed(). */
 	void		(*call) (void *ctx, const FoxFunctionCall *call);

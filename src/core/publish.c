@@ -18,6 +18,7 @@
 #include "core/roles.h"
 #include "core/sight.h"
 #include "core/trust.h"
+#include "core/unheard.h"
 
 #include "base/pure.h"
 
@@ -240,8 +241,25 @@ found_dead(FoxRealm *realm, const FoxPending *w, const FoxChange *c)
 	return o != NULL && o->owner == c->session && o->session->pid != 0 ? o->session : NULL;
 }
 
+/* What an earlier run of the router has not brought into all queues. */
 static void
-change_topic(FoxRouter *r, FoxRealm *realm, const FoxChange *c)
+hear_late(FoxRealm *realm, const FoxChange *c)
+{
+	FoxPublish	p = {.options = c->options, .exclude_me = true, .qos = -1};
+	FoxEvent	e = {.publication = c->publication, .topic = c->topic, .kept = c->kind != FOX_CHANGE_EVENT,
+	.payload = {FOX_JSON, c->args, c->kwargs}, .queued = true, .late = true};
+
+	if (!fox_absent(c->options))
+		fox_publish_options(&p);
+	e.qos = qos_of(&p, true);
+	e.mqtt = p.mqtt;
+	e.ppt = p.ppt;
+	fox_payload_original(c->original, &e.payload);
+	fox_broker_deliver(realm, &e, NULL, &p);
+}
+
+static void
+change_topic(FoxRouter *r, FoxRealm *realm, const FoxChange *c, bool heard)
 {
 	FoxPending *w = fox_sync_take(r, c->token);
 	FoxSession *dead = found_dead(realm, w, c);
@@ -280,10 +298,13 @@ change_topic(FoxRouter *r, FoxRealm *realm, const FoxChange *c)
 	}
 	if (publisher == NULL && c->pid != 0)
 		publisher = fox_idmap_get(&r->backends, (uint64_t) c->pid);
-	if ((changed || !c->silent) && fox_absent(p->row))
-		fox_broker_deliver(realm, &e, publisher, p);
-	else if (changed || !c->silent)
-		fox_sight_deliver(realm, &e, publisher, p, former);
+	if (!heard && (changed || !c->silent))
+	{
+		if (fox_absent(p->row))
+			fox_broker_deliver(realm, &e, publisher, p);
+		else
+			fox_sight_deliver(realm, &e, publisher, p, former);
+	}
 	if (former != NULL)
 		fox_value_unref(former);
 	if (w != NULL)
@@ -329,7 +350,7 @@ sweep_realm(FoxRouter *r, FoxRealm *realm, bool all, bool bridged)
 
 		at += topic.len + 1;
 		change_topic(r, realm, &(FoxChange){.kind = FOX_CHANGE_DELETE, .realm = realm->name, .topic = topic,
-					 .publication = fox_router_publication_id(r), .bridged = bridged});
+					 .publication = fox_router_publication_id(r), .bridged = bridged}, false);
 	}
 	if (sweep.topics.failed)
 		fox_router_log(r, FOX_LOG_ERROR, "out of memory: some deleted retained values stay in the router's copy");
@@ -375,6 +396,7 @@ void
 fox_router_change(FoxRouter *r, const FoxChange *c)
 {
 	FoxRealm   *realm;
+	bool		heard = c->unheard != 0 && fox_unheard_is_heard(r, c->unheard);
 
 	/* What has committed later finds what was forbidden before. */
 	if (c->kind != FOX_CHANGE_PERMISSION && c->kind != FOX_CHANGE_ROLES && !c->silent)
@@ -452,10 +474,16 @@ fox_router_change(FoxRouter *r, const FoxChange *c)
 			fox_handlers_queued(r);
 			break;
 		default:
-			if ((realm = fox_realm_find(r, c->realm)) != NULL)
-				change_topic(r, realm, c);
-			else
+			if ((realm = fox_realm_find(r, c->realm)) == NULL)
 				fox_router_refused(r, c->token, FOX_REFUSED_UNAVAILABLE, "the realm is gone");
+			else if (c->unheard == 0 || !c->silent)
+				change_topic(r, realm, c, heard);
+			else if (!heard)
+				hear_late(realm, c);
 	}
+	if (c->unheard != 0 && !heard)
+		fox_unheard_heard(r, c);
+	else if (c->unheard != 0 && !c->silent)
+		fox_unheard_over(r, c->unheard);
 	fox_ask_progress(r);
 }

@@ -19,6 +19,7 @@
 #include "core/roles.h"
 #include "core/token.h"
 #include "core/trust.h"
+#include "core/unheard.h"
 
 #include "base/pure.h"
 
@@ -40,6 +41,7 @@ fox_router_new(const FoxPorts *ports, const FoxRouterConfig *config)
 	fox_list_init(&r->callbacks_ending);
 	fox_list_init(&r->sights);
 	fox_list_init(&r->unwritten);
+	fox_list_init(&r->heard);
 	fox_list_init(&r->asks);
 	fox_list_init(&r->config_rows);
 	r->random[0] = ports->random64(ports->ctx) | 1;
@@ -295,6 +297,7 @@ fox_router_free(FoxRouter *r)
 	fox_roots_free(r);
 	fox_services_free(r);
 	fox_config_rows_free(r);
+	fox_unheard_free(r);
 	fox_map_free(&r->logins);
 	fox_map_free(&r->cookie_tasks);
 	fox_map_free(&r->role_counts);

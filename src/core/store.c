@@ -1,7 +1,7 @@
 /*
  * store.c - what a session leaves to be written, and who waits for it.
  */
-#include "core/core.h"
+#include "core/kept.h"
 
 #include "base/pure.h"
 
@@ -47,6 +47,9 @@ fox_session_keeps(FoxSession *s, bool on)
 		s->realm->durable_handlers++;
 	else
 		s->realm->durable_handlers--;
+	s->keeps = on;
+	fox_list_each(n, &s->members)
+		fox_kept_change(fox_container(FoxMember, in_session, n), on);
 }
 
 void

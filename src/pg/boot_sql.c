@@ -28,6 +28,7 @@
 #include "pg/guc.h"
 #include "pg/history_sql.h"
 #include "pg/mqtt_sql.h"
+#include "pg/unheard.h"
 #include "pg/sqlarg.h"
 #include "pg/store_sql.h"
 #include "pg/upkeep_sql.h"
@@ -304,6 +305,7 @@ fox_boot_load(const FoxBootSink *sink, bool at_start)
 	load_retained(sink);
 	if (at_start)
 		fox_mqtt_load(sink->mqtt);
+	fox_unheard_load(sink->row);
 	AtEOXact_GUC(true, nest);
 	fox_store_commit();
 }

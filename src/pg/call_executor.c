@@ -70,6 +70,8 @@ static shm_mq_handle *requests;
 static shm_mq_handle *answers;
 static MemoryContext call_context;
 static TimestampTz begun;		/* the call */
+static uint64 requests_taken = 0;
+static uint64 answers_begun = 0;
 static FoxBuf out = {0};
 
 /* --- signals --- */
@@ -104,6 +106,8 @@ on_cancel(SIGNAL_ARGS)
 static void
 leave(int code, Datum arg)
 {
+	if (lane != NULL)
+		pg_atomic_write_u32(&lane->board.ended, 1);
 	lane = NULL;
 }
 
@@ -141,6 +145,7 @@ send_answer(FoxCallMessage type, uint64 id, FoxSlice uri, FoxSlice args, FoxSlic
 				 errmsg("out of memory")));
 	/* A message that has begun has to be sent to its end. */
 	HOLD_CANCEL_INTERRUPTS();
+	pg_atomic_write_u64(&lane->board.answers, ++answers_begun);
 	result = shm_mq_send(answers, out.len, out.data, false, true);
 	RESUME_CANCEL_INTERRUPTS();
 	if (out.cap > 1024 * 1024)
@@ -248,7 +253,7 @@ run_procedure(const Call *c, StringInfo json, bool progressive)
 	MemoryContextSwitchTo(call_context);
 	fox_routine_refresh();
 	f = find(c);
-	role = fox_absent(c->role) ? f->owner : fox_call_role(pnstrdup(c->role.ptr, c->role.len));
+	role = fox_absent(c->role) ? f->owner : fox_call_role(c->role);
 	fox_routine_check(f, role);
 	if (!f->is_volatile || (c->caller.http != NULL && fox_http_reads(&c->http)))
 		XactReadOnly = true;
@@ -356,7 +361,9 @@ execute(const Call *c)
 	MemoryContextSwitchTo(call_context);
 	initStringInfo(&json);
 	name = fox_absent(c->caller.procedure) ? c->function : c->caller.procedure;
-	snprintf(activity, sizeof(activity), "%.*s", (int) name.len, name.ptr);
+	name.len = Min(name.len, sizeof(activity) - 1);
+	memcpy(activity, name.ptr, name.len);
+	activity[name.len] = '\0';
 	debug_query_string = activity;
 	pgstat_report_activity(STATE_RUNNING, activity);
 	fox_caller_set(c->kind == FOX_RUN_PROCEDURE ? &c->caller : NULL);
@@ -425,9 +432,11 @@ take_request(const void *data, Size len)
 static void
 loop(void)
 {
+	bool		idle = false;		/* nothing had come when it was woken last */
+
 	while (!ShutdownRequestPending)
 	{
-		shm_mq_result result;
+		shm_mq_result result = SHM_MQ_WOULD_BLOCK;
 		void	   *data;
 		Size		len;
 
@@ -437,11 +446,14 @@ loop(void)
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
 		}
-		result = shm_mq_receive(requests, &len, &data, true);
+		if (idle || pg_atomic_read_u64(&lane->board.requests) != requests_taken)
+			result = shm_mq_receive(requests, &len, &data, true);
 		if (result == SHM_MQ_DETACHED)
 			return;
+		idle = false;
 		if (result == SHM_MQ_SUCCESS)
 		{
+			requests_taken++;
 			take_request(data, len);
 			(void) pgstat_report_stat(false);
 			continue;
@@ -450,6 +462,7 @@ loop(void)
 		if ((WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, IDLE_STATS_MS, PG_WAIT_EXTENSION) & WL_TIMEOUT) != 0)
 			(void) pgstat_report_stat(true);
 		ResetLatch(MyLatch);
+		idle = pg_atomic_read_u64(&lane->board.requests) == requests_taken;
 	}
 }
 

@@ -32,6 +32,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/portal.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -54,7 +55,11 @@ typedef struct Known
 } Known;
 
 static Known known[SETTINGS_KNOWN];
+static char last_name[NAMEDATALEN] = "";	/* that was asked for; empty: it has to be looked up */
+static Oid	last_role;
 static Oid	owner;				/* whom the process belongs to */
+static Oid	session_role;		/* which of the session is changed for another only: it says who calls, and no more */
+static bool session_superuser;
 static int	nest;				/* of settings */
 
 static void
@@ -63,10 +68,18 @@ pin(const char *name, const char *value)
 	SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
 }
 
+static void
+roles_changed(Datum arg, int cache, uint32 hash)
+{
+	last_name[0] = '\0';
+}
+
 void
 fox_call_role_setup(void)
 {
-	owner = GetUserId();
+	CacheRegisterSyscacheCallback(AUTHOID, roles_changed, (Datum) 0);
+	session_role = owner = GetUserId();
+	session_superuser = true;
 	pin("session_replication_role", "origin");
 	pin("default_transaction_read_only", "off");
 	pin("default_transaction_deferrable", "off");
@@ -75,14 +88,22 @@ fox_call_role_setup(void)
 }
 
 Oid
-fox_call_role(const char *name)
+fox_call_role(FoxSlice name)
 {
-	Oid			role = get_role_oid(name, true);
+	Oid			role = last_role;
 
-	if (!OidIsValid(role))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("role \"%s\" does not exist", name)));
+	if (name.len == 0 || !fox_slice_eq(name, fox_cstr(last_name)))
+	{
+		char	   *text = pnstrdup(name.ptr, name.len);
+
+		role = get_role_oid(text, true);
+		if (!OidIsValid(role))
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("role \"%s\" does not exist", text)));
+		last_role = role;
+		strlcpy(last_name, text, NAMEDATALEN);
+	}
 	return role;
 }
 
@@ -162,9 +183,16 @@ apply_settings(Oid role)
 void
 fox_call_role_enter(Oid role)
 {
+	bool		is_superuser = superuser_arg(role);
+
 	nest = NewGUCNestLevel();
 	apply_settings(role);
-	SetSessionAuthorization(role, superuser_arg(role));
+	if (role != session_role || is_superuser != session_superuser)
+	{
+		SetSessionAuthorization(role, is_superuser);
+		session_role = role;
+		session_superuser = is_superuser;
+	}
 	SetUserIdAndSecContext(role, SECURITY_LOCAL_USERID_CHANGE);
 	PushActiveSnapshot(GetTransactionSnapshot());
 }
@@ -178,13 +206,6 @@ release_session(void)
 	ResetSequenceCaches();
 	DirectFunctionCall1(setseed, Float8GetDatum((double) (int64) FOX_RANDOM64() / (double) PG_INT64_MAX));
 	fox_backend_release();
-}
-
-static void
-back_to_owner(void)
-{
-	SetUserIdAndSecContext(owner, 0);
-	SetSessionAuthorization(owner, true);
 }
 
 void
@@ -201,7 +222,7 @@ fox_call_role_commit(void)
 	PopActiveSnapshot();
 	Async_UnlistenAll();
 	AtEOXact_GUC(false, nest);
-	back_to_owner();
+	SetUserIdAndSecContext(owner, 0);
 	CommitTransactionCommand();
 	release_session();
 }
@@ -210,7 +231,7 @@ void
 fox_call_role_abort(void)
 {
 	AbortCurrentTransaction();
-	back_to_owner();
+	SetUserIdAndSecContext(owner, 0);
 	PortalHashTableDeleteAll();
 	release_session();
 }

@@ -6,11 +6,13 @@
 
 #include "postgres.h"
 
+#include "base/slice.h"
+
 /* Once a process: what a call may not be disturbed by. */
 extern void fox_call_role_setup(void);
 
-/* The role of that name; ERROR when there is none. */
-extern Oid	fox_call_role(const char *name);
+/* The role of that name, in a transaction; ERROR when there is none. */
+extern Oid	fox_call_role(FoxSlice name);
 
 /*
  * A transaction begins, in which everything runs as the role, session_user included,

@@ -212,6 +212,8 @@ send_setting(const char *name, const char *value)
 static void
 send_row(const FoxChange *row)
 {
+	if (out.len > 0 && out.data[0] != FOX_WIRE_ROWS)
+		send_out();
 	if (out.len == 0)
 		fox_wire_put_u8(&out, FOX_WIRE_ROWS);
 	fox_wire_put_row(&out, row);
@@ -219,7 +221,6 @@ send_row(const FoxChange *row)
 		send_out();
 }
 
-/* They come last: what is of another type has to leave first. */
 static void
 send_mqtt(const FoxMqttRow *row)
 {

@@ -28,24 +28,11 @@
 static char *
 decoded(FoxSlice text)
 {
-	FoxBuf		bytes = {0};
-	char	   *copy;
+	char	   *copy = palloc(text.len + 1);
+	size_t		len = fox_url_decode_to(text, true, copy);
 
-	fox_url_decode(text, true, &bytes);
-	if (bytes.failed)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("out of memory")));
-	copy = pnstrdup(bytes.data, bytes.len);
-	if (strlen(copy) < bytes.len)
-	{
-		fox_buf_free(&bytes);
-		ereport(ERROR,
-				(errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
-				 errmsg("invalid byte sequence for encoding \"UTF8\": 0x00")));
-	}
-	fox_buf_free(&bytes);
-	(void) pg_verifymbstr(copy, (int) strlen(copy), false);
+	copy[len] = '\0';
+	(void) pg_verifymbstr(copy, (int) len, false);
 	return copy;
 }
 
@@ -140,10 +127,10 @@ bind_pairs(FoxRoutine *f, FoxSlice pairs, bool strict, FoxRoutineValues *out)
 	memcpy(seen, out->given, sizeof(bool) * f->nargs);
 	while (fox_url_pair(pairs, &pos, &key, &value))
 	{
+		const FoxRoutineArg *arg;
 		char	   *name;
 		char	   *text;
 		int			i;
-		Oid			element;
 
 		if (++n > PAIRS_MAX)
 			ereport(ERROR,
@@ -158,15 +145,15 @@ bind_pairs(FoxRoutine *f, FoxSlice pairs, bool strict, FoxRoutineValues *out)
 		if (i < 0 || seen[i])
 			continue;
 		seen[i] = true;
-		strlcpy(fox_routine_argument, f->args[i].name, NAMEDATALEN);
+		arg = &f->args[i];
+		strlcpy(fox_routine_argument, arg->name, NAMEDATALEN);
 		text = decoded(value);
-		element = get_element_type(getBaseType(f->args[i].type));
-		if (OidIsValid(element) && text[0] != '{' && !is_json(text, FOX_JSON_ARRAY))
-			text = collect(pairs, pos, name, text, element);
-		else if (f->args[i].is_callback)
+		if (OidIsValid(arg->element) && text[0] != '{' && !is_json(text, FOX_JSON_ARRAY))
+			text = collect(pairs, pos, name, text, arg->element);
+		else if (arg->is_callback)
 			text = fox_callback_argument(f, i, fox_cstr(is_json(text, FOX_JSON_OBJECT) ? text : quoted(text)));
-		else
-			text = literal_of(text, f->args[i].type);
+		else if (arg->takes_json)
+			text = literal_of(text, arg->type);
 		fox_routine_set(f, i, text, out);
 	}
 }
@@ -178,12 +165,10 @@ static int
 whole_argument(const FoxRoutine *f, Oid type, Oid other, bool named, const FoxRoutineValues *out)
 {
 	int			i = f->nargs > 0 && out->given[0] ? 1 : 0;	/* behind the row that it is of */
-	Oid			base;
 
 	if (f->nargs != i + 1 || (f->args[i].name[0] != '\0' && !named))
 		return -1;
-	base = getBaseType(f->args[i].type);
-	return base == type || base == other ? i : -1;
+	return f->args[i].base == type || f->args[i].base == other ? i : -1;
 }
 
 static void pg_attribute_noreturn()

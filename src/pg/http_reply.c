@@ -286,7 +286,7 @@ take_media(FoxHttpReply *reply, const FoxRoutine *f, StringInfo json)
 	if (fox_json_kind(value) != FOX_JSON_STRING)
 		reply->body = fox_json_kind(value) == FOX_JSON_NULL ? FOX_LIT("") : value;
 	else
-		reply->body = getBaseType(f->type) == BYTEAOID ? bytes_of(value) : text_of(value);
+		reply->body = f->base == BYTEAOID ? bytes_of(value) : text_of(value);
 	reply->type = fox_cstr(strcmp(f->media, "application/json") == 0 ? FOX_HTTP_TYPE_JSON :
 						   strchr(f->media, ';') != NULL || strncmp(f->media, "text/", 5) != 0 ? f->media :
 						   psprintf("%s; charset=UTF-8", f->media));

@@ -36,6 +36,9 @@ make_segment(FoxLink *link, uint64 boot_id)
 	pg_atomic_init_u64(&header->board.running, 0);
 	pg_atomic_init_u64(&header->board.cancel, 0);
 	pg_atomic_init_u32(&header->board.signals, 0);
+	pg_atomic_init_u64(&header->board.requests, 0);
+	pg_atomic_init_u64(&header->board.answers, 0);
+	pg_atomic_init_u32(&header->board.ended, 0);
 	for (int i = 0; i < FOX_CALL_PLACES; i++)
 		pg_atomic_init_u32(&header->board.places[i], FOX_CALL_FREE);
 	mq = shm_mq_create(FOX_LANE_REQUEST_MQ(header), FOX_LANE_REQUESTS);

@@ -47,6 +47,9 @@ typedef enum FoxCallPlace
  * Of an executor of calls.  A cancel names the call that it is for, so that one which
  * comes late hits no other; the counter tells the router's signals from an
  * administrator's pg_cancel_backend().
+ *
+ * Who looks into an empty queue wakes the other side, to tell it of the room that there is.  So
+ * nobody looks who can see here that nothing has come: each side counts a message before it sends it.
  */
 typedef struct FoxCallBoard
 {
@@ -54,6 +57,9 @@ typedef struct FoxCallBoard
 	pg_atomic_uint64 running;	/* id of the call; 0: none */
 	pg_atomic_uint64 cancel;	/* id of the call to be canceled */
 	pg_atomic_uint32 signals;	/* sent by the router, ever */
+	pg_atomic_uint64 requests;	/* begun by the router, ever */
+	pg_atomic_uint64 answers;	/* begun by the executor, ever */
+	pg_atomic_uint32 ended;		/* 1: the executor is about to leave its queues */
 	pg_atomic_uint32 places[FOX_CALL_PLACES];
 } FoxCallBoard;
 

@@ -191,6 +191,7 @@ fox_mqtt_row_write(const FoxMqttRow *row)
 	static Statement received = NUMBERED("INSERT INTO fox_wamp.mqtt_received AS m (session, packet) VALUES ($1, $2)"
 										 " ON CONFLICT (session, packet) DO UPDATE SET publication = NULL, topic = NULL,"
 										 " message = NULL, expires = NULL, stored = NULL WHERE m.publication IS NOT NULL");
+	static Statement unheard_end = NUMBERED("DELETE FROM fox_wamp.mqtt_unheard WHERE $1 = 0 AND id = $2");
 	static Statement received_end = NUMBERED("DELETE FROM fox_wamp.mqtt_received WHERE session = $1 AND packet = $2");
 
 	switch (row->kind)
@@ -221,6 +222,9 @@ fox_mqtt_row_write(const FoxMqttRow *row)
 			break;
 		case FOX_MQTT_RECEIVED_END:
 			write_numbered(&received_end, row);
+			break;
+		case FOX_MQTT_UNHEARD_END:
+			write_numbered(&unheard_end, row);
 			break;
 	}
 }

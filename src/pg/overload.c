@@ -140,7 +140,7 @@ takes_whole(const Call *call, const FoxRoutine *f)
 
 	if (f->nargs != call->skipped + 1)
 		return false;
-	type = getBaseType(f->args[call->skipped].type);
+	type = f->args[call->skipped].base;
 	return type == call->whole || (call->whole == TEXTOID && type == VARCHAROID);
 }
 

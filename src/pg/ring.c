@@ -9,8 +9,9 @@
  *
  * The router's side is ring_drain.c.
  *
- * What durable handlers hear is written to their queue at PRE_COMMIT as well (queue.h), for
- * the same reason: so the queue has the order of conflicting transactions.
+ * What durable handlers hear is written to their queue at PRE_COMMIT as well (queue.h), and
+ * what MQTT sessions keep beside theirs (unheard.h), for the same reason: so it has the order
+ * of conflicting transactions.
  *
  * Values that would crowd the ring travel in a segment of their own.  Its pin
  * passes with the entry: the reader drops it after reading, the writer if the
@@ -30,6 +31,8 @@
 #include "pg/queue.h"
 #include "pg/ring.h"
 #include "pg/ring_seg.h"
+#include "pg/sqlarg.h"
+#include "pg/unheard.h"
 
 #define SIDE_LIMIT 65536
 #define COLLECT_LIMIT ((Size) 512 * 1024 * 1024)
@@ -287,13 +290,19 @@ forget_all(void)
 	placed_in = NULL;
 }
 
+/* For those who are to hear it whatever happens to the router. */
 static void
-queue(const Collected *c)
+keep(const Collected *c)
 {
 	FoxChange	change;
 
+	if (!c->entry.queued && c->entry.unheard == 0)
+		return;
 	fox_entry_read(&c->entry, COLLECTED_BYTES(c), &change);
-	fox_queue_write(&change);
+	if (change.queued)
+		fox_queue_write(&change);
+	if (change.unheard != 0)
+		fox_unheard_write(&change, change.unheard);
 }
 
 static void
@@ -305,8 +314,7 @@ pre_commit(void)
 	placing = true;
 	/* Before the places are taken, for the router waits at them. */
 	for (int i = 0; i < n_collected; i++)
-		if (collected[i]->entry.queued)
-			queue(collected[i]);
+		keep(collected[i]);
 	if (n_collected == 0 && !overflow)
 		return;
 	r = fox_ring_attach();
@@ -461,6 +469,7 @@ fox_ring_add(const FoxChange *change)
 	FoxRingHeader *r;
 	Collected  *c;
 	bool		queued;
+	bool		unheard;
 
 	if (IsParallelWorker())
 		ereport(ERROR,
@@ -475,7 +484,8 @@ fox_ring_add(const FoxChange *change)
 
 	queued = fox_queue_takes(change);
 	r = fox_ring_attach();
-	if (r == NULL && placed_in == NULL && !noticed && !creating_extension && !queued)
+	unheard = fox_unheard_takes(change, r);
+	if (r == NULL && placed_in == NULL && !noticed && !creating_extension && !queued && !unheard)
 	{
 		noticed = true;
 		ereport(NOTICE,
@@ -493,6 +503,8 @@ fox_ring_add(const FoxChange *change)
 	{
 		if (queued)
 			fox_queue_write(change);
+		if (unheard)
+			fox_unheard_write(change, fox_draw_id());
 		if (r != NULL && !lost)
 			report_lost();
 		return;
@@ -504,12 +516,13 @@ fox_ring_add(const FoxChange *change)
 	}
 	c = collect(change, TopTransactionContext);
 	c->entry.queued = queued;
+	c->entry.unheard = unheard ? fox_draw_id() : 0;
 	collected[n_collected++] = c;
 	collected_bytes += c->bytes + sizeof(Collected);
 
 	/* A callback that came after ours in PRE_COMMIT still changes rows. */
-	if (placing && queued)
-		queue(c);
+	if (placing)
+		keep(c);
 	if (placing && (placed_in != NULL || r != NULL))
 	{
 		if (placed_in == NULL)

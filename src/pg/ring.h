@@ -44,4 +44,8 @@ extern int	fox_ring_drain(void (*fn) (void *ctx, const FoxChange *change), void 
  */
 extern void fox_ring_reader_looks(bool looks);
 
+/* Topics of that bit (core/kept.h) are kept by sessions, or not any more; all of them may be until they are known. */
+extern void fox_ring_kept(unsigned bit, bool on);
+extern void fox_ring_kept_known(void);
+
 #endif

@@ -19,6 +19,8 @@ static FoxSlot *slot = NULL;
 static uint64 gaps_seen = 0;
 static bool gap_open = false;	/* the router has yet to hear of what was lost, before this position */
 static uint64 gap_at;
+static uint32 kept[FOX_KEPT_BITS / 32];
+static bool kept_known = false;	/* until then every topic may be kept */
 
 static void
 withdraw_at_exit(int code pg_attribute_unused(), Datum arg pg_attribute_unused())
@@ -48,6 +50,8 @@ fox_ring_create(Size size)
 	pg_atomic_init_u64(&header->head, 0);
 	pg_atomic_init_u64(&header->tail, 0);
 	pg_atomic_init_u64(&header->gaps, 0);
+	for (int i = 0; i < lengthof(kept); i++)
+		pg_atomic_init_u32(&header->kept[i], PG_UINT32_MAX);
 	for (int i = 0; i < FOX_ASK_SLOTS; i++)
 	{
 		pg_atomic_init_u32(&header->mail[i].state, FOX_MAIL_FREE);
@@ -128,7 +132,7 @@ fox_entry_read(const FoxEntry *e, const char *bytes, FoxChange *out)
 	*out = (FoxChange) {
 		.kind = e->kind, .deleted = e->deleted, .silent = e->silent, .bridged = e->bridged, .queued = e->queued,
 		.hops = e->hops, .pid = e->pid, .token = e->token, .publication = e->publication, .session = e->session,
-		.owner = e->owner
+		.owner = e->owner, .unheard = e->unheard
 	};
 	out->realm = next_slice(&bytes, e->lengths[0]);
 	out->topic = next_slice(&bytes, e->lengths[1]);
@@ -232,4 +236,31 @@ fox_ring_reader_looks(bool looks)
 		return;
 	pg_atomic_write_u32(&r->reader_looks, looks);
 	pg_memory_barrier();
+}
+
+static void
+say_kept(FoxRingHeader *r, int word)
+{
+	if (r != NULL && kept_known)
+		pg_atomic_write_u32(&r->kept[word], kept[word]);
+}
+
+void
+fox_ring_kept(unsigned bit, bool on)
+{
+	uint32		mask = (uint32) 1 << bit % 32;
+
+	if (on)
+		kept[bit / 32] |= mask;
+	else
+		kept[bit / 32] &= ~mask;
+	say_kept(fox_ring_mapped(), bit / 32);
+}
+
+void
+fox_ring_kept_known(void)
+{
+	kept_known = true;
+	for (int i = 0; i < lengthof(kept); i++)
+		say_kept(fox_ring_mapped(), i);
 }

@@ -16,7 +16,7 @@
 #include "core/ports.h"
 #include "pg/shmem.h"
 
-#define FOX_RING_MAGIC UINT64CONST(0x666f7872696e6732)
+#define FOX_RING_MAGIC UINT64CONST(0x666f7872696e6733)
 #define FOX_ASK_SLOTS 64
 
 typedef enum FoxMailState
@@ -44,6 +44,7 @@ typedef struct FoxRingHeader
 	pg_atomic_uint64 tail;		/* first position not yet handed to the router's core */
 	pg_atomic_uint64 gaps;		/* transactions that committed with entries left out */
 	pg_atomic_uint32 reader_looks;	/* the router looks by itself within a millisecond: no need to wake it */
+	pg_atomic_uint32 kept[FOX_KEPT_BITS / 32];	/* topics that sessions which keep their messages may hear (core/kept.h) */
 	FoxMail		mail[FOX_ASK_SLOTS];
 } FoxRingHeader;
 
@@ -74,6 +75,7 @@ typedef struct FoxEntry
 	uint64		publication;
 	uint64		session;
 	uint64		owner;
+	uint64		unheard;
 	uint32		lengths[6];		/* of the slices; FOX_ABSENT_LENGTH: absent */
 } FoxEntry;
 

@@ -123,6 +123,7 @@ on_loaded(void *ctx)
 {
 	fox_router_reread_end(router);
 	fox_wire_restored();
+	fox_ring_kept_known();
 	loaded = true;
 	rereading = false;
 	if (reread_again)
@@ -366,8 +367,12 @@ reload(void)
 static int
 drain(void)
 {
-	int			n = fox_ring_drain(on_change, NULL, DRAIN_PER_TURN, &blocking_pid);
+	int			n;
 
+	/* Sessions that keep what they hear are there when everything has been loaded. */
+	if (!loaded)
+		return 0;
+	n = fox_ring_drain(on_change, NULL, DRAIN_PER_TURN, &blocking_pid);
 	drained += n;
 	return n;
 }

@@ -103,8 +103,9 @@ fox_routine_refresh(void)
 		return;
 	outdated = false;
 	while ((slot = fox_map_next(&routines, &pos)) != NULL)
-		for (FoxRoutinePlan *p = ((FoxRoutine *) slot->value)->plans; p != NULL; p = p->next)
-			SPI_freeplan(p->plan);
+		for (FoxRoutineRole *r = ((FoxRoutine *) slot->value)->roles; r != NULL; r = r->next)
+			if (r->plan != NULL)
+				SPI_freeplan(r->plan);
 	fox_map_free(&routines);
 	routines = (FoxMap) {0};
 	plans = 0;
@@ -140,6 +141,9 @@ read_args(FoxRoutine *f, HeapTuple proc)
 			continue;
 		arg->name = names != NULL ? pstrdup(names[i]) : "";
 		arg->type = types[i];
+		arg->base = getBaseType(arg->type);
+		arg->element = get_element_type(arg->base);
+		arg->takes_json = arg->base == JSONOID || arg->base == JSONBOID || OidIsValid(arg->element) || get_typtype(arg->base) == TYPTYPE_COMPOSITE;
 		arg->is_callback = fox_callback_is_type(arg->type);
 		getTypeInputInfo(arg->type, &input, &arg->ioparam);
 		fmgr_info_cxt(input, &arg->input, f->context);
@@ -177,9 +181,10 @@ read_result(FoxRoutine *f, HeapTuple proc)
 	f->set = form->proretset;
 	f->is_volatile = form->provolatile == PROVOLATILE_VOLATILE;
 	f->type = form->prorettype;
+	f->base = getBaseType(f->type);
 	f->kind = f->type == VOIDOID ? FOX_RESULT_VOID : type_is_rowtype(f->type) ? FOX_RESULT_RECORD : FOX_RESULT_VALUE;
 	name_result(f);
-	switch (getBaseType(f->type))
+	switch (f->base)
 	{
 		case VOIDOID:
 			break;
@@ -255,16 +260,45 @@ fox_routine_find(FoxSlice signature)
 	return f;
 }
 
-void
-fox_routine_check(const FoxRoutine *f, Oid role)
+static FoxRoutineRole *
+known_role(const FoxRoutine *f, Oid role)
 {
-	AclResult	result = FOX_ACLCHECK_SCHEMA(f->schema, role, ACL_USAGE);
+	FoxRoutineRole *r = f->roles;
 
+	while (r != NULL && r->role != role)
+		r = r->next;
+	return r;
+}
+
+static FoxRoutineRole *
+of_role(FoxRoutine *f, Oid role)
+{
+	FoxRoutineRole *r = known_role(f, role);
+
+	if (r != NULL)
+		return r;
+	r = MemoryContextAllocZero(f->context, sizeof(FoxRoutineRole));
+	r->role = role;
+	r->next = f->roles;
+	f->roles = r;
+	return r;
+}
+
+void
+fox_routine_check(FoxRoutine *f, Oid role)
+{
+	const FoxRoutineRole *r = known_role(f, role);
+	AclResult	result;
+
+	if (r != NULL && r->may_execute)
+		return;
+	result = FOX_ACLCHECK_SCHEMA(f->schema, role, ACL_USAGE);
 	if (result != ACLCHECK_OK)
 		aclcheck_error(result, OBJECT_SCHEMA, get_namespace_name(f->schema));
 	result = FOX_ACLCHECK_FUNCTION(f->oid, role, ACL_EXECUTE);
 	if (result != ACLCHECK_OK)
 		aclcheck_error(result, OBJECT_FUNCTION, get_func_name(f->oid));
+	of_role(f, role)->may_execute = true;
 }
 
 /* --- planning --- */
@@ -294,16 +328,12 @@ prepare(const FoxRoutine *f)
 SPIPlanPtr
 fox_routine_plan(FoxRoutine *f, Oid role)
 {
-	FoxRoutinePlan *p;
+	FoxRoutineRole *r = of_role(f, role);
 
-	for (p = f->plans; p != NULL; p = p->next)
-		if (p->role == role)
-			return p->plan;
-	p = MemoryContextAllocZero(f->context, sizeof(FoxRoutinePlan));
-	p->plan = prepare(f);
-	p->role = role;
-	p->next = f->plans;
-	f->plans = p;
-	plans++;
-	return p->plan;
+	if (r->plan == NULL)
+	{
+		r->plan = prepare(f);
+		plans++;
+	}
+	return r->plan;
 }

@@ -20,6 +20,9 @@ typedef struct FoxRoutineArg
 {
 	char	   *name;			/* empty: it has none */
 	Oid			type;
+	Oid			base;			/* of a domain what it is over, else the type itself */
+	Oid			element;		/* of an array; InvalidOid: it is none */
+	bool		takes_json;		/* which can say more of it than text: json, arrays, composite types */
 	FmgrInfo	input;
 	Oid			ioparam;
 	bool		is_callback;	/* of fox_wamp.callback, or a domain over it */
@@ -34,12 +37,14 @@ typedef enum FoxRoutineResult
 	FOX_RESULT_RECORD			/* columns with names */
 } FoxRoutineResult;
 
-typedef struct FoxRoutinePlan
+/* What is kept of a role that calls it. */
+typedef struct FoxRoutineRole
 {
-	struct FoxRoutinePlan *next;
-	Oid			role;			/* plans hold what its privileges have allowed */
-	SPIPlanPtr	plan;
-} FoxRoutinePlan;
+	struct FoxRoutineRole *next;
+	Oid			role;
+	bool		may_execute;	/* known to; false: not known */
+	SPIPlanPtr	plan;			/* which holds what the role's privileges have allowed; NULL: not made yet */
+} FoxRoutineRole;
 
 typedef struct FoxRoutine
 {
@@ -56,10 +61,11 @@ typedef struct FoxRoutine
 	bool		is_volatile;
 	FoxRoutineResult kind;
 	Oid			type;			/* of a row of the result */
+	Oid			base;			/* as of an argument */
 	char	   *media;			/* a domain's name that is a media type, which the result is of; NULL: it is not */
 	bool		is_response;	/* it is fox_wamp.http_response */
 	FmgrInfo	output;			/* to_json() of that type, or its output function */
-	FoxRoutinePlan *plans;
+	FoxRoutineRole *roles;
 } FoxRoutine;
 
 /* Whose fault an error is that is raised just now. */
@@ -84,7 +90,7 @@ extern void fox_routine_refresh(void);
 /* ERROR when there is none. */
 extern FoxRoutine *fox_routine_find(FoxSlice signature);
 /* ERROR when the role may not execute it. */
-extern void fox_routine_check(const FoxRoutine *f, Oid role);
+extern void fox_routine_check(FoxRoutine *f, Oid role);
 /* The plan that calls it, with all arguments as parameters; with SPI connected. */
 extern SPIPlanPtr fox_routine_plan(FoxRoutine *f, Oid role);
 

@@ -167,11 +167,17 @@ bool
 fox_json_literal(FoxSlice json, Oid type, StringInfo out)
 {
 	FoxKind		kind = fox_json_kind(json);
-	Oid			base = getBaseType(type);
+	Oid			base;
 	Oid			element;
 
 	if (kind == FOX_JSON_NULL)
 		return false;
+	if (kind != FOX_JSON_STRING && kind != FOX_JSON_ARRAY && kind != FOX_JSON_OBJECT)
+	{
+		appendBinaryStringInfo(out, json.ptr, (int) json.len);
+		return true;
+	}
+	base = getBaseType(type);
 	if (base == JSONOID || base == JSONBOID)
 		appendBinaryStringInfo(out, json.ptr, (int) json.len);
 	else if (kind == FOX_JSON_ARRAY && OidIsValid(element = get_element_type(base)))

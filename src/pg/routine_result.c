@@ -29,7 +29,7 @@ typedef struct Receiver
 	FoxRoutineBinary binary;
 	FoxRoutineRow row;			/* NULL: rows are joined */
 	void	   *ctx;
-	MemoryContext memory;		/* reset for each row */
+	MemoryContext memory;		/* of a set's rows, reset for each; else the call's */
 } Receiver;
 
 static void
@@ -77,7 +77,7 @@ append_json(StringInfo out, const FoxRoutine *f, Datum value, bool isnull, FoxRo
 		appendStringInfoString(out, "null");
 		return;
 	}
-	switch (getBaseType(f->type))
+	switch (f->base)
 	{
 		case INT2OID:
 		case INT4OID:
@@ -130,7 +130,8 @@ receive(TupleTableSlot *slot, DestReceiver *self)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("the result is longer than fox_wamp.max_message_size")));
 	MemoryContextSwitchTo(saved);
-	MemoryContextReset(r->memory);
+	if (r->f->set)
+		MemoryContextReset(r->memory);
 	return true;
 }
 
@@ -173,7 +174,7 @@ fox_routine_run(FoxRoutine *f, Oid role, const FoxRoutineValues *values, FoxRout
 
 	fox_routine_stage = FOX_STAGE_RUN;
 	plan = fox_routine_plan(f, role);
-	receiver.memory = AllocSetContextCreate(CurrentMemoryContext, "fox_wamp row", ALLOCSET_DEFAULT_SIZES);
+	receiver.memory = f->set ? AllocSetContextCreate(CurrentMemoryContext, "fox_wamp row", ALLOCSET_DEFAULT_SIZES) : CurrentMemoryContext;
 	if (f->set && row == NULL)
 		appendStringInfoChar(out, '[');
 	options.params = parameters(f, values);
@@ -184,5 +185,6 @@ fox_routine_run(FoxRoutine *f, Oid role, const FoxRoutineValues *values, FoxRout
 		appendStringInfoChar(out, ']');
 	if (f->kind == FOX_RESULT_VOID || (f->set && row != NULL))
 		resetStringInfo(out);
-	MemoryContextDelete(receiver.memory);
+	if (f->set)
+		MemoryContextDelete(receiver.memory);
 }

@@ -14,6 +14,7 @@
 #include "pg/lane.h"
 #include "pg/pool.h"
 #include "pg/post_lane.h"
+#include "pg/ring.h"
 #include "pg/server_ports.h"
 
 static uint64_t
@@ -109,6 +110,12 @@ mqtt(void *ctx, const FoxMqttRow *row)
 }
 
 static void
+kept(void *ctx, unsigned bit, bool on)
+{
+	fox_ring_kept(bit, on);
+}
+
+static void
 call(void *ctx, const FoxFunctionCall *c)
 {
 	if (c->kind == FOX_RUN_POSTS)
@@ -139,6 +146,7 @@ fox_server_ports(void)
 		.past = past,
 		.deliver = deliver,
 		.mqtt = mqtt,
+		.kept = kept,
 		.call = call,
 		.cancel = cancel,
 	};

@@ -70,6 +70,7 @@ fox_wire_put_row(FoxBuf *b, const FoxChange *c)
 	fox_wire_put_u8(b, (c->deleted ? ROW_DELETED : 0) | (c->silent ? ROW_SILENT : 0));
 	fox_wire_put_u64(b, c->publication);
 	fox_wire_put_u64(b, c->owner);
+	fox_wire_put_u64(b, c->unheard);
 	fox_buf_put(b, &c->pid, sizeof(c->pid));
 	fox_wire_put_slice(b, c->realm);
 	fox_wire_put_slice(b, c->topic);
@@ -229,6 +230,7 @@ fox_wire_row(FoxWire *w, FoxChange *out)
 	out->silent = (flags & ROW_SILENT) != 0;
 	out->publication = fox_wire_u64(w);
 	out->owner = fox_wire_u64(w);
+	out->unheard = fox_wire_u64(w);
 	take(w, &out->pid, sizeof(out->pid));
 	out->realm = fox_wire_slice(w);
 	out->topic = fox_wire_slice(w);

@@ -173,6 +173,12 @@ mqtt(void *ctx, const FoxMqttRow *row)
 }
 
 static void
+keep(void *ctx, unsigned bit, bool on)
+{
+	(void) ctx, (void) bit, (void) on;
+}
+
+static void
 answer(void *ctx, uint64_t ask, FoxSlice row, bool last)
 {
 	(void) ctx, (void) ask, (void) row, (void) last;
@@ -208,7 +214,7 @@ fuzz_router_open(void)
 {
 	FoxPorts	ports = {.now_us = now_us, .random64 = random64, .log = log_text, .write = store, .login = login,
 	.login_gone = login_gone, .answer = answer, .notify = notify, .registration = registration, .past = past,
-	.mqtt = mqtt, .stats = stats, .call = call, .cancel = cancel};
+	.mqtt = mqtt, .kept = keep, .stats = stats, .call = call, .cancel = cancel};
 	FoxRouterConfig config = {.call_queue_limit = 4, .waiter_limit = 4, .anonymous = true, .token_timeout_ms = 1000, .tokens_per_user = 2};
 
 	kept = 0;

@@ -317,8 +317,44 @@ static uint64_t called_invocation;
 static char called[500];
 static int	n_canceled;
 static int	n_called;
+static uint64_t over = 0;
+static int	kept_bits = 0;
+static unsigned kept_bit = 0;
 static char delivered[500];
 static bool deliveries_full;
+
+static bool
+mqtt(void *ctx, const FoxMqttRow *row)
+{
+	(void) ctx;
+	if (row->kind == FOX_MQTT_UNHEARD_END)
+		over = row->number;
+	return true;
+}
+
+static void
+keep(void *ctx, unsigned bit, bool on)
+{
+	(void) ctx;
+	kept_bits += on ? 1 : -1;
+	kept_bit = bit;
+}
+
+uint64_t
+world_over(void)
+{
+	uint64_t	last = over;
+
+	over = 0;
+	return last;
+}
+
+int
+world_kept(unsigned *bit)
+{
+	*bit = kept_bit;
+	return kept_bits;
+}
 
 static bool
 deliver(void *ctx, const FoxDelivery *d)
@@ -436,7 +472,7 @@ world_open(void)
 {
 	FoxPorts	ports = {.now_us = now_us, .random64 = random64, .log = log_text, .write = store_write, .login = login,
 	.login_gone = login_gone, .answer = answer, .notify = notify, .registration = registration, .past = past, .stats = stats,
-	.call = call, .cancel = cancel, .deliver = deliver};
+	.call = call, .cancel = cancel, .deliver = deliver, .mqtt = mqtt, .kept = keep};
 	facts = (FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "", "websocket", true, "", "", ""};
 	config = (FoxRouterConfig){.call_queue_limit = 3, .waiter_limit = 100, .anonymous = true, .anonymous_role = "guest"};
 

@@ -52,6 +52,10 @@ extern uint64_t world_last_session(void);	/* that made the last one, for answers
 extern int	world_calls(void);	/* since the start */
 /* The last event that went to the queue of a durable handler: "id topic args", once; "" when there is none. */
 extern const char *world_delivered(void);
+/* The row of an event that was to be deleted last, once; 0: none. */
+extern uint64_t world_over(void);
+/* How many bits of topics are kept, and which was the last that changed. */
+extern int	world_kept(unsigned *bit);
 extern void world_deliveries_full(bool full);	/* no queue takes any */
 extern int	world_canceled(void);	/* cancels since the start */
 /* What becomes of the last call; NULL: absent. */
