@@ -104,16 +104,23 @@ greet(HttpConn *h)
 		become_ours(h);
 }
 
-/* libwebsockets reads nothing more until it is let. */
-static void
-look(HttpConn *h)
+/* Is told of what comes, once of each piece. */
+static bool
+attend_first_bytes(HttpConn *h, HttpState state)
 {
 	struct epoll_event e = {.events = EPOLLIN | EPOLLET, .data.ptr = h};
 
 	h->events = e.events;
-	h->state = GREETING;
+	h->state = state;
+	return epoll_ctl(h->net->http_poll, EPOLL_CTL_ADD, h->fd, &e) == 0;
+}
+
+/* libwebsockets reads nothing more until it is let. */
+static void
+look(HttpConn *h)
+{
 	fox_http_progress(h);
-	if (epoll_ctl(h->net->http_poll, EPOLL_CTL_ADD, h->fd, &e) == 0)
+	if (attend_first_bytes(h, GREETING))
 		lws_rx_flow_control(h->wsi, 0);
 }
 
@@ -148,11 +155,7 @@ begin(HttpConn *h)
 static void
 await_header(HttpConn *h)
 {
-	struct epoll_event e = {.events = EPOLLIN | EPOLLET, .data.ptr = h};
-
-	h->events = e.events;
-	h->state = PROXIED;
-	if (epoll_ctl(h->net->http_poll, EPOLL_CTL_ADD, h->fd, &e) != 0)
+	if (!attend_first_bytes(h, PROXIED))
 		fox_http_die(h);
 	else if (h->ssl == NULL)
 		lws_rx_flow_control(h->wsi, 0);

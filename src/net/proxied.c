@@ -122,8 +122,9 @@ take(int fd, FoxBuf *to, size_t len)
 	return true;
 }
 
-FoxProxyResult
-fox_proxied_read(FoxNet *net, struct lws *wsi, FoxBuf *come)
+/* What is there just now. */
+static FoxProxyResult
+read_on(FoxNet *net, struct lws *wsi, FoxBuf *come, bool *nothing_now)
 {
 	int			fd = lws_get_socket_fd(wsi);
 	size_t		had = come->len;
@@ -134,22 +135,34 @@ fox_proxied_read(FoxNet *net, struct lws *wsi, FoxBuf *come)
 
 	if (had > 0)
 		memcpy(ahead, come->data, had);
-	do
-		n = recv(fd, ahead + had, sizeof(ahead) - had, MSG_PEEK | MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
-	if (n < 0 && errno == EAGAIN)
+	n = recv(fd, ahead + had, sizeof(ahead) - had, MSG_PEEK | MSG_DONTWAIT);
+	*nothing_now = n < 0 && errno == EAGAIN;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return FOX_PROXY_MORE;
 	if (n <= 0)
 		return had == 0 ? FOX_PROXY_BAD : refuse(net, wsi, "the stream ended within it");
 	result = fox_proxy_header(ahead, had + (size_t) n, &header);
 	if (result == FOX_PROXY_BAD)
 		return refuse(net, wsi, header.fault);
-	if (!take(fd, come, result == FOX_PROXY_MORE ? (size_t) n : header.len - had))
+	if (!take(fd, come, result == FOX_PROXY_MORE ? (size_t) n : header.len - had) ||
+		(result == FOX_PROXY_DONE && !keep(net, wsi, &header)))
 		return refuse(net, wsi, "there was no memory for it");
-	if (result == FOX_PROXY_MORE)
-		return FOX_PROXY_MORE;
-	fox_buf_free(come);
-	return keep(net, wsi, &header) ? FOX_PROXY_DONE : refuse(net, wsi, "there was no memory for it");
+	return result;
+}
+
+FoxProxyResult
+fox_proxied_read(FoxNet *net, struct lws *wsi, FoxBuf *come)
+{
+	FoxProxyResult result;
+	bool		nothing_now;
+
+	/* Until the socket has no more: what came together with the last octet, an end too, is told of only once. */
+	do
+		result = read_on(net, wsi, come, &nothing_now);
+	while (result == FOX_PROXY_MORE && !nothing_now);
+	if (result == FOX_PROXY_DONE)
+		fox_buf_free(come);
+	return result;
 }
 
 const FoxProxyHeader *

@@ -18,6 +18,7 @@ const PROXY = '127.0.0.2'; // it is trusted; 127.0.0.1, where all others come fr
 const SIGNATURE = Buffer.from('0d0a0d0a000d0a515549540a', 'hex');
 const servers = new Set();
 const sockets = new Set();
+let unfinished; // the answer to a header that does not come whole, which takes its time
 
 before(async () => {
   start();
@@ -25,6 +26,7 @@ before(async () => {
     `CREATE SCHEMA ${name}`, `GRANT USAGE ON SCHEMA ${name} TO PUBLIC`, `CREATE FUNCTION ${name}.ip() RETURNS inet LANGUAGE sql AS 'SELECT fox_wamp.remote_ip()'`,
     `SELECT fox_wamp.expose_root('${name}'), fox_wamp.expose_function('${name}.ip()', root => '${name}')`, 'SELECT fox_wamp.sync()');
   await reconfigure(`ALTER SYSTEM SET fox_wamp.trusted_proxies = '${PROXY}'`, "ALTER SYSTEM SET fox_wamp.proxy_protocol = 'port, tls_port'");
+  unfinished = answer('PROXY TCP4 203.0.113.9 ');
 });
 after(async () => {
   for (const s of sockets) s.destroy();
@@ -221,11 +223,12 @@ test('connections_per_address counts those who are told, not their proxy', async
 test('X-Forwarded-For is believed of a proxy behind the proxy', async () => {
   const ip = async (told) => result((await ask('GET', `/${name}/ip`, { by: false, port: await proxy(v2(told, 1, [BY_TLS]), env.port),
     headers: { ...basic, 'X-Forwarded-For': '198.51.100.7', 'X-Forwarded-Proto': 'https' } })).body);
-  await withSettings({ 'fox_wamp.trusted_proxies': `${PROXY}, 10.0.0.0/8` }, async () => {
+  await reconfigure(`ALTER SYSTEM SET fox_wamp.trusted_proxies = '${PROXY}, 10.0.0.0/8'`);
+  try {
     assert.equal(await ip('10.1.2.3'), '198.51.100.7');
+  } finally {
     await reconfigure(`ALTER SYSTEM SET fox_wamp.trusted_proxies = '${PROXY}'`);
-  });
-  await reconfigure(`ALTER SYSTEM SET fox_wamp.trusted_proxies = '${PROXY}'`);
+  }
 });
 
 const GET = `GET /${name}/ip HTTP/1.1\r\nHost: localhost\r\n\r\n`;
@@ -274,7 +277,7 @@ test('the log says why; a header that ends too early is one of those, a connecti
 });
 
 test('a header that does not come whole is waited for no longer than a handshake', async () => {
-  assert.equal(await answer('PROXY TCP4 203.0.113.9 '), '');
+  assert.equal(await unfinished, '');
 });
 
 test('who is not trusted can not tell: a header is garbage, and without one all goes on', async () => {
@@ -296,6 +299,17 @@ test('a port that is not named has no headers, a trusted proxy or not', async ()
     assert.match(header, /^HTTP\/1\.1 400/);
   } finally {
     await reconfigure("ALTER SYSTEM SET fox_wamp.proxy_protocol = 'port, tls_port'");
+  }
+});
+
+test('doctor() tells of a port that expects what nobody may send', async () => {
+  const proxies = () => sql("SELECT ok, detail FROM fox_wamp.doctor() WHERE check_name = 'proxies'");
+  assert.equal(await proxies(), 't|PROXY headers are expected of trusted proxies');
+  try {
+    await reconfigure('ALTER SYSTEM RESET fox_wamp.trusted_proxies');
+    assert.equal(await proxies(), 'f|PROXY headers are expected, but no proxy is trusted');
+  } finally {
+    await reconfigure(`ALTER SYSTEM SET fox_wamp.trusted_proxies = '${PROXY}'`);
   }
 });
 
