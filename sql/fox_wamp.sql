@@ -202,6 +202,56 @@ COMMENT ON COLUMN fox_wamp.mqtt_auto_subscription.no_local IS 'without the clien
 COMMENT ON COLUMN fox_wamp.mqtt_auto_subscription.retain_as_published IS 'the retain flag stays';
 COMMENT ON COLUMN fox_wamp.mqtt_auto_subscription.retain_handling IS 'retained messages: 0 and 1 with the subscription, 2 not';
 
+-- The triggers know the columns of the next two by their position: upgrades append.
+CREATE TABLE fox_wamp.mqtt_bridge (
+	name text COLLATE "C" PRIMARY KEY CHECK (name ~ '^[A-Za-z0-9_.-]{1,64}$'),
+	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
+	url text NOT NULL,
+	username text,
+	password text CHECK (password IS NULL OR username IS NOT NULL),
+	client_id text CHECK (client_id <> ''),
+	protocol text NOT NULL DEFAULT '5' CHECK (protocol IN ('5', '3.1.1')),
+	keep_alive integer NOT NULL DEFAULT 60 CHECK (keep_alive BETWEEN 1 AND 65535),
+	clean_start boolean NOT NULL DEFAULT false,
+	notification_topic text,
+	ca text,
+	certificate text,
+	private_key text,
+	enabled boolean NOT NULL DEFAULT true
+);
+COMMENT ON TABLE fox_wamp.mqtt_bridge IS 'connections to other MQTT brokers';
+COMMENT ON COLUMN fox_wamp.mqtt_bridge.name IS 'what it is called here';
+COMMENT ON COLUMN fox_wamp.mqtt_bridge.realm IS 'realm of the topics here';
+COMMENT ON COLUMN fox_wamp.mqtt_bridge.url IS 'where the remote broker listens: mqtt://host:port, or mqtts:// for TLS';
+COMMENT ON COLUMN fox_wamp.mqtt_bridge.username IS 'who the bridge is there; null: it does not say';
+COMMENT ON COLUMN fox_wamp.mqtt_bridge.password IS 'and its password: written by administrators, read by superusers';
+COMMENT ON COLUMN fox_wamp.mqtt_bridge.client_id IS 'its client identifier there; null: one of the bridge''s name, the server and the database';
+COMMENT ON COLUMN fox_wamp.mqtt_bridge.protocol IS 'version of MQTT: 5, or 3.1.1 if the remote does not speak it; or 3.1.1 from the start';
+COMMENT ON COLUMN fox_wamp.mqtt_bridge.keep_alive IS 'seconds within which the remote has to answer';
+COMMENT ON COLUMN fox_wamp.mqtt_bridge.clean_start IS 'neither side keeps messages while there is no connection';
+COMMENT ON COLUMN fox_wamp.mqtt_bridge.notification_topic IS 'topic, on both sides, of a retained 1 while there is a connection and 0 else; null: none';
+COMMENT ON COLUMN fox_wamp.mqtt_bridge.ca IS 'PEM: authorities whose certificates are believed; null: those of the system';
+COMMENT ON COLUMN fox_wamp.mqtt_bridge.certificate IS 'PEM: what the bridge shows; null: nothing';
+COMMENT ON COLUMN fox_wamp.mqtt_bridge.private_key IS 'PEM: its key, written by administrators, read by superusers';
+COMMENT ON COLUMN fox_wamp.mqtt_bridge.enabled IS 'false: there is no connection, and what is to go out waits';
+
+CREATE TABLE fox_wamp.mqtt_bridge_topic (
+	bridge text COLLATE "C" NOT NULL REFERENCES fox_wamp.mqtt_bridge ON UPDATE CASCADE ON DELETE CASCADE,
+	pattern text COLLATE "C" NOT NULL,
+	direction text COLLATE "C" NOT NULL DEFAULT 'out' CHECK (direction IN ('out', 'in', 'both')),
+	local_prefix text COLLATE "C" NOT NULL DEFAULT '',
+	remote_prefix text COLLATE "C" NOT NULL DEFAULT '',
+	qos integer NOT NULL DEFAULT 1 CHECK (qos BETWEEN 0 AND 2),
+	PRIMARY KEY (bridge, pattern, direction, local_prefix, remote_prefix)
+);
+COMMENT ON TABLE fox_wamp.mqtt_bridge_topic IS 'topics whose messages go over a bridge';
+COMMENT ON COLUMN fox_wamp.mqtt_bridge_topic.bridge IS 'name of the bridge';
+COMMENT ON COLUMN fox_wamp.mqtt_bridge_topic.pattern IS 'filter as MQTT writes it, behind the prefix of either side; empty: the prefixes are the topics';
+COMMENT ON COLUMN fox_wamp.mqtt_bridge_topic.direction IS 'out: to the remote; in: from it; both';
+COMMENT ON COLUMN fox_wamp.mqtt_bridge_topic.local_prefix IS 'what topics begin with here';
+COMMENT ON COLUMN fox_wamp.mqtt_bridge_topic.remote_prefix IS 'what they begin with there';
+COMMENT ON COLUMN fox_wamp.mqtt_bridge_topic.qos IS 'highest QoS of what goes over';
+
 -- The trigger knows the columns by their position: upgrades append.
 CREATE TABLE fox_wamp.trust_level (
 	realm text COLLATE "C" NOT NULL REFERENCES fox_wamp.realm ON UPDATE CASCADE ON DELETE CASCADE,
@@ -950,6 +1000,8 @@ SELECT pg_catalog.pg_extension_config_dump('fox_wamp.history', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.event_history', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.trust_level', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.mqtt_auto_subscription', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.mqtt_bridge', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.mqtt_bridge_topic', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.root', 'WHERE name <> ''root''');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.exposed_table', '');
 SELECT pg_catalog.pg_extension_config_dump('fox_wamp.exposed_service', '');
@@ -1145,6 +1197,10 @@ CREATE TRIGGER trust_level_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER mqtt_auto_subscription_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.mqtt_auto_subscription
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
+CREATE TRIGGER mqtt_bridge_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.mqtt_bridge
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
+CREATE TRIGGER mqtt_bridge_topic_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.mqtt_bridge_topic
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER root_changed AFTER INSERT OR UPDATE OR DELETE ON fox_wamp.root
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER exposed_function_before BEFORE INSERT OR UPDATE ON fox_wamp.exposed_function
@@ -1199,6 +1255,8 @@ COMMENT ON TRIGGER bridge_changed ON fox_wamp.bridge IS 'hands the change to the
 COMMENT ON TRIGGER history_changed ON fox_wamp.history IS 'hands the change to the router';
 COMMENT ON TRIGGER trust_level_changed ON fox_wamp.trust_level IS 'hands the change to the router';
 COMMENT ON TRIGGER mqtt_auto_subscription_changed ON fox_wamp.mqtt_auto_subscription IS 'hands the change to the router';
+COMMENT ON TRIGGER mqtt_bridge_changed ON fox_wamp.mqtt_bridge IS 'hands the change to the router';
+COMMENT ON TRIGGER mqtt_bridge_topic_changed ON fox_wamp.mqtt_bridge_topic IS 'hands the change to the router';
 COMMENT ON TRIGGER root_changed ON fox_wamp.root IS 'hands the change to the router';
 COMMENT ON TRIGGER exposed_function_before ON fox_wamp.exposed_function IS 'checks the function and writes its signature in full';
 COMMENT ON TRIGGER exposed_function_changed ON fox_wamp.exposed_function IS 'hands the change to the router';
@@ -1223,6 +1281,8 @@ ALTER TABLE fox_wamp.bridge ENABLE ALWAYS TRIGGER bridge_changed;
 ALTER TABLE fox_wamp.history ENABLE ALWAYS TRIGGER history_changed;
 ALTER TABLE fox_wamp.trust_level ENABLE ALWAYS TRIGGER trust_level_changed;
 ALTER TABLE fox_wamp.mqtt_auto_subscription ENABLE ALWAYS TRIGGER mqtt_auto_subscription_changed;
+ALTER TABLE fox_wamp.mqtt_bridge ENABLE ALWAYS TRIGGER mqtt_bridge_changed;
+ALTER TABLE fox_wamp.mqtt_bridge_topic ENABLE ALWAYS TRIGGER mqtt_bridge_topic_changed;
 ALTER TABLE fox_wamp.root ENABLE ALWAYS TRIGGER root_changed;
 ALTER TABLE fox_wamp.exposed_function ENABLE ALWAYS TRIGGER exposed_function_before;
 ALTER TABLE fox_wamp.exposed_function ENABLE ALWAYS TRIGGER exposed_function_changed;
@@ -1483,6 +1543,42 @@ CREATE FUNCTION fox_wamp.drop_auto_subscription(filter text, role text DEFAULT N
 	$$;
 COMMENT ON FUNCTION fox_wamp.drop_auto_subscription(text, text, text, text)
 	IS 'ends what auto_subscribe() began, for who connects from now on; false if there was nothing';
+
+CREATE FUNCTION fox_wamp.mqtt_bridge(name text, url text, username text DEFAULT NULL, password text DEFAULT NULL, client_id text DEFAULT NULL,
+									 protocol text DEFAULT '5', keep_alive integer DEFAULT 60, clean_start boolean DEFAULT false,
+									 notification_topic text DEFAULT NULL, ca text DEFAULT NULL, certificate text DEFAULT NULL,
+									 private_key text DEFAULT NULL, realm text DEFAULT NULL) RETURNS void
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		-- Not ON CONFLICT, which would have to read what may only be written.
+		WITH there AS (UPDATE fox_wamp.mqtt_bridge b SET url = $2, username = $3, password = $4, client_id = $5, protocol = $6, keep_alive = $7,
+						   clean_start = $8, notification_topic = $9, ca = $10, certificate = $11, private_key = $12,
+						   realm = fox_wamp.default_realm($13), enabled = true
+					   WHERE b.name = $1 RETURNING 1)
+		INSERT INTO fox_wamp.mqtt_bridge (name, url, username, password, client_id, protocol, keep_alive, clean_start, notification_topic,
+										  ca, certificate, private_key, realm)
+		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, fox_wamp.default_realm($13) WHERE NOT EXISTS (SELECT FROM there)
+	$$;
+COMMENT ON FUNCTION fox_wamp.mqtt_bridge(text, text, text, text, text, text, integer, boolean, text, text, text, text, text)
+	IS 'connects the router to another MQTT broker; mqtt_bridge_topic() says what goes over';
+
+CREATE FUNCTION fox_wamp.mqtt_bridge_topic(bridge text, pattern text, direction text DEFAULT 'out', qos integer DEFAULT 1,
+										   local_prefix text DEFAULT '', remote_prefix text DEFAULT '') RETURNS void
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		INSERT INTO fox_wamp.mqtt_bridge_topic (bridge, pattern, direction, qos, local_prefix, remote_prefix) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT ON CONSTRAINT mqtt_bridge_topic_pkey DO UPDATE SET qos = EXCLUDED.qos
+	$$;
+COMMENT ON FUNCTION fox_wamp.mqtt_bridge_topic(text, text, text, integer, text, text)
+	IS 'messages of the filter go over the bridge: out, in or both, with other prefixes there than here';
+
+CREATE FUNCTION fox_wamp.drop_mqtt_bridge(name text) RETURNS boolean
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	AS $$
+		WITH gone AS (DELETE FROM fox_wamp.mqtt_bridge b WHERE b.name = $1 RETURNING 1)
+		SELECT EXISTS (SELECT FROM gone);
+	$$;
+COMMENT ON FUNCTION fox_wamp.drop_mqtt_bridge(text) IS 'ends a bridge with its topics, and drops what waits for the remote; false if there was none';
 
 CREATE FUNCTION fox_wamp.set_trust_level(uri text, level integer, authrole text DEFAULT NULL, match text DEFAULT NULL,
 										 realm text DEFAULT NULL) RETURNS void
@@ -2560,6 +2656,22 @@ CREATE FUNCTION fox_wamp.ask_denials() RETURNS SETOF jsonb
 	AS $$ SELECT fox_wamp.ask('{"ask": "denials"}') $$;
 COMMENT ON FUNCTION fox_wamp.ask_denials() IS 'internal: the rows behind the view denials';
 
+CREATE FUNCTION fox_wamp.ask_mqtt_bridges() RETURNS SETOF jsonb
+	LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$ SELECT fox_wamp.ask('{"ask": "mqtt_bridges"}') $$;
+COMMENT ON FUNCTION fox_wamp.ask_mqtt_bridges() IS 'internal: the rows behind the view mqtt_bridge_state';
+
+CREATE VIEW fox_wamp.mqtt_bridge_state AS
+	SELECT r.name, r.state, clock_timestamp() - r.age_ms * interval '1 ms' AS since, r.protocol, r.messages_in, r.messages_out, r.dropped,
+		(SELECT count(*) FROM fox_wamp.mqtt_session s JOIN fox_wamp.mqtt_message m ON m.session = s.id
+			WHERE s.realm = b.realm AND s.client_id = '$bridge/' || b.name) AS queued,
+		r.last_error, clock_timestamp() - r.error_age_ms * interval '1 ms' AS last_error_at
+	FROM fox_wamp.ask_mqtt_bridges() AS a(a),
+		jsonb_to_record(a) AS r(name text, state text, age_ms bigint, protocol text, messages_in bigint, messages_out bigint, dropped bigint,
+								last_error text, error_age_ms bigint)
+		LEFT JOIN fox_wamp.mqtt_bridge b ON b.name = r.name;
+COMMENT ON VIEW fox_wamp.mqtt_bridge_state IS 'how bridges to other MQTT brokers are doing, and what they have carried since the router started';
+
 CREATE VIEW fox_wamp.denials AS
 	SELECT clock_timestamp() - r.age_ms * interval '1 ms' AS at, r.realm, r.session, r.authid, r.client_id, r.role, r.action, r.topic,
 		r.count, r.reason
@@ -2674,6 +2786,10 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.forget_history(text, text, text),
 	fox_wamp.auto_subscribe(text, integer, text, text, boolean, boolean, integer, text),
 	fox_wamp.drop_auto_subscription(text, text, text, text),
+	fox_wamp.mqtt_bridge(text, text, text, text, text, text, integer, boolean, text, text, text, text, text),
+	fox_wamp.mqtt_bridge_topic(text, text, text, integer, text, text),
+	fox_wamp.drop_mqtt_bridge(text),
+	fox_wamp.ask_mqtt_bridges(),
 	fox_wamp.set_trust_level(text, integer, text, text, text),
 	fox_wamp.use_topic_policies(text, text),
 	fox_wamp.reset_trust_level(text, text, text, text),
@@ -2761,6 +2877,10 @@ GRANT INSERT, UPDATE, DELETE ON fox_wamp.realm, fox_wamp.retained, fox_wamp.brid
 	fox_wamp.trust_level, fox_wamp.mqtt_auto_subscription, fox_wamp.permission, fox_wamp.root, fox_wamp.exposed_table, fox_wamp.exposed_function, fox_wamp.exposed_service, fox_wamp.service_address, fox_wamp.service_catalog, fox_wamp.handler, fox_wamp.publish_hook, fox_wamp.webhook, fox_wamp.auth_method,
 	fox_wamp.auth_group, fox_wamp.auth_user, fox_wamp.auth_key, fox_wamp.jwt_key TO fox_wamp_admin;
 GRANT SELECT ON fox_wamp.denials TO fox_wamp_admin;
+GRANT INSERT, UPDATE, DELETE ON fox_wamp.mqtt_bridge, fox_wamp.mqtt_bridge_topic TO fox_wamp_admin;
+GRANT SELECT ON fox_wamp.mqtt_bridge_topic, fox_wamp.mqtt_bridge_state TO fox_wamp_admin;
+GRANT SELECT (name, realm, url, username, client_id, protocol, keep_alive, clean_start, notification_topic, ca, certificate, enabled)
+	ON fox_wamp.mqtt_bridge TO fox_wamp_admin;
 GRANT UPDATE (attempts, next_try, dead), DELETE ON fox_wamp.delivery TO fox_wamp_admin;
 GRANT SELECT, DELETE ON fox_wamp.service_instance, fox_wamp.service_call TO fox_wamp_admin;
 GRANT REFERENCES (id) ON fox_wamp.callback_registry TO fox_wamp_user;

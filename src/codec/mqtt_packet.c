@@ -47,6 +47,8 @@ read_connect(FoxMqttReader *r, FoxMqttPacket *p)
 
 	if (r->bad)
 		return FOX_MQTT_MALFORMED;
+	if ((p->bridge = level == (FOX_MQTT_BRIDGE | FOX_MQTT_31) || level == (FOX_MQTT_BRIDGE | FOX_MQTT_311)))
+		level &= (uint8_t) ~FOX_MQTT_BRIDGE;
 	if (fox_slice_is(name, "MQIsdp") ? level != FOX_MQTT_31 :
 		!fox_slice_is(name, "MQTT") || (level != FOX_MQTT_311 && level != FOX_MQTT_50))
 		return FOX_MQTT_BAD_VERSION;
@@ -317,7 +319,7 @@ write_connect(const FoxMqttPacket *p, FoxBuf *out)
 	if (!fox_absent(p->password))
 		flags |= CONNECT_PASSWORD;
 	fox_mqtt_put_string(out, p->version == FOX_MQTT_31 ? FOX_LIT("MQIsdp") : FOX_LIT("MQTT"));
-	fox_buf_char(out, (char) p->version);
+	fox_buf_char(out, (char) (p->version | (p->bridge ? FOX_MQTT_BRIDGE : 0)));
 	fox_buf_char(out, (char) flags);
 	fox_mqtt_put_number(out, p->keep_alive, 2);
 	if (p->version == FOX_MQTT_50)

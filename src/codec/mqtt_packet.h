@@ -33,6 +33,8 @@ typedef enum FoxMqttType
 #define FOX_MQTT_31 3
 #define FOX_MQTT_311 4
 #define FOX_MQTT_50 5
+/* Beside the older ones, as mosquitto has it: what the client has published does not come back to it, and retain flags stay. */
+#define FOX_MQTT_BRIDGE 0x80
 
 typedef struct FoxMqttWill
 {
@@ -56,6 +58,7 @@ typedef struct FoxMqttPacket
 	FoxSlice	payload;		/* PUBLISH; SUBSCRIBE and UNSUBSCRIBE: filters as fox_mqtt_filter_next() reads them;
 								 * SUBACK and UNSUBACK: codes */
 	uint8_t		version;		/* CONNECT, from here on */
+	bool		bridge;			/* another broker, in 3.1 and 3.1.1: see FOX_MQTT_BRIDGE */
 	bool		clean_start;
 	uint16_t	keep_alive;
 	FoxSlice	client_id;

@@ -2,9 +2,11 @@
  * regex.c - POSIX extended regular expressions of strangers (see regex.h).
  *
  * The C library writes repetitions out before it compiles: "a++++++++" doubles with
- * every sign, ((a{99}){99}){99} takes all memory there is.  It also starts again at
- * every byte of the text, and back references take exponential time.  So patterns are
- * measured first, back references are refused, and the search is one anchored pass.
+ * every sign, ((a{99}){99}){99} takes all memory there is.  What repeats something that
+ * may be empty, as (a*)* does, takes several times as long with each such repetition.
+ * It also starts again at every byte of the text, and back references take exponential
+ * time.  So patterns are measured first, back references are refused, and the search is
+ * one anchored pass.
  */
 #include "codec/regex.h"
 
@@ -18,6 +20,7 @@
 #define PATTERN_MAX 256			/* bytes */
 #define TEXT_MAX 4096			/* bytes */
 #define POSITIONS_MAX 256		/* of the pattern once its repetitions are written out */
+#define LOOPS_MAX 8				/* repetitions of what may be empty, the same */
 
 /* Behind a newline that .* went over, glibc takes ^ for matched, but not its own name for the start. */
 #ifdef __GLIBC__
@@ -82,6 +85,90 @@ read_interval(const char *p, const char *end, size_t *copies)
 	return p < end && *p == '}' && most >= least ? p + 1 : NULL;
 }
 
+/* What a part of the pattern costs, and whether it matches the empty text. */
+typedef struct Part
+{
+	size_t		positions;
+	size_t		loops;			/* repetitions of what may be empty */
+	bool		empty;
+} Part;
+
+static const Part nothing = {0, 0, true};
+
+static Part
+joined(Part a, Part b)
+{
+	return (Part){a.positions + b.positions, a.loops + b.loops, a.empty && b.empty};
+}
+
+static Part
+repeated(Part item, size_t copies, bool empty)
+{
+	return (Part){item.positions * copies, (item.loops + item.empty) * copies, item.empty || empty};
+}
+
+/* A group that is open; the whole pattern is one as well. */
+typedef struct Group
+{
+	Part		before;			/* of this branch, up to the last item */
+	Part		last;			/* the last item, to which a repetition belongs */
+	bool		empty;			/* an earlier branch may be */
+} Group;
+
+static Part
+closed(const Group *g)
+{
+	Part		all = joined(g->before, g->last);
+
+	return (Part){all.positions + 1, all.loops, all.empty || g->empty};
+}
+
+static void
+next_item(Group *g, Part item)
+{
+	g->before = joined(g->before, g->last);
+	g->last = item;
+}
+
+/* Costs are of all branches; each begins empty. */
+static void
+next_branch(Group *g)
+{
+	Part		all = joined(g->before, g->last);
+
+	g->empty = g->empty || all.empty;
+	g->before = (Part){all.positions + 1, all.loops, true};
+	g->last = nothing;
+}
+
+static const char *
+read_repetition(Part *item, const char *p, const char *end)
+{
+	size_t		copies;
+	const char *digits = p;
+
+	if ((p = read_interval(p, end, &copies)) != NULL)
+		*item = repeated(*item, copies, *digits == '0');
+	return p;
+}
+
+/* Of a character, or of what is none. */
+static const char *
+read_item(Part *item, const char *p, const char *end)
+{
+	char		c = p[-1];
+
+	*item = (Part){1, 0, c == '^' || c == '$'};
+	if (c == '[')
+		return skip_bracket(p, end);
+	if (c != '\\')
+		return p;
+	if (p == end || (*p >= '1' && *p <= '9'))
+		return NULL;
+	item->empty = strchr("<>bB`'", *p) != NULL;
+	return p + 1;
+}
+
 /*
  * Copies the pattern to out as it is handed to the library.  False: it would not compile
  * and run in bounded time and memory.
@@ -89,11 +176,10 @@ read_interval(const char *p, const char *end, size_t *copies)
 static bool
 prepare(FoxSlice pattern, FoxBuf *out)
 {
-	size_t		outside[PATTERN_MAX];	/* per open group: positions before it */
-	int			depth = 0;
-	size_t		before = 0;		/* positions of this group up to the last item */
-	size_t		last = 0;		/* positions of the last item, which a repetition multiplies */
-	size_t		copies;
+	Group		groups[PATTERN_MAX + 1] = {{nothing, nothing, false}};
+	Group	   *g = groups;		/* the innermost */
+	Part		item;
+	Part		all;
 	const char *p = pattern.ptr;
 	const char *end = p + pattern.len;
 
@@ -102,50 +188,53 @@ prepare(FoxSlice pattern, FoxBuf *out)
 	fox_buf_str(out, PREFIX);
 	while (p < end)
 	{
-		const char *item = p;
+		const char *begin = p;
 		char		c = *p++;
 
 		switch (c)
 		{
 			case '(':
-				outside[depth++] = before + last;
-				before = last = 0;
+				*++g = (Group){nothing, nothing, false};
 				break;
 			case ')':
-				if (depth == 0)
+				if (g == groups)
 					return false;
-				last += before + 1;
-				before = outside[--depth];
+				item = closed(g--);
+				next_item(g, item);
+				break;
+			case '|':
+				next_branch(g);
 				break;
 			case '+':
-				last *= 2;
-				break;
-			case '{':
-				if ((p = read_interval(p, end, &copies)) == NULL)
-					return false;
-				last *= copies;
+				g->last = repeated(g->last, 2, false);
 				break;
 			case '*':
+				g->last = repeated(g->last, 1, true);
+				g->last.positions++;
+				break;
 			case '?':
-				last++;
+				g->last.positions++;
+				g->last.empty = true;
+				break;
+			case '{':
+				p = read_repetition(&g->last, p, end);
 				break;
 			default:
-				if (c == '[' && (p = skip_bracket(p, end)) == NULL)
-					return false;
-				if (c == '\\' && (p == end || (*p++ >= '1' && p[-1] <= '9')))
-					return false;
-				before += last;
-				last = 1;
+				p = read_item(&item, p, end);
+				next_item(g, item);
 		}
-		if (before + last > POSITIONS_MAX)
+		if (p == NULL)
+			return false;
+		all = joined(g->before, g->last);
+		if (all.positions > POSITIONS_MAX || all.loops > LOOPS_MAX)
 			return false;
 		if (c == '^')
 			fox_buf_str(out, START);
 		else
-			fox_buf_put(out, item, (size_t) (p - item));
+			fox_buf_put(out, begin, (size_t) (p - begin));
 	}
 	fox_buf_put(out, ")", 2);	/* with its NUL */
-	return depth == 0 && !out->failed;
+	return g == groups && !out->failed;
 }
 
 /* --- compiled patterns --- */

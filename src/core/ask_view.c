@@ -7,6 +7,7 @@
 #include "core/catalog.h"
 #include "core/denial.h"
 #include "core/handler.h"
+#include "core/mqtt_bridge.h"
 
 #include "base/pure.h"
 
@@ -218,6 +219,7 @@ fox_ask_view(FoxRouter *r, uint64_t ask, FoxSlice name)
 		{"waiters", answer_waiters},
 		{"handlers", fox_handlers_answer},
 		{"denials", fox_denials_answer},
+		{"mqtt_bridges", fox_mqtt_bridges_answer},
 		{"catalog", fox_catalog_answer},
 		{"stats", answer_stats},
 	};

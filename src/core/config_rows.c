@@ -26,7 +26,7 @@ is_row(FoxChangeKind kind)
 		kind == FOX_CHANGE_TRUST || kind == FOX_CHANGE_EXPOSED || kind == FOX_CHANGE_AUTH ||
 		kind == FOX_CHANGE_PERMISSION || kind == FOX_CHANGE_HANDLER || kind == FOX_CHANGE_HOOK || kind == FOX_CHANGE_ROOT ||
 		kind == FOX_CHANGE_CALLBACK || kind == FOX_CHANGE_SERVICE || kind == FOX_CHANGE_CATALOG ||
-		kind == FOX_CHANGE_AUTO_SUBSCRIPTION;
+		kind == FOX_CHANGE_AUTO_SUBSCRIPTION || kind == FOX_CHANGE_MQTT_BRIDGE || kind == FOX_CHANGE_MQTT_BRIDGE_TOPIC;
 }
 
 /* Realms and topics have no U+0000. */

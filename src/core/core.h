@@ -112,6 +112,7 @@ struct FoxRouter
 	uint64_t	reread;			/* generation of the current or last re-read */
 	bool		rereading;
 	FoxMap		roots;			/* of http_route.c */
+	struct FoxMqttBridges *mqtt_bridges;	/* of mqtt_bridge.c; NULL: there never was one */
 	struct FoxServices *services;	/* of service.c; NULL: there never was one */
 	FoxNode		config_rows;	/* of config_rows.c */
 	FoxMap		config_rows_by_key;

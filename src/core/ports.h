@@ -83,6 +83,8 @@ typedef enum FoxChangeKind
 	FOX_CHANGE_PAST,			/* row of fox_wamp.event_history, at the start; options as in history.c */
 	FOX_CHANGE_TRUST,			/* row of fox_wamp.trust_level: topic = pattern, args as in trust.c; deleted flag */
 	FOX_CHANGE_AUTO_SUBSCRIPTION,	/* row of fox_wamp.mqtt_auto_subscription: topic = filter, args as in auto_subscription.c; deleted flag */
+	FOX_CHANGE_MQTT_BRIDGE,		/* row of fox_wamp.mqtt_bridge: topic = name, args as in mqtt_bridge.c; deleted flag */
+	FOX_CHANGE_MQTT_BRIDGE_TOPIC,	/* row of fox_wamp.mqtt_bridge_topic: topic = name of the bridge, args and kwargs as there; deleted flag */
 	FOX_CHANGE_EXPOSED,			/* row of fox_wamp.exposed_function or .exposed_table: topic = URI, args as in exposed.c; deleted flag */
 	FOX_CHANGE_SERVICE,			/* row of fox_wamp.exposed_service: topic = URI, args as in service.c; deleted flag */
 	FOX_CHANGE_CATALOG,			/* row of fox_wamp.service_address: topic = service, args as in catalog.c; deleted flag */

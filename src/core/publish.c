@@ -12,6 +12,7 @@
 #include "core/http_route.h"
 #include "core/handler.h"
 #include "core/hook.h"
+#include "core/mqtt_bridge.h"
 #include "core/auth_rule.h"
 #include "core/authorizer.h"
 #include "core/config_rows.h"
@@ -426,6 +427,12 @@ fox_router_change(FoxRouter *r, const FoxChange *c)
 			break;
 		case FOX_CHANGE_AUTO_SUBSCRIPTION:
 			fox_auto_subscription_change(r, c);
+			break;
+		case FOX_CHANGE_MQTT_BRIDGE:
+			fox_mqtt_bridge_change(r, c);
+			break;
+		case FOX_CHANGE_MQTT_BRIDGE_TOPIC:
+			fox_mqtt_bridge_topic_change(r, c);
 			break;
 		case FOX_CHANGE_EXPOSED:
 			fox_exposed_change(r, c);

@@ -11,6 +11,7 @@
 #include "core/config_rows.h"
 #include "core/denial.h"
 #include "core/hook.h"
+#include "core/mqtt_bridge.h"
 #include "core/http_route.h"
 #include "core/permission.h"
 #include "core/catalog.h"
@@ -296,6 +297,7 @@ fox_router_free(FoxRouter *r)
 	fox_map_free(&r->backends);
 	fox_roots_free(r);
 	fox_services_free(r);
+	fox_mqtt_bridges_free(r);
 	fox_config_rows_free(r);
 	fox_unheard_free(r);
 	fox_map_free(&r->logins);

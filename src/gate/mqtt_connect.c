@@ -76,13 +76,14 @@ read_limits(MqttPeer *p, const FoxMqttPacket *packet)
 	const FoxMqttProps *props = &packet->props;
 	uint32_t	most = p->broker->config.max_keep_alive;
 
+	p->bridge = packet->bridge;
 	p->quiet = fox_mqtt_has(props, FOX_PROP_REQUEST_PROBLEM) && props->request_problem == 0;
 	if (fox_mqtt_has(props, FOX_PROP_MAXIMUM_PACKET))
 		p->max_packet = props->maximum_packet;
 	p->receive_maximum = fox_mqtt_has(props, FOX_PROP_RECEIVE_MAXIMUM) ? props->receive_maximum : UINT16_MAX;
 	p->alias_maximum = props->alias_maximum;
 	p->keep_alive = packet->keep_alive;
-	if (p->version == FOX_MQTT_50 && most > 0 && (p->keep_alive == 0 || p->keep_alive > most))
+	if (!p->internal && p->version == FOX_MQTT_50 && most > 0 && (p->keep_alive == 0 || p->keep_alive > most))
 		p->keep_alive = most;
 }
 
@@ -212,6 +213,8 @@ mqtt_connect(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice bytes)
 	/* A client that has no name and wants its session kept is refused before 5.0, where it could not learn its name. */
 	if (packet->client_id.len == 0 && (p->version == FOX_MQTT_31 || (p->version == FOX_MQTT_311 && !packet->clean_start)))
 		mqtt_refuse(p, FOX_MQTT_BAD_CLIENT_ID, "a client identifier is needed");
+	else if (mqtt_is_bridge(packet->client_id))
+		mqtt_refuse(p, FOX_MQTT_BAD_CLIENT_ID, "the client identifier is one of the server's own");
 	else if (reason != FOX_MQTT_SUCCESS)
 		mqtt_refuse(p, reason, "the topic of the will is not one to publish to");
 	else
@@ -277,6 +280,6 @@ mqtt_join(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice realm, const FoxSes
 	welcome(p, packet, present, packet->client_id.len == 0 ? client_id : FOX_ABSENT);
 	if (p->state == MQTT_JOINED)
 		mqtt_resume(s);
-	if (p->state == MQTT_JOINED)
+	if (p->state == MQTT_JOINED && !p->internal)
 		mqtt_subscribe_unasked(s);
 }

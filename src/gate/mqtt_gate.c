@@ -31,6 +31,7 @@ fox_mqtt_broker_new(FoxRouter *router, const FoxMqttConfig *config)
 	fox_mqtt_broker_configure(b, config);
 	fox_list_init(&b->promises);
 	fox_list_init(&b->unwritten);
+	fox_list_init(&b->bridges);
 	b->started_us = fox_router_now(router);
 	mqtt_sys_start(b);
 	return b;
@@ -60,6 +61,7 @@ void
 fox_mqtt_broker_free(FoxMqttBroker *b)
 {
 	b->closing = true;
+	mqtt_bridges_free(b);
 	fox_router_timer_clear(b->router, &b->sys_timer);
 	fox_list_each(n, &b->all)
 		mqtt_session_gone(fox_container(MqttSession, in_broker, n));

@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "codec/mqtt_packet.h"
 #include "core/login.h"
+#include "gate/dialer.h"
 #include "gate/mqtt_gate.h"
 #include "gate/mqtt_scram.h"
 
@@ -50,6 +51,8 @@ struct FoxMqttBroker
 	FoxNode		promises;		/* of mqtt_store.c */
 	FoxNode		unwritten;		/* sessions whose next message waits for its row */
 	FoxIdMap	restored;		/* while rows are read: by session->row */
+	FoxNode		bridges;		/* of mqtt_bridge.c */
+	FoxDialer	dialer;			/* dial: NULL until bridges are carried out */
 	bool		closing;		/* the router ends: rows stay */
 	uint64_t	clients;		/* that are connected */
 	MqttCounters counters;
@@ -83,7 +86,9 @@ typedef struct MqttPeer
 	bool		local;			/* may join without logging in */
 	bool		confidential;	/* may say a password */
 	char	   *certificate;	/* owned; NULL: none */
+	bool		bridge;			/* another broker, which says so by FOX_MQTT_BRIDGE */
 	bool		quiet;			/* it wants no reason strings */
+	bool		internal;		/* a bridge's: it is known who that is, and what it takes */
 	FoxMqttBroker *broker;
 	FoxLogin   *login;			/* until JOINED, and while the client authenticates again */
 	bool		challenged_again;	/* AUTH is to come for that */
@@ -197,6 +202,7 @@ struct MqttSession
 	uint32_t	waiting_count;
 	uint32_t	sent_count;
 	size_t		out_bytes;		/* of both */
+	uint64_t   *dropped;		/* counts messages that find the queue full, for a bridge; NULL: nobody counts */
 	uint64_t	last_number;
 	uint64_t	sent_number;	/* of the last one that was sent */
 	bool		sent_unknown;	/* restored: an earlier run of the router may have sent more */
@@ -209,6 +215,12 @@ struct MqttSession
 };
 
 extern const FoxSessionOps mqtt_ops;
+
+/* --- mqtt_bridge.c --- */
+
+/* A client identifier that is no client's. */
+extern bool mqtt_is_bridge(FoxSlice client_id);
+extern void mqtt_bridges_free(FoxMqttBroker *b);
 
 /* --- mqtt_gate.c --- */
 
@@ -348,6 +360,9 @@ extern void mqtt_subscribe(MqttPeer *p, const FoxMqttPacket *packet);
 extern void mqtt_unsubscribe(MqttPeer *p, const FoxMqttPacket *packet);
 /* What the configuration has for the client, unless it has that already. */
 extern void mqtt_subscribe_unasked(MqttSession *s);
+/* The same by the gate itself, for a session that need not have a peer; and the other way. */
+extern void mqtt_subscribe_as(MqttSession *s, const FoxMqttFilter *f);
+extern void mqtt_unsubscribe_as(MqttSession *s, MqttSub *sub);
 /* The core has answered: with a subscription, or not. */
 extern void mqtt_subscribed(MqttSession *s, uint64_t request, uint64_t id);
 extern void mqtt_not_subscribed(MqttSession *s, uint64_t request, FoxMqttReason why);

@@ -412,7 +412,7 @@ count_received(MqttPeer *p, const FoxMqttPacket *packet)
 
 	if (packet->qos == 0)
 		return true;
-	if (++s->unanswered > p->broker->config.max_inflight)
+	if (++s->unanswered > p->broker->config.max_inflight && !p->internal)
 	{
 		mqtt_cut(p, FOX_MQTT_RECEIVE_MAXIMUM, "more messages without acknowledgement than the receive maximum");
 		return false;

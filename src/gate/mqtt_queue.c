@@ -254,6 +254,8 @@ static bool
 make_room(MqttSession *s)
 {
 	s->broker->counters.dropped++;
+	if (s->dropped != NULL)
+		++*s->dropped;
 	if (!s->broker->config.drop_oldest || fox_list_empty(&s->waiting))
 		return false;
 	out_end(s, fox_container(MqttOut, node, s->waiting.next));

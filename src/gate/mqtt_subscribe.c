@@ -338,6 +338,12 @@ mqtt_not_subscribed(MqttSession *s, uint64_t request, FoxMqttReason why)
 		answer(s, a, w, why);
 }
 
+static bool
+is_of_group(FoxSlice filter)
+{
+	return filter.len >= 7 && memcmp(filter.ptr, "$share/", 7) == 0;
+}
+
 /* A shared subscription can not leave out its own: who would hear that message instead? */
 static bool
 asks_no_local_of_group(FoxSlice payload)
@@ -345,7 +351,7 @@ asks_no_local_of_group(FoxSlice payload)
 	FoxMqttFilter f;
 
 	while (fox_mqtt_filter_next(FOX_MQTT_SUBSCRIBE, &payload, &f))
-		if (f.no_local && f.filter.len >= 7 && memcmp(f.filter.ptr, "$share/", 7) == 0)
+		if (f.no_local && is_of_group(f.filter))
 			return true;
 	return false;
 }
@@ -369,7 +375,13 @@ mqtt_subscribe(MqttPeer *p, const FoxMqttPacket *packet)
 	a->id = packet->id;
 	a->identifier = packet->props.subscription_id;
 	for (uint32_t i = 0; i < a->count; i++)
+	{
+		FoxMqttFilter *f = &a->wishes[i].f;
+
+		f->no_local |= p->bridge && !is_of_group(f->filter);
+		f->retain_as_published |= p->bridge;
 		wish(s, a, i);
+	}
 	count_down(s, a);
 }
 
@@ -393,6 +405,19 @@ wish_unasked(MqttSession *s, const FoxMqttFilter *f, uint32_t identifier, bool r
 	a->restored = restored;
 	wish(s, a, 0);
 	count_down(s, a);
+}
+
+void
+mqtt_subscribe_as(MqttSession *s, const FoxMqttFilter *f)
+{
+	wish_unasked(s, f, 0, false);
+}
+
+void
+mqtt_unsubscribe_as(MqttSession *s, MqttSub *sub)
+{
+	leave(s, sub);
+	mqtt_sub_free(s, sub);
 }
 
 void
@@ -473,10 +498,7 @@ mqtt_unsubscribe(MqttPeer *p, const FoxMqttPacket *packet)
 		MqttSub    *sub = fox_map_get(&s->subs, f.filter);
 
 		if (sub != NULL)
-		{
-			leave(s, sub);
-			mqtt_sub_free(s, sub);
-		}
+			mqtt_unsubscribe_as(s, sub);
 		fox_buf_char(&codes, sub != NULL ? FOX_MQTT_SUCCESS : FOX_MQTT_NO_SUBSCRIPTION);
 	}
 	send_codes(p, FOX_MQTT_UNSUBACK, packet->id);

@@ -13,6 +13,7 @@
 #include "codec/proxy_protocol.h"
 #include "codec/rawsocket.h"
 #include "net/frame.h"
+#include "net/look_up.h"
 #include "net/net.h"
 #include "net/tls.h"
 
@@ -49,6 +50,9 @@ struct FoxNet
 	uv_timer_t	rate_timer;
 	FoxMap		peers;			/* FoxAddress by text (address.c) */
 	FoxIdMap	proxied;		/* FoxProxyHeader by the address of its struct lws (proxied.c) */
+	FoxNode		links;			/* of link.c */
+	uint32_t	failed_links;
+	FoxLookUps	look_ups;
 	FoxNetStats stats;
 	FoxLimits	limits;
 	int			sockets;		/* accepted and not yet gone, handshakes included */

@@ -12,6 +12,7 @@
 #include "base/digest.h"
 #include "codec/proxies.h"
 #include "net/http.h"
+#include "net/link_private.h"
 
 #define LOG_PER_SECOND 5
 #define HANDSHAKES_MAX 256		/* sockets that are not a connection yet, beside max_connections */
@@ -126,6 +127,7 @@ close_loop(FoxNet *net)
 static void
 abandon(FoxNet *net)
 {
+	fox_links_end(net);
 	close_loop(net);
 	fox_tls_free(net->tls);
 	fox_limits_end(net);
@@ -155,6 +157,8 @@ fox_net_create(const FoxNetConfig *config, const FoxNetHandler *handler, char *e
 	fox_list_init(&net->conns);
 	fox_list_init(&net->dirty);
 	fox_list_init(&net->rated);
+	fox_list_init(&net->links);
+	fox_look_ups_init(&net->look_ups, &net->loop);
 	fox_limits_init(net);
 	logging_net = net;
 	lws_set_log_level(LLL_ERR | LLL_WARN, lws_log);
@@ -234,6 +238,7 @@ fox_net_destroy(FoxNet *net)
 	fox_list_each(n, &net->conns)
 		fox_conn_close(fox_container(FoxConn, in_net, n), LWS_CLOSE_STATUS_GOINGAWAY, "server shuts down");
 	fox_net_flush(net);
+	fox_links_end(net);
 	for (int i = 0; i < 3; i++)
 		uv_run(&net->loop, UV_RUN_NOWAIT);
 
@@ -268,7 +273,7 @@ has_unarmed(const FoxNet *net)
 int
 fox_net_timeout_ms(const FoxNet *net)
 {
-	if (has_unarmed(net) || !fox_list_empty(&net->dirty) || !fox_list_empty(&net->busy_https))
+	if (has_unarmed(net) || fox_links_wait(net) || !fox_list_empty(&net->dirty) || !fox_list_empty(&net->busy_https))
 		return 0;
 	return fox_limits_timeout_ms(net, uv_backend_timeout(&net->loop));
 }
@@ -304,6 +309,7 @@ fox_net_turn(FoxNet *net)
 	int			rounds = 0;
 
 	fox_http_attend(net);
+	fox_links_attend(net);
 	do
 	{
 		round_began = net->stats.bytes_in;
@@ -325,6 +331,7 @@ fox_net_flush(FoxNet *net)
 		fox_list_del(&conn->in_dirty);
 		fox_conn_flush(conn);
 	}
+	fox_links_flush(net);
 }
 
 void

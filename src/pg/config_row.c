@@ -26,6 +26,7 @@
 #include "pg/config_row.h"
 #include "pg/errcodes.h"
 #include "pg/listen.h"
+#include "pg/mqtt_bridge_row.h"
 #include "pg/ring.h"
 #include "pg/sqlarg.h"
 #include "pg/table.h"
@@ -503,6 +504,8 @@ static ConfigTable tables[] = {
 	{"history", FOX_CHANGE_HISTORY, 5, 3, check_pattern, fill_history, NULL},
 	{"trust_level", FOX_CHANGE_TRUST, 5, 4, check_pattern, fill_trust_level, NULL},
 	{"mqtt_auto_subscription", FOX_CHANGE_AUTO_SUBSCRIPTION, 8, 4, check_auto_subscription, fill_auto_subscription, NULL},
+	{"mqtt_bridge", FOX_CHANGE_MQTT_BRIDGE, 14, 1, fox_mqtt_bridge_check, fox_mqtt_bridge_row, NULL},
+	{"mqtt_bridge_topic", FOX_CHANGE_MQTT_BRIDGE_TOPIC, 6, 5, fox_mqtt_bridge_topic_check, fox_mqtt_bridge_topic_row, NULL},
 	{"root", FOX_CHANGE_ROOT, 4, 2, NULL, fill_root, NULL},
 	{"exposed_table", FOX_CHANGE_EXPOSED, 5, 3, NULL, fill_exposed_table, NULL},
 	{"exposed_service", FOX_CHANGE_SERVICE, 11, 3, NULL, fill_exposed_service, NULL},

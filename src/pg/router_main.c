@@ -320,6 +320,7 @@ try_to_listen(void)
 		return;
 	}
 	port_warned = false;
+	fox_wire_dial(net);
 	slot->port = config.port;
 	ereport(LOG,
 			(errmsg("fox_wamp listens on %s, port %d", config.listen_addresses, config.port)));

@@ -29,39 +29,52 @@ put_row(ReturnSetInfo *result, const char *name, bool ok, const char *detail, co
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+/* The one text that the query has as its answer, asked as the extension's owner; NULL: null. */
+static char *
+answer_of(void **plan, const char *query)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	FoxAsOwner	saved = fox_as_owner();
+	char	   *answer;
+
+	SPI_connect();
+	fox_spi(plan, query, 0, NULL);
+	answer = fox_spi_value(1);
+	if (answer != NULL)
+		answer = MemoryContextStrdup(caller, answer);
+	SPI_finish();
+	fox_as_caller(saved);
+	return answer;
+}
+
 /* Functions that rows name as authorizers, authenticators and publish hooks and that are no more; NULL: none. */
 static char *
 missing_functions(void)
 {
 	static void *plan = NULL;
-	MemoryContext caller = CurrentMemoryContext;
-	FoxAsOwner	saved = fox_as_owner();
-	char	   *missing;
 
-	SPI_connect();
-	fox_spi(&plan, "SELECT pg_catalog.string_agg(f.function, ', ' ORDER BY f.function) FROM (SELECT authorizer_function AS function FROM fox_wamp.permission"
-			" UNION SELECT authenticator_function FROM fox_wamp.auth_method UNION SELECT function FROM fox_wamp.publish_hook) f"
-			" WHERE f.function IS NOT NULL AND pg_catalog.to_regprocedure(f.function) IS NULL", 0, NULL);
-	missing = fox_spi_value(1);
-	if (missing != NULL)
-		missing = MemoryContextStrdup(caller, missing);
-	SPI_finish();
-	fox_as_caller(saved);
-	return missing;
+	return answer_of(&plan, "SELECT pg_catalog.string_agg(f.function, ', ' ORDER BY f.function) FROM (SELECT authorizer_function AS function FROM fox_wamp.permission"
+					 " UNION SELECT authenticator_function FROM fox_wamp.auth_method UNION SELECT function FROM fox_wamp.publish_hook) f"
+					 " WHERE f.function IS NOT NULL AND pg_catalog.to_regprocedure(f.function) IS NULL");
+}
+
+static void
+put_bridges(ReturnSetInfo *result)
+{
+	static void *plan = NULL;
+	char	   *down = answer_of(&plan, "SELECT pg_catalog.string_agg(name || coalesce(': ' || last_error, ''), '; ' ORDER BY name)"
+								 " FROM fox_wamp.mqtt_bridge_state WHERE state IN ('waiting', 'connecting')");
+
+	put_row(result, "MQTT bridges", down == NULL, down == NULL ? "none is without its connection" : psprintf("not connected: %s", down),
+			"SELECT * FROM fox_wamp.mqtt_bridge_state; then change the row in fox_wamp.mqtt_bridge, or set its enabled to false.");
 }
 
 static void
 put_handlers(ReturnSetInfo *result)
 {
 	static void *plan = NULL;
-	FoxAsOwner	saved = fox_as_owner();
-	uint64		dead;
+	uint64		dead = strtoull(answer_of(&plan, "SELECT pg_catalog.count(*) FROM fox_wamp.delivery WHERE dead"), NULL, 10);
 
-	SPI_connect();
-	fox_spi(&plan, "SELECT pg_catalog.count(*) FROM fox_wamp.delivery WHERE dead", 0, NULL);
-	dead = strtoull(fox_spi_value(1), NULL, 10);
-	SPI_finish();
-	fox_as_caller(saved);
 	put_row(result, "handlers", dead == 0, dead == 0 ? "no event has failed for good" :
 			psprintf(UINT64_FORMAT " events have failed for good", dead),
 			"SELECT id, topic, last_error FROM fox_wamp.delivery WHERE dead; then fox_wamp.retry_delivery(id) or fox_wamp.drop_delivery(id).");
@@ -115,6 +128,8 @@ fox_wamp_doctor(PG_FUNCTION_ARGS)
 			"Create the function again, or change the rows of fox_wamp.permission, fox_wamp.auth_method and fox_wamp.publish_hook that name it: until then nothing is allowed by them.");
 	put_handlers(result);
 	put_proxies(result);
+	if (state == FOX_SLOT_RUNNING)
+		put_bridges(result);
 	put_row(result, "preload", preloaded,
 			preloaded ? "the router comes back after a server restart" : "the router does not come back after a server restart",
 			"ALTER SYSTEM SET shared_preload_libraries = 'fox_wamp'; (takes a restart), or "

@@ -4,8 +4,10 @@
 #include "postgres.h"
 
 #include "gate/http_gate.h"
+#include "gate/mqtt_bridge.h"
 #include "gate/mqtt_gate.h"
 #include "gate/wamp_gate.h"
+#include "net/link.h"
 #include "pg/guc.h"
 #include "pg/wire.h"
 
@@ -170,6 +172,14 @@ fox_wire_handler(void)
 		.http_close = fox_http_gate_close,
 		.log = wire_log,
 	};
+}
+
+void
+fox_wire_dial(FoxNet *net)
+{
+	FoxDialer	dialer = fox_net_dialer(net);
+
+	fox_mqtt_broker_bridge(mqtt, &dialer);
 }
 
 void

@@ -14,6 +14,9 @@ extern void fox_wire_configure(void);
 /* The handler that opens a gate for every connection. */
 extern FoxNetHandler fox_wire_handler(void);
 
+/* From now on connections to other servers are made, on that loop; rows of MQTT sessions are restored. */
+extern void fox_wire_dial(FoxNet *net);
+
 /* Rows of MQTT sessions: those that an earlier run has left, that was all, and what was stored is written. */
 extern void fox_wire_restore(const FoxMqttRow *row);
 extern void fox_wire_restored(void);

@@ -97,6 +97,10 @@ test_connect(void **state)
 	assert_true(fox_absent(p.user_name));
 	p = again(0, "10 ~ 0006'MQIsdp' 03 00 0000 0003'abc'");
 	assert_int_equal(p.version, FOX_MQTT_31);
+	p = again(0, "10 ~ 0004'MQTT' 84 02 0000 0003'abc'");
+	assert_true(p.version == FOX_MQTT_311 && p.bridge);
+	p = again(0, "10 ~ 0006'MQIsdp' 83 00 0000 0003'abc'");
+	assert_true(p.version == FOX_MQTT_31 && p.bridge);
 	p = again(0, "10 ~ 0004'MQTT' 04 f6 0001 0001'c' 0001't' 0001'w' 0001'u' 0001'p'");
 	assert_true(p.has_will && p.will.retain && p.will.qos == 2);
 	assert_true(fox_slice_is(p.will.topic, "t") && fox_slice_is(p.will.payload, "w"));
@@ -114,6 +118,8 @@ test_connect_malformed(void **state)
 	(void) state;
 	expect(0, "10 ~ 0004'MQTX' 04 02 003c 0001'c'", FOX_MQTT_BAD_VERSION);
 	expect(0, "10 ~ 0004'MQTT' 63 02 003c 0001'c'", FOX_MQTT_BAD_VERSION);
+	expect(0, "10 ~ 0004'MQTT' 85 02 003c 00 0001'c'", FOX_MQTT_BAD_VERSION);
+	expect(0, "10 ~ 0006'MQIsdp' 84 02 003c 0001'c'", FOX_MQTT_BAD_VERSION);
 	expect(0, "10 ~ 0006'MQIsdp' 04 02 003c 0001'c'", FOX_MQTT_BAD_VERSION);
 	expect(0, "10 ~ 0000 04 02 003c 0001'c'", FOX_MQTT_BAD_VERSION);
 	expect(0, "11 0d 0004'MQTT' 04 02 003c 0001'c'", FOX_MQTT_MALFORMED);

@@ -1,0 +1,193 @@
+/*
+ * mqtt_mapping.c - topics of one broker as those of another (see mqtt_mapping.h).
+ */
+#include "codec/mqtt_mapping.h"
+
+#include "codec/mqtt_topic.h"
+#include "codec/mqtt_wire.h"
+
+#include "base/pure.h"
+
+#define FILTER_MAX 2000			/* bytes */
+
+static bool
+begins_with(FoxSlice text, FoxSlice with)
+{
+	return text.len >= with.len && (with.len == 0 || memcmp(text.ptr, with.ptr, with.len) == 0);
+}
+
+static bool
+has_wildcard(FoxSlice text)
+{
+	return memchr(text.ptr, '+', text.len) != NULL || memchr(text.ptr, '#', text.len) != NULL;
+}
+
+void
+fox_mqtt_mapping_filter(const FoxMqttMapping *m, bool remote, FoxBuf *filter)
+{
+	fox_buf_slice(filter, remote ? m->remote_prefix : m->local_prefix);
+	fox_buf_slice(filter, m->pattern);
+}
+
+static bool
+filter_valid(const FoxMqttMapping *m, bool remote)
+{
+	FoxBuf		filter = {0};
+	FoxBuf		uri = {0};
+	FoxSlice	text;
+	bool		valid;
+
+	fox_mqtt_mapping_filter(m, remote, &filter);
+	text = fox_buf_view(&filter);
+	valid = !filter.failed && text.len > 0 && text.len <= FILTER_MAX && fox_mqtt_text_valid(text) &&
+		!begins_with(text, FOX_LIT("$share/")) && fox_filter_from_mqtt(text, &uri) != FOX_MQTT_FILTER_INVALID;
+	fox_buf_free(&uri);
+	fox_buf_free(&filter);
+	return valid;
+}
+
+/* Topics that clients do not publish to. */
+static bool
+is_reserved(const FoxMqttMapping *m)
+{
+	static const char *const reserved[] = {"$SYS/", "$call/", "$reply/", "wamp/", "fox_wamp/"};
+	FoxBuf		filter = {0};
+	bool		is = false;
+
+	fox_mqtt_mapping_filter(m, false, &filter);
+	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
+		is |= begins_with(fox_buf_view(&filter), fox_cstr(reserved[i]));
+	fox_buf_free(&filter);
+	return is;
+}
+
+const char *
+fox_mqtt_mapping_problem(const FoxMqttMapping *m, bool in)
+{
+	if (has_wildcard(m->local_prefix) || has_wildcard(m->remote_prefix))
+		return "A prefix has no wildcards.";
+	if (!filter_valid(m, false))
+		return "With its local prefix it is no filter of MQTT, or a shared one.";
+	if (!filter_valid(m, true))
+		return "With its remote prefix it is no filter of MQTT, or a shared one.";
+	if (in && is_reserved(m))
+		return "Nobody publishes to the router's own topics: give it another local prefix.";
+	return NULL;
+}
+
+/* --- matching --- */
+
+/* Takes the next level off; absent afterwards: that was the last one. */
+static FoxSlice
+next_level(FoxSlice *rest)
+{
+	const char *slash = memchr(rest->ptr, '/', rest->len);
+	FoxSlice	level = fox_slice(rest->ptr, slash != NULL ? (size_t) (slash - rest->ptr) : rest->len);
+
+	*rest = slash != NULL ? fox_slice(slash + 1, rest->len - level.len - 1) : FOX_ABSENT;
+	return level;
+}
+
+bool
+fox_mqtt_filter_matches(FoxSlice filter, FoxSlice topic)
+{
+	/* Topics that begin with $ are for filters that begin with it. */
+	if (topic.len > 0 && topic.ptr[0] == '$' && filter.len > 0 && (filter.ptr[0] == '+' || filter.ptr[0] == '#'))
+		return false;
+	while (!fox_absent(filter))
+	{
+		FoxSlice	level = next_level(&filter);
+
+		if (fox_slice_is(level, "#"))
+			return true;
+		if (fox_absent(topic))
+			return false;
+		if (!fox_slice_eq(level, next_level(&topic)) && !fox_slice_is(level, "+"))
+			return false;
+	}
+	return fox_absent(topic);
+}
+
+bool
+fox_mqtt_mapping_topic(const FoxMqttMapping *m, bool remote, FoxSlice topic, FoxBuf *other)
+{
+	FoxSlice	from = remote ? m->remote_prefix : m->local_prefix;
+	FoxBuf		filter = {0};
+	bool		fits;
+
+	fox_mqtt_mapping_filter(m, remote, &filter);
+	fits = !filter.failed && begins_with(topic, from) && fox_mqtt_filter_matches(fox_buf_view(&filter), topic);
+	fox_buf_free(&filter);
+	/* `#` stands for no levels too: what is left may be no topic. */
+	if (!fits || topic.len - from.len + (remote ? m->local_prefix : m->remote_prefix).len == 0)
+		return false;
+	fox_buf_slice(other, remote ? m->local_prefix : m->remote_prefix);
+	fox_buf_put(other, topic.ptr + from.len, topic.len - from.len);
+	return !other->failed;
+}
+
+/* --- URLs --- */
+
+static bool
+read_port(FoxSlice text, uint16_t *port)
+{
+	uint32_t	n = 0;
+
+	for (size_t i = 0; i < text.len; i++)
+	{
+		if (text.ptr[i] < '0' || text.ptr[i] > '9' || (n = n * 10 + (uint32_t) (text.ptr[i] - '0')) > UINT16_MAX)
+			return false;
+	}
+	*port = (uint16_t) n;
+	return n > 0;
+}
+
+/* Host, and the port behind it, if any; false: malformed brackets. */
+static bool
+split(FoxSlice text, FoxSlice *host, FoxSlice *port)
+{
+	const char *end;
+
+	*port = FOX_ABSENT;
+	if (text.len > 0 && text.ptr[0] == '[')
+	{
+		if ((end = memchr(text.ptr, ']', text.len)) == NULL)
+			return false;
+		*host = fox_slice(text.ptr + 1, (size_t) (end - text.ptr) - 1);
+		text = fox_slice(end + 1, text.len - host->len - 2);
+		if (text.len > 0 && text.ptr[0] != ':')
+			return false;
+		if (text.len > 0)
+			*port = fox_slice(text.ptr + 1, text.len - 1);
+		return true;
+	}
+	end = memchr(text.ptr, ':', text.len);
+	*host = fox_slice(text.ptr, end != NULL ? (size_t) (end - text.ptr) : text.len);
+	if (end != NULL)
+		*port = fox_slice(end + 1, text.len - host->len - 1);
+	return true;
+}
+
+const char *
+fox_mqtt_url_read(FoxSlice text, FoxMqttUrl *url)
+{
+	FoxSlice	port;
+
+	url->tls = begins_with(text, FOX_LIT("mqtts://"));
+	if (!url->tls && !begins_with(text, FOX_LIT("mqtt://")))
+		return "Its scheme must be mqtt or mqtts.";
+	text = fox_slice(text.ptr + (url->tls ? 8 : 7), text.len - (url->tls ? 8 : 7));
+	if (memchr(text.ptr, '@', text.len) != NULL)
+		return "It must not hold a user or a password.";
+	if (memchr(text.ptr, '/', text.len) != NULL)
+		return "It must have no path.";
+	if (!split(text, &url->host, &port) || url->host.len == 0 || url->host.len > 255)
+		return "It has no host.";
+	for (size_t i = 0; i < url->host.len; i++)
+		if ((unsigned char) url->host.ptr[i] <= ' ' || (unsigned char) url->host.ptr[i] >= 0x7f)
+			return "Its host must be of printable ASCII characters.";
+	url->port = url->tls ? 8883 : 1883;
+	if (!fox_absent(port) && !read_port(port, &url->port))
+		return "Its port must be a number from 1 to 65535.";
+	return NULL;
+}
