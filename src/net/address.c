@@ -1,7 +1,7 @@
 /*
  * address.c - how many connections one address has.
  *
- * Connections of a unix socket have none.  Behind a proxy all have the proxy's.
+ * Connections of a unix socket have none.  Behind a proxy that does not tell all have the proxy's.
  */
 #include <stdio.h>
 #include <stdlib.h>

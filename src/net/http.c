@@ -104,16 +104,23 @@ greet(HttpConn *h)
 		become_ours(h);
 }
 
-/* libwebsockets reads nothing more until it is let. */
-static void
-look(HttpConn *h)
+/* Is told of what comes, once of each piece. */
+static bool
+attend_first_bytes(HttpConn *h, HttpState state)
 {
 	struct epoll_event e = {.events = EPOLLIN | EPOLLET, .data.ptr = h};
 
 	h->events = e.events;
-	h->state = GREETING;
+	h->state = state;
+	return epoll_ctl(h->net->http_poll, EPOLL_CTL_ADD, h->fd, &e) == 0;
+}
+
+/* libwebsockets reads nothing more until it is let. */
+static void
+look(HttpConn *h)
+{
 	fox_http_progress(h);
-	if (epoll_ctl(h->net->http_poll, EPOLL_CTL_ADD, h->fd, &e) == 0)
+	if (attend_first_bytes(h, GREETING))
 		lws_rx_flow_control(h->wsi, 0);
 }
 
@@ -128,6 +135,45 @@ on_tls(const SSL *ssl, int where, int result)
 		look(h);
 }
 
+/* What comes now is the client's. */
+static void
+begin(HttpConn *h)
+{
+	if (h->ssl == NULL)
+	{
+		look(h);
+		return;
+	}
+	h->state = HANDSHAKE;
+	fox_http_progress(h);
+	if (SSL_set_ex_data(h->ssl, ssl_index, h) == 1)
+		SSL_set_info_callback(h->ssl, on_tls);
+	fox_tls_resume(h->ssl);
+}
+
+/* The handshake of TLS, if there is one, waits for as long as the header does. */
+static void
+await_header(HttpConn *h)
+{
+	if (!attend_first_bytes(h, PROXIED))
+		fox_http_die(h);
+	else if (h->ssl == NULL)
+		lws_rx_flow_control(h->wsi, 0);
+}
+
+static void
+read_header(HttpConn *h)
+{
+	FoxProxyResult result = fox_proxied_read(h->net, h->wsi, &h->in);
+
+	if (result == FOX_PROXY_BAD)
+		fox_http_die(h);
+	if (result != FOX_PROXY_DONE)
+		return;
+	(void) epoll_ctl(h->net->http_poll, EPOLL_CTL_DEL, h->fd, NULL);
+	begin(h);
+}
+
 /* What it has sent too fast is paid for: it goes on. */
 static void
 hold_rate(FoxRate *rate, bool on)
@@ -140,19 +186,11 @@ hold_rate(FoxRate *rate, bool on)
 	fox_http_attend_to(h);
 }
 
-bool
-fox_http_knows(const SSL *ssl)
-{
-	return SSL_get_ex_data(ssl, ssl_index) != NULL;
-}
-
 void
 fox_http_greet(FoxNet *net, struct lws *wsi)
 {
 	HttpConn   *h = calloc(1, sizeof(*h));
 
-	if (lws_get_ssl(wsi) != NULL)
-		fox_tls_resume(lws_get_ssl(wsi));
 	if (h == NULL || !fox_idmap_put(&net->https, (uint64_t) (uintptr_t) wsi, h))
 	{
 		/* Nobody could look at it. */
@@ -168,10 +206,10 @@ fox_http_greet(FoxNet *net, struct lws *wsi)
 	fox_list_init(&h->in_busy);
 	fox_rate_init(&h->rate, hold_rate);
 	fox_http_progress(h);
-	if (h->ssl == NULL)
-		look(h);
-	else if (SSL_set_ex_data(h->ssl, ssl_index, h) == 1)
-		SSL_set_info_callback(h->ssl, on_tls);
+	if (fox_proxied_by(net, wsi))
+		await_header(h);
+	else
+		begin(h);
 }
 
 /* --- the loop --- */
@@ -181,6 +219,9 @@ event(HttpConn *h, uint32_t events)
 {
 	switch (h->state)
 	{
+		case PROXIED:
+			read_header(h);
+			break;
 		case GREETING:
 			greet(h);
 			break;
@@ -244,7 +285,7 @@ void
 fox_http_sweep(FoxNet *net, uint64_t now_ms)
 {
 	static const uint64_t patience[] = {
-		[HANDSHAKE] = GREETING_MS, [GREETING] = GREETING_MS, [LEAVING] = UINT64_MAX, [READING] = REQUEST_MS, [WAITING] = UINT64_MAX, [WRITING] = WRITE_MS, [STREAMING] = UINT64_MAX, [LINGERING] = LINGER_MS,
+		[PROXIED] = GREETING_MS, [HANDSHAKE] = GREETING_MS, [GREETING] = GREETING_MS, [LEAVING] = UINT64_MAX, [READING] = REQUEST_MS, [WAITING] = UINT64_MAX, [WRITING] = WRITE_MS, [STREAMING] = UINT64_MAX, [LINGERING] = LINGER_MS,
 		[MANIFOLD] = UINT64_MAX, [DEAD] = UINT64_MAX
 	};
 	size_t		pos = 0;

@@ -26,8 +26,6 @@ struct FoxHttp
 
 extern bool fox_http_init(FoxNet *net);
 extern void fox_http_end(FoxNet *net);	/* the connections are libwebsockets' to close */
-/* Has the connection come, as far as libwebsockets has told? */
-extern bool fox_http_knows(const SSL *ssl);
 /* A connection has come: its first bytes are looked at here, and tell whose it is. */
 extern void fox_http_greet(FoxNet *net, struct lws *wsi);
 /* The socket has gone. */

@@ -11,6 +11,7 @@
  *
  * A connection is in one of these states:
  *
+ *   PROXIED   the PROXY header of a trusted proxy has not come whole
  *   HANDSHAKE TLS is not there yet
  *   GREETING  the first bytes are looked at and left where they are: what is a WebSocket's
  *             or a RawSocket's is libwebsockets' from then on
@@ -40,6 +41,7 @@
 
 typedef enum HttpState
 {
+	PROXIED,
 	HANDSHAKE,
 	GREETING,
 	LEAVING,
@@ -77,7 +79,7 @@ struct HttpConn
 	FoxNode		in_busy;
 	FoxConnInfo info;			/* of the socket */
 	Http2	   *two;			/* NULL unless MANIFOLD */
-	FoxBuf		in;				/* from the first byte of the request on */
+	FoxBuf		in;				/* from the first byte of the request on; PROXIED: of the header */
 	FoxHttpHead head;			/* len 0: it has not come */
 	FoxChunked	chunked;
 	size_t		chunks_at;		/* what of `in` has been taken into the body */

@@ -10,6 +10,7 @@
 #include "base/dlist.h"
 #include "base/hash.h"
 #include "codec/mqtt_stream.h"
+#include "codec/proxy_protocol.h"
 #include "codec/rawsocket.h"
 #include "net/frame.h"
 #include "net/look_up.h"
@@ -48,6 +49,7 @@ struct FoxNet
 	FoxNode		rated;			/* connections that have sent too much (rate.c) */
 	uv_timer_t	rate_timer;
 	FoxMap		peers;			/* FoxAddress by text (address.c) */
+	FoxIdMap	proxied;		/* FoxProxyHeader by the address of its struct lws (proxied.c) */
 	FoxNode		links;			/* of link.c */
 	uint32_t	failed_links;
 	FoxLookUps	look_ups;
@@ -244,9 +246,24 @@ extern bool fox_address_full(const FoxNet *net, const FoxConnInfo *info);
 extern FoxAddress *fox_address_enter(FoxNet *net, const FoxConnInfo *info);
 extern void fox_address_leave(FoxNet *net, FoxAddress *address);	/* which may be NULL */
 
+/* --- proxied.c --- */
+
+/* Is a connection that has just come a trusted proxy's, to a port where those begin with a PROXY header? */
+extern bool fox_proxied_by(const FoxNet *net, struct lws *wsi);
+/*
+ * Reads on in its header, of which come is what was taken of the socket before; no byte behind it
+ * is.  FOX_PROXY_BAD: why stands in the log, and it is to be closed.
+ */
+extern FoxProxyResult fox_proxied_read(FoxNet *net, struct lws *wsi, FoxBuf *come);
+/* What its header told of a client; NULL: there was none, or the proxy itself is the client. */
+extern const FoxProxyHeader *fox_proxied(const FoxNet *net, struct lws *wsi);
+extern void fox_proxied_gone(FoxNet *net, struct lws *wsi);
+
 /* --- peer.c --- */
 
-/* Who is at the other end: info's peer and loopback; true if it came over the unix socket. */
+/* The address in "127.0.0.1:54321" or "[::1]:54321". */
+extern void fox_peer_host(const char *peer, char *host, size_t size);
+/* Who is at the other end: info's peer, loopback, TLS and certificate; true if it came over the unix socket. */
 extern bool fox_peer_address(struct lws *wsi, FoxConnInfo *info);
 /* Who asks by HTTP: the same, and what the headers say of it and of the origin. */
 extern void fox_peer_of_request(struct lws *wsi, FoxConnInfo *info);

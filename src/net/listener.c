@@ -140,6 +140,7 @@ http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, voi
 		case LWS_CALLBACK_WSI_DESTROY:
 			net->sockets--;
 			fox_http_destroyed(net, wsi);
+			fox_proxied_gone(net, wsi);
 			return 0;
 		case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
 			fox_tls_serve(net->tls, user);

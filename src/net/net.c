@@ -132,6 +132,7 @@ abandon(FoxNet *net)
 	fox_tls_free(net->tls);
 	fox_limits_end(net);
 	fox_map_free(&net->peers);
+	fox_map_free(&net->proxied);
 	logging_net = NULL;
 	free(net);
 }

@@ -31,6 +31,15 @@ typedef enum FoxSlowReader
 	FOX_SLOW_CONFLATE			/* of each stream of events it hears the last one only (latest.c) */
 } FoxSlowReader;
 
+/* Ports that one listens on; members of a set. */
+enum
+{
+	FOX_PORT_PLAIN = 1,
+	FOX_PORT_TLS = 2,
+	FOX_PORT_MORE = 4,
+	FOX_PORT_MORE_TLS = 8
+};
+
 typedef struct FoxNetConfig
 {
 	const char *listen_addresses;	/* comma-separated IPv4/IPv6 literals, "localhost" or "*" */
@@ -45,6 +54,7 @@ typedef struct FoxNetConfig
 	int			tls_min_version;	/* 2: TLS 1.2, 3: TLS 1.3 */
 	bool		http2;			/* on the TLS port, for clients that offer it */
 	const char *trusted_proxies;	/* addresses and networks, as proxies.h has them; "": none */
+	unsigned	proxy_protocol;	/* ports where connections of those begin with a PROXY header */
 	const char *unix_socket;	/* path of a unix socket to listen on as well; "" or NULL: none */
 	size_t		max_message_size;	/* bytes of one message; larger: close 1009 */
 	size_t		out_hard_limit;		/* bytes queued on one connection before it is cut */
@@ -74,10 +84,10 @@ typedef enum FoxCloseCause
 
 typedef struct FoxConnInfo
 {
-	char		peer[64];		/* "127.0.0.1:54321", "unix:4711" with the peer's process id; port 0: told by a proxy */
+	char		peer[64];		/* "127.0.0.1:54321", "unix:4711" with the peer's process id; port 0: told by a header of HTTP */
 	char		subprotocol[32];	/* "wamp.2.json", "" if none was asked for */
 	const char *transport;		/* "websocket", "rawsocket", "rawsocket-unix", "tcp", "unix" or "longpoll"; a constant */
-	bool		loopback;		/* peer address is loopback or a unix socket, and no X-Forwarded-For/Forwarded header */
+	bool		loopback;		/* peer address is loopback or a unix socket, and nobody is told of by a PROXY header, X-Forwarded-For or Forwarded */
 	bool		tls;			/* of the socket, a proxy's or not */
 	bool		confidential;	/* TLS, or loopback as above */
 	char		certificate[256];	/* common name of the client's certificate, which TLS has checked; "" if none */
@@ -120,6 +130,8 @@ typedef struct FoxNetHandler
 
 /* Is it a list of addresses and networks that trusted_proxies can be? */
 extern bool fox_net_proxies_valid(const char *list);
+/* The ports that a list such as "port, mqtt_tls_port" names; false: it is none. */
+extern bool fox_net_ports(const char *list, unsigned *ports);
 
 /* NULL on failure with a text in err (e.g. "could not listen on 127.0.0.1:8080: Address already in use"). */
 extern FoxNet *fox_net_create(const FoxNetConfig *config, const FoxNetHandler *handler, char *err, size_t errlen);

@@ -23,9 +23,26 @@ unix_peer(int fd, FoxConnInfo *info)
 		snprintf(info->peer, sizeof(info->peer), "unix");
 }
 
+/*
+ * Somebody whom a proxy has passed on is not from the loopback address, wherever the proxy is.  Of TLS it tells
+ * about the client's way to it: the rest of the way is to be confidential as well.
+ */
+static void
+take_told(const FoxProxyHeader *told, FoxConnInfo *info)
+{
+	if (told->client == FOX_PROXY_TOLD)
+		snprintf(info->peer, sizeof(info->peer), "%s", told->peer);
+	if (told->tls == FOX_PROXY_TLS_UNTOLD)
+		info->confidential = info->tls;
+	else
+		info->confidential = info->confidential && told->tls == FOX_PROXY_TLS_YES;
+	info->loopback = false;
+}
+
 bool
 fox_peer_address(struct lws *wsi, FoxConnInfo *info)
 {
+	const FoxProxyHeader *told = fox_proxied(lws_context_user(lws_get_context(wsi)), wsi);
 	struct sockaddr_storage a;
 	socklen_t	len = sizeof(a);
 	char		host[INET6_ADDRSTRLEN] = "?";
@@ -61,12 +78,13 @@ fox_peer_address(struct lws *wsi, FoxConnInfo *info)
 			(IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr) && in6->sin6_addr.s6_addr[12] == 127);
 	}
 	info->confidential = tls || info->loopback;
+	if (told != NULL)
+		take_told(told, info);
 	return false;
 }
 
-/* The address in "127.0.0.1:54321" or "[::1]:54321". */
-static void
-host_of(const char *peer, char *host, size_t size)
+void
+fox_peer_host(const char *peer, char *host, size_t size)
 {
 	const char *end = strrchr(peer, ':');
 
@@ -92,7 +110,7 @@ see_through_proxy(const FoxNet *net, const char *forwarded_for, const char *prot
 
 	info->loopback = false;
 	info->confidential = info->tls;
-	host_of(info->peer, address, sizeof(address));
+	fox_peer_host(info->peer, address, sizeof(address));
 	if (!fox_proxies_hold(net->config.trusted_proxies, address) || forwarded_for[0] == '\0' ||
 		!fox_proxies_client(net->config.trusted_proxies, forwarded_for, address, sizeof(address)))
 		return;

@@ -237,8 +237,7 @@ fox_tls_free(FoxTls *tls)
 
 /*
  * What SSL_set_SSL_CTX() leaves as it was is set by hand.  A write is to take all it is
- * given, as a socket does: libwebsockets would copy what is behind the first 16 kB.  The
- * handshake goes on when the connection is known, see fox_http_greet().
+ * given, as a socket does: libwebsockets would copy what is behind the first 16 kB.
  */
 static int
 take_latest(SSL *ssl, int *alert, void *arg)
@@ -253,14 +252,22 @@ take_latest(SSL *ssl, int *alert, void *arg)
 	}
 	SSL_set_verify(ssl, SSL_CTX_get_verify_mode(latest), NULL);
 	SSL_clear_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE);
-	if (!fox_http_knows(ssl))
-		fox_tls_pause(ssl);
 	return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+/* Before anything is read: it goes on when the connection is known, and its client's bytes come (http.c). */
+static void
+wait_for_greeting(const SSL *ssl, int where, int result)
+{
+	(void) result;
+	if ((where & SSL_CB_HANDSHAKE_START) != 0)
+		fox_tls_pause((SSL *) ssl);
 }
 
 void
 fox_tls_serve(FoxTls *tls, SSL_CTX *port)
 {
+	SSL_CTX_set_info_callback(port, wait_for_greeting);
 	SSL_CTX_set_client_hello_cb(port, take_latest, tls);
 	/* libwebsockets would go back to a context of its own by the name that a client asks for. */
 	SSL_CTX_set_tlsext_servername_callback(port, NULL);

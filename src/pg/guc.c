@@ -63,6 +63,7 @@ static int	max_memory = 1024 * 1024;
 static int	max_connections = 20000;
 static int	connections_per_address = 0;
 static char *trusted_proxies = NULL;
+static char *proxy_protocol = NULL;
 static int	message_rate = 0;
 static int	byte_rate = 0;
 static bool websocket_compression = false;
@@ -175,6 +176,17 @@ check_proxies(char **value, void **extra pg_attribute_unused(), GucSource source
 }
 
 static bool
+check_ports(char **value, void **extra pg_attribute_unused(), GucSource source pg_attribute_unused())
+{
+	unsigned	ports;
+
+	if (fox_net_ports(*value, &ports))
+		return true;
+	GUC_check_errdetail("It is a list of \"port\", \"tls_port\", \"mqtt_port\" and \"mqtt_tls_port\".");
+	return false;
+}
+
+static bool
 check_urls(char **value, void **extra pg_attribute_unused(), GucSource source pg_attribute_unused())
 {
 	if (fox_url_list_valid(*value))
@@ -253,6 +265,8 @@ fox_guc_define(void)
 			   &connections_per_address, 0, 0, INT_MAX, 0);
 	DefineCustomStringVariable("fox_wamp.trusted_proxies", "Proxies that are believed who their clients are: addresses and networks.",
 							   NULL, &trusted_proxies, "", PGC_SUSET, 0, check_proxies, NULL, NULL);
+	DefineCustomStringVariable("fox_wamp.proxy_protocol", "Ports where connections of trusted proxies begin with a PROXY header, which tells their clients.",
+							   NULL, &proxy_protocol, "", PGC_SUSET, 0, check_ports, NULL, NULL);
 	define_int("fox_wamp.message_rate", "Messages a second that one connection may send; 0: any number.",
 			   &message_rate, 0, 0, 1000000, 0);
 	define_int("fox_wamp.byte_rate", "What one connection may send in a second; 0: any amount.",
@@ -408,6 +422,7 @@ fox_guc_net_config(FoxNetConfig *config)
 		.compression = websocket_compression,
 		.http_max_body = (size_t) http_max_body * 1024,
 	};
+	(void) fox_net_ports(proxy_protocol, &config->proxy_protocol);	/* checked when it was set */
 }
 
 void

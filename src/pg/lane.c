@@ -33,6 +33,7 @@
 #include "pg/guc.h"
 #include "pg/lane.h"
 #include "pg/lane_link.h"
+#include "pg/lane_login.h"
 #include "pg/lane_queue.h"
 #include "pg/lane_slow.h"
 #include "pg/wire_msg.h"
@@ -40,7 +41,6 @@
 #define WRITE_PATIENCE_MS 60000 /* a write that could not be tried or not be done for so long is refused */
 #define SLOW_IDLE_MS 60000
 #define SLOW_IN_FLIGHT 8
-#define LOGINS_IN_FLIGHT 2
 #define ANSWERS_PER_TURN 256
 #define WAKE_MS 250				/* while something has to be looked at again */
 #define STOP_DRAIN_MS 700
@@ -70,8 +70,6 @@ static int	past_under_way = 0;
 static int	deliveries_under_way = 0;
 static FoxRequest *put_off = NULL;	/* deliveries that could not be written, and since when */
 static TimestampTz put_off_since;
-static int	logins_under_way = 0;
-static FoxNode logins;			/* that wait until others are answered */
 static uint64 batches = 0;
 static TimestampTz slow_used;
 static TimestampTz turn_time;
@@ -96,7 +94,7 @@ forget(FoxRequest *r)
 	else if (r->type == FOX_WIRE_DELIVERIES)
 		deliveries_under_way--;
 	else if (r->type == FOX_WIRE_LOGIN)
-		logins_under_way--;
+		fox_logins_left();
 	free(r);
 }
 
@@ -129,8 +127,6 @@ enqueue(FoxRequest *r)
 		past_under_way++;
 	else if (r->type == FOX_WIRE_DELIVERIES)
 		deliveries_under_way++;
-	else if (r->type == FOX_WIRE_LOGIN)
-		logins_under_way++;
 	fox_list_push(&queue, &r->node);
 	return true;
 }
@@ -483,17 +479,19 @@ pump_answers(Lane *lane)
 	return true;
 }
 
-/* A log-in may take milliseconds of hashing: writes are not to wait for many of them. */
 static void
 take_up_logins(void)
 {
-	while (logins_under_way < LOGINS_IN_FLIGHT && !fox_list_empty(&logins))
+	FoxRequest *r;
+
+	while ((r = fox_logins_take()) != NULL)
 	{
-		FoxRequest *r = fox_container(FoxRequest, node, logins.next);
 		uint64		token = r->token;
 
-		fox_list_del(&r->node);
-		if (!enqueue(r) && handler != NULL)
+		if (enqueue(r))
+			continue;
+		fox_logins_left();
+		if (handler != NULL)
 			handler->login_answer(handler->ctx, token, FOX_ABSENT);
 	}
 }
@@ -542,7 +540,7 @@ fox_lane_start(const FoxLaneHandler *new_handler, uint64 new_boot_id)
 	handler = &handler_copy;
 	boot_id = new_boot_id;
 	fox_list_init(&queue);
-	fox_list_init(&logins);
+	fox_logins_init();
 	fox_slow_init(&queue);
 	fox_list_init(&system_lane.sent);
 	fox_list_init(&slow_lane.sent);
@@ -579,38 +577,16 @@ fox_lane_write(const FoxWrite *w)
 bool
 fox_lane_login(uint64_t token, FoxSlice question)
 {
-	FoxBuf		message = {0};
-	FoxRequest *r = NULL;
-
-	fox_wire_put_u8(&message, FOX_WIRE_LOGIN);
-	fox_wire_put_u64(&message, next_id);
-	fox_wire_put_slice(&message, question);
-	if (!message.failed)
-		r = fox_request_new(FOX_WIRE_LOGIN, next_id, fox_buf_view(&message), FOX_LIT(""), FOX_LIT(""));
-	fox_wipe(message.data, message.len);
-	fox_buf_free(&message);
-	if (r == NULL)
+	if (!fox_logins_add(next_id, token, question))
 		return false;
 	next_id++;
-	r->token = token;
-	fox_list_push(&logins, &r->node);
 	return true;
 }
 
 void
 fox_lane_login_gone(uint64_t token)
 {
-	fox_list_each(n, &logins)
-	{
-		FoxRequest *r = fox_container(FoxRequest, node, n);
-
-		if (r->token != token)
-			continue;
-		fox_wipe(r->message, r->len);
-		fox_list_del(&r->node);
-		free(r);
-		return;
-	}
+	fox_logins_drop(token);
 }
 
 void

@@ -80,6 +80,23 @@ put_handlers(ReturnSetInfo *result)
 			"SELECT id, topic, last_error FROM fox_wamp.delivery WHERE dead; then fox_wamp.retry_delivery(id) or fox_wamp.drop_delivery(id).");
 }
 
+/* A port that expects what nobody may send. */
+static void
+put_proxies(ReturnSetInfo *result)
+{
+	FoxNetConfig net;
+	bool		expected;
+	bool		trusted;
+
+	fox_guc_net_config(&net);
+	expected = net.proxy_protocol != 0;
+	trusted = net.trusted_proxies[strspn(net.trusted_proxies, " \t")] != '\0';
+	put_row(result, "proxies", trusted || !expected,
+			!expected ? "no port expects PROXY headers" :
+			trusted ? "PROXY headers are expected of trusted proxies" : "PROXY headers are expected, but no proxy is trusted",
+			"ALTER SYSTEM SET fox_wamp.trusted_proxies = 'address of the proxy'; SELECT pg_reload_conf();");
+}
+
 Datum
 fox_wamp_doctor(PG_FUNCTION_ARGS)
 {
@@ -110,6 +127,7 @@ fox_wamp_doctor(PG_FUNCTION_ARGS)
 	put_row(result, "authorizers", missing == NULL, missing == NULL ? "every function that decides is there" : psprintf("missing: %s", missing),
 			"Create the function again, or change the rows of fox_wamp.permission, fox_wamp.auth_method and fox_wamp.publish_hook that name it: until then nothing is allowed by them.");
 	put_handlers(result);
+	put_proxies(result);
 	if (state == FOX_SLOT_RUNNING)
 		put_bridges(result);
 	put_row(result, "preload", preloaded,

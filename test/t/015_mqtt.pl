@@ -40,11 +40,15 @@ sub count
 
 $node = RouterNode::start('mqtt', $fox_port, <<CONF);
 fox_wamp.mqtt_port = $mqtt_port
+fox_wamp.trusted_proxies = '127.0.0.2'
+fox_wamp.proxy_protocol = 'mqtt_port'
 fox_wamp.mqtt_max_queued = 60000
 CONF
 ok($node->poll_query_until('postgres', 'SELECT fox_wamp.wait_until_running()'), 'a router');
 
 is(MqttClient->join_again($mqtt_port, id => 'there', clean => 1)->{present}, 0, 'fox_wamp.mqtt_port');
+is(MqttClient->join($mqtt_port, id => 'there', clean => 1, from => '127.0.0.2', proxy => "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0")->{present}, 0, 'a PROXY header there');
+is(MqttClient->join($fox_port, id => 'there', clean => 1, from => '127.0.0.2')->{present}, 0, 'and none on the other port');
 
 # --- one of each
 

@@ -17,19 +17,21 @@ sub text
 }
 
 # Joins; undef when nobody listens or the connection ends before it.  Options: id, clean (0), version (4), expiry
-# (seconds, of 5), will ({topic, payload, qos, retain, delay}).
+# (seconds, of 5), will ({topic, payload, qos, retain, delay}), from (an address
+# of ours), proxy (bytes that come before all else).
 sub join
 {
 	my ($class, $port, %options) = @_;
 	my $version = $options{version} // 4;
 	my $will = $options{will};
-	my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => 60) or return undef;
+	my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => 60, LocalAddr => $options{from}) or return undef;
 	my $self = bless({ socket => $socket, buffer => '', version => $version }, $class);
 	my $flags = ($options{clean} ? 2 : 0);
 	my $body;
 
 	$socket->autoflush(1);
 	setsockopt($socket, IPPROTO_TCP, TCP_NODELAY, 1) or die "setsockopt: $!";
+	syswrite($socket, $options{proxy}) if defined $options{proxy};
 	$flags |= 4 | ($will->{qos} // 0) << 3 | ($will->{retain} ? 32 : 0) if $will;
 	$body = text('MQTT') . pack('CCn', $version, $flags, 0);
 	$body .= defined $options{expiry} ? pack('CCN', 5, 0x11, $options{expiry}) : "\0" if $version == 5;
