@@ -222,7 +222,7 @@ CREATE TABLE fox_wamp.mqtt_bridge (
 COMMENT ON TABLE fox_wamp.mqtt_bridge IS 'connections to other MQTT brokers';
 COMMENT ON COLUMN fox_wamp.mqtt_bridge.name IS 'what it is called here';
 COMMENT ON COLUMN fox_wamp.mqtt_bridge.realm IS 'realm of the topics here';
-COMMENT ON COLUMN fox_wamp.mqtt_bridge.url IS 'where the remote broker listens: mqtt://host:port, or mqtts:// for TLS';
+COMMENT ON COLUMN fox_wamp.mqtt_bridge.url IS 'where the remote broker listens, as fox_wamp.mqtt_bridge_allow allows: mqtt://host:port, or mqtts:// for TLS';
 COMMENT ON COLUMN fox_wamp.mqtt_bridge.username IS 'who the bridge is there; null: it does not say';
 COMMENT ON COLUMN fox_wamp.mqtt_bridge.password IS 'and its password: written by administrators, read by superusers';
 COMMENT ON COLUMN fox_wamp.mqtt_bridge.client_id IS 'its client identifier there; null: one of the bridge''s name, the server and the database';
@@ -1551,16 +1551,17 @@ CREATE FUNCTION fox_wamp.mqtt_bridge(name text, url text, username text DEFAULT 
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 	AS $$
 		-- Not ON CONFLICT, which would have to read what may only be written.
-		WITH there AS (UPDATE fox_wamp.mqtt_bridge b SET url = $2, username = $3, password = $4, client_id = $5, protocol = $6, keep_alive = $7,
+		WITH there AS (UPDATE fox_wamp.mqtt_bridge b SET url = fox_wamp.allowed_url($2, 'fox_wamp.mqtt_bridge_allow'), username = $3, password = $4, client_id = $5, protocol = $6, keep_alive = $7,
 						   clean_start = $8, notification_topic = $9, ca = $10, certificate = $11, private_key = $12,
 						   realm = fox_wamp.default_realm($13), enabled = true
 					   WHERE b.name = $1 RETURNING 1)
 		INSERT INTO fox_wamp.mqtt_bridge (name, url, username, password, client_id, protocol, keep_alive, clean_start, notification_topic,
 										  ca, certificate, private_key, realm)
-		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, fox_wamp.default_realm($13) WHERE NOT EXISTS (SELECT FROM there)
+		SELECT $1, fox_wamp.allowed_url($2, 'fox_wamp.mqtt_bridge_allow'), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, fox_wamp.default_realm($13)
+		WHERE NOT EXISTS (SELECT FROM there)
 	$$;
 COMMENT ON FUNCTION fox_wamp.mqtt_bridge(text, text, text, text, text, text, integer, boolean, text, text, text, text, text)
-	IS 'connects the router to another MQTT broker; mqtt_bridge_topic() says what goes over';
+	IS 'connects the router to another MQTT broker, which fox_wamp.mqtt_bridge_allow has to allow; mqtt_bridge_topic() says what goes over';
 
 CREATE FUNCTION fox_wamp.mqtt_bridge_topic(bridge text, pattern text, direction text DEFAULT 'out', qos integer DEFAULT 1,
 										   local_prefix text DEFAULT '', remote_prefix text DEFAULT '') RETURNS void

@@ -31,15 +31,4 @@ extern void fox_mqtt_mapping_filter(const FoxMqttMapping *m, bool remote, FoxBuf
  */
 extern bool fox_mqtt_mapping_topic(const FoxMqttMapping *m, bool remote, FoxSlice topic, FoxBuf *other);
 
-/* Where a broker listens. */
-typedef struct FoxMqttUrl
-{
-	FoxSlice	host;			/* a name, or an address without brackets */
-	uint16_t	port;
-	bool		tls;
-} FoxMqttUrl;
-
-/* mqtt://host:port or mqtts://host:port, the port being 1883 or 8883 if there is none.  NULL, or what is wrong, as a sentence. */
-extern const char *fox_mqtt_url_read(FoxSlice text, FoxMqttUrl *url);
-
 #endif

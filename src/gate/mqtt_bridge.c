@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "codec/mqtt_url.h"
 #include "gate/mqtt_bridge_private.h"
 
 #include "base/pure.h"
@@ -16,58 +17,11 @@
 #define ANSWER_US (30 * (uint64_t) MQTT_SECOND)	/* for the connection, TLS and CONNACK together */
 #define LASTS_US (10 * (uint64_t) MQTT_SECOND)	/* a connection that has lasted so long was a good one */
 #define DELAY_MAX 60			/* seconds between attempts */
+#define NOT_ALLOWED "fox_wamp.mqtt_bridge_allow does not allow it"
 
 static void begin(MqttBridge *b);
-static void hang_up(MqttBridge *b, bool lost);
-static void wait_for(MqttBridge *b, MqttBridgePhase phase, uint64_t us);
 
 /* --- time --- */
-
-static void
-soon_due(void *ctx, FoxTimer *timer)
-{
-	MqttBridge *b = fox_container(MqttBridge, soon, timer);
-
-	(void) ctx;
-	if (b->begins_anew)
-	{
-		hang_up(b, false);
-		wait_for(b, BRIDGE_WAITING, 0);
-		return;
-	}
-	if (b->fault[0] == '\0')
-		mqtt_bridge_pay(b);
-	if (b->fault[0] == '\0' && b->peer_closed)
-		mqtt_bridge_fail(b, "our own side has ended the session");
-	if (b->fault[0] != '\0')
-		mqtt_bridge_lost(b, b->fault);
-}
-
-void
-mqtt_bridge_soon(MqttBridge *b)
-{
-	(void) fox_router_timer_set(b->broker->router, &b->soon, 0, soon_due);
-}
-
-void
-mqtt_bridge_anew(MqttBridge *b)
-{
-	b->begins_anew = true;
-	mqtt_bridge_soon(b);
-}
-
-void
-mqtt_bridge_fail(MqttBridge *b, const char *format, ...)
-{
-	va_list		args;
-
-	if (b->fault[0] != '\0')
-		return;
-	va_start(args, format);
-	vsnprintf(b->fault, sizeof(b->fault), format, args);
-	va_end(args);
-	mqtt_bridge_soon(b);
-}
 
 /* What the phase waits for has not come, or the time for an attempt has. */
 static void
@@ -150,6 +104,54 @@ mqtt_bridge_lost(MqttBridge *b, const char *why)
 	fox_mqtt_bridge_is(r, b->row, FOX_BRIDGE_WAITING, text);
 }
 
+/* --- soon --- */
+
+static void
+soon_due(void *ctx, FoxTimer *timer)
+{
+	MqttBridge *b = fox_container(MqttBridge, soon, timer);
+
+	(void) ctx;
+	if (b->begins_anew)
+	{
+		hang_up(b, false);
+		wait_for(b, BRIDGE_WAITING, 0);
+		return;
+	}
+	if (b->fault[0] == '\0')
+		mqtt_bridge_pay(b);
+	if (b->fault[0] == '\0' && b->peer_closed)
+		mqtt_bridge_fail(b, "our own side has ended the session");
+	if (b->fault[0] != '\0')
+		mqtt_bridge_lost(b, b->fault);
+}
+
+void
+mqtt_bridge_soon(MqttBridge *b)
+{
+	(void) fox_router_timer_set(b->broker->router, &b->soon, 0, soon_due);
+}
+
+void
+mqtt_bridge_anew(MqttBridge *b)
+{
+	b->begins_anew = true;
+	mqtt_bridge_soon(b);
+}
+
+void
+mqtt_bridge_fail(MqttBridge *b, const char *format, ...)
+{
+	va_list		args;
+
+	if (b->fault[0] != '\0')
+		return;
+	va_start(args, format);
+	vsnprintf(b->fault, sizeof(b->fault), format, args);
+	va_end(args);
+	mqtt_bridge_soon(b);
+}
+
 /* --- the connection --- */
 
 static void
@@ -193,6 +195,8 @@ begin(MqttBridge *b)
 	to.tls = url.tls;
 	fox_mqtt_bridge_is(b->broker->router, b->row, FOX_BRIDGE_CONNECTING, NULL);
 	wait_for(b, BRIDGE_DIALING, ANSWER_US);
+	if (problem == NULL && !fox_mqtt_url_allowed(row->url, b->broker->config.bridge_allow))
+		problem = NOT_ALLOWED;
 	if (problem == NULL && (b->link = b->broker->dialer.dial(b->broker->dialer.ctx, &to, &ops, b, err, sizeof(err))) == NULL)
 		problem = err;
 	if (problem != NULL)
@@ -231,16 +235,15 @@ bridge_free(MqttBridge *b)
 	free(b);
 }
 
-/* Our session is another one, if the realm is. */
+/* The session that there was goes, if it is another one now: in another realm, or none that is kept. */
 static void
-take_realm(MqttBridge *b)
+take_session(MqttBridge *b)
 {
-	if (b->realm != NULL && fox_slice_eq(fox_cstr(b->realm), b->row->realm))
-		return;
-	if (b->realm != NULL)
+	if (b->realm != NULL && (b->row->clean_start || !fox_slice_eq(fox_cstr(b->realm), b->row->realm)))
 		mqtt_bridge_session_end(b->broker, fox_cstr(b->realm), b->row->name);
 	free(b->realm);
 	b->realm = fox_strdup(b->row->realm);
+	mqtt_bridge_session(b);
 }
 
 /* The connection goes by what the row has been. */
@@ -273,8 +276,7 @@ row_begins(void *ctx, FoxMqttBridge *row)
 	}
 	if (b == NULL && (b = bridge_new(broker, row)) == NULL)
 		return;
-	take_realm(b);
-	mqtt_bridge_session(b);
+	take_session(b);
 	b->tongue = row->version_5 ? TONGUE_5 : TONGUE_311_BRIDGE;
 	b->failures = 0;
 	if (row->enabled)
@@ -289,6 +291,20 @@ fox_mqtt_broker_bridge(FoxMqttBroker *broker, const FoxDialer *dialer)
 	mqtt_bridge_sessions_sweep(broker);
 	fox_mqtt_bridges_watch(broker->router, &(FoxMqttBridgeWatch){broker, row_ends, row_begins});
 	fox_mqtt_bridges_each(broker->router, row_begins, broker);
+}
+
+void
+mqtt_bridges_configure(FoxMqttBroker *broker)
+{
+	fox_list_each(n, &broker->bridges)
+	{
+		MqttBridge *b = fox_container(MqttBridge, in_broker, n);
+
+		if (b->phase == BRIDGE_WAITING)
+			wait_for(b, BRIDGE_WAITING, 0);	/* it may be allowed now */
+		else if (b->phase != BRIDGE_OFF && !fox_mqtt_url_allowed(b->row->url, broker->config.bridge_allow))
+			mqtt_bridge_fail(b, NOT_ALLOWED);
+	}
 }
 
 void

@@ -61,7 +61,7 @@ make(MqttBridge *b)
 		return NULL;
 	}
 	b->created = true;
-	s->expiry = mqtt_expiry_within(b->broker, UINT32_MAX);
+	s->expiry = UINT32_MAX;		/* it is the row that ends it */
 	(void) mqtt_store_session(s);
 	mqtt_session_away(s);
 	return s;

@@ -48,7 +48,7 @@ typedef struct MqttBridge
 	FoxTimer	soon;			/* what can not be done within a call of the core's */
 	uint32_t	failures;		/* in a row */
 	uint64_t	running_us;		/* since when */
-	char		fault[200];	/* to be closed for, soon; "": none */
+	char		fault[200];		/* to be closed for, soon; "": none */
 	char	   *realm;			/* of our session; owned */
 	bool		begins_anew;	/* soon, by another connection */
 	bool		gone;			/* its row: the remote is to keep nothing */
@@ -72,7 +72,7 @@ typedef struct MqttBridge
 	bool		created;		/* our session is new, and no remote has been spliced to it yet: what one there knows is of another */
 	bool		empties;		/* the next connection is there to end that one */
 	bool		emptied;		/* that has been done */
-	FoxBuf		owed;			/* acknowledgements to our session, soon: MqttOwed */
+	FoxBuf		owed;			/* acknowledgements to our session, soon (mqtt_bridge_local.c) */
 } MqttBridge;
 
 /* --- mqtt_bridge.c --- */

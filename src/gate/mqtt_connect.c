@@ -97,6 +97,8 @@ mqtt_expiry_within(const FoxMqttBroker *b, uint32_t asked)
 static uint32_t
 expiry_of(const MqttPeer *p, const FoxMqttPacket *packet)
 {
+	if (p->internal)
+		return packet->props.session_expiry;
 	return mqtt_expiry_within(p->broker, p->version == FOX_MQTT_50 ? packet->props.session_expiry : packet->clean_start ? 0 : UINT32_MAX);
 }
 

@@ -28,10 +28,10 @@ fox_mqtt_broker_new(FoxRouter *router, const FoxMqttConfig *config)
 		return NULL;
 	b->router = router;
 	fox_list_init(&b->all);
-	fox_mqtt_broker_configure(b, config);
 	fox_list_init(&b->promises);
 	fox_list_init(&b->unwritten);
 	fox_list_init(&b->bridges);
+	fox_mqtt_broker_configure(b, config);
 	b->started_us = fox_router_now(router);
 	mqtt_sys_start(b);
 	return b;
@@ -46,6 +46,7 @@ fox_mqtt_broker_configure(FoxMqttBroker *b, const FoxMqttConfig *config)
 	if (other_interval)
 		mqtt_sys_start(b);
 	fox_mqtt_strings_raw(config->raw_strings);
+	mqtt_bridges_configure(b);
 	if (config->redirect[0] == '\0')
 		return;
 	fox_list_each(n, &b->all)

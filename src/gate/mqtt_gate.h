@@ -9,6 +9,8 @@
 
 typedef struct FoxMqttBroker FoxMqttBroker;
 
+#define FOX_MQTT_ALLOW_SIZE 2048
+
 typedef struct FoxMqttConfig
 {
 	char		default_realm[256];	/* of clients whose user name has no @realm */
@@ -22,6 +24,7 @@ typedef struct FoxMqttConfig
 	uint32_t	max_keep_alive;	/* seconds; 0: as the client likes */
 	uint32_t	sys_interval;	/* seconds between values of $SYS; 0: there are none */
 	char		redirect[256];	/* server that clients are to use; "": this one */
+	char		bridge_allow[FOX_MQTT_ALLOW_SIZE];	/* brokers that bridges may connect to, as mqtt_url.h has it */
 	bool		raw_strings;	/* a single string goes out as its text, not as JSON */
 } FoxMqttConfig;
 

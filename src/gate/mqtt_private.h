@@ -220,6 +220,8 @@ extern const FoxSessionOps mqtt_ops;
 
 /* A client identifier that is no client's. */
 extern bool mqtt_is_bridge(FoxSlice client_id);
+/* The configuration may be another. */
+extern void mqtt_bridges_configure(FoxMqttBroker *b);
 extern void mqtt_bridges_free(FoxMqttBroker *b);
 
 /* --- mqtt_gate.c --- */

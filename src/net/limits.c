@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "net/internal.h"
+#include "net/link_private.h"
 
 #define JUDGE_MS 10
 #define JUDGE_BYTES (4 * 1024 * 1024)	/* queued since the last look: enough for another one within a turn */
@@ -63,6 +63,7 @@ press(FoxNet *net, bool on, uint64_t now)
 	net->limits.pressed_ms = now;
 	fox_list_each(n, &net->conns)
 		fox_conn_hold(fox_container(FoxConn, in_net, n), HOLD_MEMORY, on);
+	fox_links_pressed(net);
 }
 
 /* Bytes that would be free without it. */

@@ -258,6 +258,25 @@ on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 		fail(l, "the connection is lost: %s", uv_strerror((int) n));
 }
 
+/* While memory is short nothing is read. */
+static void
+read_or_hold(Link *l)
+{
+	if (l->state != LINK_SHAKING && l->state != LINK_OPEN)
+		return;
+	if (l->net->limits.pressed)
+		uv_read_stop((uv_stream_t *) &l->tcp);
+	else
+		uv_read_start((uv_stream_t *) &l->tcp, give_chunk, on_read);
+}
+
+void
+fox_links_pressed(FoxNet *net)
+{
+	fox_list_each(n, &net->links)
+		read_or_hold(fox_container(Link, in_net, n));
+}
+
 /* --- connecting --- */
 
 static void
@@ -290,8 +309,8 @@ on_connect(uv_connect_t *req, int status)
 		return;
 	}
 	uv_tcp_nodelay(&l->tcp, 1);
-	uv_read_start((uv_stream_t *) &l->tcp, give_chunk, on_read);
 	l->state = l->tls != NULL ? LINK_SHAKING : LINK_OPEN;
+	read_or_hold(l);
 	if (l->tls != NULL)
 		shake(l);
 	else
@@ -382,6 +401,7 @@ send_bytes(void *link, FoxBytes *bytes)
 		fail(l, "out of memory");
 	else if (queued(l) > l->net->config.out_hard_limit)
 		fail(l, "the remote is too slow: more waits for it than fox_wamp.out_queue_limit");
+	fox_limits_queued(l->net, bytes->len);
 }
 
 static bool

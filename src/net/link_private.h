@@ -15,6 +15,8 @@ extern void fox_links_attend(FoxNet *net);
 extern bool fox_links_wait(const FoxNet *net);
 /* Sends what was queued. */
 extern void fox_links_flush(FoxNet *net);
+/* Memory is short, or is no more. */
+extern void fox_links_pressed(FoxNet *net);
 /* All are gone, and nobody is told. */
 extern void fox_links_end(FoxNet *net);
 

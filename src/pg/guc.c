@@ -11,6 +11,7 @@
 #include "libpq/libpq.h"
 #include "utils/guc.h"
 
+#include "codec/mqtt_url.h"
 #include "net/url_allow.h"
 #include "pg/compat.h"
 #include "pg/guc.h"
@@ -86,6 +87,7 @@ static int	mqtt_max_keep_alive = 0;
 static int	mqtt_sys_interval = 10;
 static int	mqtt_port = 0;
 static char *mqtt_redirect = NULL;
+static char *mqtt_bridge_allow = NULL;
 static int	mqtt_tls_port = 0;
 
 static const struct config_enum_entry mqtt_queue_full_options[] = {
@@ -190,6 +192,15 @@ check_urls(char **value, void **extra pg_attribute_unused(), GucSource source pg
 	if (fox_url_list_valid(*value))
 		return true;
 	GUC_check_errdetail("It is a list of URLs and hosts such as \"https://hooks.example.com/in, *.example.org\".");
+	return false;
+}
+
+static bool
+check_brokers(char **value, void **extra pg_attribute_unused(), GucSource source pg_attribute_unused())
+{
+	if (strlen(*value) < FOX_MQTT_ALLOW_SIZE && fox_mqtt_url_list_valid(*value))
+		return true;
+	GUC_check_errdetail("It is a list of brokers such as \"mqtts://broker.example.com, *.example.org:1884\", of less than %d bytes.", FOX_MQTT_ALLOW_SIZE);
 	return false;
 }
 
@@ -334,6 +345,8 @@ fox_guc_define(void)
 			   &mqtt_sys_interval, 10, 0, INT_MAX / 1000, GUC_UNIT_S);
 	define_string("fox_wamp.mqtt_redirect", "Server that MQTT clients are sent to instead of being served here.",
 				  &mqtt_redirect, "");
+	DefineCustomStringVariable("fox_wamp.mqtt_bridge_allow", "Brokers that bridges may connect to, separated by commas; empty for none.",
+							   NULL, &mqtt_bridge_allow, "", PGC_SUSET, 0, check_brokers, NULL, NULL);
 	define_int("fox_wamp.mqtt_port", "Another TCP port that takes what fox_wamp.port does; 0 for none.",
 			   &mqtt_port, 0, 0, 65535, 0);
 	define_int("fox_wamp.mqtt_tls_port", "Another TCP port that takes what fox_wamp.tls_port does; 0 for none.",
@@ -429,4 +442,5 @@ fox_guc_mqtt_config(FoxMqttConfig *config)
 	};
 	strlcpy(config->default_realm, fox_guc_default_realm, sizeof(config->default_realm));
 	strlcpy(config->redirect, mqtt_redirect, sizeof(config->redirect));
+	strlcpy(config->bridge_allow, mqtt_bridge_allow, sizeof(config->bridge_allow));
 }

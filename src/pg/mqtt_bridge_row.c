@@ -10,7 +10,7 @@
 #include "utils/json.h"
 
 #include "codec/mqtt_mapping.h"
-#include "codec/mqtt_topic.h"
+#include "codec/mqtt_url.h"
 #include "codec/mqtt_wire.h"
 #include "net/link.h"
 #include "pg/column.h"

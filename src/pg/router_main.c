@@ -68,6 +68,7 @@ static uint64 roles_asked = 0;
 static uint64 roles_read = 0;
 static uint64 roles_known = 0;	/* that the core has looked at, or will in the next turn */
 static uint64 configurations_read = 0;
+static bool settings_came = false;	/* of the database, and nobody has looked at them yet */
 static bool port_warned = false;
 static TimestampTz next_port_try = 0;
 static int	blocking_pid = 0;		/* whose unresolved entry the ring waits for */
@@ -182,6 +183,7 @@ static void
 on_setting(void *ctx, const char *name, const char *value)
 {
 	(void) set_config_option(name, value, PGC_SUSET, PGC_S_DATABASE, GUC_ACTION_SET, true, WARNING, false);
+	settings_came = true;
 }
 
 static void
@@ -346,22 +348,30 @@ leave(int code, Datum arg)
 	fox_launcher_wake();
 }
 
+/* Everybody goes by what the settings are now. */
 static void
-reload(void)
+configure(void)
 {
 	FoxRouterConfig router_config;
 	FoxNetConfig net_config;
 
-	ConfigReloadPending = false;
-	configurations_read++;
-	ProcessConfigFile(PGC_SIGHUP);
+	settings_came = false;
 	fox_guc_router_config(&router_config);
 	fox_router_configure(router, &router_config);
-	fox_pool_renew();
 	fox_wire_configure();
 	fox_guc_net_config(&net_config);
 	if (net != NULL)
 		fox_net_configure(net, &net_config);
+}
+
+static void
+reload(void)
+{
+	ConfigReloadPending = false;
+	configurations_read++;
+	ProcessConfigFile(PGC_SIGHUP);
+	fox_pool_renew();
+	configure();
 	port_warned = false;
 }
 
@@ -578,6 +588,8 @@ loop(void)
 		}
 		if (ConfigReloadPending)
 			reload();
+		if (settings_came)
+			configure();
 		wait = turn();
 		if (wait < 0 || wait > ROLES_MS)
 			wait = ROLES_MS;

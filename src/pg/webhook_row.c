@@ -19,6 +19,7 @@
 #include "utils/rel.h"
 
 #include "codec/json.h"
+#include "codec/mqtt_url.h"
 #include "core/index.h"
 #include "net/url_allow.h"
 #include "pg/column.h"
@@ -148,16 +149,19 @@ fox_wamp_allowed_url(PG_FUNCTION_ARGS)
 {
 	char	   *url = fox_arg_text(fcinfo, 0, "url");
 	char	   *setting = fox_arg_text(fcinfo, 1, "setting");
-	const char *problem = fox_url_problem(url);
+	bool		is_broker = strcmp(setting, "fox_wamp.mqtt_bridge_allow") == 0;
+	FoxMqttUrl	broker;
+	const char *list = GetConfigOption(setting, false, false);
+	const char *problem = is_broker ? fox_mqtt_url_read(fox_cstr(url), &broker) : fox_url_problem(url);
 
 	if (problem != NULL)
 		invalid("URL", problem);
-	if (!fox_url_allowed(url, GetConfigOption(setting, false, false)))
+	if (is_broker ? !fox_mqtt_url_allowed(fox_cstr(url), list) : !fox_url_allowed(url, list))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("%s does not allow that URL", setting),
-				 errhint("As a superuser: ALTER DATABASE %s SET %s = 'https://the.host/path'; then SELECT pg_reload_conf(); and a new session.",
-						 quote_identifier(get_database_name(MyDatabaseId)), setting)));
+				 errhint("As a superuser: ALTER DATABASE %s SET %s = '%s'; then SELECT pg_reload_conf(); and a new session.",
+						 quote_identifier(get_database_name(MyDatabaseId)), setting, is_broker ? "the.host:port" : "https://the.host/path")));
 	PG_RETURN_DATUM(PG_GETARG_DATUM(0));
 }
 

@@ -145,7 +145,7 @@ static const FoxSessionOps publisher_ops = {.done = nothing, .failed = failed, .
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-	FoxMqttConfig config = {.default_realm = "realm1", .max_packet = 2048, .max_inflight = 5, .max_queued = 8, .max_session_expiry = 1000};
+	FoxMqttConfig config = {.default_realm = "realm1", .max_packet = 2048, .max_inflight = 5, .max_queued = 8, .max_session_expiry = 1000, .bridge_allow = "*"};
 	FoxDialer	dialer = {NULL, dial, take, is_slow, hang_up};
 	FoxSessionInfo info = {.authid = FOX_LIT("sql"), .authrole = FOX_LIT("sql"), .authmethod = FOX_LIT("sql"), .protocol = FOX_LIT("sql")};
 	FoxSession *publisher;

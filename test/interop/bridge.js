@@ -2,9 +2,10 @@
 // bridge.js - bridges to other MQTT brokers, made by SQL and ended after the file's tests.
 
 const assert = require('node:assert/strict');
-const { sql, until, env } = require('./lib');
+const { reconfigure, sql, until, env } = require('./lib');
 const { unique } = require('./mqtt_client');
 
+const PATIENCE = 120000; // several attempts
 const names = new Set();
 
 /** Our own broker. */
@@ -15,11 +16,11 @@ const named = (args) => Object.entries(args).map(([k, v]) => `, ${k} => ${litera
 
 /** A column of its state. */
 const state = async (name, column = 'state') => sql(`SELECT ${column} FROM fox_wamp.mqtt_bridge_state WHERE name = '${name}'`);
-const connected = (name) => until(async () => await state(name) === 'connected');
+const connected = (name) => until(async () => await state(name) === 'connected', PATIENCE);
 /** It is not connected, with such an error. */
 const failed = async (name, why) => {
   let error = '';
-  await until(async () => why.test(error = await state(name, 'last_error')), 60000).catch(() => assert.match(error, why));
+  await until(async () => why.test(error = await state(name, 'last_error')), PATIENCE).catch(() => assert.match(error, why));
   assert.notEqual(await state(name), 'connected');
 };
 /** Ends a bridge. */
@@ -41,9 +42,13 @@ async function connect(url, topics, options) {
   return name;
 }
 
+/** For before(): bridges may connect to brokers of this list. */
+const allow = (list = '*') => reconfigure(`ALTER SYSTEM SET fox_wamp.mqtt_bridge_allow = '${list}'`);
+
 /** For after(): ends those that are left. */
 async function dropAll() {
   for (const name of names) await drop(name);
+  await reconfigure('ALTER SYSTEM RESET fox_wamp.mqtt_bridge_allow');
 }
 
-module.exports = { here, state, connected, failed, bridge, connect, drop, dropAll, names };
+module.exports = { allow, here, state, connected, failed, bridge, connect, drop, dropAll, names };

@@ -205,4 +205,4 @@ async function withSettings(settings, body) {
   }
 }
 
-module.exports = { start, stop, restart, url, sql, allowMeta, reconfigure, withSettings, join, listen, Raw, Inbox, fresh, refusal, until, env, autobahn, WebSocket };
+module.exports = { start, stop, restart, reconfigure, url, sql, allowMeta, withSettings, join, listen, Raw, Inbox, fresh, refusal, until, env, autobahn, WebSocket };

@@ -6,12 +6,13 @@ const assert = require('node:assert/strict');
 const { start, stop, restart, sql, until, env } = require('./lib');
 const { MqttClient, unique } = require('./mqtt_client');
 const { Mosquitto, client, freePort } = require('./mosquitto');
-const { here, state, connected, failed, bridge, connect, drop, dropAll } = require('./bridge');
+const { allow, here, state, connected, failed, bridge, connect, drop, dropAll } = require('./bridge');
 
 let mosquitto;
 
 before(async () => {
   start();
+  await allow();
   mosquitto = await Mosquitto.start();
 });
 after(async () => {
@@ -164,6 +165,12 @@ test('with clean_start nothing waits', async () => {
   await us.publishAsync(`${t}/x`, 'heard', { qos: 1 });
   await them.hears(1);
   assert.deepEqual(them.texts(), [`${t}/x heard`]);
+  // A bridge that becomes one of that kind drops what has waited.
+  await sql(`UPDATE fox_wamp.mqtt_bridge SET clean_start = false, enabled = false WHERE name = '${name}'`, 'SELECT fox_wamp.sync()');
+  await us.publishAsync(`${t}/x`, 'dropped', { qos: 1 });
+  assert.equal(await state(name, 'queued'), '1');
+  await sql(`UPDATE fox_wamp.mqtt_bridge SET clean_start = true WHERE name = '${name}'`, 'SELECT fox_wamp.sync()');
+  assert.equal(await state(name, 'queued'), '0');
   await drop(name);
 });
 

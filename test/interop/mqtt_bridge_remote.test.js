@@ -7,12 +7,15 @@ const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const net = require('node:net');
 const path = require('node:path');
-const { start, stop, sql, until } = require('./lib');
+const { start, stop, restart, sql, until } = require('./lib');
 const { unique } = require('./mqtt_client');
 const { Mosquitto, client } = require('./mosquitto');
-const { here, state, connected, failed, bridge, connect, drop, dropAll, names } = require('./bridge');
+const { allow, here, state, connected, failed, bridge, connect, drop, dropAll, names } = require('./bridge');
 
-before(start);
+before(async () => {
+  start();
+  await allow();
+});
 after(async () => {
   await dropAll();
   stop();
@@ -184,6 +187,27 @@ test('a session of the remote that knows of another one here is ended', async ()
     assert.deepEqual([us.texts(), them.texts()], [[`${t}/in for this one`], [`${t}/out from this one`]]);
     await drop(again);
   }
+});
+
+test('a superuser says which brokers bridges may connect to', async () => {
+  const remote = await Mosquitto.start();
+  const name = await connect(remote.url, [['x', {}]]);
+  const down = (why) => until(async () => (await state(name, "state || ' ' || last_error")) === `waiting ${why}`);
+  await allow(`127.0.0.1:${remote.port + 1}, *.example.com`);
+  await down('fox_wamp.mqtt_bridge_allow does not allow it');
+  await assert.rejects(sql(`SELECT fox_wamp.mqtt_bridge('${name}', '${remote.url}')`), /fox_wamp.mqtt_bridge_allow does not allow that URL/);
+  await assert.rejects(sql("LOAD 'fox_wamp'", 'SET ROLE fox_wamp_admin', "SET fox_wamp.mqtt_bridge_allow = '*'"), /permission denied/);
+  await assert.rejects(sql("LOAD 'fox_wamp'", "SET fox_wamp.mqtt_bridge_allow = 'http://x'"), /It is a list of brokers such as/);
+  await allow(`mqtt://127.0.0.1:${remote.port}`);
+  await connected(name);
+  // The database's own setting counts as well, once.
+  await sql("ALTER DATABASE postgres SET fox_wamp.mqtt_bridge_allow = ''", 'SELECT pg_reload_conf()');
+  await down('fox_wamp.mqtt_bridge_allow does not allow it');
+  await sql('ALTER DATABASE postgres RESET fox_wamp.mqtt_bridge_allow');
+  await allow();
+  await restart();
+  await connected(name);
+  await drop(name);
 });
 
 test('rows that could not be carried out are refused, and passwords are not shown', async () => {

@@ -21,7 +21,7 @@ my $mosquitto;
 $SIG{ALRM} = sub { die 'no answer in time' };
 alarm(10 * $PostgreSQL::Test::Utils::timeout_default);
 
-my $node = RouterNode::start('bridge', $fox_port, "fox_wamp.mqtt_max_queued = 60000\n");
+my $node = RouterNode::start('bridge', $fox_port, "fox_wamp.mqtt_max_queued = 60000\nfox_wamp.mqtt_bridge_allow = '127.0.0.1:$mosquitto_port'\n");
 
 sub query
 {

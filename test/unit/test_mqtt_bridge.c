@@ -128,7 +128,8 @@ state_of(void)
 static int
 set_up(void **state)
 {
-	FoxMqttConfig config = {.default_realm = "realm1", .max_packet = 1000, .max_inflight = 20, .max_queued = 100, .max_session_expiry = 1000};
+	FoxMqttConfig config = {.default_realm = "realm1", .max_packet = 1000, .max_inflight = 20, .max_queued = 100, .max_session_expiry = 1000,
+	.bridge_allow = "there"};
 	FoxDialer	dialer = {NULL, dial, take, is_slow, hang_up};
 
 	(void) world_set_up(state);
@@ -215,6 +216,25 @@ test_ping(void **state)
 	world_pass_ms(5000);
 	assert_null(link_data);
 	assert_string_equal(state_of()->error, "the remote does not answer PINGREQ");
+}
+
+static void
+test_allowed(void **state)
+{
+	FoxMqttConfig config = {.default_realm = "realm1", .max_packet = 1000, .max_inflight = 20, .max_queued = 100, .bridge_allow = "elsewhere"};
+
+	(void) state;
+	connects();
+	fox_mqtt_broker_configure(broker, &config);
+	world_pass_ms(0);
+	assert_null(link_data);
+	assert_string_equal(state_of()->error, "fox_wamp.mqtt_bridge_allow does not allow it");
+	world_pass_ms(60000);
+	assert_int_equal(dials, 1);
+	strcpy(config.bridge_allow, "elsewhere, there:1883");
+	fox_mqtt_broker_configure(broker, &config);
+	connects();
+	assert_int_equal(state_of()->phase, FOX_BRIDGE_CONNECTED);
 }
 
 /* --- packets --- */
@@ -358,6 +378,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_delays, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_no_answer, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_ping, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_allowed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_out, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_too_large, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_in, set_up, tear_down),

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "codec/mqtt_mapping.h"
+#include "codec/mqtt_url.h"
 
 static void
 expect_match(const char *filter, const char *topic, bool matches)
@@ -149,6 +150,46 @@ test_urls(void **state)
 	expect_no_url("mqtt://host:1x", "port");
 }
 
+static void
+expect_allowed(const char *list, const char *url, bool allowed)
+{
+	assert_true(fox_mqtt_url_list_valid(list));
+	if (fox_mqtt_url_allowed(fox_cstr(url), list) != allowed)
+		fail_msg("%s by %s", url, list);
+}
+
+static void
+test_lists(void **state)
+{
+	static const char *const bad[] = {"mqtt://", "host:", "host:0", "http://host", "host/path", "a@host", "*:1883", "mqtt://*", "a.*", "**", "*.", "*.*.com", "[::1"};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (fox_mqtt_url_list_valid(bad[i]))
+			fail_msg("%s", bad[i]);
+	expect_allowed("", "mqtt://host", false);
+	expect_allowed("*", "mqtts://host:99", true);
+	expect_allowed("*", "http://host", false);
+	expect_allowed("host", "mqtt://host", true);
+	expect_allowed("host", "mqtts://HOST", true);
+	expect_allowed("host", "mqtt://host:8883", true);
+	expect_allowed("host", "mqtt://host:22", false);
+	expect_allowed("host", "mqtt://host.evil", false);
+	expect_allowed("host:22", "mqtt://host:22", true);
+	expect_allowed("host:22", "mqtt://host", false);
+	expect_allowed("mqtts://host", "mqtts://host", true);
+	expect_allowed("mqtts://host", "mqtt://host:8883", false);
+	expect_allowed("mqtt://host:22", "mqtt://host:22", true);
+	expect_allowed("mqtt://host", "mqtt://host:22", false);
+	expect_allowed("*.example.com", "mqtt://a.b.example.com", true);
+	expect_allowed("*.example.com", "mqtt://example.com", false);
+	expect_allowed("*.example.com", "mqtt://badexample.com", false);
+	expect_allowed("*.example.com:99", "mqtt://a.example.com:99", true);
+	expect_allowed("[::1]:99, 10.0.0.1", "mqtt://[::1]:99", true);
+	expect_allowed("[::1]:99,10.0.0.1", "mqtt://10.0.0.1", true);
+	expect_allowed(" [::1]:99 ,\n10.0.0.1 ", "mqtt://10.0.0.10", false);
+}
+
 int
 main(void)
 {
@@ -156,7 +197,8 @@ main(void)
 		cmocka_unit_test(test_filters),
 		cmocka_unit_test(test_topics),
 		cmocka_unit_test(test_problems),
-		cmocka_unit_test(test_urls)
+		cmocka_unit_test(test_urls),
+		cmocka_unit_test(test_lists)
 	};
 
 	return cmocka_run_group_tests_name("mqtt_mapping", tests, NULL, NULL);
