@@ -8,7 +8,7 @@
  *            after AUTHENTICATE also "signature", "extra":{…} and "state":{…}; "found":{…} if an authenticator
  *            was asked; "cookie" of that method
  * Answer:    {"challenge":{…},"state":{…}}
- *            {"welcome":{"authid","authrole","authprovider","authextra":{…}}}
+ *            {"welcome":{"authid","authrole","authprovider","authextra":{…},"session_timeout":seconds}}
  *            {"refused":"<URI>","text":"…"}
  */
 #ifndef FOX_CORE_AUTH_H

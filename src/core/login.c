@@ -501,6 +501,7 @@ welcomed(FoxLogin *l, FoxSlice who)
 	l->info.authrole = fox_auth_text(who, "authrole", &texts[1]);
 	l->info.authprovider = fox_auth_text(who, "authprovider", &texts[2]);
 	l->info.authmethod = fox_cstr(fox_auth_name(l->method));
+	(void) fox_json_uint(fox_json_get(who, "session_timeout"), &l->info.timeout_s);
 	if (fox_absent(l->info.authid) || fox_absent(l->info.authrole))
 		refuse(l, FOX_AUTH_FAILED, "the log-in could not be carried out");
 	else if (l->state == CHECKED && !may_try(l))

@@ -28,7 +28,7 @@ typedef struct FoxRouterConfig
 	bool		superuser_login;	/* roles that are superusers may log in */
 	bool		argon2;			/* passwords of users are kept by Argon2id */
 	uint32_t	sessions_per_role;	/* of clients; 0: any number */
-	uint64_t	token_timeout_ms;	/* after which a session ends whose token nobody has brought */
+	uint64_t	token_timeout_s;	/* after which a session ends whose token nobody has brought */
 	uint32_t	tokens_per_user;	/* of one address; 0: any number */
 	uint64_t	cookie_seconds;	/* a cookie stands for who has logged in for so long; 0: there are none */
 	uint32_t	auth_attempts;	/* that may fail in a minute, of one address and of one name; 0: any number */

@@ -219,6 +219,7 @@ typedef struct FoxSessionInfo
 	FoxSlice	client_id;		/* of an MQTT client */
 	bool		passing;		/* it is nobody's session: nobody hears of it, and it counts for none */
 	int32_t		backend;		/* whose call this session is for; 0: none */
+	uint64_t	timeout_s;		/* after which a session ends whose token nobody has brought; 0: as the configuration says */
 } FoxSessionInfo;
 
 typedef enum FoxEnd

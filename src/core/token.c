@@ -27,6 +27,7 @@ struct FoxToken
 	Holder	   *holder;
 	FoxNode		in_holder;
 	FoxTimer	timer;
+	uint64_t	timeout_s;		/* 0: as the configuration says, each time */
 	unsigned char hash[FOX_SHA256];
 };
 
@@ -108,7 +109,15 @@ time_is_up(void *ctx, FoxTimer *timer)
 static void
 put_off(FoxRouter *r, struct FoxToken *t)
 {
-	(void) fox_timer_set(&r->timers, &t->timer, fox_router_now(r) + r->config.token_timeout_ms * 1000, time_is_up);
+	(void) fox_timer_set(&r->timers, &t->timer, fox_router_now(r) + fox_token_timeout_s(t->session) * 1000000, time_is_up);
+}
+
+uint64_t
+fox_token_timeout_s(const FoxSession *s)
+{
+	if (s->token == NULL)
+		return 0;
+	return s->token->timeout_s > 0 ? s->token->timeout_s : s->realm->router->config.token_timeout_s;
 }
 
 /* --- tokens --- */
@@ -134,7 +143,7 @@ make_token(char token[FOX_TOKEN + 1], unsigned char hash[FOX_SHA256])
 }
 
 static bool
-give(FoxSession *s, FoxSlice key, char token[FOX_TOKEN + 1])
+give(FoxSession *s, FoxSlice key, uint64_t timeout_s, char token[FOX_TOKEN + 1])
 {
 	FoxRouter  *r = s->realm->router;
 	struct FoxToken *t = calloc(1, sizeof(*t));
@@ -148,18 +157,20 @@ give(FoxSession *s, FoxSlice key, char token[FOX_TOKEN + 1])
 	}
 	hash = fox_bytes_slice(t->hash, sizeof(t->hash));
 	t->session = s;
+	t->timeout_s = timeout_s;
+	s->token = t;
 	put_off(r, t);
 	if (t->timer.place == 0 || !make_token(token, t->hash) || !fox_map_put(&r->tokens, hash, t))
 	{
 		fox_timer_clear(&r->timers, &t->timer);
 		holder_check(r, h);
 		free(t);
+		s->token = NULL;
 		return false;
 	}
 	t->holder = h;
 	h->count++;
 	fox_list_push(&h->tokens, &t->in_holder);
-	s->token = t;
 	return true;
 }
 
@@ -177,7 +188,7 @@ fox_token_join(FoxRouter *r, FoxSlice realm, const FoxSessionInfo *info, const F
 		make_room(r, fox_buf_view(&key));
 		s = fox_session_join(r, realm, info, ops, data, reason);
 	}
-	if (s != NULL && !give(s, fox_buf_view(&key), token))
+	if (s != NULL && !give(s, fox_buf_view(&key), info->timeout_s, token))
 	{
 		*reason = FOX_ERR_UNAVAILABLE;
 		fox_session_leave(s, FOX_END_LOST);

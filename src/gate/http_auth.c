@@ -37,7 +37,7 @@ reply_session(FoxHttpPeer *p, const FoxSession *s, const char *token)
 	fox_json_put_member(&body, "group", fox_session_role(s));
 	if (token != NULL)
 		fox_json_put_member(&body, "token", fox_cstr(token));
-	fox_json_put_number(&body, "expires_in", p->router->config.token_timeout_ms / 1000);
+	fox_json_put_number(&body, "expires_in", fox_token_timeout_s(s));
 	fox_buf_str(&body, wrap ? "}}" : "}");
 	fox_buf_str(&headers, "Cache-Control: no-store\r\n");
 	if (token != NULL && p->wants_cookie)

@@ -274,7 +274,7 @@ fox_guc_define(void)
 	define_string("fox_wamp.http_origins", "Web sites whose pages may read what HTTP answers, separated by commas; * for all.",
 				  &http_origins, "");
 	define_int("fox_wamp.http_session_timeout", "Time after which a session by HTTP ends that nobody has used.",
-			   &http_session_timeout, 1800, 1, 400 * 24 * 3600, GUC_UNIT_S);
+			   &http_session_timeout, 1800, 1, FOX_SESSION_TIMEOUT_MAX, GUC_UNIT_S);
 	define_int("fox_wamp.http_sessions_per_user", "Sessions by HTTP that one user may have from one address; 0: any number.",
 			   &http_sessions_per_user, 100, 0, INT_MAX, 0);
 	define_bool("fox_wamp.http2", "Speaks HTTP/2 on the TLS port with clients that offer it.",
@@ -370,7 +370,7 @@ fox_guc_router_config(FoxRouterConfig *config)
 		.auth_timeout_ms = (uint64) auth_timeout,
 		.auth_attempts = (uint32) auth_attempts,
 		.sessions_per_role = (uint32) sessions_per_role,
-		.token_timeout_ms = (uint64) http_session_timeout * 1000,
+		.token_timeout_s = (uint64) http_session_timeout,
 		.tokens_per_user = (uint32) http_sessions_per_user,
 		.cookie_seconds = (uint64) cookie_lifetime,
 		.instance_timeout_ms = (uint64) instance_timeout * 1000,

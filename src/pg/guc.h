@@ -8,6 +8,8 @@
 #include "gate/mqtt_gate.h"
 #include "net/net.h"
 
+#define FOX_SESSION_TIMEOUT_MAX (400 * 24 * 3600)	/* seconds; of fox_wamp.http_session_timeout */
+
 extern int	fox_guc_port;
 extern char *fox_guc_listen_addresses;
 extern int	fox_guc_ring_size;	/* kB */

@@ -8,12 +8,18 @@
 
 #include "common/saslprep.h"
 
+#include "utils/guc.h"
+
+#include "codec/json.h"
+#include "codec/json_out.h"
 #include "core/jwt.h"
 #include "core/password_hash.h"
 #include "pg/cookie_sql.h"
+#include "pg/guc.h"
 #include "pg/jwt_sql.h"
 #include "pg/login.h"
 #include "pg/principal.h"
+#include "pg/sqlarg.h"
 #include "pg/store_sql.h"
 
 static char *
@@ -108,6 +114,45 @@ answer_of_cookie(const FoxAuthQuestion *q, const char *realm, FoxBuf *out)
 	fox_auth_answer(q, &who, out);
 }
 
+/* What ALTER ROLE has set, in this database before all; NULL: nothing. */
+static char *
+setting_of(const char *role)
+{
+	static void *plan = NULL;
+
+	if (fox_spi(&plan, "SELECT pg_catalog.substr(o, pg_catalog.strpos(o, '=') + 1) FROM pg_db_role_setting s"
+				" JOIN pg_roles r ON r.oid = s.setrole, pg_catalog.unnest(s.setconfig) o"
+				" WHERE r.rolname = $1 AND s.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = pg_catalog.current_database()))"
+				" AND pg_catalog.starts_with(o, 'fox_wamp.http_session_timeout=') ORDER BY s.setdatabase DESC LIMIT 1", 1, &role) == 0)
+		return NULL;
+	return fox_spi_value(1);
+}
+
+/* Who has logged in may have a role with a time of its own for sessions that no connection holds. */
+static void
+put_timeout(FoxBuf *out)
+{
+	FoxSlice	welcome = fox_json_get(fox_buf_view(out), "welcome");
+	FoxBuf		scratch = {0};
+	FoxSlice	role = fox_absent(welcome) ? FOX_ABSENT : fox_auth_text(welcome, "authrole", &scratch);
+	char	   *name = fox_absent(role) ? NULL : c_string(role);
+	char	   *value = name == NULL ? NULL : setting_of(name);
+	int			seconds;
+
+	fox_buf_free(&scratch);
+	if (value == NULL)
+		return;
+	if (!parse_int(value, &seconds, GUC_UNIT_S, NULL) || seconds < 1 || seconds > FOX_SESSION_TIMEOUT_MAX)
+		ereport(WARNING,
+				(errmsg("fox_wamp passes over the http_session_timeout \"%s\" of role \"%s\"", fox_clip(value), name)));
+	else
+	{
+		out->len -= strlen("}}");
+		fox_json_put_number(out, "session_timeout", (uint64) seconds);
+		fox_buf_str(out, "}}");
+	}
+}
+
 static void
 answer(FoxAuthQuestion *q, FoxBuf *out)
 {
@@ -123,6 +168,7 @@ answer(FoxAuthQuestion *q, FoxBuf *out)
 		fox_jwt_answer(q, realm ? realm : "", out);
 	else
 		answer_of_principal(q, realm ? realm : "", out);
+	put_timeout(out);
 	fox_store_commit();
 }
 

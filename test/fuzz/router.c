@@ -215,7 +215,7 @@ fuzz_router_open(void)
 	FoxPorts	ports = {.now_us = now_us, .random64 = random64, .log = log_text, .write = store, .login = login,
 	.login_gone = login_gone, .answer = answer, .notify = notify, .registration = registration, .past = past,
 	.mqtt = mqtt, .kept = keep, .stats = stats, .call = call, .cancel = cancel};
-	FoxRouterConfig config = {.call_queue_limit = 4, .waiter_limit = 4, .anonymous = true, .token_timeout_ms = 1000, .tokens_per_user = 2};
+	FoxRouterConfig config = {.call_queue_limit = 4, .waiter_limit = 4, .anonymous = true, .token_timeout_s = 1, .tokens_per_user = 2};
 
 	kept = 0;
 	router = fox_router_new(&ports, &config);

@@ -173,6 +173,32 @@ test('nobody goes by what another request of the connection has left', async () 
   by.destroy();
 });
 
+test('a role has a time of its own, in one database before all', async () => {
+  const user = json({ user: `${name}_other`, password: 'other' });
+  const usual = await logIn(user);
+  const role = usual.group;
+  const database = await sql('SELECT current_database()');
+  const expires = async () => (await logIn(user)).expires_in;
+  try {
+    await sql(`ALTER ROLE ${role} SET fox_wamp.http_session_timeout = '5min'`);
+    const session = await logIn(user);
+    assert.equal(session.expires_in, 300);
+    assert.equal(JSON.parse((await ask('GET', `/${name}/auth`, bearer(session.token))).body).Result.expires_in, 300);
+    assert.equal(JSON.parse((await ask('GET', `/${name}/auth`, bearer(usual.token))).body).Result.expires_in, usual.expires_in, 'who was there before keeps the usual one');
+    await sql(`ALTER ROLE ${role} IN DATABASE ${database} SET fox_wamp.http_session_timeout = '1s'`);
+    const short = await logIn(user);
+    assert.equal(short.expires_in, 1);
+    await until(`NOT EXISTS (SELECT FROM fox_wamp.session WHERE id = ${short.session})`);
+    assert.equal(await listed(session.session), true);
+    // Where the library is not loaded nobody looks at the value.
+    await sql(`ALTER ROLE ${role} IN DATABASE ${database} SET fox_wamp.http_session_timeout = 'soon'`);
+    assert.equal(await expires(), usual.expires_in, 'what is none is passed over');
+  } finally {
+    await sql(`ALTER ROLE ${role} RESET ALL`, `ALTER ROLE ${role} IN DATABASE ${database} RESET ALL`);
+  }
+  assert.equal(await expires(), usual.expires_in);
+});
+
 test('who has too many loses the one unused for longest; and time ends the others', async () => {
   const user = json({ user: `${name}_other`, password: 'other' });
   let third;

@@ -110,7 +110,7 @@ set_up(void **state)
 
 	n_clients = 0;
 	memset(clients, 0, sizeof(clients));
-	world_config()->token_timeout_ms = 60000;
+	world_config()->token_timeout_s = 60;
 	world_config()->tokens_per_user = 2;
 	world_config()->anonymous = true;
 	fox_router_configure(world_router(), world_config());
