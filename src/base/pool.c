@@ -24,7 +24,7 @@
 #endif
 #endif
 
-#define FIRST_CHUNK 1008		/* with malloc's own head 1 kB: a session that does nothing yet fits in */
+#define FIRST_CHUNK 1136		/* a session that does nothing yet fits in, with what it is permitted; the next one is twice as large */
 #define CHUNK_MAX (16 * FIRST_CHUNK)
 
 static const size_t sizes[] = {32, 64, 96, 128, 192, 256, 384, 512, 640, 768, SMALL_MAX};
