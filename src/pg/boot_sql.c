@@ -28,6 +28,7 @@
 #include "pg/guc.h"
 #include "pg/history_sql.h"
 #include "pg/mqtt_sql.h"
+#include "pg/portions.h"
 #include "pg/unheard.h"
 #include "pg/sqlarg.h"
 #include "pg/store_sql.h"
@@ -36,7 +37,6 @@
 #define WILL_BATCH 256
 #define WILL_PORTION 50000
 #define WILL_PATIENCE 50		/* tries for a will whose row is locked; each waits for lock_timeout */
-#define FETCH 200
 
 /* Owners that are no more: sessions of another run of the router, backends that have ended. */
 #define DEAD_OWNER \
@@ -231,8 +231,9 @@ load_roles(const FoxBootSink *sink)
 
 /* Owned by a living backend: it is the owner in this router too. */
 static void
-load_retained_row(HeapTuple row, TupleDesc desc, const FoxBootSink *sink)
+load_retained_row(void *ctx, HeapTuple row, TupleDesc desc)
 {
+	const FoxBootSink *sink = ctx;
 	FoxChange	change = {.kind = FOX_CHANGE_PUT, .silent = true};
 	bool		isnull;
 	Datum		payload = SPI_getbinval(row, desc, 5, &isnull);
@@ -256,36 +257,15 @@ load_retained_row(HeapTuple row, TupleDesc desc, const FoxBootSink *sink)
 static void
 load_retained(const FoxBootSink *sink)
 {
-	SPIPlanPtr	plan = SPI_prepare("SELECT r.realm, r.topic, r.args::text, r.kwargs::text, r.payload, r.format,"
-								   " r.publication, l.owner, a.pid,"
-								   " (CASE WHEN a.pid IS NULL THEN r.audience ELSE coalesce(r.audience, '{}') ||"
-								   " jsonb_build_object('retain', true, 'will', l.will, 'will_on', l.will_on) END)::text"
-								   " FROM fox_wamp.retained r"
-								   " LEFT JOIN fox_wamp.lock l ON r.owned AND l.realm = r.realm AND l.topic = r.topic"
-								   " LEFT JOIN pg_stat_get_activity(NULL) a"
-								   " ON a.pid = l.pid AND a.backend_start = l.backend_start",
-								   0, NULL);
-	MemoryContext portion = AllocSetContextCreate(CurrentMemoryContext, "fox_wamp load", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext saved;
-	Portal		cursor;
-
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	cursor = SPI_cursor_open(NULL, plan, NULL, NULL, true);
-	for (;;)
-	{
-		CHECK_FOR_INTERRUPTS();
-		SPI_cursor_fetch(cursor, true, FETCH);
-		if (SPI_processed == 0)
-			break;
-		saved = MemoryContextSwitchTo(portion);
-		for (uint64 i = 0; i < SPI_processed; i++)
-			load_retained_row(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, sink);
-		MemoryContextSwitchTo(saved);
-		MemoryContextReset(portion);
-		SPI_freetuptable(SPI_tuptable);
-	}
-	SPI_cursor_close(cursor);
+	fox_read_portions("SELECT r.realm, r.topic, r.args::text, r.kwargs::text, r.payload, r.format,"
+					  " r.publication, l.owner, a.pid,"
+					  " (CASE WHEN a.pid IS NULL THEN r.audience ELSE coalesce(r.audience, '{}') ||"
+					  " jsonb_build_object('retain', true, 'will', l.will, 'will_on', l.will_on) END)::text"
+					  " FROM fox_wamp.retained r"
+					  " LEFT JOIN fox_wamp.lock l ON r.owned AND l.realm = r.realm AND l.topic = r.topic"
+					  " LEFT JOIN pg_stat_get_activity(NULL) a"
+					  " ON a.pid = l.pid AND a.backend_start = l.backend_start",
+					  load_retained_row, unconstify(FoxBootSink *, sink));
 }
 
 void

@@ -5,7 +5,6 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
-#include "utils/json.h"
 #include "utils/rangetypes.h"
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
@@ -15,19 +14,6 @@
 #include "pg/sqlarg.h"
 
 #define MICROSECONDS_1970 ((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
-
-static FoxSlice
-quoted(HeapTuple row, TupleDesc desc, int column)
-{
-	FoxSlice	text = fox_text_column(row, desc, column);
-	StringInfoData s;
-
-	if (fox_absent(text))
-		return FOX_ABSENT;
-	initStringInfo(&s);
-	escape_json(&s, text.ptr);
-	return fox_slice(s.data, s.len);
-}
 
 static void
 append_bound(StringInfo out, const char *name, const RangeBound *bound)
@@ -54,16 +40,6 @@ append_range(StringInfo out, HeapTuple row, TupleDesc desc, int column)
 }
 
 static void
-append_number(StringInfo out, const char *name, HeapTuple row, TupleDesc desc, int column)
-{
-	bool		isnull;
-	Datum		value = heap_getattr(row, column, desc, &isnull);
-
-	if (!isnull)
-		fox_append_member(out, name, fox_cstr(psprintf("%d", DatumGetInt32(value))));
-}
-
-static void
 append_time(StringInfo out, const char *name, HeapTuple row, TupleDesc desc, int column)
 {
 	bool		isnull;
@@ -80,18 +56,18 @@ fox_catalog_row(HeapTuple row, TupleDesc desc, FoxChange *change)
 	StringInfoData args;
 
 	initStringInfo(&args);
-	fox_append_member(&args, "url", quoted(row, desc, 4));
-	fox_append_member(&args, "node", quoted(row, desc, 5));
-	fox_append_member(&args, "uri_prefix", quoted(row, desc, 6));
-	fox_append_member(&args, "contract", quoted(row, desc, 7));
+	fox_append_member(&args, "url", fox_quoted_column(row, desc, 4));
+	fox_append_member(&args, "node", fox_quoted_column(row, desc, 5));
+	fox_append_member(&args, "uri_prefix", fox_quoted_column(row, desc, 6));
+	fox_append_member(&args, "contract", fox_quoted_column(row, desc, 7));
 	append_range(&args, row, desc, 8);
-	append_number(&args, "modulus", row, desc, 9);
-	append_number(&args, "remainder", row, desc, 10);
+	fox_append_member(&args, "modulus", fox_integer_column(row, desc, 9));
+	fox_append_member(&args, "remainder", fox_integer_column(row, desc, 10));
 	append_time(&args, "expires_us", row, desc, 11);
 	append_time(&args, "added_us", row, desc, 12);
 	change->realm = fox_text_column(row, desc, 2);
 	change->topic = fox_text_column(row, desc, 3);
 	change->args = fox_cstr(psprintf("[{%s}]", args.data + 1));
-	change->kwargs = quoted(row, desc, 1);
+	change->kwargs = fox_quoted_column(row, desc, 1);
 	return true;
 }

@@ -5,6 +5,7 @@
 
 #include "access/htup_details.h"
 #include "utils/builtins.h"
+#include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/rel.h"
 
@@ -64,6 +65,41 @@ fox_id_column(HeapTuple tuple, TupleDesc desc, int column)
 	Datum		value = heap_getattr(tuple, column, desc, &isnull);
 
 	return isnull ? 0 : (uint64) DatumGetInt64(value);
+}
+
+FoxSlice
+fox_quoted(FoxSlice text)
+{
+	StringInfoData s;
+
+	if (fox_absent(text))
+		return FOX_ABSENT;
+	initStringInfo(&s);
+	escape_json(&s, text.ptr);
+	return fox_slice(s.data, s.len);
+}
+
+FoxSlice
+fox_quoted_column(HeapTuple tuple, TupleDesc desc, int column)
+{
+	return fox_quoted(fox_text_column(tuple, desc, column));
+}
+
+FoxSlice
+fox_boolean_column(HeapTuple tuple, TupleDesc desc, int column)
+{
+	if (heap_attisnull(tuple, column, desc))
+		return FOX_ABSENT;
+	return fox_bool_column(tuple, desc, column) ? FOX_LIT("true") : FOX_LIT("false");
+}
+
+FoxSlice
+fox_integer_column(HeapTuple tuple, TupleDesc desc, int column)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, column, desc, &isnull);
+
+	return isnull ? FOX_ABSENT : fox_cstr(psprintf("%d", DatumGetInt32(value)));
 }
 
 /* Two varlena columns of old and new row, byte by byte. */

@@ -23,6 +23,13 @@ extern FoxSlice fox_json_column(HeapTuple tuple, TupleDesc desc, int column);
 extern bool fox_bool_column(HeapTuple tuple, TupleDesc desc, int column);
 extern uint64 fox_id_column(HeapTuple tuple, TupleDesc desc, int column);
 
+/* The same as JSON; absent when it is null. */
+extern FoxSlice fox_quoted_column(HeapTuple tuple, TupleDesc desc, int column);	/* of a text */
+extern FoxSlice fox_boolean_column(HeapTuple tuple, TupleDesc desc, int column);
+extern FoxSlice fox_integer_column(HeapTuple tuple, TupleDesc desc, int column);
+/* A text as a JSON string; absent when that is. */
+extern FoxSlice fox_quoted(FoxSlice text);
+
 /* Two varlena columns of old and new row, byte by byte. */
 extern bool fox_same_column(HeapTuple a, HeapTuple b, TupleDesc desc, int column);
 

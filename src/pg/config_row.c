@@ -48,47 +48,10 @@ PG_FUNCTION_INFO_V1(fox_wamp_config_trigger);
 
 /* --- args --- */
 
-static FoxSlice
-quoted(FoxSlice text)
-{
-	StringInfoData s;
-
-	if (fox_absent(text))
-		return FOX_ABSENT;
-	initStringInfo(&s);
-	escape_json(&s, text.ptr);
-	return fox_slice(s.data, s.len);
-}
-
 static char *
 text_column(HeapTuple row, TupleDesc desc, int column)
 {
 	return unconstify(char *, fox_text_column(row, desc, column).ptr);
-}
-
-static FoxSlice
-quoted_column(HeapTuple row, TupleDesc desc, int column)
-{
-	return quoted(fox_text_column(row, desc, column));
-}
-
-/* Of a boolean; absent when it is null. */
-static FoxSlice
-boolean_column(HeapTuple row, TupleDesc desc, int column)
-{
-	if (heap_attisnull(row, column, desc))
-		return FOX_ABSENT;
-	return fox_bool_column(row, desc, column) ? FOX_LIT("true") : FOX_LIT("false");
-}
-
-/* Of an integer; absent when it is null. */
-static FoxSlice
-integer_column(HeapTuple row, TupleDesc desc, int column)
-{
-	bool		isnull;
-	Datum		value = heap_getattr(row, column, desc, &isnull);
-
-	return isnull ? FOX_ABSENT : fox_cstr(psprintf("%d", DatumGetInt32(value)));
 }
 
 /* Of an array of texts; absent when it is null. */
@@ -221,8 +184,8 @@ fill_realm(HeapTuple row, TupleDesc desc, FoxChange *change)
 	StringInfoData args;
 
 	initStringInfo(&args);
-	fox_append_member(&args, "strict", boolean_column(row, desc, 2));
-	fox_append_member(&args, "disclosure", quoted_column(row, desc, 3));
+	fox_append_member(&args, "strict", fox_boolean_column(row, desc, 2));
+	fox_append_member(&args, "disclosure", fox_quoted_column(row, desc, 3));
 	change->realm = fox_text_column(row, desc, 1);
 	change->args = args_of(&args);
 	return true;
@@ -235,9 +198,9 @@ fill_auth_method(HeapTuple row, TupleDesc desc, FoxChange *change)
 	StringInfoData args;
 
 	initStringInfo(&args);
-	fox_append_member(&args, "authenticator", quoted_column(row, desc, 3));
-	fox_append_member(&args, "function", quoted_column(row, desc, 4));
-	fox_append_member(&args, "function_role", quoted_column(row, desc, 5));
+	fox_append_member(&args, "authenticator", fox_quoted_column(row, desc, 3));
+	fox_append_member(&args, "function", fox_quoted_column(row, desc, 4));
+	fox_append_member(&args, "function_role", fox_quoted_column(row, desc, 5));
 	change->realm = fox_text_column(row, desc, 1);
 	change->topic = fox_text_column(row, desc, 2);
 	change->args = args_of(&args);
@@ -251,13 +214,13 @@ fill_history(HeapTuple row, TupleDesc desc, FoxChange *change)
 	StringInfoData args;
 
 	initStringInfo(&args);
-	fox_append_member(&args, "match", quoted_column(row, desc, 3));
-	fox_append_member(&args, "keep_count", integer_column(row, desc, 4));
+	fox_append_member(&args, "match", fox_quoted_column(row, desc, 3));
+	fox_append_member(&args, "keep_count", fox_integer_column(row, desc, 4));
 	fox_append_member(&args, "keep_ms", ms_column(row, desc, 5));
 	change->realm = fox_text_column(row, desc, 1);
 	change->topic = fox_text_column(row, desc, 2);
 	change->args = args_of(&args);
-	change->kwargs = quoted_column(row, desc, 3);
+	change->kwargs = fox_quoted_column(row, desc, 3);
 	return true;
 }
 
@@ -265,8 +228,8 @@ fill_history(HeapTuple row, TupleDesc desc, FoxChange *change)
 static bool
 fill_pattern(HeapTuple row, TupleDesc desc, FoxChange *change, const char *fourth, StringInfo args)
 {
-	FoxSlice	match = quoted_column(row, desc, 3);
-	FoxSlice	value = quoted_column(row, desc, 4);
+	FoxSlice	match = fox_quoted_column(row, desc, 3);
+	FoxSlice	value = fox_quoted_column(row, desc, 4);
 
 	fox_append_member(args, "match", match);
 	fox_append_member(args, fourth, value);
@@ -284,7 +247,7 @@ fill_trust_level(HeapTuple row, TupleDesc desc, FoxChange *change)
 	StringInfoData args;
 
 	initStringInfo(&args);
-	fox_append_member(&args, "level", integer_column(row, desc, 5));
+	fox_append_member(&args, "level", fox_integer_column(row, desc, 5));
 	return fill_pattern(row, desc, change, "authrole", &args);
 }
 
@@ -292,17 +255,17 @@ fill_trust_level(HeapTuple row, TupleDesc desc, FoxChange *change)
 static bool
 fill_auto_subscription(HeapTuple row, TupleDesc desc, FoxChange *change)
 {
-	FoxSlice	role = quoted_column(row, desc, 3);
-	FoxSlice	client_id = quoted_column(row, desc, 4);
+	FoxSlice	role = fox_quoted_column(row, desc, 3);
+	FoxSlice	client_id = fox_quoted_column(row, desc, 4);
 	StringInfoData args;
 
 	initStringInfo(&args);
 	fox_append_member(&args, "role", role);
 	fox_append_member(&args, "client_id", client_id);
-	fox_append_member(&args, "qos", integer_column(row, desc, 5));
-	fox_append_member(&args, "no_local", boolean_column(row, desc, 6));
-	fox_append_member(&args, "retain_as_published", boolean_column(row, desc, 7));
-	fox_append_member(&args, "retain_handling", integer_column(row, desc, 8));
+	fox_append_member(&args, "qos", fox_integer_column(row, desc, 5));
+	fox_append_member(&args, "no_local", fox_boolean_column(row, desc, 6));
+	fox_append_member(&args, "retain_as_published", fox_boolean_column(row, desc, 7));
+	fox_append_member(&args, "retain_handling", fox_integer_column(row, desc, 8));
 	change->realm = fox_text_column(row, desc, 1);
 	change->topic = fox_text_column(row, desc, 2);
 	change->args = args_of(&args);
@@ -314,17 +277,17 @@ fill_auto_subscription(HeapTuple row, TupleDesc desc, FoxChange *change)
 static bool
 fill_exposed_service(HeapTuple row, TupleDesc desc, FoxChange *change)
 {
-	FoxSlice	contract = quoted_column(row, desc, 6);
+	FoxSlice	contract = fox_quoted_column(row, desc, 6);
 	StringInfoData args;
 
 	initStringInfo(&args);
-	fox_append_member(&args, "root", quoted_column(row, desc, 2));
-	fox_append_member(&args, "service", quoted_column(row, desc, 3));
-	fox_append_member(&args, "schema", quoted_column(row, desc, 4));
-	fox_append_member(&args, "lifetime", quoted_column(row, desc, 5));
-	fox_append_member(&args, "contract", fox_absent(contract) ? quoted_column(row, desc, 11) : contract);
-	fox_append_member(&args, "result_as", quoted_column(row, desc, 9));
-	fox_append_member(&args, "audit", boolean_column(row, desc, 10));
+	fox_append_member(&args, "root", fox_quoted_column(row, desc, 2));
+	fox_append_member(&args, "service", fox_quoted_column(row, desc, 3));
+	fox_append_member(&args, "schema", fox_quoted_column(row, desc, 4));
+	fox_append_member(&args, "lifetime", fox_quoted_column(row, desc, 5));
+	fox_append_member(&args, "contract", fox_absent(contract) ? fox_quoted_column(row, desc, 11) : contract);
+	fox_append_member(&args, "result_as", fox_quoted_column(row, desc, 9));
+	fox_append_member(&args, "audit", fox_boolean_column(row, desc, 10));
 	change->realm = fox_text_column(row, desc, 1);
 	change->topic = fox_cstr(psprintf("%s.%s", fox_text_column(row, desc, 2).ptr, fox_text_column(row, desc, 3).ptr));
 	change->args = args_of(&args);
@@ -338,24 +301,24 @@ fill_exposed_function(HeapTuple row, TupleDesc desc, FoxChange *change)
 	StringInfoData args;
 
 	initStringInfo(&args);
-	fox_append_member(&args, "function", quoted_column(row, desc, 4));
-	fox_append_member(&args, "concurrency", integer_column(row, desc, 5));
+	fox_append_member(&args, "function", fox_quoted_column(row, desc, 4));
+	fox_append_member(&args, "concurrency", fox_integer_column(row, desc, 5));
 	fox_append_member(&args, "timeout", ms_column(row, desc, 6));
 	fox_append_member(&args, "methods", array_column(row, desc, 7));
-	fox_append_member(&args, "anonymous", boolean_column(row, desc, 8));
-	fox_append_member(&args, "result_as", quoted_column(row, desc, 9));
-	fox_append_member(&args, "bound", quoted_column(row, desc, 11));
+	fox_append_member(&args, "anonymous", fox_boolean_column(row, desc, 8));
+	fox_append_member(&args, "result_as", fox_quoted_column(row, desc, 9));
+	fox_append_member(&args, "bound", fox_quoted_column(row, desc, 11));
 	if (!heap_attisnull(row, 10, desc))
 	{
 		char	   *table = psprintf("%s.%s", fox_text_column(row, desc, 2).ptr, fox_text_column(row, desc, 10).ptr);
 
-		fox_append_member(&args, "table", quoted(fox_cstr(asc_tolower(table, strlen(table)))));
+		fox_append_member(&args, "table", fox_quoted(fox_cstr(asc_tolower(table, strlen(table)))));
 	}
-	fox_append_member(&args, "service", quoted_column(row, desc, 12));
+	fox_append_member(&args, "service", fox_quoted_column(row, desc, 12));
 	change->realm = fox_text_column(row, desc, 1);
 	change->topic = fox_cstr(psprintf("%s.%s", fox_text_column(row, desc, 2).ptr, fox_text_column(row, desc, 3).ptr));
 	change->args = args_of(&args);
-	change->kwargs = quoted_column(row, desc, 4);
+	change->kwargs = fox_quoted_column(row, desc, 4);
 	return true;
 }
 
@@ -369,7 +332,7 @@ fill_exposed_table(HeapTuple row, TupleDesc desc, FoxChange *change)
 	fox_append_member(&args, "function", FOX_LIT("\"" FOX_TABLE_REQUEST "\""));
 	fox_append_member(&args, "methods", array_column(row, desc, 5));
 	fox_append_member(&args, "bound", FOX_LIT("\"rows\""));
-	fox_append_member(&args, "table", quoted_column(row, desc, 4));
+	fox_append_member(&args, "table", fox_quoted_column(row, desc, 4));
 	change->realm = fox_text_column(row, desc, 1);
 	change->topic = fox_cstr(psprintf("%s.%s", fox_text_column(row, desc, 2).ptr, fox_text_column(row, desc, 3).ptr));
 	change->args = args_of(&args);
@@ -387,14 +350,14 @@ fill_permission(HeapTuple row, TupleDesc desc, FoxChange *change)
 	StringInfoData args;
 
 	initStringInfo(&args);
-	fox_append_member(&args, "publish", boolean_column(row, desc, 5));
-	fox_append_member(&args, "subscribe", boolean_column(row, desc, 6));
-	fox_append_member(&args, "call", boolean_column(row, desc, 7));
-	fox_append_member(&args, "register", boolean_column(row, desc, 8));
-	fox_append_member(&args, "disclose", boolean_column(row, desc, 9));
-	fox_append_member(&args, "authorizer", quoted_column(row, desc, 10));
-	fox_append_member(&args, "function", quoted_column(row, desc, 11));
-	fox_append_member(&args, "function_role", quoted_column(row, desc, 12));
+	fox_append_member(&args, "publish", fox_boolean_column(row, desc, 5));
+	fox_append_member(&args, "subscribe", fox_boolean_column(row, desc, 6));
+	fox_append_member(&args, "call", fox_boolean_column(row, desc, 7));
+	fox_append_member(&args, "register", fox_boolean_column(row, desc, 8));
+	fox_append_member(&args, "disclose", fox_boolean_column(row, desc, 9));
+	fox_append_member(&args, "authorizer", fox_quoted_column(row, desc, 10));
+	fox_append_member(&args, "function", fox_quoted_column(row, desc, 11));
+	fox_append_member(&args, "function_role", fox_quoted_column(row, desc, 12));
 	return fill_pattern(row, desc, change, "role", &args);
 }
 
@@ -402,13 +365,13 @@ fill_permission(HeapTuple row, TupleDesc desc, FoxChange *change)
 static bool
 fill_publish_hook(HeapTuple row, TupleDesc desc, FoxChange *change)
 {
-	FoxSlice	match = quoted_column(row, desc, 3);
+	FoxSlice	match = fox_quoted_column(row, desc, 3);
 	StringInfoData args;
 
 	initStringInfo(&args);
 	fox_append_member(&args, "match", match);
-	fox_append_member(&args, "function", quoted_column(row, desc, 4));
-	fox_append_member(&args, "function_role", quoted_column(row, desc, 5));
+	fox_append_member(&args, "function", fox_quoted_column(row, desc, 4));
+	fox_append_member(&args, "function_role", fox_quoted_column(row, desc, 5));
 	change->realm = fox_text_column(row, desc, 1);
 	change->topic = fox_text_column(row, desc, 2);
 	change->args = args_of(&args);
@@ -424,9 +387,9 @@ fill_handler(HeapTuple row, TupleDesc desc, FoxChange *change)
 
 	initStringInfo(&args);
 	fox_append_member(&args, "id", fox_cstr(psprintf(UINT64_FORMAT, fox_id_column(row, desc, 5))));
-	fox_append_member(&args, "owner", quoted_column(row, desc, 6));
-	fox_append_member(&args, "durable", boolean_column(row, desc, 7));
-	fox_append_member(&args, "concurrency", integer_column(row, desc, 8));
+	fox_append_member(&args, "owner", fox_quoted_column(row, desc, 6));
+	fox_append_member(&args, "durable", fox_boolean_column(row, desc, 7));
+	fox_append_member(&args, "concurrency", fox_integer_column(row, desc, 8));
 	return fill_pattern(row, desc, change, "function", &args);
 }
 
@@ -439,12 +402,12 @@ fill_webhook(HeapTuple row, TupleDesc desc, FoxChange *change)
 
 	initStringInfo(&args);
 	fox_append_member(&args, "id", fox_cstr(id));
-	fox_append_member(&args, "match", quoted_column(row, desc, 3));
-	fox_append_member(&args, "function", quoted(fox_cstr(psprintf("webhook %s", id))));
-	fox_append_member(&args, "owner", quoted_column(row, desc, 5));
+	fox_append_member(&args, "match", fox_quoted_column(row, desc, 3));
+	fox_append_member(&args, "function", fox_quoted(fox_cstr(psprintf("webhook %s", id))));
+	fox_append_member(&args, "owner", fox_quoted_column(row, desc, 5));
 	fox_append_member(&args, "durable", FOX_LIT("true"));
 	fox_append_member(&args, "posts", FOX_LIT("true"));
-	fox_append_member(&args, "concurrency", integer_column(row, desc, 6));
+	fox_append_member(&args, "concurrency", fox_integer_column(row, desc, 6));
 	change->realm = fox_text_column(row, desc, 1);
 	change->topic = fox_text_column(row, desc, 2);
 	change->args = args_of(&args);
@@ -476,8 +439,8 @@ fill_root(HeapTuple row, TupleDesc desc, FoxChange *change)
 	StringInfoData args;
 
 	initStringInfo(&args);
-	fox_append_member(&args, "style", quoted_column(row, desc, 3));
-	fox_append_member(&args, "auth", boolean_column(row, desc, 4));
+	fox_append_member(&args, "style", fox_quoted_column(row, desc, 3));
+	fox_append_member(&args, "auth", fox_boolean_column(row, desc, 4));
 	change->realm = fox_text_column(row, desc, 2);
 	change->topic = fox_text_column(row, desc, 1);
 	change->args = args_of(&args);
@@ -492,8 +455,8 @@ fill_bridge(HeapTuple row, TupleDesc desc, FoxChange *change)
 		return false;
 	change->realm = fox_text_column(row, desc, 2);
 	change->topic = fox_text_column(row, desc, 4);
-	change->args = fox_cstr(psprintf("[%s]", quoted_column(row, desc, 3).ptr));
-	change->kwargs = quoted_column(row, desc, 3);
+	change->args = fox_cstr(psprintf("[%s]", fox_quoted_column(row, desc, 3).ptr));
+	change->kwargs = fox_quoted_column(row, desc, 3);
 	return true;
 }
 

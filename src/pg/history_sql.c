@@ -15,17 +15,18 @@
 #include "utils/memutils.h"
 
 #include "pg/history_sql.h"
+#include "pg/portions.h"
 #include "pg/sqlarg.h"
 #include "pg/store_sql.h"
 
-#define FETCH 200
 #define PORTION 1000			/* rows, then their memory is given back */
 
 /* --- loading --- */
 
 static void
-load_event(HeapTuple row, TupleDesc desc, const FoxBootSink *sink)
+load_event(void *ctx, HeapTuple row, TupleDesc desc)
 {
+	const FoxBootSink *sink = ctx;
 	FoxChange	change = {.kind = FOX_CHANGE_PAST, .silent = true};
 	bool		isnull;
 	Datum		payload = SPI_getbinval(row, desc, 5, &isnull);
@@ -43,35 +44,15 @@ void
 fox_past_load(const FoxBootSink *sink)
 {
 	static void *left_over = NULL;
-	SPIPlanPtr	plan;
-	MemoryContext portion = AllocSetContextCreate(CurrentMemoryContext, "fox_wamp history", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext saved;
-	Portal		cursor;
 
 	fox_spi(&left_over, "DELETE FROM fox_wamp.event_history h"
 			" WHERE NOT EXISTS (SELECT FROM fox_wamp.history p WHERE p.realm = h.realm)", 0, NULL);
-	plan = SPI_prepare("SELECT realm, topic, args::text, kwargs::text, payload, format, publication,"
-					   " json_strip_nulls(json_build_object('position', position,"
-					   " 'at', (extract(epoch FROM at) * 1000000)::int8,"
-					   " 'session', session, 'authid', authid, 'authrole', authrole))::text"
-					   " FROM fox_wamp.event_history ORDER BY realm, position", 0, NULL);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	cursor = SPI_cursor_open(NULL, plan, NULL, NULL, true);
-	for (;;)
-	{
-		CHECK_FOR_INTERRUPTS();
-		SPI_cursor_fetch(cursor, true, FETCH);
-		if (SPI_processed == 0)
-			break;
-		saved = MemoryContextSwitchTo(portion);
-		for (uint64 i = 0; i < SPI_processed; i++)
-			load_event(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, sink);
-		MemoryContextSwitchTo(saved);
-		MemoryContextReset(portion);
-		SPI_freetuptable(SPI_tuptable);
-	}
-	SPI_cursor_close(cursor);
+	fox_read_portions("SELECT realm, topic, args::text, kwargs::text, payload, format, publication,"
+					  " json_strip_nulls(json_build_object('position', position,"
+					  " 'at', (extract(epoch FROM at) * 1000000)::int8,"
+					  " 'session', session, 'authid', authid, 'authrole', authrole))::text"
+					  " FROM fox_wamp.event_history ORDER BY realm, position",
+					  load_event, unconstify(FoxBootSink *, sink));
 }
 
 /* --- writing --- */

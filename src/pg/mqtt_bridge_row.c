@@ -7,7 +7,6 @@
 #include "access/xlog.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
-#include "utils/json.h"
 
 #include "codec/mqtt_mapping.h"
 #include "codec/mqtt_url.h"
@@ -30,38 +29,6 @@ enum
 {
 	T_BRIDGE = 1, T_PATTERN, T_DIRECTION, T_LOCAL_PREFIX, T_REMOTE_PREFIX, T_QOS
 };
-
-static FoxSlice
-quoted(FoxSlice text)
-{
-	StringInfoData s;
-
-	if (fox_absent(text))
-		return FOX_ABSENT;
-	initStringInfo(&s);
-	escape_json(&s, text.ptr);
-	return fox_slice(s.data, s.len);
-}
-
-static FoxSlice
-quoted_column(HeapTuple row, TupleDesc desc, int column)
-{
-	return quoted(fox_text_column(row, desc, column));
-}
-
-static FoxSlice
-number_column(HeapTuple row, TupleDesc desc, int column)
-{
-	bool		isnull;
-
-	return fox_cstr(psprintf("%d", DatumGetInt32(heap_getattr(row, column, desc, &isnull))));
-}
-
-static FoxSlice
-bool_column(HeapTuple row, TupleDesc desc, int column)
-{
-	return fox_bool_column(row, desc, column) ? FOX_LIT("true") : FOX_LIT("false");
-}
 
 /* --- checks --- */
 
@@ -159,19 +126,19 @@ fox_mqtt_bridge_row(HeapTuple row, TupleDesc desc, FoxChange *change)
 	StringInfoData args;
 
 	initStringInfo(&args);
-	fox_append_member(&args, "realm", quoted_column(row, desc, B_REALM));
-	fox_append_member(&args, "url", quoted_column(row, desc, B_URL));
-	fox_append_member(&args, "username", quoted_column(row, desc, B_USERNAME));
-	fox_append_member(&args, "password", quoted_column(row, desc, B_PASSWORD));
-	fox_append_member(&args, "client_id", quoted(fox_absent(client_id) ? derived_client_id(name) : client_id));
+	fox_append_member(&args, "realm", fox_quoted_column(row, desc, B_REALM));
+	fox_append_member(&args, "url", fox_quoted_column(row, desc, B_URL));
+	fox_append_member(&args, "username", fox_quoted_column(row, desc, B_USERNAME));
+	fox_append_member(&args, "password", fox_quoted_column(row, desc, B_PASSWORD));
+	fox_append_member(&args, "client_id", fox_quoted(fox_absent(client_id) ? derived_client_id(name) : client_id));
 	fox_append_member(&args, "version", fox_slice_is(fox_text_column(row, desc, B_PROTOCOL), "5") ? FOX_LIT("5") : FOX_LIT("4"));
-	fox_append_member(&args, "keep_alive", number_column(row, desc, B_KEEP_ALIVE));
-	fox_append_member(&args, "clean_start", bool_column(row, desc, B_CLEAN_START));
-	fox_append_member(&args, "notification_topic", quoted_column(row, desc, B_NOTIFICATION_TOPIC));
-	fox_append_member(&args, "ca", quoted_column(row, desc, B_CA));
-	fox_append_member(&args, "certificate", quoted_column(row, desc, B_CERTIFICATE));
-	fox_append_member(&args, "private_key", quoted_column(row, desc, B_PRIVATE_KEY));
-	fox_append_member(&args, "enabled", bool_column(row, desc, B_ENABLED));
+	fox_append_member(&args, "keep_alive", fox_integer_column(row, desc, B_KEEP_ALIVE));
+	fox_append_member(&args, "clean_start", fox_boolean_column(row, desc, B_CLEAN_START));
+	fox_append_member(&args, "notification_topic", fox_quoted_column(row, desc, B_NOTIFICATION_TOPIC));
+	fox_append_member(&args, "ca", fox_quoted_column(row, desc, B_CA));
+	fox_append_member(&args, "certificate", fox_quoted_column(row, desc, B_CERTIFICATE));
+	fox_append_member(&args, "private_key", fox_quoted_column(row, desc, B_PRIVATE_KEY));
+	fox_append_member(&args, "enabled", fox_boolean_column(row, desc, B_ENABLED));
 	change->realm = FOX_LIT("");
 	change->topic = name;
 	change->args = fox_cstr(psprintf("[{%s}]", args.data + 1));
@@ -182,19 +149,19 @@ bool
 fox_mqtt_bridge_topic_row(HeapTuple row, TupleDesc desc, FoxChange *change)
 {
 	FoxMqttMapping m = mapping_of(row, desc);
-	FoxSlice	direction = quoted_column(row, desc, T_DIRECTION);
+	FoxSlice	direction = fox_quoted_column(row, desc, T_DIRECTION);
 	StringInfoData args;
 
 	initStringInfo(&args);
-	fox_append_member(&args, "pattern", quoted(m.pattern));
+	fox_append_member(&args, "pattern", fox_quoted(m.pattern));
 	fox_append_member(&args, "direction", direction);
-	fox_append_member(&args, "local_prefix", quoted(m.local_prefix));
-	fox_append_member(&args, "remote_prefix", quoted(m.remote_prefix));
-	fox_append_member(&args, "qos", number_column(row, desc, T_QOS));
+	fox_append_member(&args, "local_prefix", fox_quoted(m.local_prefix));
+	fox_append_member(&args, "remote_prefix", fox_quoted(m.remote_prefix));
+	fox_append_member(&args, "qos", fox_integer_column(row, desc, T_QOS));
 	change->realm = FOX_LIT("");
 	change->topic = fox_text_column(row, desc, T_BRIDGE);
 	change->args = fox_cstr(psprintf("[{%s}]", args.data + 1));
-	change->kwargs = fox_cstr(psprintf("[%s,%s,%s,%s]", quoted(m.pattern).ptr, direction.ptr, quoted(m.local_prefix).ptr,
-									   quoted(m.remote_prefix).ptr));
+	change->kwargs = fox_cstr(psprintf("[%s,%s,%s,%s]", fox_quoted(m.pattern).ptr, direction.ptr, fox_quoted(m.local_prefix).ptr,
+									   fox_quoted(m.remote_prefix).ptr));
 	return true;
 }

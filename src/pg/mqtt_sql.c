@@ -9,14 +9,13 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "pg/mqtt_sql.h"
+#include "pg/portions.h"
 #include "pg/store_sql.h"
 
 #define PARAMETERS 15
-#define FETCH 500
 
 /* --- writing --- */
 
@@ -334,34 +333,27 @@ read_received(Tuple *t, FoxMqttRow *row)
 	row->expires_us = (uint64) next_number(t, 0);
 }
 
+typedef struct Load
+{
+	void		(*read) (Tuple *t, FoxMqttRow *row);
+	void		(*sink) (const FoxMqttRow *row);
+} Load;
+
+static void
+load_row(void *ctx, HeapTuple tuple, TupleDesc desc)
+{
+	const Load *load = ctx;
+	Tuple		t = {tuple, desc, 0};
+	FoxMqttRow	row = {0};
+
+	load->read(&t, &row);
+	load->sink(&row);
+}
+
 static void
 load(const char *sql, void (*read) (Tuple *t, FoxMqttRow *row), void (*sink) (const FoxMqttRow *row))
 {
-	MemoryContext portion = AllocSetContextCreate(CurrentMemoryContext, "fox_wamp MQTT", ALLOCSET_DEFAULT_SIZES);
-	Portal		cursor = SPI_cursor_open_with_args(NULL, sql, 0, NULL, NULL, NULL, true, 0);
-
-	for (;;)
-	{
-		MemoryContext saved;
-
-		SPI_cursor_fetch(cursor, true, FETCH);
-		if (SPI_processed == 0)
-			break;
-		saved = MemoryContextSwitchTo(portion);
-		for (uint64 i = 0; i < SPI_processed; i++)
-		{
-			Tuple		t = {SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 0};
-			FoxMqttRow	row = {0};
-
-			read(&t, &row);
-			sink(&row);
-		}
-		MemoryContextSwitchTo(saved);
-		MemoryContextReset(portion);
-		SPI_freetuptable(SPI_tuptable);
-	}
-	SPI_cursor_close(cursor);
-	MemoryContextDelete(portion);
+	fox_read_portions(sql, load_row, &(Load) {read, sink});
 }
 
 void

@@ -8,16 +8,13 @@
 
 #include "executor/spi.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
-#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "codec/json.h"
 #include "core/kept.h"
+#include "pg/portions.h"
 #include "pg/sqlarg.h"
 #include "pg/unheard.h"
-
-#define FETCH 500
 
 static const char *const kinds[] = {[FOX_CHANGE_EVENT] = "event", [FOX_CHANGE_PUT] = "put", [FOX_CHANGE_DELETE] = "delete"};
 
@@ -121,47 +118,27 @@ number(HeapTuple row, TupleDesc desc, int n)
 	return (uint64) DatumGetInt64(SPI_getbinval(row, desc, n, &is_null));
 }
 
+typedef void (*Sink) (const FoxChange *change);
+
 static void
-read_row(HeapTuple row, TupleDesc desc, FoxChange *c)
+load_row(void *ctx, HeapTuple row, TupleDesc desc)
 {
 	FoxSlice	kind = column(row, desc, 2);
-
-	*c = (FoxChange) {
+	FoxChange	c = {
 		.silent = true, .unheard = number(row, desc, 1), .publication = number(row, desc, 3),
 		.realm = column(row, desc, 4), .topic = column(row, desc, 5), .args = column(row, desc, 6), .kwargs = column(row, desc, 7),
 		.options = column(row, desc, 8), .original = column(row, desc, 9)
 	};
+
 	for (int k = FOX_CHANGE_EVENT; k <= FOX_CHANGE_DELETE; k++)
 		if (fox_slice_is(kind, kinds[k]))
-			c->kind = k;
+			c.kind = k;
+	(*(Sink *) ctx) (&c);
 }
 
 void
 fox_unheard_load(void (*sink) (const FoxChange *change))
 {
-	MemoryContext portion = AllocSetContextCreate(CurrentMemoryContext, "fox_wamp unheard events", ALLOCSET_DEFAULT_SIZES);
-	Portal		cursor = SPI_cursor_open_with_args(NULL, "SELECT id, kind, publication, realm, topic, args, kwargs, options, original"
-												   " FROM fox_wamp.mqtt_unheard ORDER BY at, id", 0, NULL, NULL, NULL, true, 0);
-
-	for (;;)
-	{
-		MemoryContext saved;
-
-		SPI_cursor_fetch(cursor, true, FETCH);
-		if (SPI_processed == 0)
-			break;
-		saved = MemoryContextSwitchTo(portion);
-		for (uint64 i = 0; i < SPI_processed; i++)
-		{
-			FoxChange	change;
-
-			read_row(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, &change);
-			sink(&change);
-		}
-		MemoryContextSwitchTo(saved);
-		MemoryContextReset(portion);
-		SPI_freetuptable(SPI_tuptable);
-	}
-	SPI_cursor_close(cursor);
-	MemoryContextDelete(portion);
+	fox_read_portions("SELECT id, kind, publication, realm, topic, args, kwargs, options, original"
+					  " FROM fox_wamp.mqtt_unheard ORDER BY at, id", load_row, &sink);
 }
