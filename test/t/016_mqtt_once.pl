@@ -12,7 +12,6 @@ use Test::More;
 use MqttClient;
 use RouterNode;
 
-my $router_pid = q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'fox_wamp router'};
 my $executor_pid = q{SELECT pid FROM pg_stat_activity WHERE application_name = 'fox_wamp executor'};
 my $fox_port = PostgreSQL::Test::Cluster::get_free_port();
 my $node;
@@ -20,18 +19,6 @@ my $writer;
 
 $SIG{ALRM} = sub { die 'no answer in time' };
 alarm(40 * $PostgreSQL::Test::Utils::timeout_default);
-
-sub query
-{
-	my ($sql) = @_;
-	return $node->safe_psql('postgres', $sql);
-}
-
-sub until_true
-{
-	my ($sql, $what) = @_;
-	$node->poll_query_until('postgres', $sql) or die $what;
-}
 
 sub join_as
 {
@@ -50,7 +37,7 @@ sub ping
 }
 
 my %ends = (
-	'the router is killed' => sub { crash(sub { kill 'KILL', query($router_pid); }); },
+	'the router is killed' => sub { crash(sub { kill 'KILL', router_pid(); }); },
 	'the executor is killed' => sub { crash(sub { kill 'KILL', query($executor_pid); }); },
 	'the server is stopped at once' => sub { $node->stop('immediate'); $node->start; },
 	'the client comes back' => sub { $writer->close; },
@@ -65,9 +52,9 @@ my %ends = (
 sub crash
 {
 	my ($kill) = @_;
-	my $before = query($router_pid);
+	my $before = router_pid();
 	$kill->();
-	until_true("SELECT fox_wamp.wait_until_running() AND count(*) = 1 FROM ($router_pid) r WHERE pid <> $before", 'no router');
+	until_another_router($before);
 }
 
 # Who inserts into such a table waits at the gate while it is closed.
@@ -194,7 +181,7 @@ sub scene
 	is(scalar(@early), 0, "$point: nobody hears what is not written");
 	if ($point eq 'after')
 	{
-		my $router = query($router_pid);
+		my $router = router_pid();
 		kill('STOP', $router);
 		query('DELETE FROM gate');
 		until_true("SELECT count(*) >= 2 FROM fox_wamp.mqtt_message WHERE topic = 'm/retained/$n'", 'no rows');

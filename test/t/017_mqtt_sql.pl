@@ -8,7 +8,6 @@ use Test::More;
 use MqttClient;
 use RouterNode;
 
-my $router_pid = q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'fox_wamp router'};
 my $fox_port = PostgreSQL::Test::Cluster::get_free_port();
 my $node;
 my (%heard, %order);
@@ -16,24 +15,6 @@ my $n = 0;
 
 $SIG{ALRM} = sub { die 'no answer in time' };
 alarm(40 * $PostgreSQL::Test::Utils::timeout_default);
-
-sub query
-{
-	my ($sql) = @_;
-	return $node->safe_psql('postgres', $sql);
-}
-
-sub until_true
-{
-	my ($sql, $what) = @_;
-	$node->poll_query_until('postgres', $sql) or die $what;
-}
-
-sub until_another_router
-{
-	my ($before) = @_;
-	until_true("SELECT fox_wamp.wait_until_running() AND count(*) = 1 FROM ($router_pid) r WHERE pid <> $before", 'no router');
-}
 
 # Everything that the client is sent, up to a last message of its own.
 sub hear
@@ -104,7 +85,7 @@ for my $end ('KILL', 'immediate')
 	query(qq{SELECT fox_wamp.publish('s.b', '["value $end"]', options => '{"qos": 2, "retain": true}')});
 	query(qq{BEGIN; SELECT fox_wamp.publish('s.c', '["nothing $end"]'); ROLLBACK});
 	is(query('SELECT count(*) FROM fox_wamp.mqtt_unheard'), 2, "$end: rows of what has committed");
-	my $before = query($router_pid);
+	my $before = router_pid();
 	if ($end eq 'KILL') { kill('KILL', $before); }
 	else { $node->stop('immediate'); $node->start; }
 	until_another_router($before);
@@ -128,7 +109,7 @@ is(scalar(grep { /fox/ } keys %{ $heard{once} }), 1, 'so is what watch() publish
 my $session = $node->background_psql('postgres');
 $session->query_safe(q{BEGIN});
 $session->query_safe(q{SELECT fox_wamp.publish('s.a', '["from before"]')});
-my $before = query($router_pid);
+my $before = router_pid();
 query('SELECT fox_wamp.restart()');
 until_another_router($before);
 $session->query_safe(q{COMMIT});
@@ -137,8 +118,9 @@ is_once('a transaction that outlives the router', 'from before');
 
 # Many at once, in their order, while the router goes.
 query(q{SELECT fox_wamp.publish('s.many', to_jsonb(ARRAY['many ' || i])) FROM generate_series(1, 500) i});
-kill('KILL', query($router_pid));
-until_true('SELECT fox_wamp.wait_until_running()', 'no router');
+$before = router_pid();
+kill('KILL', $before);
+until_another_router($before);
 is_once('many', map { "many $_" } 1 .. 500);
 is_deeply([ grep { /^many/ } @{ $order{$_} } ], [ map { "many $_" } 1 .. 500 ], "$_: in their order") for ('once', 'twice');
 

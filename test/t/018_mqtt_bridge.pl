@@ -10,7 +10,6 @@ use MqttClient;
 use RouterNode;
 
 $ENV{PATH} .= ':/usr/sbin';
-my $router_pid = q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'fox_wamp router'};
 my $queued = q{SELECT queued FROM fox_wamp.mqtt_bridge_state};
 my $fox_port = PostgreSQL::Test::Cluster::get_free_port();
 my $mosquitto_port = PostgreSQL::Test::Cluster::get_free_port();
@@ -22,18 +21,6 @@ $SIG{ALRM} = sub { die 'no answer in time' };
 alarm(10 * $PostgreSQL::Test::Utils::timeout_default);
 
 my $node = RouterNode::start('bridge', $fox_port, "fox_wamp.mqtt_max_queued = 60000\nfox_wamp.mqtt_bridge_allow = '127.0.0.1:$mosquitto_port'\n");
-
-sub query
-{
-	my ($sql) = @_;
-	return $node->safe_psql('postgres', $sql);
-}
-
-sub until_true
-{
-	my ($sql, $what) = @_;
-	$node->poll_query_until('postgres', $sql) or die $what;
-}
 
 sub start_mosquitto
 {
@@ -57,9 +44,9 @@ END { my $status = $?; stop_mosquitto(); $? = $status; }
 # The server starts all of its processes anew.
 sub crash
 {
-	my $before = query($router_pid);
+	my $before = router_pid();
 	kill 'KILL', $before;
-	until_true("SELECT fox_wamp.wait_until_running() AND count(*) = 1 FROM ($router_pid) r WHERE pid <> $before", 'no router');
+	until_another_router($before);
 }
 
 # What a session has kept for its client, as long as it is not all, in order.
