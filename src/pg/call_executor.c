@@ -66,12 +66,10 @@ typedef struct Call
 } Call;
 
 static FoxLaneHeader *volatile lane;
-static shm_mq_handle *requests;
-static shm_mq_handle *answers;
+static FoxPipe requests;
+static FoxPipe answers;
 static MemoryContext call_context;
 static TimestampTz begun;		/* the call */
-static uint64 requests_taken = 0;
-static uint64 answers_begun = 0;
 static FoxBuf out = {0};
 
 /* --- signals --- */
@@ -106,8 +104,6 @@ on_cancel(SIGNAL_ARGS)
 static void
 leave(int code, Datum arg)
 {
-	if (lane != NULL)
-		pg_atomic_write_u32(&lane->board.ended, 1);
 	lane = NULL;
 }
 
@@ -145,8 +141,7 @@ send_answer(FoxCallMessage type, uint64 id, FoxSlice uri, FoxSlice args, FoxSlic
 				 errmsg("out of memory")));
 	/* A message that has begun has to be sent to its end. */
 	HOLD_CANCEL_INTERRUPTS();
-	pg_atomic_write_u64(&lane->board.answers, ++answers_begun);
-	result = shm_mq_send(answers, out.len, out.data, false, true);
+	result = fox_pipe_send(&answers, out.len, out.data, false, true);
 	RESUME_CANCEL_INTERRUPTS();
 	if (out.cap > 1024 * 1024)
 		fox_buf_free(&out);
@@ -432,11 +427,9 @@ take_request(const void *data, Size len)
 static void
 loop(void)
 {
-	bool		idle = false;		/* nothing had come when it was woken last */
-
 	while (!ShutdownRequestPending)
 	{
-		shm_mq_result result = SHM_MQ_WOULD_BLOCK;
+		shm_mq_result result;
 		void	   *data;
 		Size		len;
 
@@ -446,14 +439,11 @@ loop(void)
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
 		}
-		if (idle || pg_atomic_read_u64(&lane->board.requests) != requests_taken)
-			result = shm_mq_receive(requests, &len, &data, true);
+		result = fox_pipe_receive(&requests, &len, &data);
 		if (result == SHM_MQ_DETACHED)
 			return;
-		idle = false;
 		if (result == SHM_MQ_SUCCESS)
 		{
-			requests_taken++;
 			take_request(data, len);
 			(void) pgstat_report_stat(false);
 			continue;
@@ -462,7 +452,7 @@ loop(void)
 		if ((WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, IDLE_STATS_MS, PG_WAIT_EXTENSION) & WL_TIMEOUT) != 0)
 			(void) pgstat_report_stat(true);
 		ResetLatch(MyLatch);
-		idle = pg_atomic_read_u64(&lane->board.requests) == requests_taken;
+		fox_pipe_woken(&requests);
 	}
 }
 

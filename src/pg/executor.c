@@ -54,8 +54,8 @@
 extern PGDLLEXPORT void fox_wamp_executor_main(Datum main_arg);
 
 static FoxLaneHeader *lane;
-static shm_mq_handle *requests;
-static shm_mq_handle *answers;
+static FoxPipe requests;
+static FoxPipe answers;
 
 /* The batch that is being collected. */
 static MemoryContext batch_context;
@@ -86,7 +86,7 @@ send_out(void)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("out of memory")));
-	result = shm_mq_send(answers, out.len, out.data, false, true);
+	result = fox_pipe_send(&answers, out.len, out.data, false, true);
 	fox_buf_reset(&out);
 	if (result != SHM_MQ_SUCCESS)
 		proc_exit(0);			/* the router has gone */
@@ -528,7 +528,7 @@ loop(void)
 				(void) guarded(settings, NULL, "read the settings of the database", true);
 		}
 
-		result = shm_mq_receive(requests, &len, &data, true);
+		result = fox_pipe_receive(&requests, &len, &data);
 		if (result == SHM_MQ_SUCCESS)
 		{
 			take_request(data, len);
@@ -559,6 +559,7 @@ loop(void)
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 						 load_id != 0 || roles_id != 0 || settle_id != 0 ? RETRY_MS : EXPIRE_MS, PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
+		fox_pipe_woken(&requests);
 	}
 }
 

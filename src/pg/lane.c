@@ -220,7 +220,7 @@ lane_died(Lane *lane)
 static shm_mq_result
 send_request(Lane *lane, FoxRequest *r, bool flush)
 {
-	shm_mq_result result = shm_mq_send(lane->link.requests, r->len, r->message, true, flush);
+	shm_mq_result result = fox_pipe_send(&lane->link.requests, r->len, r->message, true, flush);
 
 	if (result == SHM_MQ_SUCCESS)
 	{
@@ -469,7 +469,7 @@ pump_answers(Lane *lane)
 
 		if (!lane->link.up)
 			return false;
-		result = shm_mq_receive(lane->link.answers, &len, &data, true);
+		result = fox_pipe_receive(&lane->link.answers, &len, &data);
 		if (result == SHM_MQ_DETACHED)
 			lane_died(lane);
 		if (result != SHM_MQ_SUCCESS)

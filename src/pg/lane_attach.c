@@ -11,8 +11,15 @@
 
 #include "pg/lane_seg.h"
 
+/* The segment is there until the queues are left. */
+static void
+leave(int code, Datum header)
+{
+	pg_atomic_write_u32(&((FoxLaneHeader *) DatumGetPointer(header))->answers.sender, FOX_SENDER_LEAVING);
+}
+
 FoxLaneHeader *
-fox_lane_attach(Datum main_arg, shm_mq_handle **requests, shm_mq_handle **answers)
+fox_lane_attach(Datum main_arg, FoxPipe *requests, FoxPipe *answers)
 {
 	dsm_segment *segment = dsm_attach(DatumGetUInt32(main_arg));
 	FoxLaneHeader *lane;
@@ -29,9 +36,11 @@ fox_lane_attach(Datum main_arg, shm_mq_handle **requests, shm_mq_handle **answer
 				 errhint("SELECT fox_wamp.restart().")));
 	mq = (shm_mq *) FOX_LANE_REQUEST_MQ(lane);
 	shm_mq_set_receiver(mq, MyProc);
-	*requests = shm_mq_attach(mq, segment, NULL);
+	*requests = fox_pipe(shm_mq_attach(mq, segment, NULL), &lane->requests);
 	mq = (shm_mq *) FOX_LANE_ANSWER_MQ(lane);
 	shm_mq_set_sender(mq, MyProc);
-	*answers = shm_mq_attach(mq, segment, NULL);
+	*answers = fox_pipe(shm_mq_attach(mq, segment, NULL), &lane->answers);
+	before_shmem_exit(leave, PointerGetDatum(lane));
+	pg_atomic_write_u32(&lane->answers.sender, FOX_SENDER_THERE);
 	return lane;
 }

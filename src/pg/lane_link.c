@@ -32,21 +32,21 @@ make_segment(FoxLink *link, uint64 boot_id)
 	header->boot_id = boot_id;
 	header->database = MyDatabaseId;
 	header->kind = link->kind;
+	fox_pipe_init(&header->requests);
+	fox_pipe_init(&header->answers);
+	pg_atomic_write_u32(&header->requests.sender, FOX_SENDER_THERE);
 	pg_atomic_init_u32(&header->board.pid, 0);
 	pg_atomic_init_u64(&header->board.running, 0);
 	pg_atomic_init_u64(&header->board.cancel, 0);
 	pg_atomic_init_u32(&header->board.signals, 0);
-	pg_atomic_init_u64(&header->board.requests, 0);
-	pg_atomic_init_u64(&header->board.answers, 0);
-	pg_atomic_init_u32(&header->board.ended, 0);
 	for (int i = 0; i < FOX_CALL_PLACES; i++)
 		pg_atomic_init_u32(&header->board.places[i], FOX_CALL_FREE);
 	mq = shm_mq_create(FOX_LANE_REQUEST_MQ(header), FOX_LANE_REQUESTS);
 	shm_mq_set_sender(mq, MyProc);
-	link->requests = shm_mq_attach(mq, segment, NULL);
+	link->requests = fox_pipe(shm_mq_attach(mq, segment, NULL), &header->requests);
 	mq = shm_mq_create(FOX_LANE_ANSWER_MQ(header), FOX_LANE_ANSWERS);
 	shm_mq_set_receiver(mq, MyProc);
-	link->answers = shm_mq_attach(mq, segment, NULL);
+	link->answers = fox_pipe(shm_mq_attach(mq, segment, NULL), &header->answers);
 	return segment;
 }
 
@@ -74,14 +74,11 @@ register_worker(FoxLink *link)
 static void
 forget(FoxLink *link)
 {
-	if (link->requests != NULL)
-		shm_mq_detach(link->requests);
-	if (link->answers != NULL)
-		shm_mq_detach(link->answers);
+	fox_pipe_close(&link->requests);
+	fox_pipe_close(&link->answers);
 	if (link->segment != NULL)
 		dsm_detach(link->segment);
 	link->segment = NULL;
-	link->requests = link->answers = NULL;
 }
 
 bool
@@ -110,8 +107,8 @@ fox_link_start(FoxLink *link, uint64 boot_id)
 	MemoryContextSwitchTo(saved);
 	if (link->up)
 	{
-		shm_mq_set_handle(link->requests, link->worker);
-		shm_mq_set_handle(link->answers, link->worker);
+		shm_mq_set_handle(link->requests.queue, link->worker);
+		shm_mq_set_handle(link->answers.queue, link->worker);
 		link->warned = false;
 		return true;
 	}

@@ -17,8 +17,8 @@ typedef struct FoxLink
 	FoxLaneKind kind;
 	bool		up;				/* started, and not known to have ended */
 	dsm_segment *segment;
-	shm_mq_handle *requests;
-	shm_mq_handle *answers;
+	FoxPipe		requests;
+	FoxPipe		answers;
 	BackgroundWorkerHandle *worker;
 	TimestampTz next_start;		/* not before */
 	int			backoff_ms;

@@ -10,7 +10,9 @@
 #include "port/atomics.h"
 #include "storage/shm_mq.h"
 
-#define FOX_LANE_MAGIC UINT64CONST(0x666f786c616e6532)
+#include "pg/pipe.h"
+
+#define FOX_LANE_MAGIC UINT64CONST(0x666f786c616e6533)
 
 /* A message that is longer passes in pieces. */
 #define FOX_LANE_REQUESTS ((Size) 1024 * 1024)
@@ -47,9 +49,6 @@ typedef enum FoxCallPlace
  * Of an executor of calls.  A cancel names the call that it is for, so that one which
  * comes late hits no other; the counter tells the router's signals from an
  * administrator's pg_cancel_backend().
- *
- * Who looks into an empty queue wakes the other side, to tell it of the room that there is.  So
- * nobody looks who can see here that nothing has come: each side counts a message before it sends it.
  */
 typedef struct FoxCallBoard
 {
@@ -57,9 +56,6 @@ typedef struct FoxCallBoard
 	pg_atomic_uint64 running;	/* id of the call; 0: none */
 	pg_atomic_uint64 cancel;	/* id of the call to be canceled */
 	pg_atomic_uint32 signals;	/* sent by the router, ever */
-	pg_atomic_uint64 requests;	/* begun by the router, ever */
-	pg_atomic_uint64 answers;	/* begun by the executor, ever */
-	pg_atomic_uint32 ended;		/* 1: the executor is about to leave its queues */
 	pg_atomic_uint32 places[FOX_CALL_PLACES];
 } FoxCallBoard;
 
@@ -69,11 +65,13 @@ typedef struct FoxLaneHeader
 	uint64		boot_id;
 	Oid			database;
 	FoxLaneKind kind;
+	FoxPipeCount requests;
+	FoxPipeCount answers;
 	FoxCallBoard board;
 } FoxLaneHeader;
 
-/* The executor's ends; exits when the router is gone already. */
-extern FoxLaneHeader *fox_lane_attach(Datum main_arg, shm_mq_handle **requests, shm_mq_handle **answers);
+/* The executor's ends, until the process ends; exits when the router is gone already. */
+extern FoxLaneHeader *fox_lane_attach(Datum main_arg, FoxPipe *requests, FoxPipe *answers);
 
 #define FOX_LANE_SEGMENT (MAXALIGN(sizeof(FoxLaneHeader)) + FOX_LANE_REQUESTS + FOX_LANE_ANSWERS)
 #define FOX_LANE_REQUEST_MQ(h) ((char *) (h) + MAXALIGN(sizeof(FoxLaneHeader)))

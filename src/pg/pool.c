@@ -105,7 +105,6 @@ start(FoxPoolExecutor *x)
 	cannot_start = !fox_link_start(&x->link, boot_id);
 	x->idle_since = fox_pool_now;
 	x->outdated = false;
-	x->requests_sent = x->answers_taken = 0;
 	return !cannot_start;
 }
 
@@ -203,15 +202,12 @@ assign(FoxPoolExecutor *x, FoxJob *job)
 static bool
 send_job(FoxPoolExecutor *x, FoxJob *job, bool wake)
 {
-	shm_mq_result result;
+	shm_mq_result result = fox_pipe_send(&x->link.requests, job->len, job->message, true, wake);
 
-	pg_atomic_write_u64(&board(x)->requests, x->requests_sent + 1);
-	result = shm_mq_send(x->link.requests, job->len, job->message, true, wake);
 	if (result == SHM_MQ_DETACHED)
 		executor_died(x);
 	else if (result == SHM_MQ_SUCCESS)
 	{
-		x->requests_sent++;
 		job->sent = true;
 		if (job->canceled)
 			stop(job);
@@ -388,13 +384,6 @@ answer(const void *data, Size len)
 		handler.result(handler.ctx, session, invocation, type == FOX_CALL_PROGRESS, args, kwargs);
 }
 
-/* Or it may have ended, which its queue tells. */
-static bool
-has_answered(const FoxPoolExecutor *x)
-{
-	return !is_ready(x) || pg_atomic_read_u64(&board(x)->answers) != x->answers_taken || pg_atomic_read_u32(&board(x)->ended) != 0;
-}
-
 /* True: more may wait. */
 static bool
 take_answers(FoxPoolExecutor *x)
@@ -405,14 +394,13 @@ take_answers(FoxPoolExecutor *x)
 		void	   *data;
 		Size		len;
 
-		if (!x->link.up || !has_answered(x))
+		if (!x->link.up)
 			return false;
-		result = shm_mq_receive(x->link.answers, &len, &data, true);
+		result = fox_pipe_receive(&x->link.answers, &len, &data);
 		if (result == SHM_MQ_DETACHED)
 			executor_died(x);
 		if (result != SHM_MQ_SUCCESS)
 			return false;
-		x->answers_taken++;
 		answer(data, len);
 	}
 	return true;

@@ -28,8 +28,6 @@ typedef struct FoxPoolExecutor
 	int			n;
 	int64		expected_us;	/* that they are going to take, all in all */
 	FoxNode		nested;			/* jobs that its function waits for */
-	uint64		requests_sent;
-	uint64		answers_taken;
 	bool		full;			/* the last of them has not been sent whole: its queue of messages takes no more */
 	bool		outdated;		/* it has begun with another configuration */
 	TimestampTz busy_since;		/* the first of the jobs has been the first */

@@ -31,8 +31,8 @@
 
 extern PGDLLEXPORT void fox_wamp_post_executor_main(Datum main_arg);
 
-static shm_mq_handle *requests;
-static shm_mq_handle *answers;
+static FoxPipe requests;
+static FoxPipe answers;
 static FoxBuf out = {0};
 
 /* attend 0: the process ends. */
@@ -46,7 +46,7 @@ send_report(uint64 attend, const char *json)
 		ereport(FATAL,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("out of memory")));
-	if (shm_mq_send(answers, out.len, out.data, false, true) != SHM_MQ_SUCCESS)
+	if (fox_pipe_send(&answers, out.len, out.data, false, true) != SHM_MQ_SUCCESS)
 		proc_exit(0);			/* the router has gone */
 }
 
@@ -58,7 +58,7 @@ take_requests(void)
 	{
 		void	   *data;
 		Size		len;
-		shm_mq_result result = shm_mq_receive(requests, &len, &data, true);
+		shm_mq_result result = fox_pipe_receive(&requests, &len, &data);
 		FoxWire		w;
 		uint64		id;
 		uint64		handler;
@@ -114,6 +114,7 @@ loop(void)
 		fox_post_turn(&wait);
 		(void) pgstat_report_stat(false);
 		fox_post_queues_wait(wait);
+		fox_pipe_woken(&requests);
 	}
 }
 

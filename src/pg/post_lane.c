@@ -111,7 +111,7 @@ send_one(Attend *a)
 	fox_wire_put_u64(&out, a->handler);
 	if (out.failed)
 		return false;
-	result = shm_mq_send(link_to.requests, out.len, out.data, true, true);
+	result = fox_pipe_send(&link_to.requests, out.len, out.data, true, true);
 	a->sent = result == SHM_MQ_SUCCESS;
 	return a->sent;
 }
@@ -155,7 +155,7 @@ take_answers(long *wait)
 	{
 		void	   *data;
 		Size		len;
-		shm_mq_result result = shm_mq_receive(link_to.answers, &len, &data, true);
+		shm_mq_result result = fox_pipe_receive(&link_to.answers, &len, &data);
 
 		if (result == SHM_MQ_DETACHED)
 			executor_died();
