@@ -58,7 +58,7 @@ static Known known[SETTINGS_KNOWN];
 static char last_name[NAMEDATALEN] = "";	/* that was asked for; empty: it has to be looked up */
 static Oid	last_role;
 static Oid	owner;				/* whom the process belongs to */
-static Oid	session_role;		/* which of the session is changed for another only: it says who calls, and no more */
+static Oid	session_role;		/* session_user is the last caller's until another comes: nothing else goes by it */
 static bool session_superuser;
 static int	nest;				/* of settings */
 

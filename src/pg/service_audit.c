@@ -60,7 +60,7 @@ fox_audit_note(const FoxServiceCall *call, const char *output, const char *error
 	};
 
 	SPI_connect();
-	(void) fox_service_spi(&plan, "INSERT INTO fox_wamp.service_call (at, microseconds, procedure, instance, input, output, error, session, authid, authrole, peer)"
+	(void) fox_spi_own(&plan, "INSERT INTO fox_wamp.service_call (at, microseconds, procedure, instance, input, output, error, session, authid, authrole, peer)"
 						   " VALUES (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.make_interval(secs => $1::pg_catalog.float8 OPERATOR(pg_catalog./) 1e6),"
 						   " $1::pg_catalog.int8, $2, $3, $4::pg_catalog.jsonb, $5::pg_catalog.jsonb, $6, $7::pg_catalog.int8, $8, $9, $10)", 10, values);
 	SPI_finish();

@@ -54,8 +54,6 @@ extern void fox_service_forget(void);
 
 /* --- service_instance.c --- */
 
-/* A statement of the extension's own, whatever the call may do; as fox_spi(), between SPI_connect() and SPI_finish(). */
-extern uint64 fox_service_spi(void **plan, const char *sql, int nargs, const char *const *values);
 /* Locks the caller's instance, which is made if callers do not make them; ERROR if it may not have it. */
 extern void fox_instance_take(FoxServiceCall *call);
 extern void fox_instance_touch(const FoxServiceCall *call);

@@ -58,21 +58,6 @@ refuse_instance(const char *text)
 	refuse(403, "fox_wamp.error.no_such_instance", text);
 }
 
-/* After an ERROR the transaction's end, or that of its part, restores what is set here. */
-uint64
-fox_service_spi(void **plan, const char *sql, int nargs, const char *const *values)
-{
-	FoxAsOwner	saved = fox_as_owner();
-	bool		read_only = XactReadOnly;
-	uint64		n;
-
-	XactReadOnly = false;
-	n = fox_spi(plan, sql, nargs, values);
-	XactReadOnly = read_only;
-	fox_as_caller(saved);
-	return n;
-}
-
 /* --- one's own --- */
 
 static char *
@@ -121,7 +106,7 @@ make(const FoxServiceCall *call, const char *id, const char *owner)
 	static void *plan = NULL;
 	const char *values[5] = {call->root, call->service, id, owner, session_of(call)};
 
-	(void) fox_service_spi(&plan, "INSERT INTO fox_wamp.service_instance (root, service, id, owner, session)"
+	(void) fox_spi_own(&plan, "INSERT INTO fox_wamp.service_instance (root, service, id, owner, session)"
 						   " VALUES ($1, $2, $3, $4, $5::pg_catalog.int8) ON CONFLICT DO NOTHING", 5, values);
 }
 
@@ -131,7 +116,7 @@ lock_row(const FoxServiceCall *call, const char *id)
 	static void *plan = NULL;
 	const char *values[3] = {call->root, call->service, id};
 
-	return fox_service_spi(&plan, "SELECT session, owner FROM fox_wamp.service_instance" THE_ROW " FOR UPDATE", 3, values) > 0;
+	return fox_spi_own(&plan, "SELECT session, owner FROM fox_wamp.service_instance" THE_ROW " FOR UPDATE", 3, values) > 0;
 }
 
 /* The caller's, of the row that has been read: its session's, or where it has none its name's. */
@@ -181,7 +166,7 @@ fox_instance_touch(const FoxServiceCall *call)
 	if (call->instance == NULL || call->lifetime == FOX_LIFE_SHARED)
 		return;
 	SPI_connect();
-	(void) fox_service_spi(&plan, "UPDATE fox_wamp.service_instance SET touched = pg_catalog.clock_timestamp()" THE_ROW, 3, values);
+	(void) fox_spi_own(&plan, "UPDATE fox_wamp.service_instance SET touched = pg_catalog.clock_timestamp()" THE_ROW, 3, values);
 	SPI_finish();
 }
 
@@ -212,7 +197,7 @@ fox_wamp_instance_state(PG_FUNCTION_ARGS)
 	if (call == NULL)
 		PG_RETURN_NULL();
 	SPI_connect();
-	if (fox_service_spi(&plan, "SELECT state FROM fox_wamp.service_instance" THE_ROW, 3,
+	if (fox_spi_own(&plan, "SELECT state FROM fox_wamp.service_instance" THE_ROW, 3,
 						(const char *[]) {call->root, call->service, call->instance}) > 0)
 		state = fox_spi_value(1);
 	if (state != NULL)
@@ -243,7 +228,7 @@ fox_wamp_set_instance_state(PG_FUNCTION_ARGS)
 	values[2] = call->instance;
 	values[3] = state.ptr;
 	SPI_connect();
-	(void) fox_service_spi(&plan, "UPDATE fox_wamp.service_instance SET state = $4::pg_catalog.jsonb" THE_ROW, 4, values);
+	(void) fox_spi_own(&plan, "UPDATE fox_wamp.service_instance SET state = $4::pg_catalog.jsonb" THE_ROW, 4, values);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -283,7 +268,7 @@ delete_row(const char *root, const char *service, const char *id, const char *ve
 	char	   *state = NULL;
 
 	SPI_connect();
-	if (fox_service_spi(&plan, "DELETE FROM fox_wamp.service_instance" THE_ROW
+	if (fox_spi_own(&plan, "DELETE FROM fox_wamp.service_instance" THE_ROW
 						" AND ($4::pg_catalog.text IS NULL OR xmin" EQ "$4::pg_catalog.xid) RETURNING coalesce(state, 'null'::pg_catalog.jsonb)", 4, values) > 0)
 		state = MemoryContextStrdup(memory, fox_spi_value(1));
 	SPI_finish();
@@ -385,7 +370,7 @@ read_page(const char *what, const char *value, MemoryContext memory, Instance it
 	StartTransactionCommand();
 	SPI_connect();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	n = (int) fox_service_spi(&plans[k], psprintf("SELECT i.root, i.service, i.id, s.schema, i.xmin" SWEPT " AND %s LIMIT " PAGE_TEXT, conditions[k].sql), 1, &value);
+	n = (int) fox_spi_own(&plans[k], psprintf("SELECT i.root, i.service, i.id, s.schema, i.xmin" SWEPT " AND %s LIMIT " PAGE_TEXT, conditions[k].sql), 1, &value);
 	for (int i = 0; i < n; i++)
 	{
 		HeapTuple	row = SPI_tuptable->vals[i];
@@ -476,7 +461,7 @@ count_left(MemoryContext memory)
 	StartTransactionCommand();
 	SPI_connect();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	(void) fox_service_spi(&plan, "SELECT pg_catalog.count(*)" SWEPT, 0, NULL);
+	(void) fox_spi_own(&plan, "SELECT pg_catalog.count(*)" SWEPT, 0, NULL);
 	n = MemoryContextStrdup(memory, fox_spi_value(1));
 	SPI_finish();
 	PopActiveSnapshot();

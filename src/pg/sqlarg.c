@@ -333,6 +333,21 @@ fox_spi(void **plan, const char *sql, int nargs, const char *const *values)
 	return SPI_processed;
 }
 
+/* After an ERROR the transaction's end, or that of its part, restores what is set here. */
+uint64
+fox_spi_own(void **plan, const char *sql, int nargs, const char *const *values)
+{
+	FoxAsOwner	saved = fox_as_owner();
+	bool		read_only = XactReadOnly;
+	uint64		n;
+
+	XactReadOnly = false;
+	n = fox_spi(plan, sql, nargs, values);
+	XactReadOnly = read_only;
+	fox_as_caller(saved);
+	return n;
+}
+
 char *
 fox_spi_value(int n)
 {

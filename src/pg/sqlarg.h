@@ -74,6 +74,8 @@ extern void fox_as_caller(FoxAsOwner saved);
 
 /* Runs a plan made at first use and kept; arguments are text, NULL where value is NULL.  Returns SPI's row count. */
 extern uint64 fox_spi(void **plan, const char *sql, int nargs, const char *const *values);
+/* The same of a statement of the extension's own: as its owner, whatever the transaction may do. */
+extern uint64 fox_spi_own(void **plan, const char *sql, int nargs, const char *const *values);
 /* Column n (from 1) of row 0 of the last result, or NULL. */
 extern char *fox_spi_value(int n);
 

@@ -36,15 +36,13 @@ static bool
 any_subscription(void)
 {
 	static void *plan = NULL;
-	FoxAsOwner	saved = fox_as_owner();
 	bool		any;
 
 	SPI_connect();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	any = fox_spi(&plan, "SELECT 1 FROM fox_wamp.mqtt_subscription LIMIT 1", 0, NULL) > 0;
+	any = fox_spi_own(&plan, "SELECT 1 FROM fox_wamp.mqtt_subscription LIMIT 1", 0, NULL) > 0;
 	PopActiveSnapshot();
 	SPI_finish();
-	fox_as_caller(saved);
 	return any;
 }
 
@@ -82,7 +80,6 @@ void
 fox_unheard_write(const FoxChange *c, uint64 id)
 {
 	static void *plan = NULL;
-	FoxAsOwner	saved = fox_as_owner();
 	const char *values[9] = {
 		psprintf(UINT64_FORMAT, id), kinds[c->kind], psprintf(UINT64_FORMAT, c->publication), text_of(c->realm), text_of(c->topic),
 		text_of(c->args), text_of(c->kwargs), text_of(c->options), bytes_of(c->original)
@@ -90,12 +87,11 @@ fox_unheard_write(const FoxChange *c, uint64 id)
 
 	SPI_connect();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	(void) fox_spi(&plan, "INSERT INTO fox_wamp.mqtt_unheard (id, kind, publication, realm, topic, args, kwargs, options, original)"
+	(void) fox_spi_own(&plan, "INSERT INTO fox_wamp.mqtt_unheard (id, kind, publication, realm, topic, args, kwargs, options, original)"
 				   " VALUES ($1::pg_catalog.int8, $2, $3::pg_catalog.int8, $4, $5, $6::pg_catalog.json, $7::pg_catalog.json,"
 				   " $8::pg_catalog.json, $9::pg_catalog.bytea)", 9, values);
 	PopActiveSnapshot();
 	SPI_finish();
-	fox_as_caller(saved);
 }
 
 /* --- reading --- */

@@ -105,6 +105,10 @@ until_true('SELECT fox_wamp.wait_until_running()', 'no router');
 is_once('and they are heard when there is one', 'nobody there', 'a new value');
 is(scalar(grep { /fox/ } keys %{ $heard{once} }), 1, 'so is what watch() publishes');
 
+# A transaction that writes nothing itself.
+query(q{BEGIN READ ONLY; SELECT fox_wamp.publish('s.a', '["read only"]'); COMMIT});
+is_once('what a READ ONLY transaction publishes', 'read only');
+
 # Begun before another router comes, and committed under it.
 my $session = $node->background_psql('postgres');
 $session->query_safe(q{BEGIN});
