@@ -67,4 +67,10 @@ fox_slice_is(FoxSlice a, const char *lit)
 	return fox_slice_eq(a, fox_cstr(lit));
 }
 
+static inline bool
+fox_slice_begins(FoxSlice a, FoxSlice with)
+{
+	return a.len >= with.len && (with.len == 0 || memcmp(a.ptr, with.ptr, with.len) == 0);
+}
+
 #endif

@@ -11,12 +11,6 @@
 #define FILTER_MAX 2000			/* bytes */
 
 static bool
-begins_with(FoxSlice text, FoxSlice with)
-{
-	return text.len >= with.len && (with.len == 0 || memcmp(text.ptr, with.ptr, with.len) == 0);
-}
-
-static bool
 has_wildcard(FoxSlice text)
 {
 	return memchr(text.ptr, '+', text.len) != NULL || memchr(text.ptr, '#', text.len) != NULL;
@@ -40,7 +34,7 @@ filter_valid(const FoxMqttMapping *m, bool remote)
 	fox_mqtt_mapping_filter(m, remote, &filter);
 	text = fox_buf_view(&filter);
 	valid = !filter.failed && text.len > 0 && text.len <= FILTER_MAX && fox_mqtt_text_valid(text) &&
-		!begins_with(text, FOX_LIT("$share/")) && fox_filter_from_mqtt(text, &uri) != FOX_MQTT_FILTER_INVALID;
+		!fox_slice_begins(text, FOX_LIT("$share/")) && fox_filter_from_mqtt(text, &uri) != FOX_MQTT_FILTER_INVALID;
 	fox_buf_free(&uri);
 	fox_buf_free(&filter);
 	return valid;
@@ -56,7 +50,7 @@ is_reserved(const FoxMqttMapping *m)
 
 	fox_mqtt_mapping_filter(m, false, &filter);
 	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
-		is |= begins_with(fox_buf_view(&filter), fox_cstr(reserved[i]));
+		is |= fox_slice_begins(fox_buf_view(&filter), fox_cstr(reserved[i]));
 	fox_buf_free(&filter);
 	return is;
 }
@@ -88,12 +82,9 @@ next_level(FoxSlice *rest)
 	return level;
 }
 
-bool
-fox_mqtt_filter_matches(FoxSlice filter, FoxSlice topic)
+static bool
+levels_match(FoxSlice filter, FoxSlice topic)
 {
-	/* Topics that begin with $ are for filters that begin with it. */
-	if (topic.len > 0 && topic.ptr[0] == '$' && filter.len > 0 && (filter.ptr[0] == '+' || filter.ptr[0] == '#'))
-		return false;
 	while (!fox_absent(filter))
 	{
 		FoxSlice	level = next_level(&filter);
@@ -109,19 +100,33 @@ fox_mqtt_filter_matches(FoxSlice filter, FoxSlice topic)
 }
 
 bool
+fox_mqtt_filter_matches(FoxSlice filter, FoxSlice topic)
+{
+	/* Topics that begin with $ are for filters that begin with it. */
+	if (topic.len > 0 && topic.ptr[0] == '$' && filter.len > 0 && (filter.ptr[0] == '+' || filter.ptr[0] == '#'))
+		return false;
+	return levels_match(filter, topic);
+}
+
+/* The filter is prefix and pattern in one: what is behind the prefix is the pattern's. */
+static bool
+fits(FoxSlice prefix, FoxSlice pattern, FoxSlice topic)
+{
+	if (prefix.len == 0)
+		return fox_mqtt_filter_matches(pattern, topic);
+	return fox_slice_begins(topic, prefix) && levels_match(pattern, fox_slice(topic.ptr + prefix.len, topic.len - prefix.len));
+}
+
+bool
 fox_mqtt_mapping_topic(const FoxMqttMapping *m, bool remote, FoxSlice topic, FoxBuf *other)
 {
 	FoxSlice	from = remote ? m->remote_prefix : m->local_prefix;
-	FoxBuf		filter = {0};
-	bool		fits;
+	FoxSlice	to = remote ? m->local_prefix : m->remote_prefix;
 
-	fox_mqtt_mapping_filter(m, remote, &filter);
-	fits = !filter.failed && begins_with(topic, from) && fox_mqtt_filter_matches(fox_buf_view(&filter), topic);
-	fox_buf_free(&filter);
 	/* `#` stands for no levels too: what is left may be no topic. */
-	if (!fits || topic.len - from.len + (remote ? m->local_prefix : m->remote_prefix).len == 0)
+	if (!fits(from, m->pattern, topic) || topic.len - from.len + to.len == 0)
 		return false;
-	fox_buf_slice(other, remote ? m->local_prefix : m->remote_prefix);
+	fox_buf_slice(other, to);
 	fox_buf_put(other, topic.ptr + from.len, topic.len - from.len);
 	return !other->failed;
 }

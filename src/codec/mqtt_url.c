@@ -11,12 +11,6 @@
 #define TLS_PORT 8883
 
 static bool
-begins_with(FoxSlice text, FoxSlice with)
-{
-	return text.len >= with.len && memcmp(text.ptr, with.ptr, with.len) == 0;
-}
-
-static bool
 read_port(FoxSlice text, uint16_t *port)
 {
 	uint32_t	n = 0;
@@ -62,10 +56,10 @@ take_scheme(FoxSlice *text, bool *tls)
 {
 	FoxSlice	scheme = FOX_LIT("mqtt://");
 
-	*tls = begins_with(*text, FOX_LIT("mqtts://"));
+	*tls = fox_slice_begins(*text, FOX_LIT("mqtts://"));
 	if (*tls)
 		scheme = FOX_LIT("mqtts://");
-	else if (!begins_with(*text, scheme))
+	else if (!fox_slice_begins(*text, scheme))
 		return false;
 	*text = fox_slice(text->ptr + scheme.len, text->len - scheme.len);
 	return true;
@@ -138,7 +132,7 @@ read_entry(FoxSlice text, Entry *e)
 	/* A star is a domain's, or everybody's. */
 	return memchr(e->host.ptr, '*', e->host.len) == NULL ||
 		(e->host.len == 1 && fox_absent(port) && !e->has_scheme) ||
-		(begins_with(e->host, FOX_LIT("*.")) && e->host.len > 2 && memchr(e->host.ptr + 1, '*', e->host.len - 1) == NULL);
+		(fox_slice_begins(e->host, FOX_LIT("*.")) && e->host.len > 2 && memchr(e->host.ptr + 1, '*', e->host.len - 1) == NULL);
 }
 
 static bool

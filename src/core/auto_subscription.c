@@ -175,7 +175,7 @@ fox_auto_subscription_problem(FoxSlice filter, bool no_local)
 	fox_buf_free(&uri);
 	if (!valid)
 		return "It is no filter of MQTT.";
-	if (filter.len >= 6 && memcmp(filter.ptr, "$call/", 6) == 0)
+	if (fox_slice_begins(filter, FOX_LIT("$call/")))
 		return "Nobody is called without having asked for it.";
 	if (no_local && !fox_absent(group))
 		return "A shared subscription cannot leave out a client's own messages.";

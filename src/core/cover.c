@@ -64,12 +64,6 @@ next(Walk *w)
 	return name(w, c);
 }
 
-static bool
-starts_with(FoxSlice text, FoxSlice start)
-{
-	return text.len >= start.len && (start.len == 0 || memcmp(text.ptr, start.ptr, start.len) == 0);
-}
-
 bool
 fox_pattern_covers(FoxPattern a, FoxPattern b)
 {
@@ -87,7 +81,7 @@ fox_pattern_covers(FoxPattern a, FoxPattern b)
 				return true;
 			case STEP_START:
 				return y.kind == STEP_ANY ? x.text.len == 0 :
-					(y.kind == STEP_NAME || y.kind == STEP_START) && starts_with(y.text, x.text);
+					(y.kind == STEP_NAME || y.kind == STEP_START) && fox_slice_begins(y.text, x.text);
 			case STEP_END:
 				return y.kind == STEP_END;
 			case STEP_ANY:
@@ -119,8 +113,8 @@ fox_patterns_meet(FoxPattern a, FoxPattern b)
 			return x.kind == y.kind;
 		if (x.kind == STEP_START || y.kind == STEP_START)
 			return x.kind == STEP_ANY || y.kind == STEP_ANY ||
-				(x.kind == STEP_START && starts_with(y.text, x.text)) ||
-				(y.kind == STEP_START && starts_with(x.text, y.text));
+				(x.kind == STEP_START && fox_slice_begins(y.text, x.text)) ||
+				(y.kind == STEP_START && fox_slice_begins(x.text, y.text));
 		if (x.kind == STEP_NAME && y.kind == STEP_NAME && !fox_slice_eq(x.text, y.text))
 			return false;
 	}

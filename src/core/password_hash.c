@@ -28,24 +28,16 @@ static const Kind kinds[] = {
 };
 
 static bool
-begins(FoxSlice text, const char *prefix)
-{
-	size_t		n = strlen(prefix);
-
-	return text.len >= n && memcmp(text.ptr, prefix, n) == 0;
-}
-
-static bool
 is_bcrypt(FoxSlice text)
 {
-	return begins(text, "$2a$") || begins(text, "$2b$") || begins(text, "$2y$");
+	return fox_slice_begins(text, fox_cstr("$2a$")) || fox_slice_begins(text, fox_cstr("$2b$")) || fox_slice_begins(text, fox_cstr("$2y$"));
 }
 
 static const Kind *
 kind_of(FoxSlice text)
 {
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (begins(text, kinds[i].prefix))
+		if (fox_slice_begins(text, fox_cstr(kinds[i].prefix)))
 			return &kinds[i];
 	return NULL;
 }

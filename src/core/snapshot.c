@@ -89,7 +89,7 @@ collect_prefix(void *ctx, void *value)
 	PrefixCollect *pc = ctx;
 	FoxValue   *v = value;
 
-	if (v->topic.len >= pc->prefix.len && memcmp(v->topic.ptr, pc->prefix.ptr, pc->prefix.len) == 0)
+	if (fox_slice_begins(v->topic, pc->prefix))
 		collect(pc->snap, v);
 }
 

@@ -66,8 +66,7 @@ fox_uri_pattern_valid(FoxSlice uri, FoxMatchKind kind, bool strict)
 bool
 fox_uri_reserved(FoxSlice uri)
 {
-	return (uri.len >= 5 && memcmp(uri.ptr, "wamp.", 5) == 0) ||
-		(uri.len >= 9 && memcmp(uri.ptr, "fox_wamp.", 9) == 0);
+	return fox_slice_begins(uri, FOX_LIT("wamp.")) || fox_slice_begins(uri, FOX_LIT("fox_wamp."));
 }
 
 void

@@ -20,9 +20,7 @@ static FoxBuf out;
 bool
 mqtt_is_bridge(FoxSlice client_id)
 {
-	FoxSlice	prefix = FOX_LIT(MQTT_BRIDGE_ID);
-
-	return client_id.len >= prefix.len && memcmp(client_id.ptr, prefix.ptr, prefix.len) == 0;
+	return fox_slice_begins(client_id, FOX_LIT(MQTT_BRIDGE_ID));
 }
 
 /* Until the next one. */
@@ -171,7 +169,7 @@ mqtt_bridge_sessions_sweep(FoxMqttBroker *broker)
 static bool
 is_call(FoxSlice topic)
 {
-	return (topic.len >= 6 && memcmp(topic.ptr, "$call/", 6) == 0) || (topic.len >= 7 && memcmp(topic.ptr, "$reply/", 7) == 0);
+	return fox_slice_begins(topic, FOX_LIT("$call/")) || fox_slice_begins(topic, FOX_LIT("$reply/"));
 }
 
 bool

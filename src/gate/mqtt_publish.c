@@ -98,7 +98,7 @@ mqtt_topic_refusal(FoxSlice topic)
 	static const char *const reserved[] = {"wamp.", "fox_wamp.", "$SYS.", "$call.", "$reply."};
 
 	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
-		if (topic.len >= strlen(reserved[i]) && memcmp(topic.ptr, reserved[i], strlen(reserved[i])) == 0)
+		if (fox_slice_begins(topic, fox_cstr(reserved[i])))
 			return FOX_MQTT_NOT_AUTHORIZED;
 	return FOX_MQTT_SUCCESS;
 }

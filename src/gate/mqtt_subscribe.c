@@ -341,7 +341,7 @@ mqtt_not_subscribed(MqttSession *s, uint64_t request, FoxMqttReason why)
 static bool
 is_of_group(FoxSlice filter)
 {
-	return filter.len >= 7 && memcmp(filter.ptr, "$share/", 7) == 0;
+	return fox_slice_begins(filter, FOX_LIT("$share/"));
 }
 
 /* A shared subscription can not leave out its own: who would hear that message instead? */
