@@ -255,7 +255,7 @@ fox_wamp_user_agent(PG_FUNCTION_ARGS)
 {
 	const FoxCaller *caller = fox_caller();
 
-	return text_or_null(fcinfo, request() != NULL ? header("user-agent") : caller != NULL ? caller->agent : FOX_ABSENT);
+	return text_or_null(fcinfo, caller != NULL && !fox_absent(caller->agent) ? caller->agent : header("user-agent"));
 }
 
 Datum

@@ -18,7 +18,7 @@ before(async () => {
     `CREATE FUNCTION ${name}.me() RETURNS jsonb LANGUAGE sql AS $$SELECT jsonb_build_object('session', fox_wamp.session_id() > 1, 'user', fox_wamp.session_user_id(),
       'group', fox_wamp.session_group_id(), 'own', to_jsonb(fox_wamp.session_get_user(fox_wamp.session_id())), 'ip', fox_wamp.remote_ip(), 'agent', fox_wamp.user_agent(),
       'method', fox_wamp.http_method(), 'header', fox_wamp.in_header('host'), 'body', fox_wamp.in_body(), 'path', fox_wamp.request_path())$$`,
-    `CREATE FUNCTION ${name}.header_of(name text) RETURNS text LANGUAGE sql AS 'SELECT fox_wamp.in_header(name)'`,
+    `CREATE FUNCTION ${name}.header_of(name text) RETURNS text LANGUAGE sql AS $$SELECT CASE name WHEN 'agent' THEN fox_wamp.user_agent() ELSE fox_wamp.in_header(name) END$$`,
     `CREATE FUNCTION ${name}.user_of(session bigint) RETURNS jsonb LANGUAGE sql AS 'SELECT to_jsonb(fox_wamp.session_get_user(session))'`,
     `CREATE FUNCTION ${name}.claims() RETURNS jsonb LANGUAGE sql AS $$SELECT current_setting('request.jwt.claims')::jsonb$$`,
     `CREATE TABLE ${name}.once (n int PRIMARY KEY)`, `INSERT INTO ${name}.once VALUES (1)`, `GRANT INSERT, SELECT ON ${name}.once TO PUBLIC`,
@@ -106,10 +106,10 @@ test('headers of the handshake that a WAMP client has come with', async () => {
   const headers = { 'X-Tenant': Buffer.from('acme, ü').toString('latin1'), 'Accept-Language': 'de', 'User-Agent': 'T/2', Cookie: 'a=1; b=2', 'X-Other': 'o' };
   const early = await joinWith(headers);
   await withSettings({ 'fox_wamp.handshake_headers': 'X-Tenant,ACCEPT-language , user-agent,cookie,x-long' }, async () => {
-    const asked = ['x-tenant', 'Accept-Language', 'USER-AGENT', 'cookie', 'x-long', 'x-other', 'host', 'sec-websocket-key'];
+    const asked = ['x-tenant', 'Accept-Language', 'USER-AGENT', 'agent', 'cookie', 'x-long', 'x-other', 'host', 'sec-websocket-key'];
     for (const by of [joinWith, pollWith]) {
       const seen = await by(headers);
-      assert.deepEqual(await seen(...asked), ['acme, ü', 'de', 'T/2', 'a=1; b=2', null, null, null, null], by.name);
+      assert.deepEqual(await seen(...asked), ['acme, ü', 'de', 'T/2', 'T/2', 'a=1; b=2', null, null, null, null], by.name);
     }
     assert.deepEqual(await (await joinWith({}))(...asked), Array(asked.length).fill(null));
     assert.deepEqual(await early('x-tenant', 'user-agent'), [null, null], 'it has come before');
