@@ -84,15 +84,17 @@ said_free(Said *said)
 	fox_buf_free(&said->password);
 }
 
+/* False: it is there, but no text. */
 static bool
-read_text(FoxSlice json, FoxBuf *out)
+read_text(FoxSlice json, FoxBuf *out, bool *has)
 {
 	FoxBuf		scratch = {0};
 	FoxSlice	text = fox_absent(json) ? FOX_ABSENT : fox_json_text(json, &scratch);
 
+	*has = !fox_absent(text);
 	fox_buf_slice(out, text);
 	fox_buf_free(&scratch);
-	return !fox_absent(text);
+	return *has || fox_absent(json);
 }
 
 static bool
@@ -108,8 +110,8 @@ read_object(FoxSlice body, Said *said)
 		fox_json_scan(copy.data, copy.data + copy.len, &object, &kind) != NULL;
 	if (ok)
 	{
-		said->has_user = read_text(fox_json_get(object, "user"), &said->user);
-		said->has_password = read_text(fox_json_get(object, "password"), &said->password);
+		ok = read_text(fox_json_get(object, "user"), &said->user, &said->has_user) &&
+			read_text(fox_json_get(object, "password"), &said->password, &said->has_password);
 		said->cookie = fox_json_is_true(fox_json_get(object, "cookie"));
 	}
 	if (copy.cap > 0)

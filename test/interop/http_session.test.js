@@ -90,7 +90,7 @@ test('what is refused', async () => {
   const post = (options, root = name) => ask('POST', `/${root}/auth`, options);
   for (const [options, status, root] of [
     [json({ user: name, password: 'wrong' }), 401], [json({ user: 'nobody', password: 'x' }), 401], [json({ user: name }), 400],
-    [json({ password: 'x' }), 400], [json([name, 'pass word']), 400], [json({ user: 7, password: 'x' }), 400],
+    [json({ password: 'x' }), 400], [json([name, 'pass word']), 400], [json({ user: 7, password: 'x' }), 400], [json({ user: 7, password: [] }), 400], [json({ user: null, password: null }), 400],
     [{ headers: { 'Content-Type': 'application/json' }, body: '{"user":' }, 400], [{ headers: { 'Content-Type': 'text/plain' }, body: 'x' }, 415],
     [{ headers: { 'Content-Type': 'application/x-www-form-urlencoded' }, body: 'user=%FF&password=x' }, 400],
     [{ headers: { Authorization: 'Basic !!' } }, 401], [{}, 401, `${name}a`],
