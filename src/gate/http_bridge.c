@@ -35,7 +35,8 @@ put_options(FoxBuf *out, FoxSlice options, const char *name, const char *value)
 	fox_buf_char(out, '{');
 	while (!fox_absent(options) && fox_json_member(options, &pos, &key, &member))
 	{
-		if (fox_json_key_is(key, name))
+		/* One answer is all that there is. */
+		if (fox_json_key_is(key, name) || fox_json_key_is(key, "receive_progress"))
 			continue;
 		fox_buf_char(out, '"');
 		fox_buf_slice(out, key);
@@ -123,16 +124,16 @@ read_events(FoxHttpPeer *p, const FoxHttpAsk *ask, FoxSlice pattern, FoxSlice qu
 bool
 fox_http_bridge(FoxHttpPeer *p, const FoxRoot *root, const FoxHttpAsk *ask, FoxSlice name, FoxSlice query)
 {
-	static const char events[] = "events.";
+	const FoxSlice events = FOX_LIT("events.");
 	FoxSlice	authorization = fox_http_header(ask->headers, "authorization");
 	const char *text = NULL;
 	unsigned	verbs = FOX_POST;
 
-	if (fox_slice_is(name, "call"))
+	if (fox_http_same(name, FOX_LIT("call")))
 		p->wish = FOX_HTTP_WISH_CALL;
-	else if (fox_slice_is(name, "publish"))
+	else if (fox_http_same(name, FOX_LIT("publish")))
 		p->wish = FOX_HTTP_WISH_PUBLISH;
-	else if (name.len >= sizeof(events) && strncmp(name.ptr, events, sizeof(events) - 1) == 0)
+	else if (name.len > events.len && fox_http_same(fox_slice(name.ptr, events.len), events))
 	{
 		p->wish = FOX_HTTP_WISH_EVENTS;
 		verbs = FOX_GET;
@@ -155,7 +156,7 @@ fox_http_bridge(FoxHttpPeer *p, const FoxRoot *root, const FoxHttpAsk *ask, FoxS
 		if (verbs == FOX_POST)
 			text = read_body(p, ask);
 		else
-			read_events(p, ask, fox_slice(name.ptr + sizeof(events) - 1, name.len - sizeof(events) + 1), query);
+			read_events(p, ask, fox_slice(name.ptr + events.len, name.len - events.len), query);
 		if (text != NULL)
 			fox_http_fail(p, 400, text, FOX_ABSENT);
 		else

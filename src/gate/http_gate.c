@@ -202,7 +202,7 @@ find_target(FoxHttpPeer *p, const FoxRoot *root, const FoxHttpAsk *ask, const Pa
 	unsigned	status = 503;
 	const char *wrong = NULL;
 
-	if (fox_slice_is(name, "timestamp"))
+	if (fox_http_same(name, FOX_LIT("timestamp")))
 	{
 		*m = (FoxMethod){.verbs = FOX_GET | FOX_HEAD};
 		return true;

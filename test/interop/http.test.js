@@ -109,6 +109,7 @@ const cases = [
   ['GET', '/root/%73um?a=1&b=2', '{"Result":3}'],
   // content
   ['GET', '/root/timestamp', /^\d+$/, { type: /^text\/plain/ }],
+  ['GET', '/root/TimeStamp', /^\d+$/, { type: /^text\/plain/ }],
   ['GET', '/root/page', '<b>hi</b>', { type: /^text\/html/ }],
   ['GET', '/root/three', bytes, { type: /^application\/x-three$/ }],
   ['GET', '/root/file', bytes, { type: /^application\/octet-stream$/ }],

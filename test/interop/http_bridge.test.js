@@ -52,10 +52,18 @@ test('call reaches any procedure', async () => {
   await sql('CREATE FUNCTION bridged(a int) RETURNS int LANGUAGE sql AS \'SELECT a\'', 'SELECT fox_wamp.expose_function(\'bridged(int)\')', 'SELECT fox_wamp.sync()');
   assert.deepEqual(json(await post('/root/call', { procedure: 'root.bridged', kwargs: { a: 5 } })), { args: [5] });
   assert.equal((await post('/root/call', { procedure: 'root.bridged', kwargs: { a: 'x' } })).status, 400);
+  assert.deepEqual(json(await post('/root/Call', { procedure: 'root.bridged', args: [6] })), { args: [6] }, 'in any case');
   await sql('DROP FUNCTION bridged(int)');
   assert.equal((await post('/root/call', { procedure: fresh('none') })).status, 404);
   assert.equal((await post('/root/call', { procedure, options: { timeout: 'x' } })).status, 400);
   callee.leaveNow();
+});
+
+test('of a set that comes by progressive results all is in the one answer', async () => {
+  const name = fresh('many').replace(/\W/g, '_');
+  await sql(`CREATE FUNCTION ${name}() RETURNS SETOF int LANGUAGE sql AS 'SELECT generate_series(1, 3)'`, `SELECT fox_wamp.expose_function('${name}()')`, 'SELECT fox_wamp.sync()');
+  assert.deepEqual(json(await post('/root/call', { procedure: `root.${name}`, options: { receive_progress: true } })), { args: [[1, 2, 3]] });
+  await sql(`DROP FUNCTION ${name}()`);
 });
 
 test('an error of the callee has its URI', async () => {
