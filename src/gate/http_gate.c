@@ -249,6 +249,14 @@ route(FoxHttpPeer *p, const FoxHttpAsk *ask, const FoxRoot *root, const Path *at
 	fox_buf_free(&t.text);
 }
 
+static bool
+is_encoded(FoxSlice headers)
+{
+	FoxSlice	encoding = fox_http_header(headers, "content-encoding");
+
+	return encoding.len > 0 && !fox_http_same(encoding, FOX_LIT("identity"));
+}
+
 void
 fox_http_gate_request(void *gate, const FoxHttpAsk *ask)
 {
@@ -269,6 +277,11 @@ fox_http_gate_request(void *gate, const FoxHttpAsk *ask)
 	if (ask->status != 0)
 	{
 		fox_http_fail(p, ask->status, NULL, FOX_ABSENT);
+		return;
+	}
+	if (ask->body.len > 0 && is_encoded(ask->headers))
+	{
+		fox_http_fail(p, 415, "a body must come without Content-Encoding", FOX_LIT("Accept-Encoding: identity\r\n"));
 		return;
 	}
 	know_peer(p, ask);
