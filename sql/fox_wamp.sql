@@ -1775,7 +1775,7 @@ COMMENT ON FUNCTION fox_wamp.user_agent() IS 'in a function that a client calls:
 
 CREATE FUNCTION fox_wamp.in_header(name text) RETURNS text
 	AS 'MODULE_PATHNAME', 'fox_wamp_in_header' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
-COMMENT ON FUNCTION fox_wamp.in_header(text) IS 'in a function that an HTTP request calls: its header of that name; else null';
+COMMENT ON FUNCTION fox_wamp.in_header(text) IS 'in a function that a client calls: the header of that name of the HTTP request, or of a WAMP client''s handshake, if fox_wamp.handshake_headers names it; else null';
 
 CREATE FUNCTION fox_wamp.in_body() RETURNS bytea
 	AS 'MODULE_PATHNAME', 'fox_wamp_in_body' LANGUAGE C STABLE PARALLEL RESTRICTED;

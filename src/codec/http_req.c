@@ -32,8 +32,8 @@ fox_http_same(FoxSlice a, FoxSlice b)
 }
 
 /* Characters of methods and names of headers. */
-static bool
-is_token(FoxSlice s)
+bool
+fox_http_is_token(FoxSlice s)
 {
 	for (size_t i = 0; i < s.len; i++)
 	{
@@ -136,7 +136,7 @@ request_line(const char *p, const char *end, FoxHttpHead *h, int *minor)
 	for (size_t i = 0; i < h->target.len; i++)
 		if ((unsigned char) h->target.ptr[i] <= ' ' || h->target.ptr[i] == 127)
 			return false;
-	return is_token(h->method) && h->target.len > 0;
+	return fox_http_is_token(h->method) && h->target.len > 0;
 }
 
 static bool
@@ -224,7 +224,7 @@ header_lines(const char *p, const char *end, FoxHttpHead *h, int minor)
 			return bad(h, 400);
 		name = fox_slice(p, (size_t) (colon - p));
 		value = trimmed(colon + 1, line_end - 1);
-		if (!is_token(name) || has_control(value))
+		if (!fox_http_is_token(name) || has_control(value))
 			return bad(h, 400);
 		status = meaning(h, name, value, &host);
 		if (status != 0)

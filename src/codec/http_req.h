@@ -45,6 +45,8 @@ extern FoxSlice fox_http_header(FoxSlice headers, const char *name);
 extern bool fox_http_lists(FoxSlice list, const char *word);
 /* Is a Content-Type that media type (in lower case), whatever its parameters? */
 extern bool fox_http_is_type(FoxSlice type, const char *name);
+/* Can it be the name of a header, or a method? */
+extern bool fox_http_is_token(FoxSlice s);
 /* Equal but for case? */
 extern bool fox_http_same(FoxSlice a, FoxSlice b);
 

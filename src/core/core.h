@@ -338,16 +338,13 @@ struct FoxMember
 	FoxSnapshot *snapshot;		/* while initial values are on their way */
 };
 
-/* Delivers e to everybody in the realm who may hear it; publisher may be NULL. */
-extern void fox_broker_deliver(FoxRealm *realm, FoxEvent *e, const FoxSession *publisher, const FoxPublish *p);
+/* What is left of a SUBSCRIBE once its wait is over. */
+extern void fox_broker_subscribe(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice topic);
 extern void fox_member_free(FoxMember *m);
-extern void fox_member_deliver(FoxMember *m, FoxEvent *e);
 /* Takes its subscription from the session, which is told why if it has announced subscription_revocation. */
 extern void fox_member_revoke(FoxMember *m, const char *reason);
 /* Does the struct of a value (JSON) match the filter?  An absent filter lets everything through. */
 extern bool fox_filter_passes(FoxSlice filter, FoxSlice args, FoxSlice kwargs);
-/* Does the event match the subscription's filter? */
-extern bool fox_subscription_lets(const FoxSubscription *sub, FoxEvent *e);
 /* The subscription that SUBSCRIBE with these options would join, or NULL; a static text says what is wrong with them. */
 extern const char *fox_subscription_find(FoxRealm *realm, FoxSlice topic, FoxSlice options, FoxSubscription **found);
 /*
@@ -356,6 +353,14 @@ extern const char *fox_subscription_find(FoxRealm *realm, FoxSlice topic, FoxSli
  */
 extern uint32_t fox_subscription_revoke(FoxRealm *realm, uint64_t subscription, FoxSession *s, const char *reason);
 
+/* --- delivery.c --- */
+
+/* Delivers e to everybody in the realm who may hear it; publisher may be NULL. */
+extern void fox_broker_deliver(FoxRealm *realm, FoxEvent *e, const FoxSession *publisher, const FoxPublish *p);
+extern void fox_member_deliver(FoxMember *m, FoxEvent *e);
+/* Does the event match the subscription's filter? */
+extern bool fox_subscription_lets(const FoxSubscription *sub, FoxEvent *e);
+
 /* --- shard.c --- */
 
 extern uint64_t fox_shard_hash(FoxSlice rkey);
@@ -363,9 +368,6 @@ extern uint64_t fox_shard_hash(FoxSlice rkey);
 extern uint64_t fox_shard_score(uint64_t rkey_hash, FoxSlice node);
 /* Of the chain's node keys whose subscriptions the event fits, the one that hears it; absent: none has a key. */
 extern FoxSlice fox_shard_node(const FoxSubscription *first, uint64_t rkey_hash, FoxEvent *e);
-
-/* What is left of a SUBSCRIBE once its wait is over. */
-extern void fox_broker_subscribe(FoxSession *s, uint64_t request, FoxSlice options, FoxSlice topic);
 
 /* --- after.c --- */
 

@@ -135,6 +135,7 @@ exposed_invoke(FoxSession *s, const FoxInvocation *inv)
 		.realm = s->realm->name, .procedure = FOX_ABSENT, .function = FOX_ABSENT,
 		.role = fox_session_role(caller), .caller = caller->id, .authid = caller->authid, .authrole = caller->authrole,
 		.peer = caller->peer, .agent = caller->agent,
+		.headers = caller->ops->headers != NULL ? caller->ops->headers(caller) : FOX_ABSENT,
 		.caller_pid = caller->backend, .receive_progress = inv->receive_progress,
 		.http = caller->ops->http != NULL ? caller->ops->http(call->caller, call->request) : FOX_ABSENT, .service = FOX_ABSENT,
 		.instance = FOX_ABSENT

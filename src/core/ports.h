@@ -240,6 +240,7 @@ typedef struct FoxFunctionCall
 	FoxSlice	authrole;
 	FoxSlice	peer;			/* of its connection, as "127.0.0.1:54321" */
 	FoxSlice	agent;			/* what it calls its software; absent: unknown */
+	FoxSlice	headers;		/* of its handshake, those that are kept; absent: none */
 	int32_t		caller_pid;		/* backend that waits for it; 0: none */
 	bool		receive_progress;
 	uint64_t	timeout_ms;		/* of the statement; 0: none */

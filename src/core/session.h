@@ -176,6 +176,8 @@ typedef struct FoxSessionOps
 	void		(*unregistered) (FoxSession *s, uint64_t registration, const char *reason);
 	/* The HTTP request that makes the call, as http_call.h has it.  NULL: none does. */
 	FoxSlice	(*http) (FoxSession *s, uint64_t request);
+	/* Of the handshake that its peer has come with, those that are kept, as http_req.h walks them.  NULL: none are. */
+	FoxSlice	(*headers) (const FoxSession *s);
 	/* There is something new in its mailbox.  NULL: it keeps none. */
 	void		(*mail) (FoxSession *s);
 	/* fox_session_alive() is to be called at the next sign of life.  NULL: the session can not be lost unnoticed. */

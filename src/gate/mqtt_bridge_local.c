@@ -426,7 +426,7 @@ bool
 mqtt_bridge_attach(MqttBridge *b, bool remembered)
 {
 	FoxTransport transport = {b, peer_send, peer_send_event, peer_relieve, peer_probe, peer_close, peer_limit, peer_pause};
-	FoxPeer		who = {"", "mqtt", true, "", "bridge", true, "", "", ""};
+	FoxPeer		who = {"", "mqtt", true, "", "bridge", true, "", "", "", FOX_ABSENT};
 	FoxSessionInfo info = identity(b);
 	MqttPeer   *p = fox_mqtt_gate_open(b->broker, &transport, &who);
 	MqttSession *s = mqtt_bridge_find(b);

@@ -31,6 +31,7 @@ typedef struct FoxPeer
 	const char *certificate;	/* common name of the client's certificate, which was checked; "" if none */
 	const char *cookie;			/* that it has brought along; "" if none */
 	const char *new_cookie;		/* that it has been given; "" if none */
+	FoxSlice	headers;		/* of its handshake, those that are kept, as http_req.h walks them; absent: none */
 } FoxPeer;
 
 typedef enum FoxGateClose

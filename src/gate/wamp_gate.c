@@ -94,6 +94,7 @@ peer_free(FoxWampPeer *p)
 	free(p->certificate);
 	free(p->agent);
 	free(p->cookie);
+	free(p->headers);
 	free(p);
 }
 
@@ -281,6 +282,8 @@ fox_wamp_gate_open(FoxRouter *router, const FoxTransport *transport, const FoxPe
 		p->cookie = strdup(peer->new_cookie);
 	if (p->cookie != NULL && *peer->cookie != '\0')
 		fox_cookie_carry(router, peer->cookie, p->cookie);
+	if (!fox_absent(peer->headers))
+		p->headers = fox_strdup(peer->headers);
 	if (!begin_login(p))
 	{
 		peer_free(p);

@@ -345,6 +345,14 @@ wamp_ended(FoxSession *s, const char *reason, FoxSlice message)
 		peer->transport.close(peer->transport.conn, 1000, reason);
 }
 
+static FoxSlice
+wamp_headers(const FoxSession *s)
+{
+	const FoxWampPeer *p = fox_session_data(s);
+
+	return fox_cstr(p->headers);
+}
+
 const FoxSessionOps fox_wamp_ops = {
 	.event = wamp_event,
 	.done = wamp_done,
@@ -354,6 +362,7 @@ const FoxSessionOps fox_wamp_ops = {
 	.interrupt = wamp_interrupt,
 	.unsubscribed = wamp_unsubscribed,
 	.unregistered = wamp_unregistered,
+	.headers = wamp_headers,
 	.probe = wamp_probe,
 	.ended = wamp_ended
 };

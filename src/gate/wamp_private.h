@@ -34,6 +34,7 @@ typedef struct FoxWampPeer
 	char	   *agent;			/* what it says of its software, owned; NULL: nothing */
 	char	   *certificate;	/* owned, and the next one; NULL: none */
 	char	   *cookie;			/* that it has been given */
+	char	   *headers;		/* of its handshake, those that are kept */
 	FoxEncoding encoding;		/* by the subprotocol */
 	uint64_t	last_request;	/* of the client's, for strict_request_ids */
 	const char *transport_name;

@@ -13,6 +13,7 @@
 #include <sys/random.h>
 
 #include "codec/json.h"
+#include "net/handshake.h"
 #include "net/longpoll.h"
 #include "net/subprotocol.h"
 
@@ -270,10 +271,10 @@ make_id(char *id)
 }
 
 static FoxPoll *
-poll_new(FoxNet *net, const FoxSubprotocol *subprotocol, const FoxConnInfo *asker)
+poll_new(FoxNet *net, const FoxSubprotocol *subprotocol, const FoxHttpRequest *request)
 {
 	FoxPoll    *poll = calloc(1, sizeof(*poll));
-	FoxConnInfo info = *asker;
+	FoxConnInfo info = *request->info;
 
 	if (poll == NULL)
 		return NULL;
@@ -287,6 +288,7 @@ poll_new(FoxNet *net, const FoxSubprotocol *subprotocol, const FoxConnInfo *aske
 	fox_conn_init(&poll->conn, net, NULL, &fox_framing_longpoll[subprotocol->batch], CONN_OPEN);
 	poll->conn.binary = subprotocol->binary;
 	info.transport = "longpoll";
+	info.headers = fox_handshake_of_headers(net, request->headers);
 	snprintf(info.subprotocol, sizeof(info.subprotocol), "%s", subprotocol->encoding);
 	if (fox_conn_open(&poll->conn, &info))
 		return poll;
@@ -327,7 +329,7 @@ fox_poll_open(FoxNet *net, FoxHttp *x, const FoxHttpRequest *request, bool share
 		net->stats.refused++;
 		fox_poll_say(x, status, text, share);
 	}
-	else if ((poll = poll_new(net, subprotocol, request->info)) == NULL)
+	else if ((poll = poll_new(net, subprotocol, request)) == NULL)
 		fox_poll_say(x, 503, "fox_wamp: out of memory\n", share);
 	else
 	{

@@ -54,6 +54,7 @@ typedef struct FoxNetConfig
 	int			tls_min_version;	/* 2: TLS 1.2, 3: TLS 1.3 */
 	bool		http2;			/* on the TLS port, for clients that offer it */
 	const char *trusted_proxies;	/* addresses and networks, as proxies.h has them; "": none */
+	const char *handshake_headers;	/* names of headers that are kept of WAMP clients' handshakes; "" or NULL: none */
 	unsigned	proxy_protocol;	/* ports where connections of those begin with a PROXY header */
 	const char *unix_socket;	/* path of a unix socket to listen on as well; "" or NULL: none */
 	size_t		max_message_size;	/* bytes of one message; larger: close 1009 */
@@ -94,6 +95,7 @@ typedef struct FoxConnInfo
 	char		origin[256];	/* Origin header or "" */
 	char		cookie[65];		/* that a WebSocket has brought along, if its page may use it; "" if none */
 	char		new_cookie[65];	/* that it has been given; "" if none */
+	FoxSlice	headers;		/* of its handshake, those that are kept, as http_req.h walks them; absent: none; borrowed */
 } FoxConnInfo;
 
 /* An HTTP request that has come whole; slices are borrowed for the length of the call. */
@@ -130,6 +132,8 @@ typedef struct FoxNetHandler
 
 /* Is it a list of addresses and networks that trusted_proxies can be? */
 extern bool fox_net_proxies_valid(const char *list);
+/* Is it a list of headers that handshake_headers can be? */
+extern bool fox_net_headers_valid(const char *list);
 /* The ports that a list such as "port, mqtt_tls_port" names; false: it is none. */
 extern bool fox_net_ports(const char *list, unsigned *ports);
 

@@ -10,6 +10,7 @@
 #include "codec/deflate.h"
 #include "net/cookie.h"
 #include "net/deflate.h"
+#include "net/handshake.h"
 #include "net/internal.h"
 #include "net/subprotocol.h"
 
@@ -116,6 +117,7 @@ opened(FoxNet *net, struct lws *wsi, FoxConn *conn)
 	conn->window_bits = window_bits;
 	fox_peer_of_request(wsi, &info);
 	fox_cookies_of_request(net, cookie_number, wsi, &info);
+	info.headers = fox_handshake_of_websocket(net, wsi);
 	snprintf(info.subprotocol, sizeof(info.subprotocol), "%s", subprotocol->encoding);
 	fox_masking_begin(conn);
 	if (fox_conn_open(conn, &info))

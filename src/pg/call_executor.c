@@ -409,6 +409,7 @@ take_request(const void *data, Size len)
 	c.caller.authrole = fox_wire_slice(&w);
 	c.caller.peer = fox_wire_slice(&w);
 	c.caller.agent = fox_wire_slice(&w);
+	c.caller.headers = fox_wire_slice(&w);
 	c.args = fox_wire_slice(&w);
 	c.kwargs = fox_wire_slice(&w);
 	http = fox_wire_slice(&w);

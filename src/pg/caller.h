@@ -16,6 +16,7 @@ typedef struct FoxCaller
 	FoxSlice	role;			/* of the database, that it acts as; absent: none */
 	FoxSlice	peer;			/* "127.0.0.1:54321" */
 	FoxSlice	agent;			/* absent: unknown */
+	FoxSlice	headers;		/* that are kept of its handshake, as http_req.h walks them; absent: none */
 	FoxSlice	procedure;
 	FoxSlice	realm;
 	FoxBound	bound;

@@ -63,6 +63,7 @@ static int	max_memory = 1024 * 1024;
 static int	max_connections = 20000;
 static int	connections_per_address = 0;
 static char *trusted_proxies = NULL;
+static char *handshake_headers = NULL;
 static char *proxy_protocol = NULL;
 static int	message_rate = 0;
 static int	byte_rate = 0;
@@ -176,6 +177,15 @@ check_proxies(char **value, void **extra pg_attribute_unused(), GucSource source
 }
 
 static bool
+check_headers(char **value, void **extra pg_attribute_unused(), GucSource source pg_attribute_unused())
+{
+	if (fox_net_headers_valid(*value))
+		return true;
+	GUC_check_errdetail("It is a list of names of headers such as \"X-Tenant, Accept-Language\", without Connection, Upgrade and Sec-WebSocket-*.");
+	return false;
+}
+
+static bool
 check_ports(char **value, void **extra pg_attribute_unused(), GucSource source pg_attribute_unused())
 {
 	unsigned	ports;
@@ -271,6 +281,8 @@ fox_guc_define(void)
 			   &message_rate, 0, 0, 1000000, 0);
 	define_int("fox_wamp.byte_rate", "What one connection may send in a second; 0: any amount.",
 			   &byte_rate, 0, 0, INT_MAX, GUC_UNIT_KB);
+	DefineCustomStringVariable("fox_wamp.handshake_headers", "Headers of WAMP clients' handshakes that functions may ask for, separated by commas; empty for none.",
+							   NULL, &handshake_headers, "", PGC_SUSET, 0, check_headers, NULL, NULL);
 	define_string("fox_wamp.http_origins", "Web sites whose pages may read what HTTP answers, separated by commas; * for all.",
 				  &http_origins, "");
 	define_int("fox_wamp.http_session_timeout", "Time after which a session by HTTP ends that nobody has used.",
@@ -405,6 +417,7 @@ fox_guc_net_config(FoxNetConfig *config)
 		.tls_min_version = tls_min_version,
 		.http2 = http2,
 		.trusted_proxies = trusted_proxies,
+		.handshake_headers = handshake_headers,
 		.unix_socket = unix_socket,
 		.max_message_size = (size_t) fox_guc_max_message_size * 1024,
 		.out_hard_limit = (size_t) out_queue_limit * 1024,

@@ -240,10 +240,14 @@ fox_wamp_remote_ip(PG_FUNCTION_ARGS)
 	return DirectFunctionCall1(inet_in, CStringGetDatum(text));
 }
 
+/* Of the request, or of the handshake that a WAMP client has come with. */
 static FoxSlice
 header(const char *name)
 {
-	return request() ? fox_http_header(request()->headers, name) : FOX_ABSENT;
+	const FoxCaller *caller = fox_caller();
+	FoxSlice	headers = request() != NULL ? request()->headers : caller != NULL ? caller->headers : FOX_ABSENT;
+
+	return fox_absent(headers) ? FOX_ABSENT : fox_http_header(headers, name);
 }
 
 Datum
@@ -251,7 +255,7 @@ fox_wamp_user_agent(PG_FUNCTION_ARGS)
 {
 	const FoxCaller *caller = fox_caller();
 
-	return text_or_null(fcinfo, request() != NULL ? header("user-agent") : caller != NULL ? caller->agent : FOX_ABSENT);
+	return text_or_null(fcinfo, caller != NULL && !fox_absent(caller->agent) ? caller->agent : header("user-agent"));
 }
 
 Datum

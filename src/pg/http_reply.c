@@ -77,15 +77,6 @@ view(const StringInfoData *s)
 /* --- headers --- */
 
 static bool
-is_token(FoxSlice name)
-{
-	for (size_t i = 0; i < name.len; i++)
-		if ((unsigned char) name.ptr[i] <= ' ' || (unsigned char) name.ptr[i] >= 127 || strchr("\"(),/:;<=>?@[\\]{}", name.ptr[i]) != NULL)
-			return false;
-	return name.len > 0;
-}
-
-static bool
 is_ours(FoxSlice name)
 {
 	static const char *const ours[] = {"content-length", "connection", "transfer-encoding", "keep-alive", "upgrade", "date"};
@@ -104,7 +95,7 @@ append_header(StringInfo out, FoxSlice *type, FoxSlice name, FoxSlice value)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("the value of header \"%.*s\" has a control character", (int) name.len, name.ptr)));
-	if (!is_token(name) || is_ours(name))
+	if (!fox_http_is_token(name) || is_ours(name))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("header \"%.*s\" can not be set", (int) name.len, name.ptr)));

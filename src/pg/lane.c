@@ -29,12 +29,12 @@
 #include "utils/timeout.h"
 
 #include "base/digest.h"
-#include "base/hash.h"
 #include "pg/guc.h"
 #include "pg/lane.h"
+#include "pg/lane_behind.h"
 #include "pg/lane_link.h"
+#include "pg/lane_load.h"
 #include "pg/lane_login.h"
-#include "pg/lane_queue.h"
 #include "pg/lane_slow.h"
 #include "pg/wire_msg.h"
 
@@ -60,14 +60,9 @@ static uint64 boot_id;
 static Lane system_lane = {.link = {.kind = FOX_LANE_SYSTEM}};
 static Lane slow_lane = {.link = {.kind = FOX_LANE_SLOW}};
 static FoxNode queue;			/* for the system executor */
-static FoxIdMap by_id = {0};	/* every request that waits for an answer */
 static uint64 next_id = 1;
-static uint64 pending_writes = 0;
 static uint64 writes_sent = 0;	/* to the system executor, ever */
 static uint64 writes_answered = 0;	/* of those; answers keep the order */
-static int	registrations_under_way = 0;
-static int	past_under_way = 0;
-static int	deliveries_under_way = 0;
 static FoxRequest *put_off = NULL;	/* deliveries that could not be written, and since when */
 static TimestampTz put_off_since;
 static uint64 batches = 0;
@@ -82,20 +77,9 @@ forget(FoxRequest *r)
 {
 	if (r->type == FOX_WIRE_WRITE)
 		fox_slow_left(r);
-	fox_list_del(&r->node);
-	if (r->id != 0)
-		fox_idmap_del(&by_id, r->id);
-	if (r->type == FOX_WIRE_WRITE)
-		pending_writes--;
-	else if (r->type == FOX_WIRE_REGISTRATION)
-		registrations_under_way--;
-	else if (r->type == FOX_WIRE_PAST)
-		past_under_way--;
-	else if (r->type == FOX_WIRE_DELIVERIES)
-		deliveries_under_way--;
 	else if (r->type == FOX_WIRE_LOGIN)
 		fox_logins_left();
-	free(r);
+	fox_request_end(r);
 }
 
 /* Ends a write that makes no change. The handler may queue others meanwhile. */
@@ -109,24 +93,17 @@ refuse(FoxRequest *r, FoxRefusal why, const char *text)
 		handler->refused(handler->ctx, token, why, text);
 }
 
+/* NULL, or false: no memory; it is gone. */
 static bool
 enqueue(FoxRequest *r)
 {
 	if (r == NULL)
 		return false;
-	if (r->id != 0 && !fox_idmap_put(&by_id, r->id, r))
+	if (!fox_request_file(r))
 	{
 		free(r);
 		return false;
 	}
-	if (r->type == FOX_WIRE_WRITE)
-		pending_writes++;
-	else if (r->type == FOX_WIRE_REGISTRATION)
-		registrations_under_way++;
-	else if (r->type == FOX_WIRE_PAST)
-		past_under_way++;
-	else if (r->type == FOX_WIRE_DELIVERIES)
-		deliveries_under_way++;
 	fox_list_push(&queue, &r->node);
 	return true;
 }
@@ -314,7 +291,7 @@ pump_slow(void)
 static void
 outcome(Lane *lane, FoxWire *w)
 {
-	FoxRequest *r = fox_idmap_get(&by_id, fox_wire_u64(w));
+	FoxRequest *r = fox_request_find(fox_wire_u64(w));
 	FoxOutcome	what = fox_wire_u8(w);
 	FoxRefusal	why = fox_wire_u8(w);
 	FoxSlice	text = fox_wire_slice(w);
@@ -342,49 +319,9 @@ outcome(Lane *lane, FoxWire *w)
 }
 
 static void
-rows(FoxWire *w)
-{
-	while (fox_wire_more(w))
-	{
-		FoxChange	row;
-
-		fox_wire_row(w, &row);
-		if (!w->bad && handler != NULL)
-			handler->load_row(handler->ctx, &row);
-	}
-}
-
-static void
-mqtt_rows(FoxWire *w)
-{
-	while (fox_wire_more(w))
-	{
-		FoxMqttRow	row;
-
-		fox_wire_mqtt(w, &row);
-		if (!w->bad && handler != NULL)
-			handler->load_mqtt(handler->ctx, &row);
-	}
-}
-
-static void
-setting(FoxWire *w)
-{
-	FoxSlice	name_slice = fox_wire_slice(w);
-	FoxSlice	value_slice = fox_wire_slice(w);
-	char	   *name = fox_absent(name_slice) ? NULL : fox_strdup(name_slice);
-	char	   *value = fox_absent(value_slice) ? NULL : fox_strdup(value_slice);
-
-	if (name != NULL && value != NULL && handler != NULL)
-		handler->settings(handler->ctx, name, value);
-	free(name);
-	free(value);
-}
-
-static void
 login_answer(FoxWire *w)
 {
-	FoxRequest *r = fox_idmap_get(&by_id, fox_wire_u64(w));
+	FoxRequest *r = fox_request_find(fox_wire_u64(w));
 	FoxSlice	text = fox_wire_slice(w);
 	uint64		token;
 
@@ -413,17 +350,17 @@ answer(Lane *lane, const void *data, Size len)
 				outcome(lane, &w);
 			break;
 		case FOX_WIRE_ROWS:
-			rows(&w);
+			fox_load_rows(handler, &w);
 			break;
 		case FOX_WIRE_MQTT:
-			mqtt_rows(&w);
+			fox_load_mqtt(handler, &w);
 			break;
 		case FOX_WIRE_SETTING:
-			setting(&w);
+			fox_load_setting(handler, &w);
 			break;
 		case FOX_WIRE_LOADED:
 		case FOX_WIRE_DONE:
-			r = fox_idmap_get(&by_id, fox_wire_u64(&w));
+			r = fox_request_find(fox_wire_u64(&w));
 			if (r != NULL && r->type == FOX_WIRE_PAST && handler != NULL)
 				handler->past_written(handler->ctx, r->token);
 			if (r != NULL && r->type == FOX_WIRE_DELIVERIES && handler != NULL)
@@ -438,7 +375,7 @@ answer(Lane *lane, const void *data, Size len)
 				handler->loaded(handler->ctx);
 			break;
 		case FOX_WIRE_FAILED:
-			r = fox_idmap_get(&by_id, fox_wire_u64(&w));
+			r = fox_request_find(fox_wire_u64(&w));
 			if (r == NULL || r->type != FOX_WIRE_DELIVERIES)
 				break;
 			fox_list_del(&r->node);
@@ -499,7 +436,13 @@ take_up_logins(void)
 /* --- the face --- */
 
 static bool
-turn(void)
+none_under_way(FoxWireType type)
+{
+	return fox_requests_under_way(type) == 0;
+}
+
+bool
+fox_lane_turn(void)
 {
 	FoxRequest *behind;
 	bool		more;
@@ -507,8 +450,8 @@ turn(void)
 	turn_time = GetCurrentTimestamp();
 	more = pump_answers(&system_lane);
 	more |= pump_answers(&slow_lane);
-	while ((behind = fox_behind_take(next_id, registrations_under_way == 0, past_under_way == 0,
-									 deliveries_under_way == 0)) != NULL)
+	while ((behind = fox_behind_take(next_id, none_under_way(FOX_WIRE_REGISTRATION), none_under_way(FOX_WIRE_PAST),
+									 none_under_way(FOX_WIRE_DELIVERIES))) != NULL)
 	{
 		next_id++;
 		(void) enqueue(behind);
@@ -554,7 +497,7 @@ fox_lane_write(const FoxWrite *w)
 	static FoxBuf message = {0};
 	FoxRequest *r;
 
-	if (pending_writes >= (uint64) fox_guc_write_queue)
+	if (fox_requests_under_way(FOX_WIRE_WRITE) >= (uint64) fox_guc_write_queue)
 		return false;
 	message.failed = false;
 	fox_buf_reset(&message);
@@ -613,42 +556,6 @@ fox_lane_roles(void)
 	enqueue_plain(FOX_WIRE_ROLES);
 }
 
-void
-fox_lane_registration(FoxSlice realm, uint64 id, FoxSlice uri, FoxSlice match, FoxSlice invoke, uint64 callees)
-{
-	fox_behind_registration(realm, id, uri, match, invoke, callees);
-}
-
-void
-fox_lane_past(const FoxPastRow *row)
-{
-	fox_behind_past(row);
-}
-
-bool
-fox_lane_deliver(const FoxDelivery *d)
-{
-	return fox_behind_deliver(d);
-}
-
-bool
-fox_lane_mqtt(const FoxMqttRow *row)
-{
-	return fox_behind_mqtt(row);
-}
-
-void
-fox_lane_notify(FoxSlice channel, FoxSlice payload)
-{
-	fox_behind_notify(channel, payload);
-}
-
-bool
-fox_lane_turn(void)
-{
-	return turn();
-}
-
 static void
 nap(void)
 {
@@ -667,7 +574,7 @@ fox_lane_stop(void)
 	while ((!fox_list_empty(&queue) || !fox_list_empty(&system_lane.sent)) && system_lane.link.up &&
 		   !TimestampDifferenceExceeds(start, GetCurrentTimestamp(), STOP_DRAIN_MS))
 	{
-		turn();
+		(void) fox_lane_turn();
 		nap();
 	}
 	fox_link_terminate(&system_lane.link);
@@ -682,7 +589,7 @@ fox_lane_stop(void)
 void
 fox_lane_stats(uint64 *pending, uint64 *batch_count, uint64 *row_count, int *executors)
 {
-	*pending = pending_writes;
+	*pending = fox_requests_under_way(FOX_WIRE_WRITE);
 	*batch_count = batches;
 	*row_count = system_lane.rows + system_lane.link_rows + slow_lane.rows + slow_lane.link_rows;
 	*executors = system_lane.link.up + slow_lane.link.up;

@@ -22,8 +22,8 @@ typedef struct FoxLaneHandler
 	void		(*loaded) (void *ctx);
 	void		(*settled) (void *ctx);
 	void		(*roles_read) (void *ctx);	/* those that were asked for have come by load_row() */
-	void		(*past_written) (void *ctx, uint64 rows);	/* of those given to fox_lane_past() so many are done with */
-	void		(*deliveries_written) (void *ctx, uint64 deliveries);	/* of those given to fox_lane_deliver() so many are in the queue */
+	void		(*past_written) (void *ctx, uint64 rows);	/* of those given to fox_behind_past() so many are done with */
+	void		(*deliveries_written) (void *ctx, uint64 deliveries);	/* of those given to fox_behind_deliver() so many are in the queue */
 	void		(*login_answer) (void *ctx, uint64_t token, FoxSlice answer);
 	/* A channel that the router must LISTEN on (bridge rows of direction in), sent with each load. */
 	void		(*settings) (void *ctx, const char *name, const char *value);	/* pg_db_role_setting of fox_wamp.* */
@@ -41,20 +41,10 @@ extern void fox_lane_reload(void);
 extern void fox_lane_settle(void);
 /* Read again which roles have which. */
 extern void fox_lane_roles(void);
-/* Write-behind of registrations. */
-extern void fox_lane_registration(FoxSlice realm, uint64 id, FoxSlice uri, FoxSlice match, FoxSlice invoke, uint64 callees);
-/* Write-behind of the event history. */
-extern void fox_lane_past(const FoxPastRow *row);
-/* An event for the queue of a durable handler; false: too much waits. */
-extern bool fox_lane_deliver(const FoxDelivery *d);
-/* A row of an MQTT session, in one order with them and counted with them. */
-extern bool fox_lane_mqtt(const FoxMqttRow *row);
 /* A question of auth.h; false: no memory. */
 extern bool fox_lane_login(uint64_t token, FoxSlice question);
 /* Drops it, unless it is under way. */
 extern void fox_lane_login_gone(uint64_t token);
-/* NOTIFY channel, payload (bridge_out), batched. */
-extern void fox_lane_notify(FoxSlice channel, FoxSlice payload);
 /* Moves requests and answers; call each turn of the loop. True: more work waits. */
 extern bool fox_lane_turn(void);
 extern void fox_lane_stop(void);	/* ends the executors, waits at most a second */

@@ -7,7 +7,7 @@
 #ifndef FOX_PG_LANE_LOGIN_H
 #define FOX_PG_LANE_LOGIN_H
 
-#include "pg/lane_queue.h"
+#include "pg/lane_request.h"
 
 extern void fox_logins_init(void);
 /* The question of a log-in, as the request of that id; false: no memory. */

@@ -15,7 +15,7 @@
 
 #include "postgres.h"
 
-#include "pg/lane_queue.h"
+#include "pg/lane_request.h"
 
 /* Where requests go when their line has come to its end. */
 extern void fox_slow_init(FoxNode *queue);

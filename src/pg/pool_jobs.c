@@ -81,6 +81,7 @@ put_call(FoxBuf *b, uint64 id, const FoxFunctionCall *c)
 	fox_wire_put_slice(b, c->authrole);
 	fox_wire_put_slice(b, c->peer);
 	fox_wire_put_slice(b, c->agent);
+	fox_wire_put_slice(b, c->headers);
 	fox_wire_put_slice(b, c->args);
 	fox_wire_put_slice(b, c->kwargs);
 	fox_wire_put_slice(b, c->http);

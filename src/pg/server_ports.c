@@ -12,6 +12,7 @@
 
 #include "pg/ask.h"
 #include "pg/lane.h"
+#include "pg/lane_behind.h"
 #include "pg/pool.h"
 #include "pg/post_lane.h"
 #include "pg/ring.h"
@@ -78,25 +79,25 @@ answer(void *ctx, uint64_t ask, FoxSlice row, bool last)
 static void
 notify(void *ctx, FoxSlice channel, FoxSlice payload)
 {
-	fox_lane_notify(channel, payload);
+	fox_behind_notify(channel, payload);
 }
 
 static void
 registration(void *ctx, FoxSlice realm, uint64_t id, FoxSlice uri, FoxSlice match, FoxSlice invoke, uint64_t callees)
 {
-	fox_lane_registration(realm, id, uri, match, invoke, callees);
+	fox_behind_registration(realm, id, uri, match, invoke, callees);
 }
 
 static void
 past(void *ctx, const FoxPastRow *row)
 {
-	fox_lane_past(row);
+	fox_behind_past(row);
 }
 
 static bool
 deliver(void *ctx, const FoxDelivery *d)
 {
-	return fox_lane_deliver(d);
+	return fox_behind_deliver(d);
 }
 
 static bool
@@ -106,7 +107,7 @@ mqtt(void *ctx, const FoxMqttRow *row)
 
 	if (row->expires_us != 0)
 		absolute.expires_us = (uint64) (GetCurrentTimestamp() + (int64) (row->expires_us - now_us(ctx)));
-	return fox_lane_mqtt(&absolute);
+	return fox_behind_mqtt(&absolute);
 }
 
 static void

@@ -61,7 +61,7 @@ wire_open(void *ctx, FoxConn *conn, const FoxConnInfo *info)
 {
 	FoxTransport transport = {conn, wire_send, wire_send_event, wire_relieve, wire_probe, wire_close, wire_limit, wire_pause};
 	FoxPeer		peer = {info->peer, info->subprotocol, info->loopback, info->origin, info->transport,
-		info->confidential, info->certificate, info->cookie, info->new_cookie};
+		info->confidential, info->certificate, info->cookie, info->new_cookie, info->headers};
 
 	if (strcmp(info->subprotocol, "mqtt") == 0)
 		return fox_mqtt_gate_open(mqtt, &transport, &peer);

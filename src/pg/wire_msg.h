@@ -27,6 +27,7 @@ typedef enum FoxWireType
 	FOX_WIRE_LOGIN,				/* id, question of auth.h */
 	FOX_WIRE_ROLES,				/* id; ROWS come before the answer */
 	FOX_WIRE_DELIVERIES,		/* id, FoxDeliveries and FoxMqttRows to the end */
+	FOX_WIRE_REQUESTS,			/* one more than there are */
 
 	/* answers */
 	FOX_WIRE_OUTCOMES = 64,		/* rows written, then {id, outcome, refusal, text} to the end */

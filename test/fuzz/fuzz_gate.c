@@ -32,7 +32,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		memcpy(copy, hello, sizeof(hello));
 		gates[i] = fox_wamp_gate_open(router, &transport,
-									  &(FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "", "websocket", true, "", "", ""});
+									  &(FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "", "websocket", true, "", "", "", FOX_ABSENT});
 		fox_wamp_gate_message(gates[i], copy, sizeof(hello) - 1, false);
 	}
 	for (size_t at = 0; at < size && turn < 64; turn++)

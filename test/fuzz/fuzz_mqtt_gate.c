@@ -68,7 +68,7 @@ connect_client(int i, FoxRouter *router)
 
 	c->version = i == 0 ? FOX_MQTT_50 : i == 1 ? FOX_MQTT_311 : 0;
 	c->gate = fox_mqtt_gate_open(broker, &transport,
-								 &(FoxPeer){"127.0.0.1:1", "mqtt", true, "", "tcp", true, "", "", ""});
+								 &(FoxPeer){"127.0.0.1:1", "mqtt", true, "", "tcp", true, "", "", "", FOX_ABSENT});
 	if (i == 0)
 		feed(c, five, sizeof(five));
 	else if (i == 1)

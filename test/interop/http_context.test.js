@@ -18,6 +18,7 @@ before(async () => {
     `CREATE FUNCTION ${name}.me() RETURNS jsonb LANGUAGE sql AS $$SELECT jsonb_build_object('session', fox_wamp.session_id() > 1, 'user', fox_wamp.session_user_id(),
       'group', fox_wamp.session_group_id(), 'own', to_jsonb(fox_wamp.session_get_user(fox_wamp.session_id())), 'ip', fox_wamp.remote_ip(), 'agent', fox_wamp.user_agent(),
       'method', fox_wamp.http_method(), 'header', fox_wamp.in_header('host'), 'body', fox_wamp.in_body(), 'path', fox_wamp.request_path())$$`,
+    `CREATE FUNCTION ${name}.header_of(name text) RETURNS text LANGUAGE sql AS $$SELECT CASE name WHEN 'agent' THEN fox_wamp.user_agent() ELSE fox_wamp.in_header(name) END$$`,
     `CREATE FUNCTION ${name}.user_of(session bigint) RETURNS jsonb LANGUAGE sql AS 'SELECT to_jsonb(fox_wamp.session_get_user(session))'`,
     `CREATE FUNCTION ${name}.claims() RETURNS jsonb LANGUAGE sql AS $$SELECT current_setting('request.jwt.claims')::jsonb$$`,
     `CREATE TABLE ${name}.once (n int PRIMARY KEY)`, `INSERT INTO ${name}.once VALUES (1)`, `GRANT INSERT, SELECT ON ${name}.once TO PUBLIC`,
@@ -65,6 +66,66 @@ test('who asks by WAMP, and by SQL', async () => {
   const bySql = JSON.parse(await sql(`SELECT fox_wamp.call('${name}.me')`));
   assert.deepEqual({ ip: bySql.ip, agent: bySql.agent, method: bySql.method }, { ip: null, agent: null, method: null });
   assert.equal(await sql('SELECT num_nonnulls(fox_wamp.session_user_id(), fox_wamp.session_group_id(), fox_wamp.remote_ip(), fox_wamp.user_agent())'), '0');
+});
+
+/** A session whose handshake has the headers; what is given back asks a function for headers of it. */
+async function joinWith(headers) {
+  const raw = await Raw.connect(['wamp.2.json'], { headers });
+  raw.send([1, 'realm1', { roles: { caller: {} } }]);
+  assert.equal((await raw.next())[0], 2);
+  let request = 0;
+  const seen = async (header) => {
+    raw.send([48, ++request, {}, `${name}.header_of`, [header]]);
+    return (await raw.next())[3][0];
+  };
+  return async (...names) => {
+    const values = [];
+    for (const header of names) values.push(await seen(header));
+    return values;
+  };
+}
+
+/** The same by long-poll. */
+async function pollWith(headers) {
+  // Of bytes, for Node writes headers in the encoding of a body that is text.
+  const post = async (path, body = '', more = {}) => (await ask('POST', `/longpoll/${path}`, { headers: more, body: Buffer.from(body) })).body;
+  const { transport } = JSON.parse(await post('open', '{"protocols":["wamp.2.json"]}', headers));
+  await post(`${transport}/send`, JSON.stringify([1, 'realm1', { roles: { caller: {} } }]));
+  assert.equal(JSON.parse(await post(`${transport}/receive`))[0], 2);
+  return async (...names) => {
+    const values = [];
+    for (const [i, header] of names.entries()) {
+      await post(`${transport}/send`, JSON.stringify([48, i + 1, {}, `${name}.header_of`, [header]]));
+      values.push(JSON.parse(await post(`${transport}/receive`))[3][0]);
+    }
+    return values;
+  };
+}
+
+test('headers of the handshake that a WAMP client has come with', async () => {
+  const headers = { 'X-Tenant': Buffer.from('acme, ü').toString('latin1'), 'Accept-Language': 'de', 'User-Agent': 'T/2', Cookie: 'a=1; b=2', 'X-Other': 'o' };
+  const early = await joinWith(headers);
+  await withSettings({ 'fox_wamp.handshake_headers': 'X-Tenant,ACCEPT-language , user-agent,cookie,x-long' }, async () => {
+    const asked = ['x-tenant', 'Accept-Language', 'USER-AGENT', 'agent', 'cookie', 'x-long', 'x-other', 'host', 'sec-websocket-key'];
+    for (const by of [joinWith, pollWith]) {
+      const seen = await by(headers);
+      assert.deepEqual(await seen(...asked), ['acme, ü', 'de', 'T/2', 'T/2', 'a=1; b=2', null, null, null, null], by.name);
+    }
+    assert.deepEqual(await (await joinWith({}))(...asked), Array(asked.length).fill(null));
+    assert.deepEqual(await early('x-tenant', 'user-agent'), [null, null], 'it has come before');
+    assert.equal(result(await ask('GET', `/${name}/header_of?name=x-other`, { headers })), 'o', 'a request has all of its own');
+    assert.deepEqual(await (await pollWith({ ...headers, 'X-Long': 'l'.repeat(4000) }))('x-tenant', 'x-long'), ['acme, ü', 'l'.repeat(4000)]);
+  });
+  await withSettings({ 'fox_wamp.handshake_headers': 'x-long,x-tenant' }, async () => {
+    const seen = await pollWith({ ...headers, 'X-Long': 'l'.repeat(4096) });
+    assert.deepEqual(await seen('x-long', 'x-tenant'), [null, 'acme, ü'], 'no more than 4 kB are kept');
+  });
+});
+
+test('headers that can not be kept of a handshake', async () => {
+  for (const list of ['Connection', 'x-tenant, upgrade', 'Sec-WebSocket-Key', 'x tenant', 'x:', ', x', 'x,,y', 'x'.repeat(65)])
+    await assert.rejects(() => sql("LOAD 'fox_wamp'", `SET fox_wamp.handshake_headers = '${list}'`), /invalid value for parameter "fox_wamp.handshake_headers"/, list);
+  for (const list of ['', ' ', 'x', 'X-Tenant, Cookie', 'x'.repeat(64)]) await sql("LOAD 'fox_wamp'", `SET fox_wamp.handshake_headers = '${list}'`);
 });
 
 test('settings for functions that come from PostgREST', async () => {

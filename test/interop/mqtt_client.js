@@ -1,7 +1,7 @@
 'use strict';
 // mqtt_client.js - MQTT by hand: packets as mqtt-packet makes them, or any bytes, over TCP, TLS or WebSocket.
 
-const { after } = require('node:test');
+const { test, after } = require('node:test');
 const net = require('node:net');
 const tls = require('node:tls');
 const mqttPacket = require('mqtt-packet');
@@ -16,6 +16,13 @@ after(() => { for (const c of open) c.kill(); });
 
 /** A name that no other test has. */
 const unique = (what = 'c') => `${what}-${process.pid}-${++count}`;
+
+const ALL = [3, 4, 5];
+
+/** A test for each version. */
+function each(versions, name, body) {
+  for (const version of versions) test(`${name} (${{ 3: '3.1', 4: '3.1.1', 5: '5.0' }[version]})`, () => body(version));
+}
 
 class MqttClient {
   /** Connects the transport; version is 3, 4 or 5. */
@@ -172,4 +179,4 @@ const packet = (first, ...parts) => {
   return Buffer.concat([Buffer.from([first, ...length]), body]);
 };
 
-module.exports = { MqttClient, unique, str, packet };
+module.exports = { MqttClient, each, ALL, unique, str, packet };

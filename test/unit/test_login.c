@@ -317,17 +317,17 @@ static void
 test_transport(void **state)
 {
 	(void) state;
-	*world_peer() = (FoxPeer){"10.0.0.9:1", "wamp.2.json", false, "", "websocket", false, "", "", ""};
+	*world_peer() = (FoxPeer){"10.0.0.9:1", "wamp.2.json", false, "", "websocket", false, "", "", "", FOX_ABSENT};
 	expect_abort(hello(""), "authentication_required");
 	expect_abort(hello(",\"authmethods\":[\"anonymous\"]"), "authentication_required");
 	expect_abort(hello(",\"authid\":\"a\",\"authmethods\":[\"ticket\"]"), "no_matching_auth_method");
 	expect_method(",\"authid\":\"a\",\"authmethods\":[\"ticket\",\"wampcra\"]", "wampcra");
-	*world_peer() = (FoxPeer){"10.0.0.9:1", "wamp.2.json", false, "", "websocket", true, "ann", "", ""};
+	*world_peer() = (FoxPeer){"10.0.0.9:1", "wamp.2.json", false, "", "websocket", true, "ann", "", "", FOX_ABSENT};
 	expect_method(",\"authid\":\"a\",\"authmethods\":[\"ticket\",\"wampcra\"]", "ticket");
 	expect_method(",\"authmethods\":[\"tls\"]", "tls");
 	assert_non_null(strstr(world_question(), "\"certificate\":\"ann\""));
 	/* A page of a web site's, on the loopback address: it has to log in. */
-	*world_peer() = (FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "https://example.com", "websocket", true, "", "", ""};
+	*world_peer() = (FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "https://example.com", "websocket", true, "", "", "", FOX_ABSENT};
 	expect_abort(hello(""), "authentication_required");
 	expect_method(",\"authid\":\"a\",\"authmethods\":[\"ticket\"]", "ticket");
 }

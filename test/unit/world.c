@@ -473,7 +473,7 @@ world_open(void)
 	FoxPorts	ports = {.now_us = now_us, .random64 = random64, .log = log_text, .write = store_write, .login = login,
 	.login_gone = login_gone, .answer = answer, .notify = notify, .registration = registration, .past = past, .stats = stats,
 	.call = call, .cancel = cancel, .deliver = deliver, .mqtt = mqtt, .kept = keep};
-	facts = (FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "", "websocket", true, "", "", ""};
+	facts = (FoxPeer){"127.0.0.1:1", "wamp.2.json", true, "", "websocket", true, "", "", "", FOX_ABSENT};
 	config = (FoxRouterConfig){.call_queue_limit = 3, .waiter_limit = 100, .anonymous = true, .anonymous_role = "guest"};
 
 	clock_us = 1000000;

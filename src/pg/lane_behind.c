@@ -1,5 +1,5 @@
 /*
- * lane_queue.c - requests that wait in the router's memory, and what they carry.
+ * lane_behind.c - rows that are written behind what has happened (see lane_behind.h).
  *
  * Registrations are coalesced: while one message of them is under way, of many
  * changes of one registration only the last is kept.
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
-#include "pg/lane_queue.h"
+#include "pg/lane_behind.h"
 
 #define PAST_BYTES ((Size) 64 * 1024 * 1024)
 #define DELIVERY_BYTES ((Size) 64 * 1024 * 1024)
@@ -30,33 +30,6 @@ static uint64 past_rows = 0;	/* since the start, dropped ones too */
 static bool past_dropped = false;
 static FoxBuf deliveries = {0};
 static uint64 deliveries_taken = 0;	/* since the start */
-
-FoxRequest *
-fox_request_new(FoxWireType type, uint64 id, FoxSlice message, FoxSlice realm, FoxSlice topic)
-{
-	Size		keylen = realm.len + 1 + topic.len;
-	FoxRequest *r = malloc(sizeof(FoxRequest) + keylen + message.len);
-
-	if (r == NULL)
-		return NULL;
-	memset(r, 0, sizeof(*r));
-	fox_list_init(&r->node);
-	r->type = type;
-	r->id = id;
-	r->since = GetCurrentTimestamp();
-	r->key = fox_slice(r->block, keylen);
-	r->realm = fox_slice(r->block, realm.len);
-	r->topic = fox_slice(r->block + realm.len + 1, topic.len);
-	if (realm.len > 0)
-		memcpy(r->block, realm.ptr, realm.len);
-	r->block[realm.len] = '\0';
-	if (topic.len > 0)
-		memcpy(r->block + realm.len + 1, topic.ptr, topic.len);
-	r->len = message.len;
-	r->message = r->block + keylen;
-	memcpy(r->message, message.ptr, message.len);
-	return r;
-}
 
 static void
 no_memory(const char *what)

@@ -1,8 +1,8 @@
 /*
- * lane_queue.h - requests that wait in the router's memory, and what they carry.
+ * lane_request.h - what an executor is asked, from when it is wanted until it is answered.
  */
-#ifndef FOX_PG_LANE_QUEUE_H
-#define FOX_PG_LANE_QUEUE_H
+#ifndef FOX_PG_LANE_REQUEST_H
+#define FOX_PG_LANE_REQUEST_H
 
 #include "postgres.h"
 #include "utils/timestamp.h"
@@ -31,15 +31,13 @@ typedef struct FoxRequest
 
 /* NULL: no memory. */
 extern FoxRequest *fox_request_new(FoxWireType type, uint64 id, FoxSlice message, FoxSlice realm, FoxSlice topic);
-
-/* --- write-behind: rows that are joined until the next turn takes them --- */
-
-extern void fox_behind_registration(FoxSlice realm, uint64 id, FoxSlice uri, FoxSlice match, FoxSlice invoke, uint64 callees);
-extern void fox_behind_notify(FoxSlice channel, FoxSlice payload);
-extern void fox_behind_past(const FoxPastRow *row);
-extern bool fox_behind_mqtt(const FoxMqttRow *row);
-extern bool fox_behind_deliver(const FoxDelivery *d);	/* false: too many wait */
-/* The next message, under the id given; NULL: none. */
-extern FoxRequest *fox_behind_take(uint64 id, bool registrations_too, bool past_too, bool deliveries_too);
+/* Under way from now on, and found by its id; false: no memory, and nothing has changed. */
+extern bool fox_request_file(FoxRequest *r);
+/* NULL: none under way has that id. */
+extern FoxRequest *fox_request_find(uint64 id);
+/* Takes one that was filed out of its list, and frees it. */
+extern void fox_request_end(FoxRequest *r);
+/* How many of a type have been filed and not ended. */
+extern uint64 fox_requests_under_way(FoxWireType type);
 
 #endif
