@@ -44,7 +44,7 @@ extern const FoxService *fox_service_find(const FoxRouter *r, FoxSlice uri);
  * A call of a method: appends what the executor is to know (service_exec.h).  The instance is
  * a JSON string, or absent; kwargs may name it as _instance instead, and lose that member
  * to what is appended to rest.  What names the instance among those of all services is appended
- * to key, if the call is one that has it for itself.
+ * to key, if the call is one that has it for itself, or would if its function asked for the state of a shared one.
  */
 extern void fox_service_call(const FoxService *service, FoxSession *caller, FoxSlice instance, FoxSlice *kwargs, FoxBuf *rest, FoxBuf *about,
 							 FoxBuf *key);

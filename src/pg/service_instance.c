@@ -192,6 +192,9 @@ with_instance(void)
 
 	if (call == NULL || call->lifetime == FOX_LIFE_SINGLE)
 		return NULL;
+	if (call->looks != NULL)
+		call->looks();
+	call->looks = NULL;
 	/* A part of the transaction may have been rolled back since, and with it a lock. */
 	if (call->instance == NULL || call->lifetime == FOX_LIFE_SHARED)
 		fox_instance_take(call);
