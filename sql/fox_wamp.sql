@@ -1074,7 +1074,7 @@ COMMENT ON FUNCTION fox_wamp.input_names(text, text) IS 'internal: what callers 
 
 -- One name, one meaning: of a service, of a table, of functions that can be told apart, of a column.
 CREATE FUNCTION fox_wamp.exposed_name_free() RETURNS trigger
-	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 	BEGIN
 		PERFORM FROM fox_wamp.root r WHERE r.name = NEW.root FOR UPDATE;
@@ -1906,12 +1906,12 @@ CREATE FUNCTION fox_wamp.signature(schema regnamespace) RETURNS json
 COMMENT ON FUNCTION fox_wamp.signature(regnamespace) IS 'contract of a schema as a service, in full: its methods with their arguments';
 
 CREATE FUNCTION fox_wamp.contract(schema regnamespace) RETURNS text
-	LANGUAGE sql STABLE STRICT
+	LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	RETURN fox_wamp.hash_of(fox_wamp.signature(schema));
 COMMENT ON FUNCTION fox_wamp.contract(regnamespace) IS 'contract of a schema as a service: the SHA-256 of its signature';
 
 CREATE FUNCTION fox_wamp.exposed_service_before() RETURNS trigger
-	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 	DECLARE
 		lifetimes CONSTANT text := 'single, shared, client_driven, per_session, per_user, per_group';
@@ -1989,7 +1989,7 @@ CREATE FUNCTION fox_wamp.services_follow() RETURNS void
 COMMENT ON FUNCTION fox_wamp.services_follow() IS 'internal: methods are what the schemas of services have';
 
 CREATE FUNCTION fox_wamp.exposed_service_after() RETURNS trigger
-	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 	BEGIN
 		PERFORM fox_wamp.services_follow();
@@ -2029,7 +2029,7 @@ CREATE FUNCTION fox_wamp.schemas_altered() RETURNS event_trigger
 		PERFORM fox_wamp.services_follow();
 	END
 	$$;
-COMMENT ON FUNCTION fox_wamp.schemas_altered() IS 'internal: services after a statement that may have changed their methods';
+COMMENT ON FUNCTION fox_wamp.schemas_altered() IS 'internal: services after a statement that may have changed their methods, and what is to be said of it';
 
 -- By their names they come after those that follow single functions.
 CREATE EVENT TRIGGER fox_wamp_schemas_altered ON ddl_command_end

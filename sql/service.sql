@@ -25,6 +25,19 @@ CREATE FUNCTION freed() RETURNS TABLE (state jsonb, who name, path text) LANGUAG
 		SELECT f.state, f.who, f.path FROM svc.freed f ORDER BY f.state;
 	END;
 
+-- who administers exposes, and is told what is no method
+CREATE SCHEMA svc_other;
+CREATE FUNCTION svc_other.any(anyelement) RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION svc_other.one() RETURNS int LANGUAGE sql AS 'SELECT 1';
+REVOKE EXECUTE ON FUNCTION svc_other.one() FROM PUBLIC;
+SET ROLE svc_admin;
+SET client_min_messages = notice;
+SELECT fox_wamp.expose_service('svc_other');
+SET client_min_messages = warning;
+SELECT fox_wamp.unexpose('svc_other');
+RESET ROLE;
+DROP SCHEMA svc_other CASCADE;
+
 -- by whatever it ends, once for each instance, as the owner of the hook and not as who has ended it
 CALL begin_service();
 BEGIN;

@@ -13,7 +13,7 @@
 typedef enum FoxWhose
 {
 	FOX_NOBODYS,				/* there is no instance */
-	FOX_EVERYBODYS,				/* one, which does not end */
+	FOX_EVERYBODYS,				/* one, which ends with the service */
 	FOX_NAMED,					/* callers make and name them */
 	FOX_SESSIONS,
 	FOX_USERS,
