@@ -1074,7 +1074,7 @@ COMMENT ON FUNCTION fox_wamp.input_names(text, text) IS 'internal: what callers 
 
 -- One name, one meaning: of a service, of a table, of functions that can be told apart, of a column.
 CREATE FUNCTION fox_wamp.exposed_name_free() RETURNS trigger
-	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 	BEGIN
 		PERFORM FROM fox_wamp.root r WHERE r.name = NEW.root FOR UPDATE;
@@ -1838,21 +1838,49 @@ CREATE FUNCTION fox_wamp.routine_problem(function oid) RETURNS text
 COMMENT ON FUNCTION fox_wamp.routine_problem(oid) IS 'internal: why clients can not call a function; null if they can';
 
 -- Of functions that callers could not tell apart the oldest is the method, and of names that differ by case the oldest is its name.
+-- Nobody takes a trigger's function or a hook for a method.
+CREATE FUNCTION fox_wamp.service_functions(schema text, OUT function oid, OUT name text, OUT problem text) RETURNS SETOF record
+	LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT f.oid, f.name, CASE
+			WHEN f.unfit IS NOT NULL THEN f.unfit
+			WHEN f.name <> f.first_name THEN format('There is an older one called %I, whose name differs by case only.', f.first_name)
+			WHEN f.oid <> f.first THEN format('There is an older one whose arguments have the same names: %s.', f.first::regprocedure)
+		END
+		FROM (
+			SELECT p.*, first_value(p.name) OVER (PARTITION BY p.unfit IS NULL, lower(p.name) ORDER BY p.oid) AS first_name,
+				first_value(p.oid) OVER (PARTITION BY p.unfit IS NULL, p.name, p.arguments ORDER BY p.oid) AS first
+			FROM (
+				SELECT p.oid, p.proname AS name, fox_wamp.input_names(p.oid::regprocedure::text, NULL) AS arguments,
+					CASE WHEN p.proname ~ '^[^[:space:]./?%&=+#*"]+$' THEN fox_wamp.routine_problem(p.oid) ELSE 'No client could call it by that name.' END AS unfit
+				FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+				WHERE n.nspname = $1 AND p.prokind = 'f' AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
+					AND lower(p.proname) NOT IN ('on_free', 'callback_released', '_contract_', '_signature_', '_instance_', '_free_')) p) f
+	$$;
+COMMENT ON FUNCTION fox_wamp.service_functions(text) IS 'internal: functions of a schema as those of a service, and what keeps them from being methods';
+
 CREATE FUNCTION fox_wamp.service_methods(schema text, OUT function oid, OUT name text) RETURNS SETOF record
 	LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
 	AS $$
-		SELECT DISTINCT ON (m.name, m.arguments) m.oid, m.name
-		FROM (
-			SELECT p.oid, p.proname AS name, fox_wamp.input_names(p.oid::regprocedure::text, NULL) AS arguments,
-				first_value(p.proname) OVER (PARTITION BY lower(p.proname) ORDER BY p.oid) AS first_name
-			FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-			WHERE n.nspname = $1 AND p.proname ~ '^[^[:space:]./?%&=+#*"]+$' AND lower(p.proname) NOT IN
-					('on_free', 'callback_released', '_contract_', '_signature_', '_instance_', '_free_')
-				AND fox_wamp.routine_problem(p.oid) IS NULL) m
-		WHERE m.name = m.first_name
-		ORDER BY m.name, m.arguments, m.oid
+		SELECT f.function, f.name FROM fox_wamp.service_functions($1) f WHERE f.problem IS NULL
 	$$;
 COMMENT ON FUNCTION fox_wamp.service_methods(text) IS 'internal: functions of a schema that are methods if it is a service';
+
+-- Of all functions of the schema, or of those.
+CREATE FUNCTION fox_wamp.tell_of_no_methods(schema text, functions oid[] DEFAULT NULL) RETURNS void
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+	AS $$
+	DECLARE
+		f record;
+	BEGIN
+		FOR f IN SELECT s.function, s.problem FROM fox_wamp.service_functions($1) s WHERE s.problem IS NOT NULL AND ($2 IS NULL OR s.function = ANY ($2))
+				ORDER BY s.name, s.function
+		LOOP
+			RAISE NOTICE '% can not be a method of the service', f.function::regprocedure USING DETAIL = f.problem;
+		END LOOP;
+	END
+	$$;
+COMMENT ON FUNCTION fox_wamp.tell_of_no_methods(text, oid[]) IS 'internal: which functions of a service are none of its methods, and why';
 
 -- In the words of mORMot, where such contracts come from.
 CREATE FUNCTION fox_wamp.signature_of(schema text, lifetime text) RETURNS json
@@ -1888,12 +1916,12 @@ CREATE FUNCTION fox_wamp.signature(schema regnamespace) RETURNS json
 COMMENT ON FUNCTION fox_wamp.signature(regnamespace) IS 'contract of a schema as a service, in full: its methods with their arguments';
 
 CREATE FUNCTION fox_wamp.contract(schema regnamespace) RETURNS text
-	LANGUAGE sql STABLE STRICT
+	LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	RETURN fox_wamp.hash_of(fox_wamp.signature(schema));
 COMMENT ON FUNCTION fox_wamp.contract(regnamespace) IS 'contract of a schema as a service: the SHA-256 of its signature';
 
 CREATE FUNCTION fox_wamp.exposed_service_before() RETURNS trigger
-	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 	DECLARE
 		lifetimes CONSTANT text := 'single, shared, client_driven, per_session, per_user, per_group';
@@ -1971,23 +1999,47 @@ CREATE FUNCTION fox_wamp.services_follow() RETURNS void
 COMMENT ON FUNCTION fox_wamp.services_follow() IS 'internal: methods are what the schemas of services have';
 
 CREATE FUNCTION fox_wamp.exposed_service_after() RETURNS trigger
-	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 	BEGIN
 		PERFORM fox_wamp.services_follow();
+		IF TG_OP = 'INSERT' THEN
+			PERFORM fox_wamp.tell_of_no_methods(NEW.schema);
+		END IF;
 		RETURN NULL;
 	END
 	$$;
 COMMENT ON FUNCTION fox_wamp.exposed_service_after() IS 'internal: a service has its methods at once';
 
+CREATE FUNCTION fox_wamp.service_ends() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'fox_wamp_service_ends' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION fox_wamp.service_ends() IS 'internal: ends the instances of a service';
+
 CREATE FUNCTION fox_wamp.schemas_altered() RETURNS event_trigger
 	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
+	DECLARE
+		service text;
 	BEGIN
+		IF TG_EVENT = 'sql_drop' THEN
+			FOR service IN
+				SELECT s.root || '.' || s.name FROM fox_wamp.exposed_service s
+					JOIN pg_event_trigger_dropped_objects() d ON d.object_identity = format('%I.on_free(pg_catalog.jsonb)', s.schema)
+				WHERE to_regnamespace(quote_ident(s.schema)) IS NULL
+					AND EXISTS (SELECT FROM fox_wamp.service_instance i WHERE (i.root, i.service) = (s.root, s.name))
+			LOOP
+				RAISE WARNING 'instances of service "%" end without on_free(), which has been dropped with its schema', service
+					USING HINT = 'It runs if unexpose() comes first.';
+			END LOOP;
+		ELSE
+			PERFORM fox_wamp.tell_of_no_methods(s.schema, (SELECT coalesce(array_agg(c.objid), '{}') FROM pg_event_trigger_ddl_commands() c
+					WHERE c.classid = 'pg_proc'::regclass))
+				FROM (SELECT DISTINCT e.schema FROM fox_wamp.exposed_service e) s;
+		END IF;
 		PERFORM fox_wamp.services_follow();
 	END
 	$$;
-COMMENT ON FUNCTION fox_wamp.schemas_altered() IS 'internal: services after a statement that may have changed their methods';
+COMMENT ON FUNCTION fox_wamp.schemas_altered() IS 'internal: services after a statement that may have changed their methods, and what is to be said of it';
 
 -- By their names they come after those that follow single functions.
 CREATE EVENT TRIGGER fox_wamp_schemas_altered ON ddl_command_end
@@ -2004,9 +2056,12 @@ CREATE TRIGGER exposed_service_changed AFTER INSERT OR UPDATE OR DELETE ON fox_w
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER exposed_service_methods AFTER INSERT OR UPDATE ON fox_wamp.exposed_service
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.exposed_service_after();
+CREATE TRIGGER exposed_service_ends BEFORE DELETE OR UPDATE OF lifetime ON fox_wamp.exposed_service
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.service_ends();
 COMMENT ON TRIGGER exposed_service_before ON fox_wamp.exposed_service IS 'checks the service and writes the hash of its signature';
 COMMENT ON TRIGGER exposed_service_changed ON fox_wamp.exposed_service IS 'hands the change to the router';
 COMMENT ON TRIGGER exposed_service_methods ON fox_wamp.exposed_service IS 'the functions of the schema are exposed';
+COMMENT ON TRIGGER exposed_service_ends ON fox_wamp.exposed_service IS 'on_free() runs for the instances of a service that ends, or gets another lifetime';
 ALTER TABLE fox_wamp.exposed_service ENABLE ALWAYS TRIGGER exposed_service_before;
 ALTER TABLE fox_wamp.exposed_service ENABLE ALWAYS TRIGGER exposed_service_changed;
 
