@@ -260,8 +260,6 @@ run_procedure(const Call *c, StringInfo json, bool progressive)
 	if (!f->is_volatile || (c->caller.http != NULL && fox_http_reads(&c->http)))
 		XactReadOnly = true;
 	fox_call_role_enter(role);
-	if (c->caller.http != NULL)
-		fox_http_begin(&c->http, &c->caller);
 	arm_timeout(c->timeout_ms);
 	if (pg_atomic_read_u64(&lane->board.cancel) == c->id)
 		InterruptPending = QueryCancelPending = true;
@@ -290,6 +288,7 @@ run_procedure(const Call *c, StringInfo json, bool progressive)
 static void
 run(const Call *c, StringInfo json)
 {
+	fox_http_begin(c->caller.http, &c->caller);
 	if (c->kind == FOX_RUN_PROCEDURE)
 	{
 		run_procedure(c, json, c->receive_progress);
