@@ -1799,6 +1799,16 @@ CREATE FUNCTION fox_wamp.returns(body text, status integer DEFAULT 200, content_
 COMMENT ON FUNCTION fox_wamp.returns(text, integer, text, jsonb, boolean)
 	IS 'all of an HTTP reply; with a status from 400 on it is the text of an error, unless raw';
 
+CREATE FUNCTION fox_wamp.returns(body anyelement, status integer DEFAULT 200, content_type text DEFAULT NULL,
+								 headers jsonb DEFAULT NULL, raw boolean DEFAULT false) RETURNS fox_wamp.http_response
+	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT fox_wamp.returns($1::text, $2,
+			coalesce($3, CASE WHEN pg_typeof($1) IN ('json', 'jsonb') THEN 'application/json' ELSE 'text/plain' END || '; charset=UTF-8'), $4, $5)
+	$$;
+COMMENT ON FUNCTION fox_wamp.returns(anyelement, integer, text, jsonb, boolean)
+	IS 'the same of any value, as text; json and jsonb are of the type application/json';
+
 CREATE VIEW fox_wamp.exposed AS
 	SELECT CASE WHEN e.service IS NULL THEN 'function' ELSE 'method' END AS kind, e.realm, e.root || '.' || e.name AS procedure, e.function,
 		pg_catalog.pg_get_function_arguments(p.oid) AS arguments, pg_catalog.pg_get_function_result(p.oid) AS result,
@@ -2951,6 +2961,7 @@ GRANT EXECUTE ON FUNCTION
 	fox_wamp.set_status(integer),
 	fox_wamp.returns(text, integer, text, jsonb, boolean),
 	fox_wamp.returns(bytea, integer, text, jsonb, boolean),
+	fox_wamp.returns(anyelement, integer, text, jsonb, boolean),
 	fox_wamp.openapi_of(text, name),
 	fox_wamp.openapi(),
 	fox_wamp.callback_send(fox_wamp.callback, text, jsonb, jsonb),

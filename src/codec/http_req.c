@@ -121,22 +121,31 @@ bad(FoxHttpHead *h, unsigned status)
 	return FOX_HTTP_BAD;
 }
 
-/* False: it is no request line of HTTP/1. */
 static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* 0, or the status of what is wrong.  What is newer than HTTP/1.1 is spoken to as that. */
+static unsigned
 request_line(const char *p, const char *end, FoxHttpHead *h, int *minor)
 {
 	const char *space = memchr(p, ' ', (size_t) (end - p));
 	const char *second = space != NULL ? memchr(space + 1, ' ', (size_t) (end - space - 1)) : NULL;
 
-	if (second == NULL || end - second != 9 || strncmp(second + 1, "HTTP/1.", 7) != 0 || (second[8] != '0' && second[8] != '1'))
-		return false;
+	if (second == NULL || end - second != 9 || strncmp(second + 1, "HTTP/", 5) != 0 || !is_digit(second[6]) || second[7] != '.' ||
+		!is_digit(second[8]))
+		return 400;
+	if (second[6] != '1')
+		return 505;
 	h->method = fox_slice(p, (size_t) (space - p));
 	h->target = fox_slice(space + 1, (size_t) (second - space - 1));
-	*minor = second[8] - '0';
+	*minor = second[8] == '0' ? 0 : 1;
 	for (size_t i = 0; i < h->target.len; i++)
 		if ((unsigned char) h->target.ptr[i] <= ' ' || h->target.ptr[i] == 127)
-			return false;
-	return fox_http_is_token(h->method) && h->target.len > 0;
+			return 400;
+	return fox_http_is_token(h->method) && h->target.len > 0 ? 0 : 400;
 }
 
 static bool
@@ -145,7 +154,7 @@ number(FoxSlice text, uint64_t *n)
 	*n = 0;
 	for (size_t i = 0; i < text.len; i++)
 	{
-		if (text.ptr[i] < '0' || text.ptr[i] > '9')
+		if (!is_digit(text.ptr[i]))
 			return false;
 		*n = *n * 10 + (uint64_t) (text.ptr[i] - '0');
 	}
@@ -198,7 +207,7 @@ meaning(FoxHttpHead *h, FoxSlice name, FoxSlice value, bool *host)
 			}
 			break;
 		case 'u':
-			h->upgrades = h->upgrades || fox_http_same(name, FOX_LIT("upgrade"));
+			h->upgrades = h->upgrades || (fox_http_same(name, FOX_LIT("upgrade")) && fox_http_lists(value, "websocket"));
 			break;
 		default:
 			break;
@@ -260,6 +269,7 @@ fox_http_head(const char *p, size_t len, FoxHttpHead *h)
 	const char *end = p + len;
 	const char *line;
 	const char *stop;
+	unsigned	wrong;
 	int			minor;
 
 	*h = (FoxHttpHead){.len = 0};
@@ -270,8 +280,11 @@ fox_http_head(const char *p, size_t len, FoxHttpHead *h)
 		return bad(h, 414);
 	if (line == NULL)
 		return FOX_HTTP_MORE;
-	if (line == p || line[-1] != '\r' || !request_line(p, line - 1, h, &minor))
+	if (line == p || line[-1] != '\r')
 		return bad(h, 400);
+	wrong = request_line(p, line - 1, h, &minor);
+	if (wrong != 0)
+		return bad(h, wrong);
 	if (h->target.len > FOX_HTTP_TARGET_MAX)
 		return bad(h, 414);
 	stop = end_of_head(line, end);
@@ -282,6 +295,7 @@ fox_http_head(const char *p, size_t len, FoxHttpHead *h)
 	if (stop[-2] != '\r')
 		return bad(h, 400);
 	h->keep = minor == 1;
+	h->old = minor == 0;
 	h->len = (size_t) (stop - begin);
 	h->headers = fox_slice(line + 1, (size_t) (stop - 2 - line - 1));
 	return header_lines(line + 1, stop - 2, h, minor);
@@ -305,7 +319,7 @@ fox_http_phrase(unsigned status)
 		{426, "Upgrade Required"}, {428, "Precondition Required"}, {429, "Too Many Requests"},
 		{431, "Request Header Fields Too Large"}, {451, "Unavailable For Legal Reasons"}, {500, "Internal Server Error"},
 		{501, "Not Implemented"}, {502, "Bad Gateway"}, {503, "Service Unavailable"}, {504, "Gateway Timeout"},
-		{507, "Insufficient Storage"}
+		{505, "HTTP Version Not Supported"}, {507, "Insufficient Storage"}
 	};
 
 	for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++)

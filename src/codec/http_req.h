@@ -32,7 +32,8 @@ typedef struct FoxHttpHead
 	bool		chunked;
 	bool		keep;			/* the connection may serve another request */
 	bool		expects;		/* waits for 100 Continue before it sends its body */
-	bool		upgrades;
+	bool		upgrades;		/* to a WebSocket */
+	bool		old;			/* HTTP/1.0: a connection that is kept is to say so */
 } FoxHttpHead;
 
 extern FoxHttpParsed fox_http_head(const char *p, size_t len, FoxHttpHead *h);

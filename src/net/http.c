@@ -36,7 +36,7 @@ judge(const char *p, size_t len)
 {
 	FoxHttpHead head;
 
-	if (p[0] < 'A' || p[0] > 'Z')
+	if (p[0] != '\r' && (p[0] <= ' ' || p[0] >= 127))
 		return THEIRS;
 	switch (fox_http_head(p, len, &head))
 	{

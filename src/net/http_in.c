@@ -81,6 +81,7 @@ read_head(HttpConn *h)
 		return true;
 	}
 	h->keep = h->head.keep;
+	h->old = h->head.old;
 	h->bodyless = fox_slice_is(h->head.method, "HEAD");
 	h->chunks_at = h->head.len;
 	objection = fox_http_objection(h->net, h->head.target, h->head.content_length);

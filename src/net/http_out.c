@@ -86,7 +86,9 @@ begin(FoxHttp *x, unsigned status, FoxSlice headers, size_t len)
 		fox_buf_u64(out, len);
 		fox_buf_str(out, "\r\n");
 	}
-	fox_buf_str(out, h->keep ? "\r\n" : "Connection: close\r\n\r\n");
+	if (!h->keep || h->old)
+		fox_buf_str(out, h->keep ? "Connection: keep-alive\r\n" : "Connection: close\r\n");
+	fox_buf_str(out, "\r\n");
 	if (h->bodyless || no_content)
 		len = 0;
 	body = fox_buf_reserve(out, len + 1);

@@ -88,6 +88,7 @@ struct HttpConn
 	FoxBuf		out;
 	size_t		sent;
 	bool		keep;
+	bool		old;			/* HTTP/1.0 */
 	bool		bodyless;		/* HEAD */
 	bool		ended;			/* the peer sends nothing more */
 	bool		looked;			/* at the first bytes, which did not tell */

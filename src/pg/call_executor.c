@@ -227,7 +227,7 @@ bind_arguments(const Call *c, FoxRoutine *f, FoxRoutineValues *values)
 	if (c->caller.bound == FOX_BOUND_ROW || c->caller.bound == FOX_BOUND_TABLE)
 		fox_table_bind(f, &c->caller, &kwargs, values);
 	if (!http)
-		fox_routine_bind_json(f, c->args, kwargs, true, values);
+		fox_routine_bind_json(f, c->args, kwargs, values);
 	else if (c->caller.bound != FOX_BOUND_ROWS)
 		fox_http_bind(f, &c->http, values);
 	fox_routine_bind_end(f, values);

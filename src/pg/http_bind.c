@@ -115,16 +115,27 @@ collect(FoxSlice pairs, size_t pos, const char *name, char *first, Oid element)
 	return out.data;
 }
 
+/* The parameter of that name, unless it has a value already; -1: none is wanted. */
+static int
+wanted(const FoxRoutine *f, const char *name, bool strict, const FoxRoutineValues *out)
+{
+	int			i = fox_routine_argument_named(f, name);
+
+	if (i < 0 && strict)
+		ereport(ERROR,
+				(errcode(ERRCODE_STATUS('4', '0', '4')),
+				 errmsg("unknown parameter \"%s\"", name)));
+	return i < 0 || out->given[i] ? -1 : i;
+}
+
 static void
 bind_pairs(FoxRoutine *f, FoxSlice pairs, bool strict, FoxRoutineValues *out)
 {
-	bool		seen[FUNC_MAX_ARGS];
 	FoxSlice	key;
 	FoxSlice	value;
 	size_t		pos = 0;
 	int			n = 0;
 
-	memcpy(seen, out->given, sizeof(bool) * f->nargs);
 	while (fox_url_pair(pairs, &pos, &key, &value))
 	{
 		const FoxRoutineArg *arg;
@@ -137,14 +148,9 @@ bind_pairs(FoxRoutine *f, FoxSlice pairs, bool strict, FoxRoutineValues *out)
 					(errcode(ERRCODE_TOO_MANY_ARGUMENTS),
 					 errmsg("more than %d parameters", PAIRS_MAX)));
 		name = decoded(key);
-		i = fox_routine_argument_named(f, name);
-		if (i < 0 && strict)
-			ereport(ERROR,
-					(errcode(ERRCODE_STATUS('4', '0', '4')),
-					 errmsg("unknown parameter \"%s\"", name)));
-		if (i < 0 || seen[i])
+		i = wanted(f, name, strict, out);
+		if (i < 0)
 			continue;
-		seen[i] = true;
 		arg = &f->args[i];
 		strlcpy(fox_routine_argument, arg->name, NAMEDATALEN);
 		text = decoded(value);
@@ -155,6 +161,22 @@ bind_pairs(FoxRoutine *f, FoxSlice pairs, bool strict, FoxRoutineValues *out)
 		else if (arg->takes_json)
 			text = literal_of(text, arg->type);
 		fox_routine_set(f, i, text, out);
+	}
+}
+
+static void
+bind_members(FoxRoutine *f, FoxSlice object, bool strict, FoxRoutineValues *out)
+{
+	FoxSlice	key;
+	FoxSlice	value;
+	size_t		pos = 0;
+
+	while (fox_json_member(object, &pos, &key, &value))
+	{
+		int			i = wanted(f, fox_routine_name(key), strict, out);
+
+		if (i >= 0)
+			fox_routine_set_json(f, i, value, out);
 	}
 }
 
@@ -194,9 +216,9 @@ bind_json(FoxRoutine *f, FoxSlice body, bool strict, FoxRoutineValues *out)
 	if (whole >= 0)
 		fox_routine_set(f, whole, pnstrdup(value.ptr, value.len), out);
 	else if (kind == FOX_JSON_ARRAY)
-		fox_routine_bind_json(f, value, FOX_ABSENT, strict, out);
+		fox_routine_bind_json(f, value, FOX_ABSENT, out);
 	else if (kind == FOX_JSON_OBJECT)
-		fox_routine_bind_json(f, FOX_ABSENT, value, strict, out);
+		bind_members(f, value, strict, out);
 	else
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -278,7 +300,7 @@ bind_list(FoxRoutine *f, const FoxHttpCall *call, FoxRoutineValues *out)
 	text = decoded(call->query);
 	if (!is_json(text, FOX_JSON_ARRAY))
 		return false;
-	fox_routine_bind_json(f, fox_cstr(text), FOX_ABSENT, true, out);
+	fox_routine_bind_json(f, fox_cstr(text), FOX_ABSENT, out);
 	return true;
 }
 

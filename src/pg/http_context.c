@@ -1,8 +1,8 @@
 /*
  * http_context.c - what a function may ask of the request that calls it, and say of the reply.
  *
- * NULL without such a request; no setting can forge it.  Roots of the plain style set
- * PostgREST's settings request.method, .path, .headers and .jwt.claims too, for functions that come from there.
+ * NULL without such a request; no setting can forge it.  PostgREST's settings request.method,
+ * .path, .headers and .jwt.claims are there too, for functions that come from it.
  */
 #include "postgres.h"
 
@@ -161,8 +161,6 @@ set_claims(const FoxHttpCall *call, const FoxCaller *caller)
 void
 fox_http_begin(const FoxHttpCall *call, const FoxCaller *caller)
 {
-	if (call->style != FOX_HTTP_PLAIN)
-		return;
 	set("request.method", call->method);
 	set("request.path", call->path);
 	set_headers(call->headers);

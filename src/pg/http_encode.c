@@ -119,9 +119,6 @@ compress_body(FoxHttpReply *reply, const FoxHttpCall *call, StringInfo headers)
 {
 	FoxSlice	shorter;
 
-	if (reply->body.len < WORTH_IT || !shrinks(reply->type) || has_header(headers, "content-encoding"))
-		return;
-	appendStringInfoString(headers, "Vary: Accept-Encoding\r\n");
 	if (!accepts(fox_http_header(call->headers, "accept-encoding")) || fox_absent(shorter = gzip(reply->body)))
 		return;
 	reply->body = shorter;
@@ -131,7 +128,12 @@ compress_body(FoxHttpReply *reply, const FoxHttpCall *call, StringInfo headers)
 void
 fox_http_encode(FoxHttpReply *reply, const FoxHttpCall *call, StringInfo headers)
 {
+	bool		may_shrink = reply->body.len >= WORTH_IT && shrinks(reply->type) && !has_header(headers, "content-encoding");
+
+	if (may_shrink)
+		appendStringInfoString(headers, "Vary: Accept-Encoding\r\n");
 	if (fox_http_reads(call) && reply->status == 200)
 		put_tag(reply, call, headers);
-	compress_body(reply, call, headers);
+	if (may_shrink && reply->status != 304)
+		compress_body(reply, call, headers);
 }

@@ -105,14 +105,15 @@ typedef struct FoxRoutineValues
 
 /* args: a JSON array or absent; kwargs: a JSON object or absent.  The values are in the current memory context. */
 extern void fox_routine_bind(FoxRoutine *f, FoxSlice args, FoxSlice kwargs, FoxRoutineValues *out);
-/*
- * The same in steps: between begin and end any argument may be given, once.  Names that the
- * function does not have are an error only with strict.
- */
+/* The same in steps: between begin and end any argument may be given, once. */
 extern void fox_routine_bind_begin(const FoxRoutine *f, FoxRoutineValues *out);
-extern void fox_routine_bind_json(FoxRoutine *f, FoxSlice args, FoxSlice kwargs, bool strict, FoxRoutineValues *out);
+extern void fox_routine_bind_json(FoxRoutine *f, FoxSlice args, FoxSlice kwargs, FoxRoutineValues *out);
 /* The i-th by the text that its type's input function takes; NULL: it is null. */
 extern void fox_routine_set(FoxRoutine *f, int i, char *literal, FoxRoutineValues *out);
+/* The i-th by a JSON value. */
+extern void fox_routine_set_json(FoxRoutine *f, int i, FoxSlice json, FoxRoutineValues *out);
+/* The name that the key of a JSON object's member says, palloc'ed. */
+extern char *fox_routine_name(FoxSlice key);
 /* Its number, -1: there is none of that name; the very name goes before one that differs by case. */
 extern int	fox_routine_argument_named(const FoxRoutine *f, const char *name);
 /* Defaults for what was not given, or the ERROR that it is missing. */

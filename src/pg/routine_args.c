@@ -219,8 +219,8 @@ fox_routine_set(FoxRoutine *f, int i, char *literal, FoxRoutineValues *out)
 	fox_routine_argument[0] = '\0';
 }
 
-static void
-set_value(FoxRoutine *f, int i, FoxSlice json, FoxRoutineValues *out)
+void
+fox_routine_set_json(FoxRoutine *f, int i, FoxSlice json, FoxRoutineValues *out)
 {
 	StringInfoData literal;
 	bool		any;
@@ -270,10 +270,10 @@ bind_positions(FoxRoutine *f, FoxSlice args, FoxRoutineValues *out)
 		if (f->variadic && i == f->nargs - 1 &&
 			(fox_json_kind(value) != FOX_JSON_ARRAY || fox_json_element(args, &after, &next)))
 		{
-			set_value(f, i, rest_of(value, args), out);
+			fox_routine_set_json(f, i, rest_of(value, args), out);
 			return;
 		}
-		set_value(f, i, value, out);
+		fox_routine_set_json(f, i, value, out);
 	}
 }
 
@@ -297,8 +297,18 @@ fox_routine_argument_named(const FoxRoutine *f, const char *name)
 	return found;
 }
 
+char *
+fox_routine_name(FoxSlice key)
+{
+	StringInfoData name;
+
+	initStringInfo(&name);
+	append_text(&name, fox_slice(key.ptr - 1, key.len + 2), TEXTOID);
+	return name.data;
+}
+
 static void
-bind_names(FoxRoutine *f, FoxSlice kwargs, bool strict, FoxRoutineValues *out)
+bind_names(FoxRoutine *f, FoxSlice kwargs, FoxRoutineValues *out)
 {
 	FoxSlice	key;
 	FoxSlice	value;
@@ -306,22 +316,17 @@ bind_names(FoxRoutine *f, FoxSlice kwargs, bool strict, FoxRoutineValues *out)
 
 	while (fox_json_member(kwargs, &pos, &key, &value))
 	{
-		StringInfoData name;
+		char	   *name = fox_routine_name(key);
 		int			i;
 
-		initStringInfo(&name);
-		append_text(&name, fox_slice(key.ptr - 1, key.len + 2), TEXTOID);
-		strlcpy(fox_routine_argument, name.data, NAMEDATALEN);
-		i = fox_routine_argument_named(f, name.data);
-		if (i < 0 && !strict)
-			fox_routine_argument[0] = '\0';
-		else if (i < 0)
+		strlcpy(fox_routine_argument, name, NAMEDATALEN);
+		i = fox_routine_argument_named(f, name);
+		if (i < 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("unknown parameter \"%s\"", name.data)));
-		else
-			set_value(f, i, value, out);
-		pfree(name.data);
+					 errmsg("unknown parameter \"%s\"", name)));
+		fox_routine_set_json(f, i, value, out);
+		pfree(name);
 	}
 }
 
@@ -359,19 +364,19 @@ fox_routine_bind_begin(const FoxRoutine *f, FoxRoutineValues *out)
 }
 
 void
-fox_routine_bind_json(FoxRoutine *f, FoxSlice args, FoxSlice kwargs, bool strict, FoxRoutineValues *out)
+fox_routine_bind_json(FoxRoutine *f, FoxSlice args, FoxSlice kwargs, FoxRoutineValues *out)
 {
 	if (!fox_absent(args))
 		bind_positions(f, args, out);
 	if (!fox_absent(kwargs))
-		bind_names(f, kwargs, strict, out);
+		bind_names(f, kwargs, out);
 }
 
 void
 fox_routine_bind(FoxRoutine *f, FoxSlice args, FoxSlice kwargs, FoxRoutineValues *out)
 {
 	fox_routine_bind_begin(f, out);
-	fox_routine_bind_json(f, args, kwargs, true, out);
+	fox_routine_bind_json(f, args, kwargs, out);
 	fox_routine_bind_end(f, out);
 }
 
@@ -385,7 +390,7 @@ fox_routine_bind_end(FoxRoutine *f, FoxRoutineValues *out)
 		if (f->args[i].default_value != NULL)
 			take_default(f, i, out);
 		else if (f->variadic && i == f->nargs - 1)
-			set_value(f, i, FOX_LIT("[]"), out);
+			fox_routine_set_json(f, i, FOX_LIT("[]"), out);
 		else
 		{
 			name_argument(f, i);

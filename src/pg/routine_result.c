@@ -1,7 +1,7 @@
 /*
  * routine_result.c - what a function returns becomes JSON, row by row as it is produced.
  *
- * Numbers keep their digits, NaN and infinities are strings, json is taken as it is, and
+ * Numbers keep their digits, NaN and infinities are strings, json is taken as it is, jsonb without spaces, and
  * a bytea that is the whole value is WAMP's binary in JSON.  All else is to_json()'s.
  */
 #include "postgres.h"
@@ -14,6 +14,7 @@
 #include "tcop/dest.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
@@ -67,6 +68,29 @@ append_bytes(StringInfo out, bytea *bytes, FoxRoutineBinary binary)
 	appendStringInfoChar(out, '"');
 }
 
+/* The server writes a space behind each comma and colon; nobody asked for it. */
+static void
+append_jsonb(StringInfo out, Jsonb *json)
+{
+	char	   *to;
+	bool		quoted = false;
+	int			from = out->len;
+
+	(void) JsonbToCString(out, &json->root, VARSIZE(json));
+	to = out->data + from;
+	for (const char *p = to; *p != '\0'; p++)
+	{
+		if (*p == '"')
+			quoted = !quoted;
+		if (quoted && *p == '\\')
+			*to++ = *p++;
+		if (quoted || *p != ' ')
+			*to++ = *p;
+	}
+	*to = '\0';
+	out->len = (int) (to - out->data);
+}
+
 static void
 append_json(StringInfo out, const FoxRoutine *f, Datum value, bool isnull, FoxRoutineBinary binary)
 {
@@ -92,8 +116,10 @@ append_json(StringInfo out, const FoxRoutine *f, Datum value, bool isnull, FoxRo
 			escape_json(out, OutputFunctionCall(output, value));
 			break;
 		case JSONOID:
-		case JSONBOID:
 			appendStringInfoString(out, OutputFunctionCall(output, value));
+			break;
+		case JSONBOID:
+			append_jsonb(out, DatumGetJsonbP(value));
 			break;
 		case BYTEAOID:
 			append_bytes(out, DatumGetByteaPP(value), binary);

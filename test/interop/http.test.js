@@ -65,7 +65,8 @@ const cases = [
   // JSON, arrays, rows
   ['GET', '/root/echo_json?v=3.12', '{"Result":3.12}'],
   ['GET', '/root/echo_json?v=abc', '{"Result":"abc"}'],
-  ['GET', '/root/echo_json?v=%7B%22x%22%3A%5B1%2C2%5D%7D', '{"Result":{"x": [1, 2]}}'],
+  ['GET', '/root/echo_json?v=%7B%22x%22%3A%5B1%2C2%5D%7D', '{"Result":{"x":[1,2]}}'],
+  ['GET', '/root/deep', '{"Result":{"c\\\\":[1,2.50,null],"a b":"\\" : ,"}}'],
   ['GET', '/root/plus_one?v=1&v=2', '{"Result":[2,3]}'],
   ['GET', '/root/plus_one?v=%7B1,2%7D', '{"Result":[2,3]}'],
   ['GET', '/root/plus_one?v=%5B1,2%5D', '{"Result":[2,3]}'],
@@ -77,6 +78,7 @@ const cases = [
   // bodies
   ['POST', '/root/sum', '{"Result":7.32}', json({ a: 3.12, b: 4.2 })],
   ['POST', '/root/sum', '{"Result":7.32}', json({ B: 4.2, A: 3.12, other: true })],
+  ['POST', '/root/sum', '{"Result":3}', json('{"a":1,"A":5,"a":7,"b":2}')],
   ['POST', '/root/sum', '{"Result":7.32}', json([3.12, 4.2])],
   ['POST', '/root/sum', error(400, 'too many'), json([1, 2, 3])],
   ['POST', '/root/sum', '{"Result":3}', form('a=1&b=2')],
@@ -110,6 +112,8 @@ const cases = [
   ['GET', '/root/page', '<b>hi</b>', { type: /^text\/html/ }],
   ['GET', '/root/three', bytes, { type: /^application\/x-three$/ }],
   ['GET', '/root/file', bytes, { type: /^application\/octet-stream$/ }],
+  ['GET', '/root/clock', '1234567890123', { type: /^text\/plain/ }],
+  ['GET', '/root/pairs', '{"a" : 1}', { status: 201, type: /^application\/json/ }],
   ['POST', '/root/make', 'made', { status: 201, type: /^text\/plain/, answers: { location: '/x' } }],
   ['GET', '/root/refuse', error(410, 'not here')],
   ['GET', '/root/teapot', 'short and stout', { status: 418, type: /^text\/plain/ }],
@@ -135,7 +139,10 @@ const cases = [
   ['GET', '/rpc/boom', '{"code":"P0001","message":"kaboom","details":null,"hint":null}', { status: 400 }],
   ['GET', '/rpc/pay', '{"code":"PT402","message":"Payment Required","details":null,"hint":"Upgrade"}', { status: 402 }],
   ['GET', '/rpc/sum?a=1&b=2&c=3', /unknown parameter/, { status: 404 }],
+  ['POST', '/rpc/sum', /unknown parameter/, { ...json({ a: 1, b: 2, c: 3 }), status: 404 }],
+  ['POST', '/rpc/sum', '3', json('{"a":1,"b":2,"a":3}')],
   ['GET', '/rpc/nosuch', '{"code":"404","message":"Not Found","details":null,"hint":null}', { status: 404 }],
+  ['GET', '/root/habits', '{"Result":"GET /root/habits T/1"}', { status: 202, headers: { 'User-Agent': 'T/1' }, answers: { 'x-one': '1', 'x-two': '2' } }],
   ['GET', '/rpc/habits', '"GET /rpc/habits T/1"', { status: 202, headers: { 'User-Agent': 'T/1' }, answers: { 'x-one': '1', 'x-two': '2' } }],
 ];
 

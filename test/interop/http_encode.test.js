@@ -54,6 +54,8 @@ test('what is long is compressed for who takes it', async () => {
     assert.equal(zlib.gunzipSync(answer.body).toString(), whole);
     assert.equal(Number(answer.headers['content-length']), answer.body.length);
   }
+  const { etag } = (await get('many?n=5000')).headers;
+  assert.equal((await get('many?n=5000', { 'If-None-Match': etag })).headers.vary, 'Accept-Encoding');
   for (const takes of [undefined, 'br', 'gzip;q=0', 'gzip; q=0.0, br']) {
     const answer = await get('many?n=5000', { 'Accept-Encoding': takes });
     assert.deepEqual([answer.headers['content-encoding'], answer.headers.vary, answer.body.toString()], [undefined, 'Accept-Encoding', whole], takes);

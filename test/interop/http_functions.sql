@@ -25,6 +25,7 @@ CREATE FUNCTION web.big() RETURNS int8 LANGUAGE sql IMMUTABLE AS 'SELECT 9007199
 CREATE FUNCTION web.nan() RETURNS float8 LANGUAGE sql IMMUTABLE AS $$SELECT 'NaN'::float8$$;
 CREATE FUNCTION web.bytes() RETURNS bytea LANGUAGE sql IMMUTABLE AS $$SELECT '\x00ff10'::bytea$$;
 CREATE FUNCTION web.echo_json(v jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS 'SELECT v';
+CREATE FUNCTION web.deep() RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$SELECT jsonb_build_object('a b', '" : ,', 'c\', jsonb_build_array(1, 2.50, NULL))$$;
 CREATE FUNCTION web.whole(json) RETURNS json LANGUAGE sql IMMUTABLE AS 'SELECT $1';
 CREATE FUNCTION web.plus_one(VARIADIC v int[]) RETURNS int[] LANGUAGE sql IMMUTABLE AS 'SELECT array_agg(n + 1) FROM unnest(v) n';
 CREATE FUNCTION web.joined(parts text[]) RETURNS text LANGUAGE sql IMMUTABLE AS $$SELECT array_to_string(parts, '|')$$;
@@ -48,6 +49,8 @@ CREATE DOMAIN web."application/x-three" AS bytea;
 CREATE FUNCTION web.page() RETURNS web."text/html" LANGUAGE sql IMMUTABLE AS $$SELECT '<b>hi</b>'::web."text/html"$$;
 CREATE FUNCTION web.three() RETURNS web."application/x-three" LANGUAGE sql IMMUTABLE AS $$SELECT '\x00ff10'::web."application/x-three"$$;
 CREATE FUNCTION web.file() RETURNS fox_wamp.http_response LANGUAGE sql AS $$SELECT fox_wamp.returns('\x00ff10'::bytea, 200, 'application/octet-stream')$$;
+CREATE FUNCTION web.clock() RETURNS fox_wamp.http_response LANGUAGE sql AS 'SELECT fox_wamp.returns(1234567890123)';
+CREATE FUNCTION web.pairs() RETURNS fox_wamp.http_response LANGUAGE sql AS $$SELECT fox_wamp.returns(json_build_object('a', 1), 201)$$;
 CREATE FUNCTION web.make() RETURNS fox_wamp.http_response LANGUAGE sql AS $$SELECT fox_wamp.returns('made', 201, headers => '{"Location":"/x"}')$$;
 CREATE FUNCTION web.refuse() RETURNS fox_wamp.http_response LANGUAGE sql AS $$SELECT fox_wamp.returns('not here', 410)$$;
 CREATE FUNCTION web.teapot() RETURNS fox_wamp.http_response LANGUAGE sql AS $$SELECT fox_wamp.returns('short and stout', 418, raw => true)$$;

@@ -110,7 +110,7 @@ for (const [what, request, status] of [
   ['a space before a colon', `GET /root/one HTTP/1.1\r\n${HOST}Content-Length : 3\r\n\r\n`, 400],
   ['a folded header', `GET /root/one HTTP/1.1\r\n${HOST}X-A: b\r\n c\r\n\r\n`, 400],
   ['lines that end with LF alone', 'GET /root/one HTTP/1.1\nHost: x\n\n', 400],
-  ['another version', `GET /root/one HTTP/3.0\r\n${HOST}\r\n`, 400],
+  ['another version', `GET /root/one HTTP/3.0\r\n${HOST}\r\n`, 505],
   ['malformed chunks', `POST /root/one HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\nzz\r\n`, 400],
 ]) {
   test(`${what}: ${status}, and the connection ends`, async () => {
@@ -125,7 +125,18 @@ test('HTTP/1.0 ends with its answer unless it is asked not to', async () => {
   const one = 'GET /root/one HTTP/1.0\r\n\r\n';
   assert.equal(parse(await raw(one + one)).length, 1);
   const kept = 'GET /root/one HTTP/1.0\r\nConnection: keep-alive\r\n\r\n';
-  assert.equal(parse(await raw(kept + kept)).length, 2);
+  const answers = parse(await raw(kept + kept));
+  assert.deepEqual(answers.map((a) => a.headers.connection), ['keep-alive', 'keep-alive']);
+});
+
+test('what begins like HTTP is answered as HTTP: methods in small letters, empty lines, another upgrade than to a WebSocket, a newer 1.x', async () => {
+  const one = `GET /root/one HTTP/1.1\r\n${HOST}`;
+  assert.deepEqual(parse(await raw(`get /root/one HTTP/1.1\r\n${HOST}\r\n${one}\r\n`)).map((a) => a.status), [405, 200]);
+  assert.deepEqual(parse(await raw(`\r\n\r\n${one}\r\n\r\n${one}\r\n`)).map(text), ['{"Result":"OneValue"}', '{"Result":"OneValue"}']);
+  for (const upgrade of ['Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n', 'Connection: Upgrade\r\nUpgrade: foo\r\n']) {
+    assert.deepEqual(parse(await raw(`${one}${upgrade}\r\n${one}\r\n`)).map(text), ['{"Result":"OneValue"}', '{"Result":"OneValue"}']);
+  }
+  assert.deepEqual(parse(await raw(`GET /root/one HTTP/1.2\r\n${HOST}\r\n`)).map(text), ['{"Result":"OneValue"}']);
 });
 
 test('a large result arrives whole', async () => {

@@ -41,7 +41,7 @@ heads(void **state)
 	}			cases[] = {
 		{GET "\r\n", 200}, {"\r\n" GET "\r\n", 200}, {"GET / HTTP/1.0\r\n\r\n", 200}, {GET "A:b\r\n\r\nrest", 200},
 		{"GET", 0}, {"GET / HTTP/1.1\r\n", 0}, {GET, 0}, {GET "\r", 0},
-		{"GET / HTTP/1.1\r\n\r\n", 400}, {"GET / HTTP/2.0\r\n\r\n", 400}, {"GET /\r\n\r\n", 400}, {"GET  / HTTP/1.1\r\n\r\n", 400},
+		{"GET / HTTP/1.1\r\n\r\n", 400}, {"GET / HTTP/2.0\r\n\r\n", 505}, {"GET / HTTP/1.2\r\nHost: x\r\n\r\n", 200}, {"GET / HTTP/1.x\r\n\r\n", 400}, {"GET / HTTP/a.1\r\n\r\n", 400}, {"GET /\r\n\r\n", 400}, {"GET  / HTTP/1.1\r\n\r\n", 400},
 		{"G(T / HTTP/1.1\r\nHost: x\r\n\r\n", 400}, {"GET /\x01 HTTP/1.1\r\nHost: x\r\n\r\n", 400}, {"GET / HTTP/1.1\nHost: x\n\n", 400},
 		{GET "Host: y\r\n\r\n", 400}, {GET "A : b\r\n\r\n", 400}, {GET " folded\r\n\r\n", 400}, {GET "A: b\r\n folded\r\n\r\n", 400},
 		{GET "A\r\n\r\n", 400}, {GET "A: \x01\r\n\r\n", 400}, {GET ": b\r\n\r\n", 400}, {GET "A: b\n\r\n", 400}, {GET "A: b\r\r\n\r\n", 400},
@@ -74,11 +74,13 @@ a_head_says_how_it_goes_on(void **state)
 	assert_int_equal(parse(GET "Connection: Close\r\n\r\n", &h), 200);
 	assert_false(h.keep);
 	assert_int_equal(parse(GET "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n", &h), 200);
-	assert_true(h.keep && h.upgrades);
+	assert_true(h.keep && h.upgrades && !h.old);
+	assert_int_equal(parse(GET "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n", &h), 200);
+	assert_true(h.keep && !h.upgrades);
 	assert_int_equal(parse("GET / HTTP/1.0\r\n\r\n", &h), 200);
 	assert_false(h.keep);
 	assert_int_equal(parse("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", &h), 200);
-	assert_true(h.keep);
+	assert_true(h.keep && h.old);
 }
 
 static void
