@@ -373,7 +373,8 @@ COMMENT ON COLUMN fox_wamp.exposed_function.table_name IS 'exposed table that it
 COMMENT ON COLUMN fox_wamp.exposed_function.bound IS 'row: its first argument is a row of that; table: it asks request_table() and request_id()';
 COMMENT ON COLUMN fox_wamp.exposed_function.service IS 'of which it is a method, and whose rows are kept by the extension; null: of none';
 
--- What an instance is to know is its own: state.
+-- What an instance is to know is its own: state.  It goes with its service by the trigger exposed_service_instances.  A foreign key would
+-- look at the service's row whenever a call writes its instance twice, and wait for who ends the service, and waits for the call.
 CREATE TABLE fox_wamp.service_instance (
 	root text COLLATE "C" NOT NULL,
 	service text COLLATE "C" NOT NULL,
@@ -383,8 +384,7 @@ CREATE TABLE fox_wamp.service_instance (
 	state jsonb,
 	created timestamptz NOT NULL DEFAULT clock_timestamp(),
 	touched timestamptz NOT NULL DEFAULT clock_timestamp(),
-	PRIMARY KEY (root, service, id),
-	FOREIGN KEY (root, service) REFERENCES fox_wamp.exposed_service (root, name) ON UPDATE CASCADE ON DELETE CASCADE
+	PRIMARY KEY (root, service, id)
 );
 CREATE INDEX service_instance_session ON fox_wamp.service_instance (session) WHERE session IS NOT NULL;
 COMMENT ON TABLE fox_wamp.service_instance IS 'instances of services; a call has its instance locked';
@@ -2011,9 +2011,9 @@ CREATE FUNCTION fox_wamp.exposed_service_after() RETURNS trigger
 	$$;
 COMMENT ON FUNCTION fox_wamp.exposed_service_after() IS 'internal: a service has its methods at once';
 
-CREATE FUNCTION fox_wamp.service_ends() RETURNS trigger
-	AS 'MODULE_PATHNAME', 'fox_wamp_service_ends' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION fox_wamp.service_ends() IS 'internal: ends the instances of a service';
+CREATE FUNCTION fox_wamp.instances_follow() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'fox_wamp_instances_follow' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION fox_wamp.instances_follow() IS 'internal: ends the instances of a service, or gives them its new name';
 
 CREATE FUNCTION fox_wamp.schemas_altered() RETURNS event_trigger
 	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -2056,12 +2056,12 @@ CREATE TRIGGER exposed_service_changed AFTER INSERT OR UPDATE OR DELETE ON fox_w
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.config_changed();
 CREATE TRIGGER exposed_service_methods AFTER INSERT OR UPDATE ON fox_wamp.exposed_service
 	FOR EACH ROW EXECUTE FUNCTION fox_wamp.exposed_service_after();
-CREATE TRIGGER exposed_service_ends BEFORE DELETE OR UPDATE OF lifetime ON fox_wamp.exposed_service
-	FOR EACH ROW EXECUTE FUNCTION fox_wamp.service_ends();
+CREATE TRIGGER exposed_service_instances BEFORE DELETE OR UPDATE OF root, name, lifetime ON fox_wamp.exposed_service
+	FOR EACH ROW EXECUTE FUNCTION fox_wamp.instances_follow();
 COMMENT ON TRIGGER exposed_service_before ON fox_wamp.exposed_service IS 'checks the service and writes the hash of its signature';
 COMMENT ON TRIGGER exposed_service_changed ON fox_wamp.exposed_service IS 'hands the change to the router';
 COMMENT ON TRIGGER exposed_service_methods ON fox_wamp.exposed_service IS 'the functions of the schema are exposed';
-COMMENT ON TRIGGER exposed_service_ends ON fox_wamp.exposed_service IS 'on_free() runs for the instances of a service that ends, or gets another lifetime';
+COMMENT ON TRIGGER exposed_service_instances ON fox_wamp.exposed_service IS 'instances follow their service, and on_free() runs for them when it ends, or gets another lifetime';
 ALTER TABLE fox_wamp.exposed_service ENABLE ALWAYS TRIGGER exposed_service_before;
 ALTER TABLE fox_wamp.exposed_service ENABLE ALWAYS TRIGGER exposed_service_changed;
 

@@ -78,6 +78,8 @@ BEGIN;
 UPDATE fox_wamp.exposed_service SET contract = '2', lifetime = lifetime, name = 'other';
 SELECT * FROM freed();
 SELECT service, id FROM fox_wamp.service_instance ORDER BY id;
+UPDATE fox_wamp.root SET name = 'branch' WHERE name = 'root';
+SELECT root, service, id FROM fox_wamp.service_instance ORDER BY id;
 ROLLBACK;
 
 -- what is dropped can not run: with the schema that is told
@@ -147,7 +149,7 @@ COMMIT;
 SELECT * FROM svc_trap.caught;
 
 -- what a trigger does is for triggers
-SELECT fox_wamp.service_ends();
+SELECT fox_wamp.instances_follow();
 
 -- functions that are no methods
 CREATE FUNCTION svc."a b"() RETURNS int LANGUAGE sql AS 'SELECT 1';

@@ -96,12 +96,24 @@ session_of(const FoxServiceCall *call)
 	return bound ? psprintf(UINT64_FORMAT, call->caller->session) : NULL;
 }
 
+/* Until the transaction ends, so that no instance is left behind by it. */
+static void
+hold_service(const FoxServiceCall *call)
+{
+	static void *plan = NULL;
+	const char *values[2] = {call->root, call->service};
+
+	if (fox_spi_own(&plan, "SELECT FROM fox_wamp.exposed_service WHERE root" EQ "$1 AND name" EQ "$2 FOR KEY SHARE", 2, values) == 0)
+		refuse_instance(NO_INSTANCE);
+}
+
 static void
 make(const FoxServiceCall *call, const char *id, const char *owner)
 {
 	static void *plan = NULL;
 	const char *values[5] = {call->root, call->service, id, owner, session_of(call)};
 
+	hold_service(call);
 	(void) fox_spi_own(&plan, "INSERT INTO fox_wamp.service_instance (root, service, id, owner, session)"
 						   " VALUES ($1, $2, $3, $4, $5::pg_catalog.int8) ON CONFLICT DO NOTHING", 5, values);
 }
@@ -113,20 +125,6 @@ lock_row(const FoxServiceCall *call, const char *id)
 	const char *values[3] = {call->root, call->service, id};
 
 	return fox_spi_own(&plan, "SELECT session, owner FROM fox_wamp.service_instance" THE_ROW " FOR UPDATE", 3, values) > 0;
-}
-
-/*
- * Until the transaction ends.  Who ends a service has its row first and then those of its instances, and a row of these
- * that is written twice has that of its service looked at again: so it comes first here too.
- */
-static void
-hold_service(const FoxServiceCall *call)
-{
-	static void *plan = NULL;
-	const char *values[2] = {call->root, call->service};
-
-	if (fox_spi_own(&plan, "SELECT FROM fox_wamp.exposed_service WHERE root" EQ "$1 AND name" EQ "$2 FOR KEY SHARE", 2, values) == 0)
-		refuse_instance(NO_INSTANCE);
 }
 
 /* The caller's, of the row that has been read: its session's, or where it has none its name's. */
@@ -155,7 +153,6 @@ fox_instance_take(FoxServiceCall *call)
 	char	   *id = name_of(call, &owner);
 
 	SPI_connect();
-	hold_service(call);
 	if (id == NULL)
 		take_named(call);
 	else
