@@ -16,7 +16,7 @@ PLAIN_OBJS := $(patsubst %.c,%.o,$(sort $(foreach folder,base codec core gate ne
 PG_OBJS := $(patsubst %.c,%.o,$(sort $(wildcard src/pg/*.c)))
 OBJS = $(PLAIN_OBJS) $(PG_OBJS)
 
-REGRESS = $(patsubst sql/%.sql,%,$(filter-out sql/fox_wamp%.sql,$(sort $(wildcard sql/*.sql))))
+REGRESS = $(patsubst sql/%.sql,%,$(filter-out sql/fox_wamp--%.sql,$(sort $(wildcard sql/*.sql))))
 REGRESS_OPTS = --inputdir=. --load-extension=fox_wamp
 
 # -isystem: the server's headers are not ours to warn about.
@@ -36,8 +36,9 @@ include $(PGXS)
 $(PLAIN_OBJS): %.o: %.c
 	$(CC) $(PLAIN_CFLAGS) $(COPT) -Isrc -MMD -MP -c -o $@ $<
 
-sql/fox_wamp--$(EXTVERSION).sql: sql/fox_wamp.sql fox_wamp.control
-	cp $< $@
+# One script, of parts that each have a subject, in the order of their numbers.
+sql/fox_wamp--$(EXTVERSION).sql: $(sort $(wildcard sql/fox_wamp/*.sql)) fox_wamp.control
+	cat $(filter %.sql,$^) >$@
 
 # Objects of another compiler flag or server version are not worth keeping.
 $(OBJS): src/pgxs.mk

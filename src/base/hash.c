@@ -12,6 +12,7 @@
 
 #define LOAD_NUMERATOR 3		/* a map grows when it is three quarters full */
 #define LOAD_DENOMINATOR 4
+#define FIRST_CAP 2				/* a session has many maps, and one entry in most of those that are not empty */
 
 static uint64_t seed = 0x9e3779b97f4a7c15ull;
 
@@ -63,15 +64,21 @@ spread(uint64_t id)
 	return mix(id ^ seed, 0x9e3779b97f4a7c15ull);
 }
 
-/* Where an entry wants to be. An id map keeps the key itself in `hash`. */
+static uint32_t
+hash_of(FoxSlice key)
+{
+	return (uint32_t) fox_hash_bytes(key.ptr, key.len);
+}
+
+/* Where an entry wants to be. */
 static size_t
 home(const FoxMap *m, const FoxMapSlot *slot)
 {
-	return (slot->key ? slot->hash : spread(slot->hash)) & (m->cap - 1);
+	return (slot->key ? slot->hash : spread(slot->id)) & (m->cap - 1);
 }
 
 static FoxMapSlot *
-find(const FoxMap *m, FoxSlice key, uint64_t hash)
+find(const FoxMap *m, FoxSlice key, uint32_t hash)
 {
 	size_t		mask = m->cap - 1;
 
@@ -92,7 +99,7 @@ find_id(const FoxIdMap *m, uint64_t key)
 	size_t		mask = m->cap - 1;
 
 	for (size_t i = spread(key) & mask; m->slots[i].value != NULL; i = (i + 1) & mask)
-		if (m->slots[i].hash == key)
+		if (m->slots[i].id == key)
 			return &m->slots[i];
 	return NULL;
 }
@@ -114,7 +121,7 @@ make_room(FoxMap *m)
 
 	if ((m->count + 1) * LOAD_DENOMINATOR <= m->cap * LOAD_NUMERATOR)
 		return true;
-	grown.cap = m->cap ? m->cap * 2 : 4;
+	grown.cap = m->cap ? m->cap * 2 : FIRST_CAP;
 	if ((grown.slots = calloc(grown.cap, sizeof(FoxMapSlot))) == NULL)
 		return false;
 	for (size_t i = 0; i < m->cap; i++)
@@ -149,7 +156,7 @@ take_out(FoxMap *m, FoxMapSlot *slot)
 void *
 fox_map_get(const FoxMap *m, FoxSlice key)
 {
-	FoxMapSlot *s = m->count ? find(m, key, fox_hash_bytes(key.ptr, key.len)) : NULL;
+	FoxMapSlot *s = m->count ? find(m, key, hash_of(key)) : NULL;
 
 	return s ? s->value : NULL;
 }
@@ -157,16 +164,16 @@ fox_map_get(const FoxMap *m, FoxSlice key)
 bool
 fox_map_put(FoxMap *m, FoxSlice key, void *value)
 {
-	uint64_t	hash = fox_hash_bytes(key.ptr, key.len);
+	uint32_t	hash = hash_of(key);
 	FoxMapSlot *s = m->count ? find(m, key, hash) : NULL;
 
 	if (key.ptr == NULL)
 		key.ptr = "";			/* without a key the entry would pass for an id's */
 	if (s == NULL)
 	{
-		if (!make_room(m))
+		if (key.len > UINT32_MAX || !make_room(m))
 			return false;
-		place(m, (FoxMapSlot){hash, key.ptr, key.len, value});
+		place(m, (FoxMapSlot){.key = key.ptr, .hash = hash, .keylen = (uint32_t) key.len, .value = value});
 		m->count++;
 		return true;
 	}
@@ -178,7 +185,7 @@ fox_map_put(FoxMap *m, FoxSlice key, void *value)
 void *
 fox_map_del(FoxMap *m, FoxSlice key)
 {
-	FoxMapSlot *s = m->count ? find(m, key, fox_hash_bytes(key.ptr, key.len)) : NULL;
+	FoxMapSlot *s = m->count ? find(m, key, hash_of(key)) : NULL;
 
 	return s ? take_out(m, s) : NULL;
 }
@@ -207,7 +214,7 @@ fox_idmap_put(FoxIdMap *m, uint64_t key, void *value)
 	{
 		if (!make_room(m))
 			return false;
-		place(m, (FoxMapSlot){key, NULL, 0, value});
+		place(m, (FoxMapSlot){.id = key, .value = value});
 		m->count++;
 		return true;
 	}

@@ -11,9 +11,16 @@
 
 typedef struct FoxMapSlot
 {
-	uint64_t	hash;			/* of the key; for FoxIdMap the key itself */
-	const char *key;			/* unused in FoxIdMap */
-	size_t		keylen;
+	const char *key;			/* NULL in FoxIdMap */
+	union
+	{
+		uint64_t	id;			/* of FoxIdMap */
+		struct
+		{
+			uint32_t	hash;	/* of the key */
+			uint32_t	keylen;
+		};
+	};
 	void	   *value;			/* NULL: the slot is free */
 } FoxMapSlot;
 
@@ -30,7 +37,7 @@ typedef FoxMap FoxIdMap;
 extern uint64_t fox_hash_bytes(const char *p, size_t n);	/* seeded per process, so that peers cannot force collisions */
 extern void fox_hash_seed(uint64_t seed);
 extern void *fox_map_get(const FoxMap *m, FoxSlice key);
-/* Adds or replaces; value is not NULL.  False: no memory, nothing changed. */
+/* Adds or replaces; value is not NULL.  False: no memory, or a key of 4 GB, and nothing changed. */
 extern bool fox_map_put(FoxMap *m, FoxSlice key, void *value);
 extern void *fox_map_del(FoxMap *m, FoxSlice key);	/* the former value or NULL */
 extern void fox_map_free(FoxMap *m);	/* the slots, not keys and values */

@@ -2,7 +2,7 @@
  * pool.c - memory that ends with its owner.
  *
  * Small blocks are cut from chunks, in a few sizes with a list of spare blocks each;
- * a chunk is twice as large as the one before, up to a limit.  Large blocks are the
+ * the first chunk is the pool's own, with its owner, and each other one is twice as large as the one before, up to a limit.  Large blocks are the
  * system's own, in a list.  Under AddressSanitizer all blocks are of that kind: a use
  * after giving back is then seen.
  */
@@ -24,8 +24,9 @@
 #endif
 #endif
 
-#define FIRST_CHUNK 1136		/* a session that does nothing yet fits in, with what it is permitted; the next one is twice as large */
-#define CHUNK_MAX (16 * FIRST_CHUNK)
+#define FIRST_SPARE 192			/* behind the owner: what a session needs that does nothing yet */
+#define CHUNK_MIN 512			/* after that; each is twice as large as the one before */
+#define CHUNK_MAX (32 * CHUNK_MIN)
 
 static const size_t sizes[] = {32, 64, 96, 128, 192, 256, 384, 512, 640, 768, SMALL_MAX};
 
@@ -55,7 +56,7 @@ struct FoxPool
 	Chunk	   *chunks;
 	char	   *at;				/* what is left of the newest */
 	size_t		left;
-	size_t		chunk;			/* its size */
+	size_t		chunk;			/* the next is twice as large */
 	size_t		bytes;
 	FoxNode		large;
 	Head	   *spare[SIZES];
@@ -77,20 +78,30 @@ size_class(size_t size)
 	return i;
 }
 
-FoxPool *
-fox_pool_new(void)
+static size_t
+aligned(size_t size)
 {
-	Chunk	   *chunk = malloc(FIRST_CHUNK);
+	return (size + 15) / 16 * 16;
+}
+
+FoxPool *
+fox_pool_new(size_t owner_size, void **owner)
+{
+	size_t		needed = aligned(sizeof(FoxPool)) + aligned(owner_size);
+	size_t		size = sizeof(Chunk) + needed + FIRST_SPARE;
+	Chunk	   *chunk = malloc(size);
 	FoxPool    *p;
 
 	if (chunk == NULL)
 		return NULL;
 	chunk->next = NULL;
-	p = memset(chunk->bytes, 0, sizeof(*p));
+	p = memset(chunk->bytes, 0, needed);
+	*owner = chunk->bytes + aligned(sizeof(*p));
 	p->chunks = chunk;
-	p->chunk = p->bytes = FIRST_CHUNK;
-	p->at = chunk->bytes + (sizeof(*p) + 15) / 16 * 16;
-	p->left = (size_t) ((char *) chunk + FIRST_CHUNK - p->at);
+	p->chunk = CHUNK_MIN / 2;
+	p->bytes = size;
+	p->at = chunk->bytes + needed;
+	p->left = FIRST_SPARE;
 	fox_list_init(&p->large);
 	return p;
 }
@@ -136,9 +147,11 @@ cut(FoxPool *p, size_t size)
 	if (p->left < needed)
 	{
 		size_t		total = p->chunk < CHUNK_MAX ? p->chunk * 2 : CHUNK_MAX;
-		Chunk	   *chunk = malloc(total);
+		Chunk	   *chunk;
 
-		if (chunk == NULL)
+		while (total < sizeof(Chunk) + needed)
+			total *= 2;
+		if ((chunk = malloc(total)) == NULL)
 			return NULL;
 		chunk->next = p->chunks;
 		p->chunks = chunk;

@@ -12,8 +12,8 @@
 
 typedef struct FoxPool FoxPool;
 
-/* An empty pool; NULL: no memory. */
-extern FoxPool *fox_pool_new(void);
+/* A pool, and in it a block for who owns it, which is not given back before the pool is; all zero; NULL: no memory. */
+extern FoxPool *fox_pool_new(size_t owner_size, void **owner);
 /* Frees the pool and all of its blocks; NULL is allowed. */
 extern void fox_pool_free(FoxPool *p);
 /* A block of size bytes, all zero; NULL: no memory.  The pool owns it. */

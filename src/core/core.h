@@ -191,6 +191,8 @@ struct FoxSession
 	bool		has_instances;	/* of services (service.c), that end with it */
 	bool		keeps;			/* what it hears is kept for it while it is away (fox_session_keeps) */
 	bool		exempt;			/* no permission is asked for: the router's own, or SQL's, which has GRANT */
+	bool		releasing;		/* release_held is at work: no need to enter it again */
+	FoxEncoding encoding;
 	char	   *identity;		/* what the next eight are slices into */
 	FoxSlice	authid;
 	FoxSlice	authrole;
@@ -202,7 +204,6 @@ struct FoxSession
 	FoxSlice	role;			/* absent: see fox_session_role() */
 	FoxSlice	client_id;		/* of MQTT; absent: it has none */
 	const char *transport;		/* a constant, or NULL */
-	FoxEncoding encoding;
 	uint64_t	joined_us;
 	FoxNode		members;		/* its subscriptions */
 	FoxNode		callbacks;		/* that it has passed to SQL functions (callback.c) */
@@ -214,15 +215,14 @@ struct FoxSession
 	FoxNode		held;			/* publishes that wait for a retained one */
 	uint32_t	writes;			/* in flight, waiters not counted */
 	uint32_t	held_count;
-	bool		releasing;		/* release_held is at work: no need to enter it again */
 	uint32_t	waiting;
-	FoxNode		awaiting;		/* subscriptions that wait for a publication (after.c) */
 	uint32_t	awaits;
+	FoxNode		awaiting;		/* subscriptions that wait for a publication (after.c) */
 	FoxNode		receipts;		/* of its own publishes that others are to acknowledge (receipt.c) */
-	uint32_t	receipt_count;
 	FoxNode		owed_receipts;	/* what it is to acknowledge */
 	FoxNode		claims;			/* REGISTERs that wait for another session (takeover.c) */
 	FoxNode		claimed;		/* those that wait for this one */
+	uint32_t	receipt_count;
 	uint32_t	claim_count;
 	struct FoxToken *token;		/* of token.c; NULL: a connection holds it */
 	struct FoxRoleCount *counted;	/* where it is counted (role_sessions.c); NULL: nowhere */

@@ -159,6 +159,7 @@ exposed_invoke(FoxSession *s, const FoxInvocation *inv)
 			c.authid = fox_service_user(caller);
 			c.authrole = fox_service_group(caller);
 			c.instance = instance.len > 0 ? fox_buf_view(&instance) : FOX_ABSENT;
+			c.shared = service->whose == FOX_EVERYBODYS;
 		}
 		if (about.failed || rest.failed || instance.failed || (service == NULL && e->service > 0))
 			c.function = FOX_ABSENT;

@@ -76,7 +76,7 @@ ids_of(const FoxIdMap *map, FoxBuf *ids)
 
 	fox_buf_reset(ids);
 	while ((slot = fox_map_next(map, &pos)) != NULL)
-		fox_buf_put(ids, &slot->hash, sizeof(slot->hash));
+		fox_buf_put(ids, &slot->id, sizeof(slot->id));
 	return !ids->failed;
 }
 

@@ -249,6 +249,7 @@ typedef struct FoxFunctionCall
 	FoxSlice	http;			/* what http_call.h makes of a request, whose reply comes as kwargs; absent: none */
 	FoxSlice	service;		/* that it is a method of, as fox_service_call() says it; absent: of none */
 	FoxSlice	instance;		/* of that: its calls run one at a time, in their order; absent: of none */
+	bool		shared;			/* the instance is everybody's: the call has it only if its function asks for the state */
 } FoxFunctionCall;
 
 typedef enum FoxLogLevel

@@ -310,7 +310,7 @@ put_key(const FoxService *service, const FoxSession *caller, FoxSlice instance, 
 		fox_buf_u64(key, caller->id);
 	else if (service->whose == FOX_NAMED)
 		fox_buf_slice(key, fox_json_text(instance, &text));
-	else
+	else if (service->whose != FOX_EVERYBODYS)
 		fox_buf_slice(key, service->whose == FOX_USERS ? fox_service_user(caller) : fox_service_group(caller));
 	fox_buf_free(&text);
 }
@@ -336,7 +336,9 @@ fox_service_call(const FoxService *service, FoxSession *caller, FoxSlice instanc
 	/* Who has a session of its own, and who is known by name? */
 	fox_buf_str(about, own ? ",\"own\":true" : ",\"own\":false");
 	fox_buf_str(about, known ? ",\"known\":true}" : ",\"known\":false}");
-	if (service->whose >= FOX_NAMED)
+	if (service->whose == FOX_EVERYBODYS)
+		put_key(service, caller, instance, key);
+	else if (service->whose >= FOX_NAMED)
 	{
 		if (service->whose == FOX_NAMED ? fox_json_kind(instance) == FOX_JSON_STRING : service->whose == FOX_SESSIONS ? own : known)
 			put_key(service, caller, instance, key);

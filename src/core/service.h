@@ -13,7 +13,7 @@
 typedef enum FoxWhose
 {
 	FOX_NOBODYS,				/* there is no instance */
-	FOX_EVERYBODYS,				/* one, which does not end */
+	FOX_EVERYBODYS,				/* one, which ends with the service */
 	FOX_NAMED,					/* callers make and name them */
 	FOX_SESSIONS,
 	FOX_USERS,
@@ -44,7 +44,7 @@ extern const FoxService *fox_service_find(const FoxRouter *r, FoxSlice uri);
  * A call of a method: appends what the executor is to know (service_exec.h).  The instance is
  * a JSON string, or absent; kwargs may name it as _instance instead, and lose that member
  * to what is appended to rest.  What names the instance among those of all services is appended
- * to key, if the call is one that has it for itself.
+ * to key, if the call is one that has it for itself, or would if its function asked for the state of a shared one.
  */
 extern void fox_service_call(const FoxService *service, FoxSession *caller, FoxSlice instance, FoxSlice *kwargs, FoxBuf *rest, FoxBuf *about,
 							 FoxBuf *key);

@@ -90,6 +90,7 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 {
 	FoxRealm   *realm = fox_realm_find(r, realm_name);
 	FoxPool    *pool;
+	void	   *block;
 	FoxSession *s;
 
 	if (realm == NULL)
@@ -98,11 +99,9 @@ fox_session_join(FoxRouter *r, FoxSlice realm_name, const FoxSessionInfo *info,
 		return NULL;
 	}
 	*reason = FOX_ERR_UNAVAILABLE;
-	if ((pool = fox_pool_new()) == NULL || (s = fox_pool_alloc(pool, sizeof(*s))) == NULL)
-	{
-		fox_pool_free(pool);
+	if ((pool = fox_pool_new(sizeof(*s), &block)) == NULL)
 		return NULL;
-	}
+	s = block;
 	s->pool = pool;
 	s->realm = realm;
 	s->ops = ops;

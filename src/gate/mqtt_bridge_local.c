@@ -417,7 +417,7 @@ forget_received(MqttSession *s)
 	FoxMapSlot *slot;
 
 	while ((slot = fox_map_next(&s->received, &pos)) != NULL)
-		mqtt_store_progress(s, FOX_MQTT_RECEIVED_END, slot->hash);
+		mqtt_store_progress(s, FOX_MQTT_RECEIVED_END, slot->id);
 	fox_map_free(&s->received);
 	s->received = (FoxIdMap){0};
 }

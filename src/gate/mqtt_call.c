@@ -307,7 +307,7 @@ mqtt_callee_away(MqttSession *s)
 	FoxMapSlot *slot;
 
 	while ((slot = fox_map_next(&s->invocations, &pos)) != NULL)
-		(void) fox_session_invocation_failed(s->core, slot->hash, FOX_LIT("{}"), FOX_LIT("wamp.error.canceled"), FOX_ABSENT, FOX_ABSENT);
+		(void) fox_session_invocation_failed(s->core, slot->id, FOX_LIT("{}"), FOX_LIT("wamp.error.canceled"), FOX_ABSENT, FOX_ABSENT);
 	fox_map_free(&s->invocations);
 	s->invocations = (FoxIdMap){0};
 }

@@ -350,8 +350,6 @@ gate_close(void *gate, FoxGateClose cause)
 {
 	MqttPeer   *p = gate;
 	MqttSession *s = p->session;
-	size_t		pos = 0;
-	FoxMapSlot *slot;
 
 	(void) cause;				/* without a DISCONNECT every end of the transport is a loss */
 	p->session = NULL;
@@ -359,11 +357,7 @@ gate_close(void *gate, FoxGateClose cause)
 		mqtt_session_detach(s, true);
 	mqtt_login_end(p);
 	fox_router_timer_clear(p->broker->router, &p->timer);
-	for (int i = 0; i <= MQTT_ALIASES; i++)
-		free(p->heard_aliases[i]);
-	while ((slot = fox_map_next(&p->aliases, &pos)) != NULL)
-		free((char *) slot->key);
-	fox_map_free(&p->aliases);
+	mqtt_aliases_free(p);
 	free(p->certificate);
 	free(p);
 }
@@ -373,7 +367,8 @@ static const FoxGateOps gate_ops = {gate_message, gate_alive, gate_close};
 void *
 fox_mqtt_gate_open(FoxMqttBroker *b, const FoxTransport *transport, const FoxPeer *peer)
 {
-	MqttPeer   *p = calloc(1, sizeof(*p));
+	size_t		address_size = strlen(peer->address) + 1;
+	MqttPeer   *p = calloc(1, sizeof(*p) + address_size);
 
 	if (p == NULL)
 		return NULL;
@@ -384,7 +379,7 @@ fox_mqtt_gate_open(FoxMqttBroker *b, const FoxTransport *transport, const FoxPee
 	p->local = peer->loopback && fox_origin_is_local(fox_cstr(peer->origin));
 	p->transport_name = peer->transport;
 	p->max_packet = UINT32_MAX;
-	snprintf(p->address, sizeof(p->address), "%s", peer->address);
+	memcpy(p->address, peer->address, address_size);
 	p->confidential = peer->confidential;
 	if (*peer->certificate != '\0')
 		p->certificate = strdup(peer->certificate);

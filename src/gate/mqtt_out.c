@@ -76,28 +76,15 @@ put_identifier(FoxBuf *b, uint32_t identifier)
 FoxSlice
 mqtt_with_alias(MqttPeer *p, FoxSlice *topic, FoxSlice own, bool *defines)
 {
-	uintptr_t	alias = (uintptr_t) fox_map_get(&p->aliases, *topic);
-	char	   *key;
+	uint32_t	alias = mqtt_alias_for(p, *topic, defines);
 
-	*defines = false;
-	if (alias == 0 && p->aliases.count < p->alias_maximum && (key = fox_strdup(*topic)) != NULL)
-	{
-		alias = p->aliases.count + 1;
-		if (fox_map_put(&p->aliases, fox_slice(key, topic->len), (void *) alias))
-			*defines = true;
-		else
-		{
-			free(key);
-			alias = 0;
-		}
-	}
 	if (alias == 0)
 		return own;
 	if (!*defines)
 		*topic = FOX_LIT("");
 	fox_buf_reset(&own_props);
 	fox_buf_char(&own_props, FOX_PROP_ALIAS);
-	fox_mqtt_put_number(&own_props, (uint32_t) alias, 2);
+	fox_mqtt_put_number(&own_props, alias, 2);
 	fox_buf_slice(&own_props, own);
 	return fox_buf_view(&own_props);
 }

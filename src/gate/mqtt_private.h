@@ -85,17 +85,17 @@ typedef struct MqttPeer
 	uint8_t		version;		/* of MQTT; 0 until CONNECT */
 	bool		local;			/* may join without logging in */
 	bool		confidential;	/* may say a password */
-	char	   *certificate;	/* owned; NULL: none */
 	bool		bridge;			/* another broker, which says so by FOX_MQTT_BRIDGE */
 	bool		quiet;			/* it wants no reason strings */
 	bool		internal;		/* a bridge's: it is known who that is, and what it takes */
+	bool		challenged_again;	/* AUTH is to come, for login */
+	char		scram_flag;		/* of SCRAM-SHA-256; 0: this connection does not authenticate by it */
+	char	   *certificate;	/* owned; NULL: none */
 	FoxMqttBroker *broker;
 	FoxLogin   *login;			/* until JOINED, and while the client authenticates again */
-	bool		challenged_again;	/* AUTH is to come for that */
 	FoxBuf		connect;		/* CONNECT, while LOGGING_IN, and what has come behind it */
 	FoxBuf		early;
-	char		scram_flag;		/* of SCRAM-SHA-256; 0: this connection does not authenticate by it */
-	FoxBuf		server_final;	/* of it, for CONNACK */
+	FoxBuf		server_final;	/* of SCRAM-SHA-256, for CONNACK */
 	MqttSession *session;		/* while JOINED */
 	FoxTransport transport;
 	FoxTimer	timer;			/* for the keep alive */
@@ -104,22 +104,20 @@ typedef struct MqttPeer
 	uint32_t	max_packet;		/* that it takes */
 	uint32_t	receive_maximum;	/* messages of QoS 1 and 2 that it takes without having acknowledged them */
 	uint32_t	alias_maximum;	/* that we may set */
-	FoxMap		aliases;		/* that we have set: by topic, keys are owned */
-	char	   *heard_aliases[MQTT_ALIASES + 1];	/* topics in WAMP's notation */
+	struct MqttAliases *aliases;	/* of mqtt_alias.c; NULL: there are none */
 	const char *transport_name;
-	char		address[64];
+	char		address[];
 } MqttPeer;
 
 typedef struct MqttWill
 {
-	bool		armed;
 	uint8_t		qos;
 	bool		retain;
 	uint32_t	delay;			/* seconds */
-	FoxSlice	topic;			/* these three are owned, in one block; WAMP's notation */
+	FoxSlice	topic;			/* in WAMP's notation */
 	FoxSlice	payload;
 	FoxSlice	props;
-	char	   *block;
+	char		block[];
 } MqttWill;
 
 typedef struct MqttSub
@@ -170,22 +168,26 @@ struct MqttSession
 	MqttPeer   *peer;			/* NULL: the client is away */
 	FoxSlice	key;			/* in broker->sessions */
 	FoxSlice	client_id;		/* of the key */
-	bool		ending;			/* not in broker->sessions any more; waits for its writes */
 	uint64_t	row;			/* its name in rows */
 	bool		stored;			/* there are some */
 	bool		durable;		/* its subscriptions and messages are among them */
+	bool		ending;			/* not in broker->sessions any more; waits for its writes */
+	bool		answered;		/* the publish in hand has been */
+	bool		sent_unknown;	/* restored: an earlier run of the router may have sent more than sent_number */
+	bool		later_retain;	/* these two are of later */
+	uint8_t		later_qos;
 	uint64_t	away_us;		/* restored: how long its client has been away */
 	uint32_t	generation;		/* counts peers, for answers that come late */
 	uint32_t	expiry;			/* seconds that it outlives its peer; UINT32_MAX: for ever */
 	FoxTimer	expiry_timer;
 	FoxTimer	will_timer;
-	MqttWill	will;
+	MqttWill   *will;			/* owned; NULL: none */
 	FoxMap		subs;			/* MqttSub by filter */
 	FoxIdMap	subs_by_id;
 	uint32_t	sys_subs;		/* how many are of $SYS */
-	uint32_t	shared_subs;	/* and how many are shared */
+	uint32_t	shared_subs;	/* are shared */
+	uint32_t	patterns;		/* are patterns */
 	MqttSub    *only;			/* if there is just one */
-	uint32_t	patterns;		/* how many of them */
 	FoxNode		calls;			/* of the client's (mqtt_call.c) */
 	uint64_t	last_call;
 	FoxIdMap	invocations;	/* that it has not answered */
@@ -195,7 +197,6 @@ struct MqttSession
 	uint32_t	unanswered;		/* messages of the peer's that take from its receive maximum */
 	uint32_t	unsettled;		/* publishes that the core has not answered */
 	FoxNode		dues;			/* answers that wait for earlier ones (mqtt_publish.c) */
-	bool		answered;		/* the publish in hand has been */
 	FoxNode		waiting;
 	FoxNode		sent;
 	FoxIdMap	outs_by_id;		/* of both */
@@ -205,11 +206,8 @@ struct MqttSession
 	uint64_t   *dropped;		/* counts messages that find the queue full, for a bridge; NULL: nobody counts */
 	uint64_t	last_number;
 	uint64_t	sent_number;	/* of the last one that was sent */
-	bool		sent_unknown;	/* restored: an earlier run of the router may have sent more */
 	FoxNode		promises;		/* of mqtt_store.c */
 	FoxLater	later;			/* an event that several subscriptions may bring */
-	uint8_t		later_qos;
-	bool		later_retain;
 	FoxBuf		later_own;		/* their identifiers, encoded */
 	char		block[];
 };
@@ -305,6 +303,16 @@ extern void mqtt_session_away(MqttSession *s);
 extern void mqtt_session_settled(MqttSession *s);
 /* The core has ended it. */
 extern void mqtt_session_gone(MqttSession *s);
+
+/* --- mqtt_alias.c --- */
+
+/* From now on the client's alias, up to MQTT_ALIASES, stands for the topic; false: no memory. */
+extern bool mqtt_alias_hear(MqttPeer *p, uint32_t alias, FoxSlice topic);
+/* In WAMP's notation; absent: it stands for nothing. */
+extern FoxSlice mqtt_alias_heard(const MqttPeer *p, uint32_t alias);
+/* The alias that the client is sent for the topic; it does not know it yet if *defines; 0: it has none, and gets none. */
+extern uint32_t mqtt_alias_for(MqttPeer *p, FoxSlice topic, bool *defines);
+extern void mqtt_aliases_free(MqttPeer *p);
 
 /* --- mqtt_will.c --- */
 

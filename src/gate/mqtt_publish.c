@@ -352,18 +352,15 @@ topic_of(MqttPeer *p, const FoxMqttPacket *packet)
 	}
 	if (packet->topic.len == 0)
 	{
-		if (p->heard_aliases[alias] == NULL)
+		FoxSlice	topic = mqtt_alias_heard(p, alias);
+
+		if (fox_absent(topic))
 			mqtt_cut(p, FOX_MQTT_PROTOCOL_ERROR, "a topic alias that stands for nothing");
-		return fox_cstr(p->heard_aliases[alias]);
+		return topic;
 	}
 	fox_buf_reset(&uri);
 	fox_topic_from_mqtt(packet->topic, &uri);
-	if (alias > 0 && !uri.failed)
-	{
-		free(p->heard_aliases[alias]);
-		p->heard_aliases[alias] = fox_strdup(fox_buf_view(&uri));
-	}
-	if (uri.failed || (alias > 0 && p->heard_aliases[alias] == NULL))
+	if (uri.failed || (alias > 0 && !mqtt_alias_hear(p, alias, fox_buf_view(&uri))))
 	{
 		mqtt_cut(p, FOX_MQTT_QUOTA, "out of memory");
 		return FOX_ABSENT;

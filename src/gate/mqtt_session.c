@@ -215,7 +215,7 @@ mqtt_session_detach(MqttSession *s, bool lost)
 		mqtt_session_end(s);
 		return;
 	}
-	if (s->will.armed && s->will.delay == 0)
+	if (s->will != NULL && s->will->delay == 0)
 		mqtt_will_publish(s);
 	s->away_us = 0;
 	mqtt_session_away(s);
@@ -237,6 +237,6 @@ mqtt_session_away(MqttSession *s)
 {
 	if (s->expiry != UINT32_MAX)
 		set_timer(s, &s->expiry_timer, s->expiry, expired);
-	if (s->will.armed)
-		set_timer(s, &s->will_timer, s->will.delay, will_due);
+	if (s->will != NULL)
+		set_timer(s, &s->will_timer, s->will->delay, will_due);
 }

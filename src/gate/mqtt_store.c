@@ -38,13 +38,14 @@ bool
 mqtt_store_session(MqttSession *s)
 {
 	FoxSessionInfo who = fox_session_identity(s->core);
-	const MqttWill *w = &s->will;
+	static const MqttWill none = {0};
+	const MqttWill *w = s->will != NULL ? s->will : &none;
 	FoxMqttRow	row = {
 		.kind = FOX_MQTT_SESSION, .realm = mqtt_session_realm(s), .client_id = s->client_id,
 		.authid = who.authid, .authrole = who.authrole, .authmethod = who.authmethod,
 		.expiry = s->expiry, .connected = s->peer != NULL,
 		.number = s->peer != NULL || s->sent_unknown ? FOX_MQTT_SENT_UNKNOWN : s->sent_number,
-		.has_will = w->armed, .topic = w->topic, .payload = w->payload, .props = w->props, .qos = w->qos, .retain = w->retain, .delay = w->delay
+		.has_will = s->will != NULL, .topic = w->topic, .payload = w->payload, .props = w->props, .qos = w->qos, .retain = w->retain, .delay = w->delay
 	};
 
 	if (s->expiry > 0 && !s->durable)
@@ -52,7 +53,7 @@ mqtt_store_session(MqttSession *s)
 		s->durable = true;
 		fox_session_keeps(s->core, true);
 	}
-	if (!s->stored && !s->durable && !w->armed)
+	if (!s->stored && !s->durable && s->will == NULL)
 		return true;
 	s->stored = true;
 	return store(s, &row);

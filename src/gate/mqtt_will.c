@@ -10,15 +10,17 @@
 bool
 mqtt_will_set(MqttSession *s, const FoxMqttWill *will, FoxSlice topic, FoxSlice props, uint32_t delay)
 {
-	MqttWill   *w = &s->will;
-	char	   *at = malloc(topic.len + will->payload.len + props.len + 1);
+	MqttWill   *w = malloc(sizeof(*w) + topic.len + will->payload.len + props.len);
+	char	   *at;
 
-	if (at == NULL)
+	if (w == NULL)
 		return false;
-	*w = (MqttWill){.armed = true, .block = at, .qos = will->qos, .retain = will->retain, .delay = delay};
+	*w = (MqttWill){.qos = will->qos, .retain = will->retain, .delay = delay};
+	at = w->block;
 	w->topic = fox_slice_keep(&at, topic);
 	w->payload = fox_slice_keep(&at, will->payload);
 	w->props = fox_slice_keep(&at, props);
+	s->will = w;
 	return true;
 }
 
@@ -68,8 +70,8 @@ mqtt_will_keep(MqttSession *s, const FoxMqttWill *will, FoxSlice topic)
 void
 mqtt_will_forget(MqttSession *s)
 {
-	free(s->will.block);
-	s->will = (MqttWill){0};
+	free(s->will);
+	s->will = NULL;
 }
 
 /* --- publishing --- */
@@ -77,9 +79,9 @@ mqtt_will_forget(MqttSession *s)
 void
 mqtt_will_publish(MqttSession *s)
 {
-	MqttWill   *w = &s->will;
+	MqttWill   *w = s->will;
 
-	if (w->armed)
+	if (w != NULL)
 		mqtt_publish_as(s, 0, w->qos, w->retain, w->topic, w->payload, w->props);
 	mqtt_will_forget(s);
 }
@@ -137,7 +139,7 @@ void
 mqtt_will_publish_apart(MqttSession *s)
 {
 	FoxSessionInfo info = fox_session_identity(s->core);
-	MqttTestator *t = s->will.armed ? calloc(1, sizeof(*t)) : NULL;
+	MqttTestator *t = s->will != NULL ? calloc(1, sizeof(*t)) : NULL;
 	const char *reason;
 
 	if (t != NULL)
@@ -148,8 +150,8 @@ mqtt_will_publish_apart(MqttSession *s)
 		t->router = s->broker->router;
 		t->core = fox_session_join(t->router, mqtt_session_realm(s), &info, &testator_ops, t, &reason);
 		if (t->core != NULL)
-			fox_session_publish(t->core, 0, mqtt_publish_options(s->will.qos, s->will.retain, s->will.props),
-								s->will.topic, s->will.payload, s->will.props);
+			fox_session_publish(t->core, 0, mqtt_publish_options(s->will->qos, s->will->retain, s->will->props),
+								s->will->topic, s->will->payload, s->will->props);
 		else
 			free(t);
 	}

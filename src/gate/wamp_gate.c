@@ -263,7 +263,9 @@ begin_login(FoxWampPeer *p)
 void *
 fox_wamp_gate_open(FoxRouter *router, const FoxTransport *transport, const FoxPeer *peer)
 {
-	FoxWampPeer *p = calloc(1, sizeof(*p));
+	size_t		address_size = strlen(peer->address) + 1;
+	size_t		protocol_size = strlen(peer->subprotocol) + 1;
+	FoxWampPeer *p = calloc(1, sizeof(*p) + address_size + protocol_size);
 
 	if (p == NULL)
 		return NULL;
@@ -274,8 +276,8 @@ fox_wamp_gate_open(FoxRouter *router, const FoxTransport *transport, const FoxPe
 	p->confidential = peer->confidential;
 	p->transport_name = peer->transport;
 	p->encoding = encoding_of(peer->subprotocol);
-	snprintf(p->address, sizeof(p->address), "%s", peer->address);
-	snprintf(p->protocol, sizeof(p->protocol), "%s", peer->subprotocol);
+	memcpy(p->address, peer->address, address_size);
+	p->protocol = memcpy(p->address + address_size, peer->subprotocol, protocol_size);
 	if (*peer->certificate != '\0')
 		p->certificate = strdup(peer->certificate);
 	if (*peer->new_cookie != '\0')

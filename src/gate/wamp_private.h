@@ -38,8 +38,8 @@ typedef struct FoxWampPeer
 	FoxEncoding encoding;		/* by the subprotocol */
 	uint64_t	last_request;	/* of the client's, for strict_request_ids */
 	const char *transport_name;
-	char		address[64];
-	char		protocol[32];
+	const char *protocol;		/* behind address */
+	char		address[];
 } FoxWampPeer;
 
 extern const FoxSessionOps fox_wamp_ops;

@@ -29,10 +29,12 @@ mark_dirty(FoxConn *conn)
 		fox_list_push(&conn->net->dirty, &conn->in_dirty);
 }
 
+#define FIRST_CAP 2				/* most connections are idle, and most messages leave at once */
+
 static bool
 queue_grow(FoxConn *conn)
 {
-	uint32_t	cap = conn->cap ? conn->cap * 2 : 8;
+	uint32_t	cap = conn->cap ? conn->cap * 2 : FIRST_CAP;
 	uintptr_t  *queue = malloc(cap * sizeof(*queue));
 
 	if (queue == NULL)

@@ -63,6 +63,7 @@ typedef struct Call
 	FoxCaller	caller;
 	FoxHttpCall http;			/* if caller.http says so */
 	FoxSlice	service;		/* absent: it is a method of none */
+	bool		says_if_it_looks;	/* at the state of that, if it is a shared one */
 } Call;
 
 static FoxLaneHeader *volatile lane;
@@ -171,6 +172,12 @@ send_row(void *ctx, const char *json, int len)
 }
 
 static void
+say_that_it_looks(void)
+{
+	send_answer(FOX_CALL_LOOKS, pg_atomic_read_u64(&lane->board.running), FOX_ABSENT, FOX_ABSENT, FOX_ABSENT);
+}
+
+static void
 send_result(const Call *c, const FoxRoutine *f, StringInfo json, bool sent_rows)
 {
 	FoxSlice	empty = FOX_LIT("[]");
@@ -261,13 +268,11 @@ run_procedure(const Call *c, StringInfo json, bool progressive)
 	if (!f->is_volatile || (c->caller.http != NULL && fox_http_reads(&c->http)))
 		XactReadOnly = true;
 	fox_call_role_enter(role);
-	if (c->caller.http != NULL)
-		fox_http_begin(&c->http, &c->caller);
 	arm_timeout(c->timeout_ms);
 	if (pg_atomic_read_u64(&lane->board.cancel) == c->id)
 		InterruptPending = QueryCancelPending = true;
 	CHECK_FOR_INTERRUPTS();
-	fox_service_begin(c->service, &c->caller, f);
+	fox_service_begin(c->service, &c->caller, f, c->says_if_it_looks ? say_that_it_looks : NULL);
 	bind_arguments(c, f, &values);
 	fox_service_bound(f, &values);
 	SPI_connect();
@@ -291,6 +296,7 @@ run_procedure(const Call *c, StringInfo json, bool progressive)
 static void
 run(const Call *c, StringInfo json)
 {
+	fox_http_begin(c->caller.http, &c->caller);
 	if (c->kind == FOX_RUN_PROCEDURE)
 	{
 		run_procedure(c, json, c->receive_progress);
@@ -422,6 +428,7 @@ take_request(const void *data, Size len)
 	c.kwargs = fox_wire_slice(&w);
 	http = fox_wire_slice(&w);
 	c.service = fox_wire_slice(&w);
+	c.says_if_it_looks = fox_wire_u8(&w) != 0;
 	if (!fox_absent(http))
 		c.caller.http = &c.http;
 	if (w.bad || (!fox_absent(http) && !fox_http_call_get(http, &c.http)) || type != FOX_CALL_REQUEST || c.place >= FOX_CALL_PLACES || c.kind > FOX_RUN_QUEUE || fox_absent(c.function))

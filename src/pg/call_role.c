@@ -111,8 +111,8 @@ fox_call_role(FoxSlice name)
 
 /*
  * Not as at a log-in, where they become what the process falls back to, for others as well.  Those of a
- * connection's start, and those whose value is no good, are passed over; and nobody says by a setting who runs:
- * any role may be written into one, to be judged here, where a superuser is.
+ * connection's start, and those whose value is no good, are passed over; and nobody says by a setting who runs, for
+ * any role may be written into one, to be judged here, where a superuser is, or what a request says (http_context.c).
  */
 static void
 apply(ArrayType *settings)
@@ -127,7 +127,7 @@ apply(ArrayType *settings)
 		char	   *value;
 
 		ParseLongOption(TextDatumGetCString(items[i]), &name, &value);
-		if (value != NULL && strcmp(name, "role") != 0 && strcmp(name, "session_authorization") != 0)
+		if (value != NULL && strcmp(name, "role") != 0 && strcmp(name, "session_authorization") != 0 && strncmp(name, "request.", 8) != 0)
 			(void) set_config_option(name, value, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SET, true, DEBUG1, false);
 	}
 }

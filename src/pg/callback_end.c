@@ -3,9 +3,7 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
@@ -17,57 +15,26 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
-#include "pg/callback_as.h"
 #include "pg/callback_row.h"
+#include "pg/owner_role.h"
+#include "pg/service_hook.h"
 #include "pg/sqlarg.h"
 
 PG_FUNCTION_INFO_V1(fox_wamp_callback_release);
 PG_FUNCTION_INFO_V1(fox_wamp_end_callback);
 
-/* callback_released(fox_wamp.callback, text) of the service; invalid: it has none. */
-static Oid
-hook_of(const char *service)
-{
-	Oid			schema = service[0] != '\0' ? get_namespace_oid(service, true) : InvalidOid;
-	Oid			types[2] = {InvalidOid, TEXTOID};
-
-	if (!OidIsValid(schema))
-		return InvalidOid;
-	types[0] = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("callback"), ObjectIdGetDatum(get_namespace_oid("fox_wamp", false)));
-	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("callback_released"),
-						   PointerGetDatum(buildoidvector(types, 2)), ObjectIdGetDatum(schema));
-}
-
-static Oid
-owner_of(Oid function)
-{
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for function %u", function);
-	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
-/* Its function has its owner's role, like an event handler. */
+/* callback_released(fox_wamp.callback, text), if it has that. */
 static void
 tell_service(const void *arg)
 {
 	const FoxCallbackRow *row = arg;
-	Oid			hook = hook_of(row->service);
-	Oid			types[2] = {INT8OID, TEXTOID};
+	Oid			types[2] = {InvalidOid, TEXTOID};
 	Datum		values[2] = {Int64GetDatum(strtoll(row->id, NULL, 10)), CStringGetTextDatum(row->interface)};
-	FoxIdentity before;
+	FoxServiceHook hook;
 
-	if (!OidIsValid(hook))
-		return;
-	before = fox_identity_begin(owner_of(hook), row->service);
-	if (SPI_execute_with_args(psprintf("SELECT %s($1::fox_wamp.callback, $2)", quote_qualified_identifier(row->service, "callback_released")),
-							  2, types, values, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not call callback_released()");
-	fox_identity_end(before);
+	types[0] = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("callback"), ObjectIdGetDatum(get_namespace_oid("fox_wamp", false)));
+	if (fox_service_hook(&hook, row->service, "callback_released", lengthof(types), types))
+		fox_service_hook_run(&hook, values);
 }
 
 /*

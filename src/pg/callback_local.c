@@ -13,7 +13,7 @@
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 
-#include "pg/callback_as.h"
+#include "pg/owner_role.h"
 #include "pg/callback_row.h"
 #include "pg/sqlarg.h"
 

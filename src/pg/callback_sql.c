@@ -25,7 +25,7 @@
 #include "net/url_allow.h"
 #include "pg/ask.h"
 #include "pg/call.h"
-#include "pg/callback_as.h"
+#include "pg/owner_role.h"
 #include "pg/callback_row.h"
 #include "pg/errcodes.h"
 #include "pg/guc.h"

@@ -2,7 +2,9 @@
  * http_context.c - what a function may ask of the request that calls it, and say of the reply.
  *
  * NULL without such a request; no setting can forge it.  PostgREST's settings request.method,
- * .path, .headers and .jwt.claims are there too, for functions that come from it.
+ * .path, .headers and .jwt.claims are there too, for functions that come from it.  They are
+ * made anew when a request says something else than the one before it, for many clients ask
+ * the same again and again.
  */
 #include "postgres.h"
 
@@ -158,13 +160,64 @@ set_claims(const FoxHttpCall *call, const FoxCaller *caller)
 	set("request.jwt.claims", fox_slice(json.data, json.len));
 }
 
-void
-fox_http_begin(const FoxHttpCall *call, const FoxCaller *caller)
+/* All that the settings are made of. */
+static void
+put_request(FoxBuf *b, const FoxHttpCall *call, const FoxCaller *caller)
+{
+	const FoxSlice parts[] = {call->method, call->path, caller->role, caller->authid, call->headers};
+
+	for (int i = 0; i < lengthof(parts); i++)
+	{
+		fox_buf_u64(b, parts[i].len);
+		fox_buf_char(b, ' ');
+		fox_buf_slice(b, parts[i]);
+	}
+	fox_buf_u64(b, call->caller);
+}
+
+static void
+set_request(const FoxHttpCall *call, const FoxCaller *caller)
 {
 	set("request.method", call->method);
 	set("request.path", call->path);
 	set_headers(call->headers);
 	set_claims(call, caller);
+}
+
+/* Nothing is left of a request for a call that is none. */
+static void
+set_no_request(void)
+{
+	set("request.method", FOX_LIT(""));
+	set("request.path", FOX_LIT(""));
+	set("request.headers", FOX_LIT(""));
+	set("request.jwt.claims", FOX_LIT(""));
+}
+
+void
+fox_http_begin(const FoxHttpCall *call, const FoxCaller *caller)
+{
+	static FoxBuf current = {0};	/* what the settings are of; empty: that is not known */
+	static FoxBuf asked = {0};
+	FoxBuf		former = current;
+
+	fox_buf_reset(&asked);
+	asked.failed = false;
+	if (call != NULL)
+		put_request(&asked, call, caller);
+	else
+		fox_buf_char(&asked, '-');
+	if (!asked.failed && fox_slice_eq(fox_buf_view(&asked), fox_buf_view(&current)))
+		return;
+	fox_buf_reset(&current);
+	if (call != NULL)
+		set_request(call, caller);
+	else
+		set_no_request();
+	if (asked.failed)
+		return;
+	current = asked;
+	asked = former;
 }
 
 /* --- getters --- */

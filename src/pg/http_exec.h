@@ -13,7 +13,7 @@
 
 /* Is it a request that changes nothing? */
 extern bool fox_http_reads(const FoxHttpCall *call);
-/* In the caller's role, before anything of the function's runs. */
+/* Before the transaction of each call: what it leaves in settings stays for the next.  NULL: no request makes the call. */
 extern void fox_http_begin(const FoxHttpCall *call, const FoxCaller *caller);
 
 /* --- http_bind.c --- */

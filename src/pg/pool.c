@@ -19,7 +19,8 @@
  * left that could ever take such a call it fails at once, for waiting would be for ever;
  * and so does one of an instance of a service that the function, or who waits for it, has.
  *
- * Calls of one instance go one at a time (pool_instance.h).
+ * Calls of one instance go one at a time (pool_instance.h), those of a shared one if they look at its state
+ * (pool_shared.h).
  *
  * An executor that dies fails the call that it had taken; the others of its queue run
  * elsewhere.
@@ -36,6 +37,7 @@
 #include "pg/guc.h"
 #include "pg/pool_instance.h"
 #include "pg/pool_jobs.h"
+#include "pg/pool_shared.h"
 #include "pg/pool_times.h"
 #include "pg/wire_msg.h"
 
@@ -48,6 +50,7 @@
 #define ANSWERS_PER_TURN 256
 #define STOP_MS 1000
 #define ALL_WAIT "every executor waits for another function"
+#define IN_USE "the instance is in use by the function that calls"
 
 static FoxPoolHandler handler;
 static uint64 boot_id;
@@ -350,7 +353,50 @@ dispatch(void)
 		give_up_waiting();
 }
 
+/* --- who waits for whom --- */
+
+/* The executor that runs the job; NULL: none does yet. */
+static FoxPoolExecutor *
+runner(const FoxJob *job)
+{
+	return job->executor != NULL && job->executor->jobs.next == &job->node ? job->executor : NULL;
+}
+
+/* Is it the one, or does its function wait for what the one runs? */
+static bool
+depends(const FoxPoolExecutor *x, const FoxPoolExecutor *one, int depth)
+{
+	if (x == NULL || x == one || depth == EXECUTORS_MAX)
+		return x != NULL;
+	fox_list_each(n, &x->nested)
+	{
+		const FoxJob *job = fox_container(FoxJob, in_caller, n);
+		const FoxJob *holder = fox_instance_holder(job);
+
+		if (depends(runner(holder != NULL ? holder : job), one, depth + 1))
+			return true;
+	}
+	return false;
+}
+
 /* --- answers --- */
+
+/* Who waits for its caller has the instance: it would wait for itself. */
+static void
+looked(FoxJob *job)
+{
+	const FoxJob *holder;
+
+	if (fox_absent(job->shared))
+		return;
+	fox_shared_looked(job);
+	holder = fox_instance_in_use(job->shared);
+	if (holder == NULL || holder == job || job->caller == NULL || !depends(runner(holder), job->caller, 0))
+		return;
+	stop(job);
+	job->uri = FOX_JOB_UNAVAILABLE;
+	job->text = IN_USE;
+}
 
 static void
 answer(const void *data, Size len)
@@ -371,8 +417,20 @@ answer(const void *data, Size len)
 				 errmsg("fox_wamp router received a malformed answer from an executor")));
 	if (w.bad || job == NULL)
 		return;
+	if (type == FOX_CALL_LOOKS)
+	{
+		looked(job);
+		return;
+	}
+	if (type == FOX_CALL_FAILED && job->uri != NULL)
+	{
+		fox_job_doom(job, job->uri, job->text);
+		return;
+	}
 	session = job->key[0];
 	invocation = job->key[1];
+	if (type == FOX_CALL_RESULT)
+		fox_shared_returned(job);
 	if (type != FOX_CALL_PROGRESS)
 	{
 		fox_time_taken(job->function, took_us);
@@ -431,30 +489,6 @@ executor_of(int pid)
 	return NULL;
 }
 
-/* The executor that runs the job; NULL: none does yet. */
-static FoxPoolExecutor *
-runner(const FoxJob *job)
-{
-	return job->executor != NULL && job->executor->jobs.next == &job->node ? job->executor : NULL;
-}
-
-/* Is it the one, or does its function wait for what the one runs? */
-static bool
-depends(const FoxPoolExecutor *x, const FoxPoolExecutor *one, int depth)
-{
-	if (x == NULL || x == one || depth == EXECUTORS_MAX)
-		return x != NULL;
-	fox_list_each(n, &x->nested)
-	{
-		const FoxJob *job = fox_container(FoxJob, in_caller, n);
-		const FoxJob *holder = fox_instance_holder(job);
-
-		if (depends(runner(holder != NULL ? holder : job), one, depth + 1))
-			return true;
-	}
-	return false;
-}
-
 void
 fox_pool_call(const FoxFunctionCall *c)
 {
@@ -464,8 +498,12 @@ fox_pool_call(const FoxFunctionCall *c)
 	if (job == NULL || (job->caller = executor_of(c->caller_pid)) == NULL)
 		return;
 	fox_list_push(&job->caller->nested, &job->in_caller);
-	if ((holder = fox_instance_holder(job)) != NULL && depends(runner(holder), job->caller, 0))
-		fox_job_doom(job, FOX_JOB_UNAVAILABLE, "the instance is in use by the function that calls");
+	if ((holder = fox_instance_holder(job)) == NULL || !depends(runner(holder), job->caller, 0))
+		return;
+	if (fox_shared_unseen(job))
+		fox_job_pass(job);
+	else
+		fox_job_doom(job, FOX_JOB_UNAVAILABLE, IN_USE);
 }
 
 void

@@ -17,7 +17,8 @@ typedef enum FoxCallMessage
 	FOX_CALL_REQUEST = 1,
 	FOX_CALL_RESULT,			/* args, kwargs */
 	FOX_CALL_PROGRESS,			/* the same, and more follows */
-	FOX_CALL_FAILED				/* uri, args, kwargs */
+	FOX_CALL_FAILED,			/* uri, args, kwargs */
+	FOX_CALL_LOOKS				/* as a result: the function asks for the state of its service's shared instance, and goes on */
 } FoxCallMessage;
 
 /* Called from fox_pool_turn() only. */

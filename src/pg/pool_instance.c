@@ -106,6 +106,65 @@ fox_instance_leave(FoxJob *job)
 	return next;
 }
 
+FoxJob *
+fox_instance_let_go(FoxJob *job)
+{
+	FoxJob	   *next = NULL;
+
+	if (job->instance != NULL && job->instance->holder == job && !fox_list_empty(&job->instance->waiting))
+	{
+		next = fox_container(FoxJob, node, job->instance->waiting.next);
+		leave_line(next);
+		next->instance = NULL;
+	}
+	return next;
+}
+
+/* Their order stays, behind those of the other. */
+static void
+move_line(FoxPoolInstance *from, FoxPoolInstance *to)
+{
+	while (!fox_list_empty(&from->waiting))
+	{
+		FoxJob	   *job = fox_container(FoxJob, node, from->waiting.next);
+
+		fox_list_del(&job->node);
+		fox_list_push(&to->waiting, &job->node);
+		job->instance = to;
+	}
+	to->n_waiting += from->n_waiting;
+	from->n_waiting = 0;
+}
+
+void
+fox_instance_become(FoxJob *job, FoxSlice key)
+{
+	FoxPoolInstance *former = job->instance;
+	FoxPoolInstance *i = fox_map_get(&instances, key);
+
+	/* Without memory it goes on as it is: what it has to wait for it waits for at the executor. */
+	if (i == NULL && (i = instance_new(key)) == NULL)
+		return;
+	if (former == i || (former != NULL && former->holder != job))
+		return;
+	job->instance = i->holder == NULL ? i : NULL;
+	if (i->holder == NULL)
+		i->holder = job;
+	if (former == NULL)
+		return;
+	move_line(former, i);
+	fox_map_del(&instances, former->key);
+	free(former);
+}
+
+const FoxJob *
+fox_instance_in_use(FoxSlice key)
+{
+	const FoxPoolInstance *i = fox_map_get(&instances, key);
+
+	return i != NULL ? i->holder : NULL;
+}
+
 const FoxJob *
 fox_instance_holder(const FoxJob *job)
 {

@@ -22,6 +22,15 @@ typedef enum FoxEntered
 extern FoxEntered fox_instance_enter(FoxJob *job, FoxSlice key);
 /* Wherever it is.  The call whose turn it is, which is in no list any more; NULL: none. */
 extern FoxJob *fox_instance_leave(FoxJob *job);
+/* The first that waits for what the job has: it waits no more, and has none.  NULL: none does. */
+extern FoxJob *fox_instance_let_go(FoxJob *job);
+/*
+ * What the job has for itself turns out to be that instance, and those that wait for it wait there; or it has nothing, and
+ * now has that.  If another has the instance, the job goes on besides.
+ */
+extern void fox_instance_become(FoxJob *job, FoxSlice key);
+/* The call that has the instance; NULL: nobody. */
+extern const FoxJob *fox_instance_in_use(FoxSlice key);
 /* The one that has the instance which the job waits for; NULL: it waits for none. */
 extern const FoxJob *fox_instance_holder(const FoxJob *job);
 /* One that waits for the job's instance, and whose own caller is a function that waits for it; NULL: none. */

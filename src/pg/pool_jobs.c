@@ -9,6 +9,7 @@
 #include "pg/guc.h"
 #include "pg/pool_instance.h"
 #include "pg/pool_jobs.h"
+#include "pg/pool_shared.h"
 #include "pg/pool_times.h"
 #include "pg/wire_msg.h"
 
@@ -56,6 +57,12 @@ fox_job_by_key(uint64 session, uint64 invocation)
 
 /* --- coming --- */
 
+static uint64
+function_of(const FoxFunctionCall *c)
+{
+	return fox_hash_bytes(c->function.ptr, c->function.len);
+}
+
 static void
 put_call(FoxBuf *b, uint64 id, const FoxFunctionCall *c)
 {
@@ -86,6 +93,7 @@ put_call(FoxBuf *b, uint64 id, const FoxFunctionCall *c)
 	fox_wire_put_slice(b, c->kwargs);
 	fox_wire_put_slice(b, c->http);
 	fox_wire_put_slice(b, c->service);
+	fox_wire_put_u8(b, c->shared && !fox_shared_looks(function_of(c)));
 }
 
 /* All that is kept is the key, for the answer. */
@@ -105,14 +113,18 @@ static FoxJob *
 make(const FoxFunctionCall *c, const FoxBuf *message)
 {
 	FoxJob	   *job;
+	char	   *end;
 
-	if (message->failed || fox_absent(c->function) || (job = malloc(sizeof(FoxJob) + message->len)) == NULL)
+	if (message->failed || fox_absent(c->function) || (job = malloc(sizeof(FoxJob) + message->len + c->instance.len + 1)) == NULL)
 		return NULL;
 	*job = (FoxJob) {
-		.id = last_id + 1, .key = {c->session, c->invocation}, .function = fox_hash_bytes(c->function.ptr, c->function.len),
+		.id = last_id + 1, .key = {c->session, c->invocation}, .function = function_of(c), .shared = FOX_ABSENT,
 		.since = GetCurrentTimestamp(), .len = message->len
 	};
 	memcpy(job->message, message->data, message->len);
+	end = job->message + message->len;
+	if (c->shared)
+		job->shared = fox_slice_keep(&end, c->instance);
 	if (!fox_idmap_put(&by_id, job->id, job))
 	{
 		free(job);
@@ -154,7 +166,7 @@ fox_job_new(const FoxFunctionCall *c)
 	bytes += job->len;
 	fox_list_init(&job->node);
 	fox_list_init(&job->in_caller);
-	entered = fox_instance_enter(job, c->instance);
+	entered = c->shared ? fox_shared_enter(job) : fox_instance_enter(job, c->instance);
 	if (entered == FOX_ENTERED_LINE)
 		return job;
 	enqueue(job);
@@ -223,6 +235,22 @@ give_way(FoxJob *job)
 	FoxJob	   *next = fox_instance_leave(job);
 
 	if (next != NULL)
+		enqueue(next);
+}
+
+void
+fox_job_pass(FoxJob *job)
+{
+	(void) fox_instance_leave(job);
+	enqueue(job);
+}
+
+void
+fox_job_let_go(FoxJob *job)
+{
+	FoxJob	   *next;
+
+	while ((next = fox_instance_let_go(job)) != NULL)
 		enqueue(next);
 }
 

@@ -47,12 +47,13 @@ typedef struct FoxJob
 	FoxPoolExecutor *caller;	/* whose function waits for it; NULL: none */
 	FoxNode		in_caller;
 	FoxPoolInstance *instance;	/* that it has for itself, or waits for (pool_instance.h); NULL: of none */
+	FoxSlice	shared;			/* key of the instance that is its own once it asks for the state (pool_shared.h); absent: there is no such */
 	int			place;
 	int64		expected_us;	/* that it is going to take there */
 	bool		sent;			/* all of it */
 	bool		canceled;		/* before that */
 	TimestampTz since;
-	const char *uri;			/* why it is doomed; constants */
+	const char *uri;			/* why it is doomed, or, at an executor, why it was stopped; constants */
 	const char *text;
 	Size		len;
 	char		message[];
@@ -69,6 +70,10 @@ extern FoxJob *fox_job_by_key(uint64 session, uint64 invocation);
 extern void fox_job_send(FoxJob *job, FoxPoolExecutor *x, int place);	/* to the executor's list */
 extern void fox_job_take_back(FoxJob *job);	/* from there to the queue's front */
 extern void fox_job_forget(FoxJob *job);
+/* It waits for its instance no more, and has none. */
+extern void fox_job_pass(FoxJob *job);
+/* So do those that wait for the job's. */
+extern void fox_job_let_go(FoxJob *job);
 extern void fox_job_doom(FoxJob *job, const char *uri, const char *text);
 /* True: there are some. */
 extern bool fox_jobs_doomed(void);

@@ -76,13 +76,14 @@ read_about(FoxSlice about, const FoxCaller *caller)
 /* --- the call --- */
 
 void
-fox_service_begin(FoxSlice about, const FoxCaller *caller, const FoxRoutine *f)
+fox_service_begin(FoxSlice about, const FoxCaller *caller, const FoxRoutine *f, void (*looks) (void))
 {
 	if (fox_absent(about))
 		return;
 	/* What goes wrong here is not to be taken for the arguments' fault. */
 	fox_routine_stage = FOX_STAGE_RUN;
 	read_about(about, caller);
+	call.looks = looks;
 	/* The extension's own methods, of contracts and of instances, see to themselves. */
 	if (call.lifetime < FOX_LIFE_CLIENT || f->schema == get_namespace_oid("fox_wamp", false))
 		return;

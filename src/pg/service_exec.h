@@ -30,6 +30,7 @@ typedef struct FoxServiceCall
 	char	   *peer;
 	char	   *named;			/* instance that the caller has named; NULL: none */
 	char	   *instance;		/* that it is of; NULL: of none, or it has not been asked for */
+	void		(*looks) (void);	/* before a shared one is asked for; NULL: nobody wants to know, or does already */
 	FoxLifetime lifetime;
 	bool		names;			/* values are answered by their names */
 	bool		own;			/* the caller has a session of its own */
@@ -42,8 +43,8 @@ typedef struct FoxServiceCall
 /* The call under way; NULL: it is of no service. */
 extern const FoxServiceCall *fox_service(void);
 
-/* In the caller's role, before its arguments are read: takes the instance.  about: as fox_service_call() has written it, or absent. */
-extern void fox_service_begin(FoxSlice about, const FoxCaller *caller, const FoxRoutine *f);
+/* In the caller's role, before its arguments are read: takes the instance.  about: as fox_service_call() has written it, or absent; looks: NULL, or who is to know that the state of a shared one is asked for. */
+extern void fox_service_begin(FoxSlice about, const FoxCaller *caller, const FoxRoutine *f, void (*looks) (void));
 extern void fox_service_bound(FoxRoutine *f, const FoxRoutineValues *values);
 /* What a routine has returned becomes all values of a method in one array, or in one object by their names. */
 extern void fox_service_shape(const FoxRoutine *f, bool names, StringInfo json);

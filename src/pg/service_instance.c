@@ -8,16 +8,11 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "nodes/value.h"
-#include "parser/parse_func.h"
 #include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/guc.h"
 #include "utils/jsonb.h"
 #include "utils/snapmgr.h"
 #include "utils/timeout.h"
@@ -28,6 +23,7 @@
 #include "pg/call_role.h"
 #include "pg/errcodes.h"
 #include "pg/service_exec.h"
+#include "pg/service_hook.h"
 #include "pg/sqlarg.h"
 
 #define PAGE 100				/* instances that are looked for together */
@@ -100,12 +96,24 @@ session_of(const FoxServiceCall *call)
 	return bound ? psprintf(UINT64_FORMAT, call->caller->session) : NULL;
 }
 
+/* Until the transaction ends, so that no instance is left behind by it. */
+static void
+hold_service(const FoxServiceCall *call)
+{
+	static void *plan = NULL;
+	const char *values[2] = {call->root, call->service};
+
+	if (fox_spi_own(&plan, "SELECT FROM fox_wamp.exposed_service WHERE root" EQ "$1 AND name" EQ "$2 FOR KEY SHARE", 2, values) == 0)
+		refuse_instance(NO_INSTANCE);
+}
+
 static void
 make(const FoxServiceCall *call, const char *id, const char *owner)
 {
 	static void *plan = NULL;
 	const char *values[5] = {call->root, call->service, id, owner, session_of(call)};
 
+	hold_service(call);
 	(void) fox_spi_own(&plan, "INSERT INTO fox_wamp.service_instance (root, service, id, owner, session)"
 						   " VALUES ($1, $2, $3, $4, $5::pg_catalog.int8) ON CONFLICT DO NOTHING", 5, values);
 }
@@ -180,6 +188,9 @@ with_instance(void)
 
 	if (call == NULL || call->lifetime == FOX_LIFE_SINGLE)
 		return NULL;
+	if (call->looks != NULL)
+		call->looks();
+	call->looks = NULL;
 	/* A part of the transaction may have been rolled back since, and with it a lock. */
 	if (call->instance == NULL || call->lifetime == FOX_LIFE_SHARED)
 		fox_instance_take(call);
@@ -275,60 +286,20 @@ delete_row(const char *root, const char *service, const char *id, const char *ve
 	return state;
 }
 
-/* on_free() of the schema; NULL: it has none. */
-static FoxRoutine *
-hook_of(const char *schema)
-{
-	Oid			types[1] = {JSONBOID};
-	Oid			oid = get_namespace_oid(schema, true);
-
-	if (OidIsValid(oid))
-		oid = LookupFuncName(list_make2(makeString(pstrdup(schema)), makeString("on_free")), 1, types, true);
-	return OidIsValid(oid) ? fox_routine_find(fox_cstr(psprintf("%s.on_free(pg_catalog.jsonb)", quote_identifier(schema)))) : NULL;
-}
-
-/* Nobody wants to know. */
-static void
-drop_row(void *ctx, const char *json, int len)
-{
-}
-
-/* As its owner, whom the user id has to be. */
-static void
-run_hook(FoxRoutine *hook, const char *state)
-{
-	FoxRoutineValues values;
-	StringInfoData result;
-
-	initStringInfo(&result);
-	fox_routine_bind(hook, fox_cstr(psprintf("[%s]", state)), FOX_ABSENT, &values);
-	SPI_connect();
-	fox_routine_run(hook, hook->owner, &values, FOX_BINARY_WAMP, &result, drop_row, NULL);
-	SPI_finish();
-}
-
 Datum
 fox_wamp_free_instance(PG_FUNCTION_ARGS)
 {
 	FoxServiceCall *call = client_driven();
-	FoxRoutine *hook;
+	FoxServiceHook hook;
 	char	   *state;
-	FoxAsOwner	caller;
 
 	SPI_connect();
 	take_named(call);
 	SPI_finish();
-	hook = hook_of(call->schema);
 	state = delete_row(call->root, call->service, call->named, NULL, CurrentMemoryContext);
 	call->instance = NULL;
-	if (hook != NULL && state != NULL)
-	{
-		/* As a function that is SECURITY DEFINER. */
-		GetUserIdAndSecContext(&caller.user, &caller.context);
-		SetUserIdAndSecContext(hook->owner, caller.context | SECURITY_LOCAL_USERID_CHANGE);
-		run_hook(hook, state);
-		fox_as_caller(caller);
-	}
+	if (state != NULL && fox_on_free(&hook, call->schema))
+		fox_on_free_run(&hook, state);
 	PG_RETURN_VOID();
 }
 
@@ -395,14 +366,12 @@ read_page(const char *what, const char *value, MemoryContext memory, Instance it
 static void
 end_instance(const Instance *item, bool with_hook, MemoryContext memory)
 {
-	FoxRoutine *hook;
+	FoxServiceHook hook;
 	char	   *state;
 
 	StartTransactionCommand();
 	MemoryContextSwitchTo(memory);
-	fox_routine_refresh();
-	hook = with_hook ? hook_of(item->schema) : NULL;
-	if (hook == NULL)
+	if (!with_hook || !fox_on_free(&hook, item->schema))
 	{
 		PushActiveSnapshot(GetTransactionSnapshot());
 		(void) delete_row(item->root, item->service, item->id, item->version, memory);
@@ -411,12 +380,12 @@ end_instance(const Instance *item, bool with_hook, MemoryContext memory)
 	}
 	else
 	{
-		fox_call_role_enter(hook->owner);
+		fox_call_role_enter(hook.owner);
 		if (StatementTimeout > 0)
 			enable_timeout_after(STATEMENT_TIMEOUT, StatementTimeout);
 		state = delete_row(item->root, item->service, item->id, item->version, memory);
 		if (state != NULL)
-			run_hook(hook, state);
+			fox_on_free_run(&hook, state);
 		fox_call_role_commit();
 		disable_timeout(STATEMENT_TIMEOUT, false);
 	}

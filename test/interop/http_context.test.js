@@ -20,6 +20,9 @@ before(async () => {
       'method', fox_wamp.http_method(), 'header', fox_wamp.in_header('host'), 'body', fox_wamp.in_body(), 'path', fox_wamp.request_path())$$`,
     `CREATE FUNCTION ${name}.header_of(name text) RETURNS text LANGUAGE sql AS $$SELECT CASE name WHEN 'agent' THEN fox_wamp.user_agent() ELSE fox_wamp.in_header(name) END$$`,
     `CREATE FUNCTION ${name}.user_of(session bigint) RETURNS jsonb LANGUAGE sql AS 'SELECT to_jsonb(fox_wamp.session_get_user(session))'`,
+    `CREATE FUNCTION ${name}.settings() RETURNS jsonb LANGUAGE sql AS $$SELECT jsonb_build_array(current_setting('request.method', true), current_setting('request.path', true),
+      current_setting('request.headers', true), current_setting('request.jwt.claims', true))$$`,
+    `CREATE FUNCTION ${name}.forge() RETURNS text LANGUAGE sql AS $$SELECT set_config('request.' || s, 'forged', false) FROM unnest('{method,path,headers,jwt.claims}'::text[]) s$$`,
     `CREATE FUNCTION ${name}.claims() RETURNS jsonb LANGUAGE sql AS $$SELECT current_setting('request.jwt.claims')::jsonb$$`,
     `CREATE TABLE ${name}.once (n int PRIMARY KEY)`, `INSERT INTO ${name}.once VALUES (1)`, `GRANT INSERT, SELECT ON ${name}.once TO PUBLIC`,
     `CREATE FUNCTION ${name}.twice() RETURNS void LANGUAGE sql AS 'INSERT INTO ${name}.once VALUES (1)'`,
@@ -138,6 +141,25 @@ test('settings for functions that come from PostgREST', async () => {
   const own = await claims({ Authorization: `Bearer ${token}` });
   assert.deepEqual([own.role, own.sub, own.seat], [`${name}_admin`, 'x', 'ü']);
   assert.deepEqual(JSON.parse((await ask('GET', `/${name}/claims`)).body), { Result: { role: 'fox_wamp_anonymous' } }, 'in either style');
+});
+
+test('settings of a request are those of the call that it makes, whatever was called before', async () => {
+  const seen = async (headers) => {
+    const [method, path, all, claims] = result(await ask('GET', `/${name}/settings`, { headers }));
+    return [method, path, JSON.parse(all)['x-who'], JSON.parse(claims)];
+  };
+  const anonymous = { role: 'fox_wamp_anonymous' };
+  const session = await join();
+  await sql(`ALTER ROLE fox_wamp_anonymous SET request.method = 'forged'`);
+  for (let turn = 0; turn < 3; turn++) {
+    for (const who of ['a', 'a', 'b']) assert.deepEqual(await seen({ 'X-Who': who }), ['GET', `/${name}/settings`, who, anonymous]);
+    assert.deepEqual((await seen(basic(`${name}.eve`, 'eve pw')))[3], { role: name, sub: `${name}.eve` });
+    assert.equal(result(await ask('POST', `/${name}/forge`)), 'forged');
+    assert.deepEqual(await seen({ 'X-Who': 'a' }), ['GET', `/${name}/settings`, 'a', anonymous]);
+    assert.ok((await session.call(`${name}.settings`)).every((value) => !value));
+  }
+  await sql('ALTER ROLE fox_wamp_anonymous RESET request.method');
+  session.leave();
 });
 
 test('what an error tells of rows is for who may hear it', async () => {

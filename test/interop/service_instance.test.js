@@ -197,14 +197,35 @@ test('a hook that fails keeps nothing alive, unless it is a client who frees', a
 
 test('a hook runs as its owner, and no further', async () => {
   await sql(quiet, 'CREATE TABLE tally.escaped (who text)', 'GRANT ALL ON tally.escaped TO PUBLIC',
-    "CREATE OR REPLACE FUNCTION client_driven.on_free(state jsonb) RETURNS void LANGUAGE plpgsql AS $$BEGIN BEGIN RESET ROLE; EXCEPTION WHEN OTHERS THEN NULL; END; BEGIN SET SESSION AUTHORIZATION DEFAULT; EXCEPTION WHEN OTHERS THEN NULL; END; INSERT INTO tally.escaped VALUES (current_user); END$$");
+    "CREATE OR REPLACE FUNCTION client_driven.on_free(state jsonb) RETURNS void LANGUAGE plpgsql AS $$BEGIN BEGIN RESET ROLE; EXCEPTION WHEN OTHERS THEN NULL; END; BEGIN SET SESSION AUTHORIZATION DEFAULT; EXCEPTION WHEN OTHERS THEN NULL; END; INSERT INTO tally.escaped VALUES (current_user || ' by ' || current_setting('search_path')); END$$",
+    // The caller's settings are not the hook's.
+    'ALTER ROLE tally_a SET search_path = tally, pg_catalog');
   const id = await value('client_driven/_instance_', as('a'));
   assert.equal(await status(`client_driven/_free_/${id}`, as('a')), 200);
   const session = await Raw.join();
   await call(session, 1, 'root.client_driven._instance_');
   session.ws.close();
   await until(async () => await sql('SELECT count(*) FROM tally.escaped') === '2');
-  assert.equal(await sql("SELECT string_agg(DISTINCT who, ',') FROM tally.escaped"), 'tally_owner');
+  assert.equal(await sql("SELECT string_agg(DISTINCT who, ',') FROM tally.escaped"), 'tally_owner by client_driven, pg_catalog, pg_temp');
+  await sql('ALTER ROLE tally_a RESET search_path');
+});
+
+test('a service that ends waits for the call that has an instance, and frees what that leaves', async () => {
+  await sql(quiet, 'DELETE FROM tally.freed', 'CREATE TABLE tally.gate (it bool)', 'GRANT SELECT ON tally.gate TO PUBLIC',
+    `CREATE FUNCTION per_group.wait() RETURNS int LANGUAGE plpgsql AS $$
+      BEGIN WHILE NOT EXISTS (SELECT FROM tally.gate) LOOP PERFORM pg_sleep(0.01); END LOOP; RETURN per_group.next(100); END$$`, 'SELECT fox_wamp.sync()');
+  const n = await value('per_group/next', as('a'));
+  await value('per_group/next', as('b'));
+  const last = value('per_group/wait', { ...as('a'), by: false });
+  await until(async () => await sql("SELECT count(*) FROM (SELECT FROM fox_wamp.service_instance WHERE service = 'per_group' AND id = 'tally_a' FOR UPDATE SKIP LOCKED) x") === '0');
+  const ended = sql("SELECT fox_wamp.unexpose('per_group')");
+  await until(async () => await sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT fox_wamp.unexpose%' AND wait_event_type = 'Lock'") === '1');
+  await sql('INSERT INTO tally.gate VALUES (true)');
+  assert.deepEqual([await last, await ended], [n + 100, 't']);
+  const states = (await freed()).split(',');
+  assert.equal(states.length, 2);
+  assert.ok(states.includes(`{"n": ${n + 100}} tally_owner`), states.join());
+  assert.equal(await status('per_group/next', as('a')), 404);
 });
 
 test('who is no method has no instance, and makes none', async () => {

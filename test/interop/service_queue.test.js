@@ -27,12 +27,24 @@ before(async () => {
   // Whatever goes wrong with the call that a function makes is what it returns.
   const asks = (name, of) => `CREATE FUNCTION ${name}() RETURNS text LANGUAGE plpgsql AS $$BEGIN RETURN fox_wamp.call('root.${of}', '[]'); EXCEPTION WHEN OTHERS THEN RETURN sqlerrm; END$$`;
   await sql(quiet, asks('counter.again', 'counter.fast'), asks('counter.around', 'queue_between'), asks('public.queue_between', 'counter.fast'), "SELECT fox_wamp.expose_function('queue_between()')",
+    // A shared one, and another.
+    'CREATE SCHEMA board', 'CREATE SCHEMA hall', 'GRANT USAGE ON SCHEMA board, hall TO PUBLIC', 'CREATE TABLE board.gate (name text)', 'GRANT SELECT ON board.gate TO PUBLIC',
+    ...['board.note', 'board.wait', 'board.fast', 'hall.note'].map((name) => `DO $x$ BEGIN EXECUTE replace(pg_get_functiondef('desk.${name.split('.')[1]}'::regproc), 'desk.', '${name.split('.')[0]}.'); END $x$`),
+    `CREATE FUNCTION board.hold(gate text) RETURNS text LANGUAGE plpgsql AS $$BEGIN PERFORM fox_wamp.instance_state(); RETURN board.wait(gate); END$$`,
+    `CREATE FUNCTION board.stand(gate text) RETURNS text LANGUAGE plpgsql AS $$
+      BEGIN WHILE NOT EXISTS (SELECT FROM board.gate g WHERE g.name = stand.gate) LOOP PERFORM pg_sleep(0.01); END LOOP; RETURN gate; END$$`,
+    `CREATE FUNCTION board.late() RETURNS text LANGUAGE sql AS $$SELECT board.note('')$$`,
+    `CREATE FUNCTION board.ask_late() RETURNS text LANGUAGE plpgsql AS $$
+      BEGIN PERFORM fox_wamp.instance_state(); RETURN fox_wamp.call('root.board.late', '[]'); EXCEPTION WHEN OTHERS THEN RETURN sqlerrm; END$$`,
+    `CREATE FUNCTION board.deep(n int) RETURNS text LANGUAGE plpgsql AS $$
+      BEGIN RETURN CASE WHEN n = 0 THEN '0' ELSE fox_wamp.call('root.board.deep', to_jsonb(n - 1)) #>> '{}' END; END$$`,
+    'CREATE FUNCTION queue_free() RETURNS int LANGUAGE sql AS $$SELECT 5$$', "SELECT fox_wamp.expose_function('queue_free()'), fox_wamp.expose_service('board'), fox_wamp.expose_service('hall')",
     "CREATE ROLE queue_a LOGIN PASSWORD 'a'", 'GRANT fox_wamp_connect TO queue_a',
     "SELECT fox_wamp.expose_service('desk', lifetime => 'client_driven'), fox_wamp.expose_service('counter', lifetime => 'per_group')", 'SELECT fox_wamp.sync()');
 });
 after(async () => {
   closeAll();
-  await sql(quiet, 'DROP SCHEMA desk, counter CASCADE', 'DROP FUNCTION queue_between()', 'DROP ROLE queue_a');
+  await sql(quiet, 'DROP SCHEMA desk, counter, board, hall CASCADE', 'DROP FUNCTION queue_between(), queue_free()', 'DROP ROLE queue_a');
   stop();
 });
 
@@ -139,6 +151,51 @@ test('SQL may have the row locked: one call waits at the row, the others for it'
   await open('i');
   await locked;
   for (const said of ['i1', 'i1i2', 'i1i2i3', 'i1i2i3i4']) assert.equal(brief(await session.next())[1], said);
+});
+
+test('calls that look at a shared state wait for each other, and occupy one executor, from the first on', async () => {
+  const [session, other] = [await Raw.join(), await Raw.join()];
+  const call = (s, request, procedure, args) => s.send([48, request, {}, procedure, args]);
+  for (let i = 1; i <= 8; i++) call(session, i, 'root.board.hold', ['k']);
+  await until(async () => await calls() === 8 && await sql("SELECT count(*) FROM (SELECT FROM fox_wamp.service_instance WHERE service = 'board' FOR UPDATE SKIP LOCKED) x") === '0');
+  // Others of the service, of another one, and of none go on.
+  for (const [i, [procedure, args, is]] of [['root.board.fast', [], 1], ['root.hall.note', ['x'], 'x'], ['root.queue_free', [], 5], ['root.board._contract_', []]].entries()) {
+    call(other, i + 1, procedure, args);
+    const answer = brief(await other.next());
+    assert.deepEqual(answer, [i + 1, is ?? answer[1]]);
+  }
+  // The functions of both services are different ones: that of hall is known to look by now, that of board is not.
+  assert.equal(await running(), 1);
+  call(other, 9, 'root.board.note', ['!']);
+  await until(async () => await calls() === 9 && await running() === 2);
+  for (let i = 10; i <= 12; i++) call(other, i, 'root.board.note', ['!']);
+  call(other, 13, 'root.board.hold', ['k']);
+  await until(async () => await calls() === 13);
+  await sql("INSERT INTO board.gate VALUES ('k')");
+  const said = [];
+  for (let i = 1; i <= 8; i++) said.push(brief(await session.next())[1]);
+  for (let i = 9; i <= 13; i++) said.push(brief(await other.next())[1]);
+  said.sort((x, y) => x.length - y.length);
+  for (let i = 0; i < said.length; i++) assert.equal(said[i], said.at(-1).slice(0, i + 1), 'each has seen what the one before has left');
+});
+
+test('calls that do not look at it run side by side, once the first has been seen', async () => {
+  const session = await Raw.join();
+  for (let i = 1; i <= 2; i++) session.send([48, i, {}, 'root.board.stand', ['m']]);
+  await until(async () => await running() === 1 && await calls() === 2);
+  await sql("INSERT INTO board.gate VALUES ('m')");
+  for (let i = 1; i <= 2; i++) assert.deepEqual(brief(await session.next()), [i, 'm']);
+  for (let i = 3; i <= 4; i++) session.send([48, i, {}, 'root.board.stand', ['n']]);
+  await until(async () => await running() === 2);
+  await sql("INSERT INTO board.gate VALUES ('n')");
+  for (let i = 3; i <= 4; i++) assert.equal(brief(await session.next())[1], 'n');
+});
+
+test('who has looked at a shared state can not call who will, and may call itself if it does not look', async () => {
+  const called = (method, ...args) => sql(`SELECT fox_wamp.call('root.board.${method}', '${JSON.stringify(args)}')`);
+  // By a function that has not been seen yet it is found out when it looks, by one that has been before it runs.
+  for (let i = 0; i < 2; i++) assert.match(await called('ask_late'), /the instance is in use by the function that calls/);
+  for (let i = 0; i < 2; i++) assert.equal(await called('deep', 1), '"0"');
 });
 
 test('who has the instance can not call it again, not even by way of another', async () => {

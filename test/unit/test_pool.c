@@ -19,7 +19,7 @@
 #define fox_pool_alloc chunked_pool_alloc
 #define fox_pool_give chunked_pool_give
 #define fox_pool_bytes chunked_pool_bytes
-extern FoxPool *chunked_pool_new(void);
+extern FoxPool *chunked_pool_new(size_t owner_size, void **owner);
 extern void chunked_pool_free(FoxPool *p);
 extern void *chunked_pool_alloc(FoxPool *p, size_t size);
 extern void chunked_pool_give(FoxPool *p, void *block);
@@ -33,7 +33,7 @@ extern size_t chunked_pool_bytes(const FoxPool *p);
 
 typedef struct Way
 {
-	FoxPool    *(*make) (void);
+	FoxPool    *(*make) (size_t owner_size, void **owner);
 	void		(*end) (FoxPool *p);
 	void	   *(*alloc) (FoxPool *p, size_t size);
 	void		(*give) (FoxPool *p, void *block);
@@ -56,6 +56,19 @@ all_are(const unsigned char *block, size_t size, unsigned char c)
 	return true;
 }
 
+static FoxPool *
+make(size_t way, size_t owner_size, unsigned char **owner)
+{
+	void	   *block;
+	FoxPool    *p = ways[way].make(owner_size, &block);
+
+	assert_non_null(p);
+	assert_int_equal((uintptr_t) block % 16, 0);
+	assert_true(all_are(block, owner_size, 0));
+	*owner = block;
+	return p;
+}
+
 /* Blocks of all sizes, given back in another order: none touches another, each comes as zeros, aligned. */
 static void
 test_blocks_are_apart(void **state)
@@ -68,9 +81,10 @@ test_blocks_are_apart(void **state)
 	(void) state;
 	for (size_t w = 0; w < WAYS; w++)
 	{
-		FoxPool    *p = ways[w].make();
+		unsigned char *owner;
+		FoxPool    *p = make(w, 100, &owner);
 
-		assert_non_null(p);
+		memset(owner, 0xee, 100);
 		memset(blocks, 0, sizeof(blocks));
 		for (int turn = 0; turn < 20000; turn++)
 		{
@@ -90,6 +104,7 @@ test_blocks_are_apart(void **state)
 			assert_true(all_are(blocks[i], sizes_of[i], 0));
 			memset(blocks[i], i + 1, sizes_of[i]);
 		}
+		assert_true(all_are(owner, 100, 0xee));
 		ways[w].end(p);			/* what was not given back goes as well: the leak check of the sanitizers says so */
 	}
 }
@@ -101,7 +116,8 @@ test_given_blocks_serve_again(void **state)
 	(void) state;
 	for (size_t w = 0; w < WAYS; w++)
 	{
-		FoxPool    *p = ways[w].make();
+		unsigned char *owner;
+		FoxPool    *p = make(w, 1, &owner);
 		size_t		bytes;
 		void	   *blocks[100];
 
@@ -126,7 +142,8 @@ test_impossible_sizes(void **state)
 	(void) state;
 	for (size_t w = 0; w < WAYS; w++)
 	{
-		FoxPool    *p = ways[w].make();
+		unsigned char *owner;
+		FoxPool    *p = make(w, 1, &owner);
 
 		assert_null(ways[w].alloc(p, SIZE_MAX));
 		assert_non_null(ways[w].alloc(p, 0));

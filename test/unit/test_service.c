@@ -101,6 +101,28 @@ who_listens_hears_of_contracts(void **state)
 }
 
 static void
+a_call_has_the_instance_of_its_lifetime(void **state)
+{
+	Peer	   *p = peer_join();
+	static const char *const lifetimes[][2] = {
+		{"single", ""}, {"shared", "(if asked for) root.Calc "}, {"client_driven", "root.Calc x"}, {"per_session", "root.Calc %"},
+		{"per_user", ""}				/* nobody has logged in */
+	};
+
+	(void) state;
+	for (int i = 0; i < 5; i++)
+	{
+		serve(lifetimes[i][0], "v1");
+		peer_send(p, "[48,%d,{\"_instance\":\"x\"},\"root.Calc.add\"]", i + 1);
+		(void) world_called();
+		if (strchr(lifetimes[i][1], '%') != NULL)
+			assert_memory_equal(world_instance(), lifetimes[i][1], strcspn(lifetimes[i][1], "%"));
+		else
+			assert_string_equal(world_instance(), lifetimes[i][1]);
+	}
+}
+
+static void
 instances_are_looked_for_when_a_session_ends_and_after_a_while(void **state)
 {
 	Peer	   *p = peer_join();
@@ -125,6 +147,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_call_that_waits_keeps_its_instance, world_set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(a_contract_that_is_another_is_refused, world_set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(who_listens_hears_of_contracts, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(a_call_has_the_instance_of_its_lifetime, world_set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(instances_are_looked_for_when_a_session_ends_and_after_a_while, world_set_up, world_tear_down),
 	};
 

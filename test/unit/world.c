@@ -315,6 +315,7 @@ world_commit(void)
 static uint64_t called_session;
 static uint64_t called_invocation;
 static char called[500];
+static char instance[100];
 static int	n_canceled;
 static int	n_called;
 static uint64_t over = 0;
@@ -405,6 +406,7 @@ call(void *ctx, const FoxFunctionCall *c)
 	(void) ctx;
 	called_session = c->session;
 	called_invocation = c->invocation;
+	snprintf(instance, sizeof(instance), "%s%.*s", c->shared ? "(if asked for) " : "", (int) c->instance.len, c->instance.len > 0 ? c->instance.ptr : "");
 	n_called++;
 	if (c->kind == FOX_RUN_QUEUE)
 		snprintf(called, sizeof(called), "queue %llu", (unsigned long long) c->handler);
@@ -440,6 +442,12 @@ world_called(void)
 	memcpy(taken, called, sizeof(taken));
 	called[0] = '\0';
 	return taken;
+}
+
+const char *
+world_instance(void)
+{
+	return instance;
 }
 
 int

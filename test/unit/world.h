@@ -48,6 +48,7 @@ extern FoxPeer *world_peer(void);	/* what later peers' transports say of them */
 
 /* SQL functions: the last call as "function role caller's pid (args) {kwargs} progress timeout", once; "" when there is none. */
 extern const char *world_called(void);
+extern const char *world_instance(void);	/* that the last one has for itself, or "(if asked for)" and what it would have; "" : none */
 extern uint64_t world_last_session(void);	/* that made the last one, for answers to others of it */
 extern int	world_calls(void);	/* since the start */
 /* The last event that went to the queue of a durable handler: "id topic args", once; "" when there is none. */

@@ -1,5 +1,5 @@
 /*
- * callback_as.c - functions of others that callbacks lead to (see callback_as.h).
+ * owner_role.c - functions of others, called in a role of theirs (see owner_role.h).
  */
 #include "postgres.h"
 
@@ -11,7 +11,7 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
-#include "pg/callback_as.h"
+#include "pg/owner_role.h"
 
 FoxIdentity
 fox_identity_begin(Oid role, const char *schema)
@@ -21,7 +21,7 @@ fox_identity_begin(Oid role, const char *schema)
 	GetUserIdAndSecContext(&before.user, &before.context);
 	before.nest = NewGUCNestLevel();
 	if (role != before.user)
-		SetUserIdAndSecContext(role, before.context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+		SetUserIdAndSecContext(role, (before.context & ~SECURITY_NOFORCE_RLS) | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 	(void) set_config_option("search_path", psprintf("%s, pg_catalog, pg_temp", quote_identifier(schema)), PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
 	SPI_connect();

@@ -1,8 +1,8 @@
 /*
- * callback_as.h - functions of others that callbacks lead to, called in their own role.
+ * owner_role.h - functions of others, called in a role of theirs by whoever happens to come by.
  */
-#ifndef FOX_PG_CALLBACK_AS_H
-#define FOX_PG_CALLBACK_AS_H
+#ifndef FOX_PG_OWNER_ROLE_H
+#define FOX_PG_OWNER_ROLE_H
 
 #include "postgres.h"
 
@@ -14,7 +14,7 @@ typedef struct FoxIdentity
 } FoxIdentity;
 
 /*
- * What follows is done as that role, with that schema as the search path and SPI connected: who sends or releases, and what it
+ * What follows is done as that role, with that schema as the search path and SPI connected: who comes by, and what it
  * has set, is anybody's.  Nothing that it does may be due at the end of the transaction, when it would be done as
  * whoever has begun that; nor does a setting of its outlast it, a search_path least of all.
  */

@@ -1,0 +1,34 @@
+-- What pg_dump takes along of the tables.
+
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.realm', 'WHERE name <> ''realm1''');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.retained', 'WHERE NOT owned');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.bridge', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.history', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.event_history', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.trust_level', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.mqtt_auto_subscription', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.mqtt_bridge', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.mqtt_bridge_topic', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.root', 'WHERE name <> ''root''');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.exposed_table', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.exposed_service', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.exposed_function', 'WHERE service IS NULL');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.service_instance', 'WHERE session IS NULL');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.service_address', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.service_call', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.service_call_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.handler', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.handler_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.publish_hook', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.webhook', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.callback_registry', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.delivery', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.delivery_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_method', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_group', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_group_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_user', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_user_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.auth_key', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.permission', '');
+SELECT pg_catalog.pg_extension_config_dump('fox_wamp.jwt_key', '');
