@@ -25,8 +25,8 @@
 #endif
 
 #define FIRST_SPARE 192			/* behind the owner: what a session needs that does nothing yet */
-#define CHUNK_MIN 512			/* after that; each is twice as large as the one before */
-#define CHUNK_MAX (32 * CHUNK_MIN)
+#define CHUNK_MIN 256			/* after that; each is twice as large as the one before */
+#define CHUNK_MAX (64 * CHUNK_MIN)
 
 static const size_t sizes[] = {32, 64, 96, 128, 192, 256, 384, 512, 640, 768, SMALL_MAX};
 

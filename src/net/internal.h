@@ -113,6 +113,8 @@ struct FoxConn
 	struct lws *wsi;			/* its socket, if it has one of its own */
 	void	   *gate;
 	const FoxFraming *framing;
+	FoxConnState state;
+	FoxCloseCause cause;
 	FoxNode		in_net;
 	FoxNode		in_dirty;
 	uintptr_t  *queue;			/* ring of FoxBytes pointers, tagged with their FoxFrame */
@@ -123,30 +125,28 @@ struct FoxConn
 	size_t		queued;			/* bytes, see ITEM_COST */
 	FoxLatest  *latest;			/* events that are not queued yet, or NULL */
 	uint64_t	taken;			/* least that was read from its socket if all is masked (masking.c) */
-	uint8_t		mask_tries;
 	FoxAddress *address;		/* NULL: it is not counted */
 	FoxRate		rate;
-	uint32_t	peer_max;		/* longest message that the peer takes */
 	size_t		in_max;			/* longest one that is taken from it; 0: the configuration's */
 	char	   *join;			/* WebSocket: a message of which more is to come */
 	size_t		join_len;
 	size_t		join_cap;		/* long-poll: bytes that its requests have in memory */
 	FoxRawReader raw;			/* RawSocket */
 	FoxMqttStream stream;		/* MQTT */
-	bool		binary;			/* RawSocket and long-poll: its messages are */
 	uint64_t	last_in_ms;
 	uint64_t	since_ms;		/* when it entered a state other than OPEN */
 	uint64_t	over_since_ms;	/* its queue is above the soft limit since then; 0: it is not */
+	uint64_t	cookie_number;	/* WebSocket: which cookie it was given; 0: none */
+	uint8_t		held;			/* set of FoxHold */
 	bool		ping_sent;
 	bool		probed;			/* the gate waits for a sign of life */
-	uint8_t		held;			/* set of FoxHold */
-	uint64_t	cookie_number;	/* WebSocket: which cookie it was given; 0: none */
+	bool		binary;			/* RawSocket and long-poll: its messages are */
+	uint8_t		mask_tries;		/* looks at taken that are left */
 	uint8_t		window_bits;	/* WebSocket with permessage-deflate: how far back what we send may refer; 0: without */
 	uint8_t		offers_seen;	/* of permessage-deflate, during the handshake */
 	bool		compressed;		/* the message that comes is */
 	bool		in_frame;		/* its frame is not whole yet */
-	FoxConnState state;
-	FoxCloseCause cause;
+	uint32_t	peer_max;		/* longest message that the peer takes */
 };
 
 /* --- conn.c --- */
