@@ -425,7 +425,8 @@ forget_received(MqttSession *s)
 bool
 mqtt_bridge_attach(MqttBridge *b, bool remembered)
 {
-	FoxTransport transport = {b, peer_send, peer_send_event, peer_relieve, peer_probe, peer_close, peer_limit, peer_pause};
+	static const FoxTransportOps ops = {peer_send, peer_send_event, peer_relieve, peer_probe, peer_close, peer_limit, peer_pause};
+	FoxTransport transport = {b, &ops};
 	FoxPeer		who = {"", "mqtt", true, "", "bridge", true, "", "", "", FOX_ABSENT};
 	FoxSessionInfo info = identity(b);
 	MqttPeer   *p = fox_mqtt_gate_open(b->broker, &transport, &who);

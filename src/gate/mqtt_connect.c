@@ -129,7 +129,7 @@ welcome(MqttPeer *p, const FoxMqttPacket *connect, bool present, FoxSlice assign
 		fox_mqtt_set(props, FOX_PROP_AUTH_METHOD);
 		props->auth_method = FOX_LIT(FOX_SCRAM_METHOD);
 		fox_mqtt_set(props, FOX_PROP_AUTH_DATA);
-		props->auth_data = fox_buf_view(&p->server_final);
+		props->auth_data = fox_buf_view(&p->arrival->server_final);
 	}
 	fox_mqtt_set(props, FOX_PROP_RECEIVE_MAXIMUM);
 	props->receive_maximum = config->max_inflight < UINT16_MAX ? config->max_inflight : UINT16_MAX;

@@ -77,7 +77,7 @@ mqtt_send_bytes(MqttPeer *p, FoxBytes *bytes)
 {
 	if (bytes == NULL)
 	{
-		p->transport.close(p->transport.conn, 1013, "out of memory");
+		p->transport.ops->close(p->transport.conn, 1013, "out of memory");
 		return;
 	}
 	if (bytes->len > p->max_packet)
@@ -88,7 +88,7 @@ mqtt_send_bytes(MqttPeer *p, FoxBytes *bytes)
 	}
 	p->broker->counters.sent++;
 	p->broker->counters.bytes_sent += bytes->len;
-	p->transport.send(p->transport.conn, bytes, true);
+	p->transport.ops->send(p->transport.conn, bytes, true);
 	fox_bytes_unref(bytes);
 }
 
@@ -142,8 +142,8 @@ mqtt_cut(MqttPeer *p, FoxMqttReason reason, const char *text)
 	if (s != NULL)
 		mqtt_session_detach(s, true);
 	mqtt_login_end(p);
-	p->transport.pause(p->transport.conn, false);
-	p->transport.close(p->transport.conn, 1002, text);
+	p->transport.ops->pause(p->transport.conn, false);
+	p->transport.ops->close(p->transport.conn, 1002, text);
 }
 
 void
@@ -164,14 +164,14 @@ mqtt_redirect(MqttPeer *p)
 	p->session = NULL;
 	if (s != NULL)
 		mqtt_session_detach(s, true);
-	p->transport.close(p->transport.conn, 1001, "use another server");
+	p->transport.ops->close(p->transport.conn, 1001, "use another server");
 }
 
 void
 mqtt_drop(MqttPeer *p, const char *text)
 {
 	p->state = MQTT_DEAD;
-	p->transport.close(p->transport.conn, 1013, text);
+	p->transport.ops->close(p->transport.conn, 1013, text);
 }
 
 /* --- time --- */
@@ -219,7 +219,7 @@ disconnect(MqttPeer *p, const FoxMqttPacket *packet)
 	p->state = MQTT_DEAD;
 	p->session = NULL;
 	mqtt_session_detach(s, packet->reason != FOX_MQTT_SUCCESS);
-	p->transport.close(p->transport.conn, 1000, NULL);
+	p->transport.ops->close(p->transport.conn, 1000, NULL);
 }
 
 static void
@@ -333,8 +333,8 @@ gate_message(void *gate, char *data, size_t len, bool binary)
 		mqtt_authenticate(p, bytes);
 	else
 	{
-		fox_buf_slice(&p->early, bytes);
-		if (p->early.failed)
+		fox_buf_slice(&p->arrival->early, bytes);
+		if (p->arrival->early.failed)
 			mqtt_cut(p, FOX_MQTT_QUOTA, "out of memory");
 	}
 }

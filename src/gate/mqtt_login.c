@@ -8,6 +8,8 @@
  *
  * Until it is known who that is, the connection is not read; what it had sent already is kept.
  */
+#include <stdlib.h>
+
 #include "base/digest.h"
 #include "codec/mqtt_stream.h"
 #include "codec/utf8.h"
@@ -71,17 +73,24 @@ connect_of(const MqttPeer *p)
 {
 	FoxMqttPacket packet;
 
-	(void) fox_mqtt_decode(0, fox_buf_view(&p->connect), &packet);
+	(void) fox_mqtt_decode(0, fox_buf_view(&p->arrival->connect), &packet);
 	return packet;
 }
 
 static void
-forget_connect(MqttPeer *p)
+forget_arrival(MqttPeer *p)
 {
-	if (p->connect.cap > 0)
-		fox_wipe(p->connect.data, p->connect.cap);
-	fox_buf_free(&p->connect);
-	p->connect = (FoxBuf){0};
+	MqttArrival *a = p->arrival;
+
+	if (a == NULL)
+		return;
+	if (a->connect.cap > 0)
+		fox_wipe(a->connect.data, a->connect.cap);
+	fox_buf_free(&a->connect);
+	fox_buf_free(&a->early);
+	fox_buf_free(&a->server_final);
+	free(a);
+	p->arrival = NULL;
 }
 
 void
@@ -111,7 +120,7 @@ challenge(void *data, const char *method, FoxSlice extra)
 	{
 		p->state = MQTT_CHALLENGED;
 		mqtt_send_auth(p, FOX_MQTT_AUTH_CONTINUE, fox_buf_view(&first));
-		p->transport.pause(p->transport.conn, false);
+		p->transport.ops->pause(p->transport.conn, false);
 	}
 	fox_buf_free(&first);
 }
@@ -145,7 +154,7 @@ mqtt_authenticate(MqttPeer *p, FoxSlice bytes)
 		return;
 	}
 	p->state = MQTT_LOGGING_IN;
-	p->transport.pause(p->transport.conn, true);
+	p->transport.ops->pause(p->transport.conn, true);
 	if (!mqtt_scram_final(p, &packet))
 		mqtt_refuse(p, FOX_MQTT_NOT_AUTHORIZED, "malformed message of SCRAM-SHA-256");
 }
@@ -160,7 +169,7 @@ refused(void *data, const char *reason, const char *text)
 		mqtt_cut(p, FOX_MQTT_KEEP_ALIVE, "no CONNECT has come");
 	else
 		mqtt_refuse(p, reason_of(reason), text);
-	forget_connect(p);
+	forget_arrival(p);
 }
 
 /* What came while it was not known who that is. */
@@ -168,15 +177,16 @@ static void
 catch_up(MqttPeer *p)
 {
 	FoxMqttStream stream = {0};
-	FoxBuf		early = p->early;
+	FoxBuf		early = p->arrival->early;
 	const char *at = early.data;
 	const char *end;
 	FoxSlice	packet;
 
+	p->arrival->early = (FoxBuf){0};
+	forget_arrival(p);
 	if (early.len == 0)
 		return;
 	end = at + early.len;
-	p->early = (FoxBuf){0};
 	while (p->state == MQTT_JOINED && fox_mqtt_next(&stream, SIZE_MAX, &at, end, &packet) == FOX_MQTT_PACKET)
 		mqtt_packet(p, packet);
 	if (p->state == MQTT_JOINED && stream.begun.len > 0)
@@ -204,13 +214,14 @@ accepted(void *data, FoxSlice realm, const FoxSessionInfo *info, FoxSlice authex
 
 	p->login = NULL;
 	if (p->scram_flag != 0)
-		(void) mqtt_server_final(authextra, &p->server_final);
+		(void) mqtt_server_final(authextra, &p->arrival->server_final);
 	mqtt_join(p, &packet, realm, info);
-	forget_connect(p);
 	if (p->state == MQTT_JOINED)
-		p->transport.limit(p->transport.conn, 0);
-	catch_up(p);
-	p->transport.pause(p->transport.conn, false);
+	{
+		p->transport.ops->limit(p->transport.conn, 0);
+		catch_up(p);
+	}
+	p->transport.ops->pause(p->transport.conn, false);
 }
 
 static const FoxLoginOps login_ops = {challenge, accepted, refused};
@@ -227,9 +238,14 @@ mqtt_login_new(MqttPeer *p, const FoxLoginOps *ops)
 bool
 mqtt_login_begin(MqttPeer *p)
 {
-	p->login = mqtt_login_new(p, &login_ops);
-	p->transport.limit(p->transport.conn, CONNECT_MAX);
-	return p->login != NULL;
+	p->arrival = calloc(1, sizeof(*p->arrival));
+	if (p->arrival == NULL || (p->login = mqtt_login_new(p, &login_ops)) == NULL)
+	{
+		forget_arrival(p);
+		return false;
+	}
+	p->transport.ops->limit(p->transport.conn, CONNECT_MAX);
+	return true;
 }
 
 void
@@ -238,11 +254,7 @@ mqtt_login_end(MqttPeer *p)
 	if (p->login != NULL)
 		fox_login_free(p->login);
 	p->login = NULL;
-	forget_connect(p);
-	fox_buf_free(&p->early);
-	p->early = (FoxBuf){0};
-	fox_buf_free(&p->server_final);
-	p->server_final = (FoxBuf){0};
+	forget_arrival(p);
 }
 
 static void
@@ -286,8 +298,8 @@ hello(MqttPeer *p, FoxSlice name, const char *methods, FoxSlice client_id, const
 	FoxSlice	realm = mqtt_realm_of(p->broker, &name);
 
 	p->state = MQTT_LOGGING_IN;
-	p->transport.pause(p->transport.conn, true);
-	if (p->connect.failed || !mqtt_hello(p, realm, name, methods, client_id, scram))
+	p->transport.ops->pause(p->transport.conn, true);
+	if (p->arrival->connect.failed || !mqtt_hello(p, realm, name, methods, client_id, scram))
 		mqtt_refuse(p, FOX_MQTT_UNAVAILABLE, "out of memory");
 }
 
@@ -322,7 +334,7 @@ mqtt_login(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice bytes)
 	bool		with_password = !fox_absent(packet->password);
 	FoxSlice	name = packet->user_name;
 
-	fox_buf_slice(&p->connect, bytes);
+	fox_buf_slice(&p->arrival->connect, bytes);
 	(void) mqtt_realm_of(p->broker, &name);
 	if (fox_mqtt_has(&packet->props, FOX_PROP_AUTH_METHOD))
 		hello_scram(p, packet);

@@ -58,7 +58,7 @@ mqtt_bytes_of(const MqttPeer *p, const FoxBuf *b)
 
 	do
 		bytes = b->failed ? NULL : fox_bytes_new(b->data, b->len);
-	while (bytes == NULL && p != NULL && p->transport.relieve(p->transport.conn, 2 * b->len + RELIEF));
+	while (bytes == NULL && p != NULL && p->transport.ops->relieve(p->transport.conn, 2 * b->len + RELIEF));
 	return bytes;
 }
 
@@ -119,9 +119,9 @@ send_event(MqttPeer *p, FoxEvent *e, const FoxSubscription *sub, FoxBytes *bytes
 	counters->bytes_sent += bytes->len;
 	counters->payload_sent += e->payload.args.len;
 	if (must_be_heard)
-		p->transport.send(p->transport.conn, bytes, true);
+		p->transport.ops->send(p->transport.conn, bytes, true);
 	else
-		p->transport.send_event(p->transport.conn, bytes, true,
+		p->transport.ops->send_event(p->transport.conn, bytes, true,
 								sub != NULL ? fox_event_stream(e, sub) : fox_hash_bytes(e->topic.ptr, e->topic.len));
 }
 

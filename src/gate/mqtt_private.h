@@ -78,6 +78,14 @@ typedef enum MqttState
 	MQTT_DEAD					/* nothing more is processed */
 } MqttState;
 
+/* What is kept of a peer until it has joined. */
+typedef struct MqttArrival
+{
+	FoxBuf		connect;		/* CONNECT, while LOGGING_IN, */
+	FoxBuf		early;			/* and what has come behind it */
+	FoxBuf		server_final;	/* of SCRAM-SHA-256, for CONNACK */
+} MqttArrival;
+
 typedef struct MqttPeer
 {
 	FoxGate		gate;
@@ -93,9 +101,7 @@ typedef struct MqttPeer
 	char	   *certificate;	/* owned; NULL: none */
 	FoxMqttBroker *broker;
 	FoxLogin   *login;			/* until JOINED, and while the client authenticates again */
-	FoxBuf		connect;		/* CONNECT, while LOGGING_IN, and what has come behind it */
-	FoxBuf		early;
-	FoxBuf		server_final;	/* of SCRAM-SHA-256, for CONNACK */
+	MqttArrival *arrival;		/* owned; NULL once it has joined */
 	MqttSession *session;		/* while JOINED */
 	FoxTransport transport;
 	FoxTimer	timer;			/* for the keep alive */

@@ -6,9 +6,8 @@
 
 #include "base/buf.h"
 
-typedef struct FoxTransport
+typedef struct FoxTransportOps
 {
-	void	   *conn;
 	void		(*send) (void *conn, FoxBytes *message, bool binary);	/* keeps a reference of its own */
 	/* The same, of what the peer can miss, an earlier one of a stream above all. */
 	void		(*send_event) (void *conn, FoxBytes *message, bool binary, uint64_t stream);
@@ -18,6 +17,12 @@ typedef struct FoxTransport
 	void		(*close) (void *conn, int code, const char *reason);	/* after what is queued is sent */
 	void		(*limit) (void *conn, size_t bytes);	/* of one message from the peer; 0: what others may send */
 	void		(*pause) (void *conn, bool paused);	/* nothing is read; what has been may still come */
+} FoxTransportOps;
+
+typedef struct FoxTransport
+{
+	void	   *conn;
+	const FoxTransportOps *ops;
 } FoxTransport;
 
 typedef struct FoxPeer

@@ -243,7 +243,7 @@ login_accepted(void *data, FoxSlice realm, const FoxSessionInfo *info, FoxSlice 
 		return;
 	}
 	p->state = WAMP_JOINED;
-	p->transport.limit(p->transport.conn, 0);
+	p->transport.ops->limit(p->transport.conn, 0);
 	fox_wamp_welcome(p, info, authextra, FOX_LIT(welcome));
 }
 
@@ -256,7 +256,7 @@ begin_login(FoxWampPeer *p)
 	p->state = WAMP_NEW;
 	p->login = fox_login_new(p->router, &(FoxLoginPeer){p->address, p->local, p->confidential, p->certificate, p->cookie},
 							 &login_ops, p);
-	p->transport.limit(p->transport.conn, LOGIN_MESSAGE_MAX);
+	p->transport.ops->limit(p->transport.conn, LOGIN_MESSAGE_MAX);
 	return p->login != NULL;
 }
 
@@ -443,7 +443,7 @@ fox_wamp_gate_message(void *gate, char *data, size_t len, bool binary)
 	{
 		end_session(p, FOX_END_LOST);
 		p->state = WAMP_DEAD;
-		p->transport.close(p->transport.conn, 1000, "aborted by the client");
+		p->transport.ops->close(p->transport.conn, 1000, "aborted by the client");
 	}
 	else if (p->state == WAMP_JOINED)
 		joined(p);

@@ -56,9 +56,9 @@ bytes_for(FoxWampPeer *peer, const FoxMsg *msg)
 		else if (!out.failed && !rewritten.failed)
 			return NULL;
 	}
-	while (bytes == NULL && t->relieve(t->conn, 2 * (msg->args.len + msg->kwargs.len) + RELIEF));
+	while (bytes == NULL && t->ops->relieve(t->conn, 2 * (msg->args.len + msg->kwargs.len) + RELIEF));
 	if (bytes == NULL)
-		t->close(t->conn, 1013, "out of memory");
+		t->ops->close(t->conn, 1013, "out of memory");
 	return bytes;
 }
 
@@ -69,7 +69,7 @@ fox_wamp_send(FoxWampPeer *peer, const FoxMsg *msg)
 
 	if (peer->transport_gone || (bytes = bytes_for(peer, msg)) == NULL)
 		return;
-	peer->transport.send(peer->transport.conn, bytes, peer->encoding != FOX_JSON);
+	peer->transport.ops->send(peer->transport.conn, bytes, peer->encoding != FOX_JSON);
 	fox_bytes_unref(bytes);
 }
 
@@ -162,7 +162,7 @@ fox_wamp_abort(FoxWampPeer *peer, const char *reason, const char *text)
 				  .dict = message_details(text ? fox_cstr(text) : FOX_ABSENT)});
 	peer->state = WAMP_DEAD;
 	if (!peer->transport_gone)
-		peer->transport.close(peer->transport.conn, 1002, reason);
+		peer->transport.ops->close(peer->transport.conn, 1002, reason);
 }
 
 void
@@ -224,9 +224,9 @@ wamp_event(FoxSession *s, const FoxSubscription *sub, FoxEvent *e)
 		return;
 	/* What is to be acknowledged can not be missed. */
 	if (e->wants_receipt)
-		peer->transport.send(peer->transport.conn, *bytes, peer->encoding != FOX_JSON);
+		peer->transport.ops->send(peer->transport.conn, *bytes, peer->encoding != FOX_JSON);
 	else
-		peer->transport.send_event(peer->transport.conn, *bytes, peer->encoding != FOX_JSON, fox_event_stream(e, sub));
+		peer->transport.ops->send_event(peer->transport.conn, *bytes, peer->encoding != FOX_JSON, fox_event_stream(e, sub));
 }
 
 static void
@@ -330,7 +330,7 @@ wamp_probe(FoxSession *s)
 	FoxWampPeer *peer = fox_session_data(s);
 
 	if (!peer->transport_gone)
-		peer->transport.probe(peer->transport.conn);
+		peer->transport.ops->probe(peer->transport.conn);
 }
 
 static void
@@ -342,7 +342,7 @@ wamp_ended(FoxSession *s, const char *reason, FoxSlice message)
 	peer->session = NULL;
 	peer->state = WAMP_DEAD;
 	if (!peer->transport_gone)
-		peer->transport.close(peer->transport.conn, 1000, reason);
+		peer->transport.ops->close(peer->transport.conn, 1000, reason);
 }
 
 static FoxSlice

@@ -56,10 +56,12 @@ wire_pause(void *conn, bool paused)
 	fox_conn_pause(conn, paused);
 }
 
+static const FoxTransportOps transport_ops = {wire_send, wire_send_event, wire_relieve, wire_probe, wire_close, wire_limit, wire_pause};
+
 static void *
 wire_open(void *ctx, FoxConn *conn, const FoxConnInfo *info)
 {
-	FoxTransport transport = {conn, wire_send, wire_send_event, wire_relieve, wire_probe, wire_close, wire_limit, wire_pause};
+	FoxTransport transport = {conn, &transport_ops};
 	FoxPeer		peer = {info->peer, info->subprotocol, info->loopback, info->origin, info->transport,
 		info->confidential, info->certificate, info->cookie, info->new_cookie, info->headers};
 

@@ -241,6 +241,12 @@ fuzz_router_close(void)
 static void (*target) (void *conn, FoxBytes *message, bool binary);
 
 static void
+send_message(void *conn, FoxBytes *message, bool binary)
+{
+	target(conn, message, binary);
+}
+
+static void
 send_event(void *conn, FoxBytes *message, bool binary, uint64_t stream)
 {
 	(void) stream;
@@ -282,6 +288,8 @@ pause_conn(void *conn, bool paused)
 FoxTransport
 fuzz_transport(void *conn, void (*send) (void *conn, FoxBytes *message, bool binary))
 {
+	static const FoxTransportOps ops = {send_message, send_event, relieve, probe_conn, close_conn, limit_conn, pause_conn};
+
 	target = send;
-	return (FoxTransport){conn, send, send_event, relieve, probe_conn, close_conn, limit_conn, pause_conn};
+	return (FoxTransport){conn, &ops};
 }

@@ -676,14 +676,15 @@ conn_close(void *conn, int code, const char *reason)
 	((Peer *) conn)->closed = true;
 }
 
+static const FoxTransportOps conn_ops = {conn_send, conn_send_event, conn_relieve, conn_probe, conn_close, conn_limit, conn_pause};
+
 Peer *
 peer_open(void)
 {
 	Peer	   *p = calloc(1, sizeof(*p));
 
 	peers[n_peers++] = p;
-	p->gate = fox_wamp_gate_open(router, &(FoxTransport){p, conn_send, conn_send_event, conn_relieve, conn_probe, conn_close, conn_limit, conn_pause},
-								 &facts);
+	p->gate = fox_wamp_gate_open(router, &(FoxTransport){p, &conn_ops}, &facts);
 	return p;
 }
 
