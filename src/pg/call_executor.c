@@ -190,14 +190,6 @@ send_result(const Call *c, const FoxRoutine *f, StringInfo json, bool sent_rows)
 	}
 	else if (f->kind == FOX_RESULT_VOID || sent_rows)
 		send_answer(FOX_CALL_RESULT, c->id, FOX_ABSENT, empty, FOX_ABSENT);
-	else if (f->is_response && !f->set && json->data[0] == '{')
-	{
-		StringInfoData kwargs;
-
-		initStringInfo(&kwargs);
-		fox_http_response_kwargs(&kwargs, fox_slice(json->data, json->len));
-		send_answer(FOX_CALL_RESULT, c->id, FOX_ABSENT, empty, fox_slice(kwargs.data, kwargs.len));
-	}
 	else if (f->kind == FOX_RESULT_RECORD && !f->set && json->data[0] == '{')
 		send_answer(FOX_CALL_RESULT, c->id, FOX_ABSENT, empty, fox_slice(json->data, json->len));
 	else

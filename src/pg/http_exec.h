@@ -25,8 +25,6 @@ extern void fox_http_bind(FoxRoutine *f, const FoxHttpCall *call, FoxRoutineValu
 
 /* Makes the reply of a result; ERROR if it says what no reply can be. */
 extern void fox_http_result(const FoxRoutine *f, const FoxHttpCall *call, StringInfo json, MemoryContext context);
-/* Appends what WAMP clients get of a fox_wamp.http_response, an object in JSON: the same, but its body as text or as a binary value. */
-extern void fox_http_response_kwargs(StringInfo out, FoxSlice json);
 /* Makes that of an error. */
 extern void fox_http_failed(const FoxHttpCall *call, const ErrorData *e, const FoxCallError *error);
 /* What was made, for the router; until the next one is. */

@@ -8,10 +8,8 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/json.h"
 #include "utils/lsyscache.h"
 
 #include "codec/http_req.h"
@@ -208,36 +206,6 @@ take_response(FoxHttpReply *reply, const FoxHttpCall *call, FoxSlice json, Strin
 	append_headers(headers, &reply->type, more);
 	if (reply->status >= 400 && !fox_json_is_true(fox_json_get(json, "raw")))
 		fail_with(reply, call, &(FoxHttpError) {.status = reply->status, .text = reply->body.len > 0 ? reply->body : FOX_ABSENT});
-}
-
-static bool
-is_text(FoxSlice type, FoxSlice bytes)
-{
-	return memchr(bytes.ptr, '\0', bytes.len) == NULL && pg_verifymbstr(bytes.ptr, (int) bytes.len, true) &&
-		((type.len > 5 && pg_strncasecmp(type.ptr, "text/", 5) == 0) || fox_http_is_type(type, "application/json"));
-}
-
-void
-fox_http_response_kwargs(StringInfo out, FoxSlice json)
-{
-	FoxSlice	type = text_of(fox_json_get(json, "content_type"));
-	FoxSlice	bytes = bytes_of(fox_json_get(json, "body"));
-	FoxSlice	key;
-	FoxSlice	value;
-	size_t		pos = 0;
-
-	appendStringInfoChar(out, '{');
-	while (fox_json_member(json, &pos, &key, &value))
-	{
-		appendStringInfo(out, "%s\"%.*s\":", out->data[out->len - 1] == '{' ? "" : ",", (int) key.len, key.ptr);
-		if (!fox_json_key_is(key, "body") || fox_json_kind(value) != FOX_JSON_STRING)
-			appendBinaryStringInfo(out, value.ptr, (int) value.len);
-		else if (is_text(type, bytes))
-			escape_json(out, pnstrdup(bytes.ptr, bytes.len));
-		else
-			fox_routine_binary(out, bytes);
-	}
-	appendStringInfoChar(out, '}');
 }
 
 /* The values of an object's members. */

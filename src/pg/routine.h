@@ -129,9 +129,6 @@ typedef enum FoxRoutineBinary
 	FOX_BINARY_HEX
 } FoxRoutineBinary;
 
-/* Appends WAMP's binary in JSON. */
-extern void fox_routine_binary(StringInfo out, FoxSlice bytes);
-
 /* One row of a set, as JSON, while it runs. */
 typedef void (*FoxRoutineRow) (void *ctx, const char *json, int len);
 

@@ -43,26 +43,12 @@ append_number(StringInfo out, const char *digits)
 	appendStringInfoString(out, odd ? "\"" : "");
 }
 
-void
-fox_routine_binary(StringInfo out, FoxSlice bytes)
-{
-	int			room = pg_b64_enc_len((int) bytes.len);
-	int			len;
-
-	appendStringInfoString(out, "\"\\u0000");
-	enlargeStringInfo(out, room + 2);
-	len = pg_b64_encode(bytes.ptr, (int) bytes.len, out->data + out->len, room);
-	if (len < 0)
-		elog(ERROR, "base64 needs more room");
-	out->len += len;
-	out->data[out->len] = '\0';
-	appendStringInfoChar(out, '"');
-}
-
 static void
 append_bytes(StringInfo out, bytea *bytes, FoxRoutineBinary binary)
 {
 	int			n = (int) VARSIZE_ANY_EXHDR(bytes);
+	int			room = pg_b64_enc_len(n);
+	int			len;
 
 	if (binary == FOX_BINARY_HEX)
 	{
@@ -70,9 +56,16 @@ append_bytes(StringInfo out, bytea *bytes, FoxRoutineBinary binary)
 		enlargeStringInfo(out, 2 * n + 2);
 		out->len += (int) hex_encode(VARDATA_ANY(bytes), n, out->data + out->len);
 		appendStringInfoChar(out, '"');
+		return;
 	}
-	else
-		fox_routine_binary(out, fox_slice(VARDATA_ANY(bytes), (size_t) n));
+	appendStringInfoString(out, "\"\\u0000");
+	enlargeStringInfo(out, room + 2);
+	len = pg_b64_encode(VARDATA_ANY(bytes), n, out->data + out->len, room);
+	if (len < 0)
+		elog(ERROR, "base64 needs more room");
+	out->len += len;
+	out->data[out->len] = '\0';
+	appendStringInfoChar(out, '"');
 }
 
 /* The server writes a space behind each comma and colon; nobody asked for it. */
