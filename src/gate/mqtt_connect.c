@@ -5,6 +5,7 @@
 
 #include "codec/mqtt_topic.h"
 #include "core/denial.h"
+#include "core/uri.h"
 #include "gate/mqtt_private.h"
 
 #include "base/pure.h"
@@ -151,6 +152,8 @@ check_will(const FoxMqttBroker *b, const FoxMqttWill *will, FoxBuf *topic)
 		mqtt_too_deep(b, will->topic, '/') || mqtt_too_deep(b, will->props.response_topic, '/'))
 		return FOX_MQTT_BAD_TOPIC;
 	fox_topic_from_mqtt(will->topic, topic);
+	if (!fox_uri_valid(fox_buf_view(topic), false))
+		return FOX_MQTT_BAD_TOPIC;	/* it is too long */
 	return mqtt_topic_refusal(fox_buf_view(topic));
 }
 
