@@ -317,6 +317,8 @@ extern void mqtt_aliases_free(MqttPeer *p);
 
 /* --- mqtt_will.c --- */
 
+/* Before it joins: false: it may not publish to that topic, and the client has been refused. */
+extern bool mqtt_will_permitted(MqttPeer *p, FoxSlice realm, const FoxSessionInfo *info, const FoxMqttWill *will);
 extern bool mqtt_will_keep(MqttSession *s, const FoxMqttWill *will, FoxSlice topic);
 /* The same with properties that are encoded already. */
 extern bool mqtt_will_set(MqttSession *s, const FoxMqttWill *will, FoxSlice topic, FoxSlice props, uint32_t delay);
