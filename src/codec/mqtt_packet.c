@@ -21,6 +21,19 @@
 
 /* --- reading --- */
 
+static bool
+has_wildcard(FoxSlice topic)
+{
+	return memchr(topic.ptr, '+', topic.len) != NULL || memchr(topic.ptr, '#', topic.len) != NULL;
+}
+
+/* Of a message, or of one that is left as a will. */
+static bool
+response_topic_valid(const FoxMqttProps *props)
+{
+	return !fox_mqtt_has(props, FOX_PROP_RESPONSE_TOPIC) || !has_wildcard(props->response_topic);
+}
+
 static FoxMqttReason
 read_will(FoxMqttReader *r, uint8_t flags, uint8_t version, FoxMqttPacket *p)
 {
@@ -34,7 +47,9 @@ read_will(FoxMqttReader *r, uint8_t flags, uint8_t version, FoxMqttPacket *p)
 		return reason;
 	p->will.topic = fox_mqtt_string(r);
 	p->will.payload = fox_mqtt_binary(r);
-	return r->bad ? FOX_MQTT_MALFORMED : FOX_MQTT_SUCCESS;
+	if (r->bad)
+		return FOX_MQTT_MALFORMED;
+	return response_topic_valid(&p->will.props) ? FOX_MQTT_SUCCESS : FOX_MQTT_PROTOCOL_ERROR;
 }
 
 static FoxMqttReason
@@ -106,15 +121,11 @@ read_publish(FoxMqttReader *r, uint8_t version, uint8_t flags, FoxMqttPacket *p)
 	if (version == FOX_MQTT_50 && (reason = fox_mqtt_props_read(r, FOX_MQTT_PUBLISH, &p->props)) != FOX_MQTT_SUCCESS)
 		return reason;
 	p->payload = fox_mqtt_take(r, fox_mqtt_left(r));
-	if (memchr(p->topic.ptr, '+', p->topic.len) != NULL || memchr(p->topic.ptr, '#', p->topic.len) != NULL)
+	if (has_wildcard(p->topic))
 		return FOX_MQTT_BAD_TOPIC;
 	if (p->topic.len == 0 && !fox_mqtt_has(&p->props, FOX_PROP_ALIAS))
 		return version == FOX_MQTT_50 ? FOX_MQTT_PROTOCOL_ERROR : FOX_MQTT_BAD_TOPIC;
-	if (fox_mqtt_has(&p->props, FOX_PROP_RESPONSE_TOPIC) &&
-		(memchr(p->props.response_topic.ptr, '+', p->props.response_topic.len) != NULL ||
-		 memchr(p->props.response_topic.ptr, '#', p->props.response_topic.len) != NULL))
-		return FOX_MQTT_PROTOCOL_ERROR;
-	return FOX_MQTT_SUCCESS;
+	return response_topic_valid(&p->props) ? FOX_MQTT_SUCCESS : FOX_MQTT_PROTOCOL_ERROR;
 }
 
 /* Which codes may stand in which packet that has one, by the packet's type. */

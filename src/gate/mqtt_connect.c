@@ -5,13 +5,13 @@
 
 #include "codec/mqtt_topic.h"
 #include "core/denial.h"
+#include "core/uri.h"
 #include "gate/mqtt_private.h"
 
 #include "base/pure.h"
 
 #define NAME_MAX_ASSIGNED 32
 #define IN_USE "the client identifier is in use by another user"
-#define NO_WILL "the client may not publish to the topic of its will"
 
 /* --- refusals --- */
 
@@ -151,6 +151,8 @@ check_will(const FoxMqttBroker *b, const FoxMqttWill *will, FoxBuf *topic)
 		mqtt_too_deep(b, will->topic, '/') || mqtt_too_deep(b, will->props.response_topic, '/'))
 		return FOX_MQTT_BAD_TOPIC;
 	fox_topic_from_mqtt(will->topic, topic);
+	if (!fox_uri_valid(fox_buf_view(topic), false))
+		return FOX_MQTT_BAD_TOPIC;	/* it is too long */
 	return mqtt_topic_refusal(fox_buf_view(topic));
 }
 
@@ -223,24 +225,16 @@ mqtt_connect(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice bytes)
 		mqtt_login(p, packet, bytes);
 }
 
-/* False: the client has been refused. */
+/* False: no memory. */
 static bool
-keep_will(MqttPeer *p, MqttSession *s, const FoxMqttWill *will)
+keep_will(MqttSession *s, const FoxMqttWill *will)
 {
 	FoxBuf		topic = {0};
-	bool		may;
 	bool		kept;
 
 	fox_topic_from_mqtt(will->topic, &topic);
-	may = fox_session_may_publish(s->core, fox_buf_view(&topic));
-	kept = may && !topic.failed && mqtt_will_keep(s, will, fox_buf_view(&topic));
-	if (!may)
-		fox_denied_to(s->core, "publish", fox_buf_view(&topic), NO_WILL);
+	kept = !topic.failed && mqtt_will_keep(s, will, fox_buf_view(&topic));
 	fox_buf_free(&topic);
-	if (!may)
-		mqtt_refuse(p, FOX_MQTT_NOT_AUTHORIZED, NO_WILL);
-	else if (!kept)
-		mqtt_refuse(p, FOX_MQTT_UNAVAILABLE, "out of memory");
 	return kept;
 }
 
@@ -259,12 +253,15 @@ mqtt_join(MqttPeer *p, const FoxMqttPacket *packet, FoxSlice realm, const FoxSes
 		mqtt_redirect(p);
 		return;
 	}
+	if (packet->has_will && !mqtt_will_permitted(p, realm, &who, &packet->will))
+		return;
 	s = session_for(p, packet, realm, client_id, &who, &present);
 	if (s == NULL)
 		return;
 	mqtt_will_forget(s);
-	if (packet->has_will && !keep_will(p, s, &packet->will))
+	if (packet->has_will && !keep_will(s, &packet->will))
 	{
+		mqtt_refuse(p, FOX_MQTT_UNAVAILABLE, "out of memory");
 		if (!present)
 			mqtt_session_end(s);
 		return;

@@ -129,6 +129,7 @@ static void
 deliver_now(MqttPeer *p, FoxEvent *e, const FoxSubscription *sub, bool retain, FoxSlice own)
 {
 	FoxMqttDelivery d = {.retain = retain, .own_props = own};
+	uint64_t	now;
 	FoxBytes   *bytes;
 	bool		defines = false;
 
@@ -137,11 +138,10 @@ deliver_now(MqttPeer *p, FoxEvent *e, const FoxSubscription *sub, bool retain, F
 		send_event(p, e, sub, shared_bytes(p, e), false);
 		return;
 	}
-	if (!mqtt_say(e, &d))
+	now = fox_router_now(p->broker->router);
+	if (mqtt_expired(e->expires_us, now) || !mqtt_say(e, &d))
 		return;
-	d.props = mqtt_age(d.props, e->expires_us, fox_router_now(p->broker->router));
-	if (fox_absent(d.props))
-		return;
+	d.props = mqtt_age(d.props, e->expires_us, now);
 	if (p->alias_maximum > 0)
 		d.own_props = mqtt_with_alias(p, &d.topic, own, &defines);
 	fox_buf_reset(&out);

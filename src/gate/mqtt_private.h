@@ -17,6 +17,7 @@
 
 #define MQTT_ALIASES 32			/* that a client may set */
 #define MQTT_SECOND 1000000u	/* microseconds */
+#define MQTT_MOMENT (MQTT_SECOND / 10)	/* lives a message that is to live 0 seconds: it is for who is there */
 
 typedef struct MqttSession MqttSession;
 
@@ -322,6 +323,8 @@ extern void mqtt_aliases_free(MqttPeer *p);
 
 /* --- mqtt_will.c --- */
 
+/* Before it joins: false: it may not publish to that topic, and the client has been refused. */
+extern bool mqtt_will_permitted(MqttPeer *p, FoxSlice realm, const FoxSessionInfo *info, const FoxMqttWill *will);
 extern bool mqtt_will_keep(MqttSession *s, const FoxMqttWill *will, FoxSlice topic);
 /* The same with properties that are encoded already. */
 extern bool mqtt_will_set(MqttSession *s, const FoxMqttWill *will, FoxSlice topic, FoxSlice props, uint32_t delay);
@@ -430,9 +433,11 @@ extern FoxSlice mqtt_with_alias(MqttPeer *p, FoxSlice *topic, FoxSlice own, bool
 /* --- mqtt_queue.c: the same with QoS 1 and 2 --- */
 
 extern void mqtt_queue_event(MqttSession *s, FoxEvent *e, uint8_t qos, bool retain, FoxSlice own);
-/*
- * Properties with the time that is left until then, valid until the next ones; absent: none is left.  0: they have no end.
- */
+/* How long a message with these properties lives, from when it came, in microseconds; 0: without end. */
+extern uint64_t mqtt_lifetime(FoxSlice props);
+/* Whether that time is over; 0: it has no end. */
+extern bool mqtt_expired(uint64_t expires_us, uint64_t now);
+/* Properties with the time that is left until then, valid until the next ones. */
 extern FoxSlice mqtt_age(FoxSlice props, uint64_t expires_us, uint64_t now);
 /* A message for the client alone, by that subscription; it is not stored. */
 extern void mqtt_send_message(MqttSession *s, const MqttSub *sub, FoxSlice topic, FoxSlice props, FoxSlice payload, bool retain);

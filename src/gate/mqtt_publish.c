@@ -105,26 +105,6 @@ mqtt_topic_refusal(FoxSlice topic)
 
 /* --- to the core --- */
 
-/* The message expiry among encoded properties, in seconds; 0: it has none that ends. */
-static uint32_t
-expiry_in(FoxSlice props)
-{
-	FoxMqttProps p;
-	FoxMqttReader r;
-	FoxBuf		block = {0};
-	uint32_t	expiry = 0;
-
-	if (fox_absent(props))
-		return 0;
-	fox_mqtt_put_varint(&block, (uint32_t) props.len);
-	fox_buf_slice(&block, props);
-	r = fox_mqtt_reader(fox_buf_view(&block));
-	if (!block.failed && fox_mqtt_props_read(&r, FOX_MQTT_PUBLISH, &p) == FOX_MQTT_SUCCESS)
-		expiry = p.message_expiry;
-	fox_buf_free(&block);
-	return expiry;
-}
-
 FoxSlice
 mqtt_publish_options(uint8_t qos, bool retain, FoxSlice props)
 {
@@ -133,17 +113,19 @@ mqtt_publish_options(uint8_t qos, bool retain, FoxSlice props)
 		"{\"exclude_me\":false,\"qos\":1,\"acknowledge\":true}",
 		"{\"exclude_me\":false,\"qos\":2,\"acknowledge\":true}"
 	};
-	uint32_t	expiry;
+	uint64_t	life;
 
 	if (!retain)
 		return fox_cstr(plain[qos]);
 	fox_buf_reset(&options);
 	fox_buf_str(&options, "{\"exclude_me\":false,\"retain\":true,\"acknowledge\":true,\"qos\":");
 	fox_buf_u64(&options, qos);
-	if ((expiry = expiry_in(props)) > 0)
+	if ((life = mqtt_lifetime(props)) > 0)
 	{
 		fox_buf_str(&options, ",\"ttl\":");
-		fox_buf_u64(&options, expiry);
+		fox_buf_u64(&options, life / MQTT_SECOND);
+		fox_buf_char(&options, '.');
+		fox_buf_u64(&options, life % MQTT_SECOND / MQTT_MOMENT);
 	}
 	fox_buf_char(&options, '}');
 	return fox_buf_view(&options);

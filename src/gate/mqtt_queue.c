@@ -62,46 +62,60 @@ keep(const MqttPeer *p, FoxEvent *e)
 
 /* --- time --- */
 
-FoxSlice
-mqtt_age(FoxSlice props, uint64_t expires_us, uint64_t now)
+bool
+mqtt_expired(uint64_t expires_us, uint64_t now)
 {
-	FoxMqttProps p;
+	return expires_us != 0 && now >= expires_us;
+}
+
+/* Reads a copy of properties; false: they have no message expiry. */
+static bool
+read_expiry(FoxSlice props, FoxMqttProps *p)
+{
 	FoxMqttReader r;
 
-	if (expires_us == 0)
-		return props;
-	if (now >= expires_us)
-		return FOX_ABSENT;
+	if (props.len == 0)
+		return false;
 	fox_buf_reset(&aged);
 	fox_mqtt_put_varint(&aged, (uint32_t) props.len);
 	fox_buf_slice(&aged, props);
 	r = fox_mqtt_reader(fox_buf_view(&aged));
-	if (aged.failed || fox_mqtt_props_read(&r, FOX_MQTT_PUBLISH, &p) != FOX_MQTT_SUCCESS ||
-		!fox_mqtt_has(&p, FOX_PROP_MESSAGE_EXPIRY))
+	return !aged.failed && fox_mqtt_props_read(&r, FOX_MQTT_PUBLISH, p) == FOX_MQTT_SUCCESS && fox_mqtt_has(p, FOX_PROP_MESSAGE_EXPIRY);
+}
+
+FoxSlice
+mqtt_age(FoxSlice props, uint64_t expires_us, uint64_t now)
+{
+	FoxMqttProps p;
+	uint64_t	left;
+
+	if (expires_us == 0 || !read_expiry(props, &p))
 		return props;
+	left = mqtt_expired(expires_us, now) ? 0 : (expires_us - now + MQTT_SECOND - 1) / MQTT_SECOND;
+	if (left > p.message_expiry)
+		left = p.message_expiry;
 	for (int i = 0; i < 4; i++)
-		((char *) p.raw.ptr)[p.expiry_at + 1 + (uint32_t) i] =
-			(char) ((expires_us - now + MQTT_SECOND - 1) / MQTT_SECOND >> (24 - 8 * i));
+		((char *) p.raw.ptr)[p.expiry_at + 1 + (uint32_t) i] = (char) (left >> (24 - 8 * i));
 	return p.raw;
+}
+
+uint64_t
+mqtt_lifetime(FoxSlice props)
+{
+	FoxMqttProps p;
+
+	if (!read_expiry(props, &p))
+		return 0;
+	return p.message_expiry > 0 ? (uint64_t) p.message_expiry * MQTT_SECOND : MQTT_MOMENT;
 }
 
 /* When a message that has just come expires; 0: never. */
 static uint64_t
 expiry_of(FoxSlice props, uint64_t now)
 {
-	FoxMqttProps p;
-	FoxMqttReader r;
+	uint64_t	life = mqtt_lifetime(props);
 
-	if (props.len == 0)
-		return 0;
-	fox_buf_reset(&aged);
-	fox_mqtt_put_varint(&aged, (uint32_t) props.len);
-	fox_buf_slice(&aged, props);
-	r = fox_mqtt_reader(fox_buf_view(&aged));
-	if (aged.failed || fox_mqtt_props_read(&r, FOX_MQTT_PUBLISH, &p) != FOX_MQTT_SUCCESS ||
-		!fox_mqtt_has(&p, FOX_PROP_MESSAGE_EXPIRY))
-		return 0;
-	return now + (uint64_t) p.message_expiry * MQTT_SECOND;
+	return life > 0 ? now + life : 0;
 }
 
 /* --- the queue --- */
@@ -146,13 +160,14 @@ send_message(MqttSession *s, MqttOut *o, bool again)
 {
 	MqttPeer   *p = s->peer;
 	FoxMqttDelivery d = {.id = o->id, .qos = o->qos, .retain = o->retain, .dup = again, .own_props = fox_slice(o->own, o->own_len)};
+	uint64_t	now = fox_router_now(s->broker->router);
 	FoxBytes   *bytes;
 	bool		defines;
 
-	delivery_of(o->kept, &d);
-	d.props = mqtt_age(d.props, o->expires_us, fox_router_now(s->broker->router));
-	if (fox_absent(d.props) && !again)
+	if (!again && mqtt_expired(o->expires_us, now))
 		return false;
+	delivery_of(o->kept, &d);
+	d.props = mqtt_age(d.props, o->expires_us, now);
 	if (p->alias_maximum > 0)
 		d.own_props = mqtt_with_alias(p, &d.topic, d.own_props, &defines);
 	fox_buf_reset(&out);

@@ -3,9 +3,13 @@
  */
 #include <stdlib.h>
 
+#include "codec/mqtt_topic.h"
+#include "core/denial.h"
 #include "gate/mqtt_private.h"
 
 #include "base/pure.h"
+
+#define NO_WILL "the client may not publish to the topic of its will"
 
 bool
 mqtt_will_set(MqttSession *s, const FoxMqttWill *will, FoxSlice topic, FoxSlice props, uint32_t delay)
@@ -72,6 +76,35 @@ mqtt_will_forget(MqttSession *s)
 {
 	free(s->will);
 	s->will = NULL;
+}
+
+/* --- permission --- */
+
+/*
+ * Asked by a session of its own, which nothing happens to: until it is known that the client may join, the session of its
+ * name, with its connection and its will, is left alone.
+ */
+bool
+mqtt_will_permitted(MqttPeer *p, FoxSlice realm, const FoxSessionInfo *info, const FoxMqttWill *will)
+{
+	FoxSessionInfo who = *info;
+	FoxBuf		topic = {0};
+	FoxSession *core;
+	const char *reason;
+	bool		may = true;
+
+	who.passing = true;
+	core = fox_session_join(p->broker->router, realm, &who, &(FoxSessionOps){0}, NULL, &reason);
+	if (core == NULL)
+		return true;			/* nor will the client's own join, which says why */
+	fox_topic_from_mqtt(will->topic, &topic);
+	if (!topic.failed && !(may = fox_session_may_publish(core, fox_buf_view(&topic))))
+		fox_denied_to(core, "publish", fox_buf_view(&topic), NO_WILL);
+	fox_session_leave(core, FOX_END_GOODBYE);
+	fox_buf_free(&topic);
+	if (!may)
+		mqtt_refuse(p, FOX_MQTT_NOT_AUTHORIZED, NO_WILL);
+	return may;
 }
 
 /* --- publishing --- */

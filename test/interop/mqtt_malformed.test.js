@@ -111,6 +111,8 @@ const CONNECTS = [
   ['a will QoS of 3', head(0x1e, 0, str('x'), 0, str('w'), str('')), MALFORMED],
   ['a will that is missing', head(6, 0, str('x')), MALFORMED],
   ['a wildcard in the topic of a will', head(6, 0, str('x'), 0, str('w/#'), str('')), [0x90, MALFORMED]],
+  ['a wildcard in the response topic of a will', head(6, 0, str('x'), 4, 8, str('#'), str('w'), str('')), [PROTOCOL_ERROR, 0x90, MALFORMED]],
+  ['a will whose topic is too long', head(6, 0, str('x'), 0, str('w'.repeat(2001)), str('')), 0x90],
   ['a user name that is missing', head(0x82, 0, str('x')), MALFORMED],
   ['bytes behind the end', head(2, 0, str('x'), 0), MALFORMED],
   ['a client identifier that is not UTF-8', head(2, 0, [0, 1, 0xff]), MALFORMED],

@@ -119,6 +119,51 @@ for (const qos of [0, 1]) {
   });
 }
 
+test('3.3.2-5: a message that is to live 0 seconds is for who is there', async () => {
+  const [topic, retained] = [unique('moment'), unique('moment')];
+  const properties = { messageExpiryInterval: 0 };
+  const options = kept();
+  let c = await MqttClient.join(5, options);
+  const p = await MqttClient.join(5);
+  await c.subscribe(topic, { qos: 1 });
+  for (const qos of [0, 1]) {
+    await p.publish(topic, `${qos}`, { qos, properties });
+    const m = await c.take('publish');
+    assert.deepEqual([m.payload.toString(), m.properties.messageExpiryInterval], [`${qos}`, 0]);
+    await c.acknowledge(m);
+  }
+  c.kill();
+  await away(options.clientId);
+  await p.publish(topic, 'unheard', { qos: 1, properties });
+  await p.publish(retained, 'unheard', { qos: 1, retain: true, properties });
+  await until(async () => await sql(`SELECT count(*) FROM fox_wamp.retained WHERE topic = '${retained}'`) === '0');
+  c = await MqttClient.join(5, options);
+  await c.nothing();
+  await c.subscribe(retained);
+  await c.nothing();
+  c.kill();
+  await p.leave();
+  await forget(options.clientId);
+});
+
+test('4.4.0-1, 3.3.2-17: what is sent again has its properties, whatever time is left', async () => {
+  const topic = unique('late');
+  const options = kept();
+  let c = await MqttClient.join(5, options);
+  await c.subscribe(topic, { qos: 1 });
+  await c.publish(topic, 'x', { qos: 1, properties: { messageExpiryInterval: 1, userProperties: { a: 'b' } } });
+  assert.equal((await c.take('publish')).properties.messageExpiryInterval, 1);
+  c.kill();
+  await passes(1.1);
+  c = await MqttClient.join(5, options);
+  const again = await c.take('publish');
+  assert.equal(again.dup, true);
+  assert.equal(again.properties.userProperties.a, 'b');
+  assert.equal(again.properties.messageExpiryInterval, 0);
+  c.kill();
+  await forget(options.clientId);
+});
+
 test('3.3.2-7: aliases are a connection\'s', async () => {
   const options = kept();
   const c = await MqttClient.join(5, options);

@@ -152,3 +152,24 @@ test('a superuser may everything that a client may, and a row for # makes an adm
   await c.leave();
   await sql(`DELETE FROM fox_wamp.permission WHERE role = '${admin}'`, `REVOKE fox_wamp_connect FROM ${boss}, ${admin}`, `DROP ROLE ${boss}`, `DROP ROLE ${admin}`, sync);
 });
+
+test('a CONNECT whose will is not permitted leaves the session of its name alone, with its connection and the will that waits', async () => {
+  await only(['devices.#']);
+  const options = { clientId: unique(), clean: false, username: `@${realm}`, properties: { sessionExpiryInterval: 600 } };
+  const will = { topic: 'elsewhere', payload: Buffer.from(''), qos: 0, retain: false };
+  const c = await MqttClient.join(5, { ...options, will: { ...will, topic: 'devices/x', payload: Buffer.from('left'), properties: { willDelayInterval: 1 } } });
+  await c.subscribe('devices/y', { qos: 1 });
+  for (const clean of [false, true]) assert.equal(await MqttClient.refusal(5, { ...options, clean, will }), 0x87);
+  await c.nothing();
+  const s = await enter(unique());
+  await s.subscribe('devices/x');
+  c.kill();
+  assert.equal(await MqttClient.refusal(5, { ...options, will }), 0x87);
+  assert.equal(await s.text(), 'left');
+  const d = await MqttClient.join(5, options);
+  assert.equal(d.connack.sessionPresent, true);
+  await s.publish('devices/y', 'kept', { qos: 1 });
+  assert.equal(await d.text(), 'kept');
+  await d.leave({ properties: { sessionExpiryInterval: 0 } });
+  await s.leave();
+});
