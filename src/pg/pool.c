@@ -11,9 +11,9 @@
  * withdrawn, so that a function that sleeps stops only itself; when all are like that another
  * executor starts, up to fox_wamp.executors.
  *
- * Calls go in the order in which they came, but while a function keeps executors busy, calls of others
- * pass by those of it that wait: many calls of a slow function do not make all others slow.  It goes
- * on as long as there is an executor that it has not got.
+ * Calls go in the order in which they came, but those of others pass by those of a slow function that wait: an executor
+ * that becomes free is for them first, however many calls of slow ones came before.  A call that is overtaken again and
+ * again has its turn.
  *
  * A function that itself calls a function occupies two executors.  When no executor is
  * left that could ever take such a call it fails at once, for waiting would be for ever;
@@ -45,6 +45,7 @@
 #define WINDOW 16				/* calls at one executor, running and queued */
 #define STUCK_MS 5
 #define WAKE_US 100				/* until an executor has awoken: what can be done by then one that is awake does */
+#define OVERTAKEN_MAX 100
 #define RETRY_MS 100			/* while no executor can be started */
 #define PATIENCE_MS 10000		/* for one to start */
 #define ANSWERS_PER_TURN 256
@@ -312,10 +313,12 @@ give_up_waiting(void)
 	}
 }
 
-/* Does a call of that function keep an executor busy? */
+/* Does a call of that function keep an executor busy, or have the last ones? */
 static bool
 is_slow(uint64 function)
 {
+	if (fox_time_is_long(function))
+		return true;
 	for (int i = 0; i < EXECUTORS_MAX; i++)
 		if (is_stuck(&executors[i]) && fox_container(FoxJob, node, executors[i].jobs.next)->function == function)
 			return true;
@@ -326,14 +329,20 @@ is_slow(uint64 function)
 static FoxJob *
 next_job(void)
 {
+	FoxJob	   *first = fox_container(FoxJob, node, fox_job_queue.next);
+
+	if (first->overtaken >= OVERTAKEN_MAX)
+		return first;
 	fox_list_each(n, &fox_job_queue)
 	{
 		FoxJob	   *job = fox_container(FoxJob, node, n);
 
-		if (!is_slow(job->function))
-			return job;
+		if (is_slow(job->function))
+			continue;
+		first->overtaken += job != first;
+		return job;
 	}
-	return fox_container(FoxJob, node, fox_job_queue.next);
+	return first;
 }
 
 static void

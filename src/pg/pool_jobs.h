@@ -48,6 +48,7 @@ typedef struct FoxJob
 	FoxNode		in_caller;
 	FoxPoolInstance *instance;	/* that it has for itself, or waits for (pool_instance.h); NULL: of none */
 	FoxSlice	shared;			/* key of the instance that is its own once it asks for the state (pool_shared.h); absent: there is no such */
+	int			overtaken;		/* how often, by calls that came later */
 	int			place;
 	int64		expected_us;	/* that it is going to take there */
 	bool		sent;			/* all of it */

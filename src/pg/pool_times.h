@@ -10,6 +10,8 @@
 
 /* In microseconds; function: the hash of what runs. */
 extern int64 fox_time_expected(uint64 function);
+/* Is that so long that others should not have to wait for it? */
+extern bool fox_time_is_long(uint64 function);
 extern void fox_time_taken(uint64 function, int64 us);
 
 #endif

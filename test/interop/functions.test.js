@@ -190,6 +190,18 @@ test('errors have the URI that their SQLSTATE stands for', async () => {
   assert.equal(await call('div', [1]), 1);
 });
 
+test('a call passes by those of a slow function that came before it', async () => {
+  const slow = await make('sleeper(s float8) RETURNS text', "LANGUAGE sql AS $$SELECT 'slept'::text FROM pg_sleep(s)$$");
+  const other = await make('passer() RETURNS int', 'LANGUAGE sql AS $$SELECT 1$$');
+  for (const turn of ['not known', 'known']) {
+    let ended = 0;
+    const naps = Array.from({ length: 8 }, () => session.call(slow, [0.3]).then(() => { ended++; }));
+    assert.equal(await session.call(other), 1);
+    assert.ok(ended <= 2, `the slow function is ${turn}; ${ended} of its calls have ended`);
+    await Promise.all(naps);
+  }
+});
+
 test('a deferred constraint that fails at the end is the call\'s error, and nothing is written', async () => {
   await sql(`CREATE TABLE ${schema}.once (id int UNIQUE DEFERRABLE INITIALLY DEFERRED)`, `GRANT ALL ON ${schema}.once TO PUBLIC`);
   await make('insert_twice() RETURNS int', `LANGUAGE sql AS 'INSERT INTO ${schema}.once VALUES (1), (1) RETURNING id'`);
