@@ -184,6 +184,8 @@ look_alive(void *ctx, FoxTimer *timer)
 	uint64_t	patience = (uint64_t) p->keep_alive * MQTT_SECOND / 2 * 3;
 
 	(void) ctx;
+	if (p->held)
+		p->heard_us = fox_router_now(r);	/* it may have said something */
 	if (p->state == MQTT_JOINED && p->keep_alive > 0)
 	{
 		if (fox_router_now(r) >= p->heard_us + patience)

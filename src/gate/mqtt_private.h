@@ -97,6 +97,7 @@ typedef struct MqttPeer
 	bool		bridge;			/* another broker, which says so by FOX_MQTT_BRIDGE */
 	bool		quiet;			/* it wants no reason strings */
 	bool		internal;		/* a bridge's: it is known who that is, and what it takes */
+	bool		held;			/* nothing is read from it now: too many of its messages wait for their answer */
 	bool		challenged_again;	/* AUTH is to come, for login */
 	char		scram_flag;		/* of SCRAM-SHA-256; 0: this connection does not authenticate by it */
 	char	   *certificate;	/* owned; NULL: none */
@@ -204,6 +205,7 @@ struct MqttSession
 	uint32_t	unanswered;		/* messages of the peer's that take from its receive maximum */
 	uint32_t	unsettled;		/* publishes that the core has not answered */
 	FoxNode		dues;			/* answers that wait for earlier ones (mqtt_publish.c) */
+	uint32_t	due_count;
 	FoxNode		waiting;
 	FoxNode		sent;
 	FoxIdMap	outs_by_id;		/* of both */

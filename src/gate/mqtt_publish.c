@@ -165,8 +165,9 @@ typedef struct MqttDue
 } MqttDue;
 
 static void
-due_free(MqttDue *d)
+due_free(MqttSession *s, MqttDue *d)
 {
+	s->due_count--;
 	fox_list_del(&d->node);
 	free(d->text);
 	free(d);
@@ -176,7 +177,7 @@ void
 mqtt_dues_free(MqttSession *s)
 {
 	fox_list_each(n, &s->dues)
-		due_free(fox_container(MqttDue, node, n));
+		due_free(s, fox_container(MqttDue, node, n));
 }
 
 /* NULL: no memory; then the answer goes out when it is there. */
@@ -189,6 +190,7 @@ due_new(MqttSession *s, uint8_t qos, uint16_t id)
 		return NULL;
 	d->qos = qos;
 	d->id = id;
+	s->due_count++;
 	fox_list_push(&s->dues, &d->node);
 	return d;
 }
@@ -222,6 +224,19 @@ send_answer(MqttPeer *p, uint8_t qos, uint16_t id, FoxMqttReason reason, FoxSlic
 	acknowledge(p, qos == 1 ? FOX_MQTT_PUBACK : FOX_MQTT_PUBREC, id, reason, text);
 }
 
+/* Who knows of no receive maximum, as 5.0 does, is not read from while so many of its messages wait for their answer. */
+static void
+hold(MqttSession *s)
+{
+	MqttPeer   *p = s->peer;
+	bool		held = p != NULL && s->due_count >= p->broker->config.max_inflight;
+
+	if (p == NULL || p->version == FOX_MQTT_50 || p->internal || p->held == held)
+		return;
+	p->held = held;
+	p->transport.ops->pause(p->transport.conn, held);
+}
+
 /* The answer to a PUBLISH of QoS 1 or 2. */
 static void
 answer(MqttPeer *p, uint8_t qos, uint16_t id, FoxMqttReason reason, FoxSlice text)
@@ -242,8 +257,9 @@ answer(MqttPeer *p, uint8_t qos, uint16_t id, FoxMqttReason reason, FoxSlice tex
 	{
 		send_answer(p, d->qos, d->id, d->reason, fox_cstr(d->text));
 		if (s->peer == p)
-			due_free(d);
+			due_free(s, d);
 	}
+	hold(s);
 }
 
 /* The client is told, or may be told later, that it need not send the message again. */
@@ -391,7 +407,7 @@ count_received(MqttPeer *p, const FoxMqttPacket *packet)
 
 	if (packet->qos == 0)
 		return true;
-	if (++s->unanswered > p->broker->config.max_inflight && !p->internal)
+	if (++s->unanswered > p->broker->config.max_inflight && p->version == FOX_MQTT_50 && !p->internal)
 	{
 		mqtt_cut(p, FOX_MQTT_RECEIVE_MAXIMUM, "more messages without acknowledgement than the receive maximum");
 		return false;
@@ -454,7 +470,10 @@ mqtt_publish(MqttPeer *p, const FoxMqttPacket *packet)
 	else
 		refuse_own(p, packet, topic, reason, OWN_TOPIC);
 	if (packet->qos > 0 && p->state == MQTT_JOINED && !s->answered)
+	{
 		(void) due_new(s, packet->qos, packet->id);
+		hold(s);
+	}
 	fox_buf_free(&scratch);
 }
 

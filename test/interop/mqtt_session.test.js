@@ -4,7 +4,7 @@
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
 const { start, stop, sql, withSettings, until } = require('./lib');
-const { MqttClient, each, ALL, unique } = require('./mqtt_client');
+const { MqttClient, each, ALL, unique, str, packet } = require('./mqtt_client');
 
 before(start);
 after(stop);
@@ -85,6 +85,32 @@ test('answers go out in the order of the messages, whichever is taken first', as
   await c.publish(`${topic}/retained`, '', { qos: 1, retain: true });
   c.kill();
   await (await MqttClient.join(5, { clientId: away.id })).leave();
+});
+
+each([3, 4], 'a client that waits for no answer is read from as fast as its messages can be kept', async (v) => {
+  const topic = unique('t');
+  const many = 1000;
+  const away = await MqttClient.join(v, { clean: false });
+  await away.subscribe(`${topic}/#`, { qos: 2 });
+  await away.leave();
+  const c = await MqttClient.join(v, { keepalive: 60 });
+  const ids = Array.from({ length: many }, (_, i) => i + 1);
+  for (const qos of v === 3 ? [1] : [1, 2]) {
+    c.write(Buffer.concat(ids.map((id) => packet(0x30 | qos << 1, str(`${topic}/${qos}`), [id >> 8, id & 255], `${id}`))));
+    for (const id of ids) assert.equal((await c.take(qos === 1 ? 'puback' : 'pubrec')).messageId, id);
+  }
+  if (v === 4) {
+    c.write(Buffer.concat(ids.map((id) => packet(0x62, [id >> 8, id & 255]))));
+    for (const id of ids) assert.equal((await c.take('pubcomp')).messageId, id);
+  }
+  c.kill();
+  const back = await MqttClient.join(v, { clientId: away.id, clean: false });
+  for (const id of ids.slice(0, 50)) {
+    const p = await back.take('publish');
+    assert.equal(p.payload.toString(), `${id}`);
+  }
+  back.kill();
+  await sql(`SELECT fox_wamp.kill_client('${away.id}', forget => true)`);
 });
 
 test('a full queue: the new message goes, or the oldest one', async () => {
