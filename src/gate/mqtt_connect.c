@@ -40,12 +40,8 @@ mqtt_refuse(MqttPeer *p, FoxMqttReason reason, const char *text)
 {
 	FoxMqttPacket packet = {.type = FOX_MQTT_CONNACK, .reason = (uint8_t) reason};
 
-	if (p->version == FOX_MQTT_50)
-	{
-		fox_mqtt_set(&packet.props, FOX_PROP_REASON_STRING);
-		packet.props.reason_string = fox_cstr(text);
-	}
-	else
+	mqtt_say_why(p, &packet, fox_cstr(text));
+	if (p->version != FOX_MQTT_50)
 		packet.reason = code_before_5(reason);
 	if (packet.reason != 0)
 		mqtt_send(p, &packet);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "codec/mqtt_payload.h"
+#include "codec/utf8.h"
 #include "gate/mqtt_private.h"
 #include "gate/origin.h"
 
@@ -115,13 +116,13 @@ mqtt_send(MqttPeer *p, const FoxMqttPacket *packet)
 	mqtt_send_bytes(p, mqtt_encode(p, packet));
 }
 
-static void
-say_why(FoxMqttPacket *packet, const char *text)
+void
+mqtt_say_why(const MqttPeer *p, FoxMqttPacket *packet, FoxSlice text)
 {
-	if (text == NULL)
+	if (p->version != FOX_MQTT_50 || text.len == 0)
 		return;
 	fox_mqtt_set(&packet->props, FOX_PROP_REASON_STRING);
-	packet->props.reason_string = fox_cstr(text);
+	packet->props.reason_string = fox_utf8_clip(text, UINT16_MAX);
 }
 
 void
@@ -134,7 +135,7 @@ mqtt_cut(MqttPeer *p, FoxMqttReason reason, const char *text)
 		return;
 	if (p->state == MQTT_JOINED && p->version == FOX_MQTT_50)
 	{
-		say_why(&packet, text);
+		mqtt_say_why(p, &packet, fox_cstr(text));
 		mqtt_send(p, &packet);
 	}
 	p->state = MQTT_DEAD;
@@ -441,7 +442,7 @@ mqtt_failed(FoxSession *core, FoxRequest what, uint64_t request, const FoxFailur
 	{
 		FoxMqttReason reason = reason_of(why->uri);
 
-		mqtt_not_subscribed(s, request, reason == FOX_MQTT_BAD_TOPIC ? FOX_MQTT_BAD_FILTER : reason);
+		mqtt_not_subscribed(s, request, reason == FOX_MQTT_BAD_TOPIC ? FOX_MQTT_BAD_FILTER : reason, why->text);
 	}
 }
 

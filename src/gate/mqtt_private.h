@@ -17,6 +17,7 @@
 
 #define MQTT_ALIASES 32			/* that a client may set */
 #define MQTT_SECOND 1000000u	/* microseconds */
+#define MQTT_NO_MESSAGE "no message is under way with this packet identifier"
 #define MQTT_MOMENT (MQTT_SECOND / 10)	/* lives a message that is to live 0 seconds: it is for who is there */
 
 typedef struct MqttSession MqttSession;
@@ -233,6 +234,8 @@ extern void mqtt_bridges_free(FoxMqttBroker *b);
 
 /* --- mqtt_gate.c --- */
 
+/* Gives the packet a reason string, if the peer knows such; an absent or empty text is none. */
+extern void mqtt_say_why(const MqttPeer *p, FoxMqttPacket *packet, FoxSlice text);
 /* Sends a packet; without its reason string if the peer does not want or can not take that. */
 extern void mqtt_send(MqttPeer *p, const FoxMqttPacket *packet);
 /* Sends bytes that are a packet, and releases them; NULL is no memory.  Closes if it is larger than the peer takes. */
@@ -386,7 +389,7 @@ extern void mqtt_subscribe_as(MqttSession *s, const FoxMqttFilter *f);
 extern void mqtt_unsubscribe_as(MqttSession *s, MqttSub *sub);
 /* The core has answered: with a subscription, or not. */
 extern void mqtt_subscribed(MqttSession *s, uint64_t request, uint64_t id);
-extern void mqtt_not_subscribed(MqttSession *s, uint64_t request, FoxMqttReason why);
+extern void mqtt_not_subscribed(MqttSession *s, uint64_t request, FoxMqttReason reason, FoxSlice why);
 extern void mqtt_asks_free(MqttSession *s);
 extern MqttSub *mqtt_sub_by_id(const MqttSession *s, uint64_t id);
 extern void mqtt_sub_free(MqttSession *s, MqttSub *sub);

@@ -14,7 +14,6 @@
 #include <stdlib.h>
 
 #include "codec/mqtt_topic.h"
-#include "codec/utf8.h"
 #include "core/denial.h"
 #include "gate/mqtt_private.h"
 
@@ -145,11 +144,8 @@ acknowledge(MqttPeer *p, FoxMqttType type, uint16_t id, FoxMqttReason reason, Fo
 {
 	FoxMqttPacket packet = {.type = type, .id = id, .reason = (uint8_t) reason};
 
-	if (p->version == FOX_MQTT_50 && reason >= FOX_MQTT_UNSPECIFIED && !fox_absent(text))
-	{
-		fox_mqtt_set(&packet.props, FOX_PROP_REASON_STRING);
-		packet.props.reason_string = fox_utf8_clip(text, UINT16_MAX);
-	}
+	if (reason >= FOX_MQTT_UNSPECIFIED)
+		mqtt_say_why(p, &packet, text);
 	mqtt_send_written(p, &packet);
 }
 
@@ -488,5 +484,5 @@ mqtt_pubrel(MqttPeer *p, const FoxMqttPacket *packet)
 		p->session->unanswered -= (known & CARRIED) == 0;
 		mqtt_store_progress(p->session, FOX_MQTT_RECEIVED_END, packet->id);
 	}
-	acknowledge(p, FOX_MQTT_PUBCOMP, packet->id, known != 0 ? FOX_MQTT_SUCCESS : FOX_MQTT_ID_NOT_FOUND, FOX_ABSENT);
+	acknowledge(p, FOX_MQTT_PUBCOMP, packet->id, known != 0 ? FOX_MQTT_SUCCESS : FOX_MQTT_ID_NOT_FOUND, fox_cstr(MQTT_NO_MESSAGE));
 }

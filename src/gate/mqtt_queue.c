@@ -407,7 +407,11 @@ mqtt_send_message(MqttSession *s, const MqttSub *sub, FoxSlice topic, FoxSlice p
 static void
 release(MqttPeer *p, uint16_t id, FoxMqttReason reason)
 {
-	mqtt_send_written(p, &(FoxMqttPacket){.type = FOX_MQTT_PUBREL, .id = id, .reason = (uint8_t) reason});
+	FoxMqttPacket packet = {.type = FOX_MQTT_PUBREL, .id = id, .reason = (uint8_t) reason};
+
+	if (reason != FOX_MQTT_SUCCESS)
+		mqtt_say_why(p, &packet, fox_cstr(MQTT_NO_MESSAGE));
+	mqtt_send_written(p, &packet);
 }
 
 void

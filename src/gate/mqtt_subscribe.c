@@ -10,6 +10,8 @@
 #include "base/pure.h"
 
 #define FILTER_MAX 2200			/* bytes: it is a key of a table */
+#define NO_FILTER "a topic filter that is not valid, or has too many levels"
+#define NO_MEMORY "out of memory"
 
 static FoxBuf uri;
 static FoxBuf options;
@@ -121,6 +123,7 @@ typedef struct MqttAsk
 	uint64_t	first;
 	uint32_t	count;
 	uint32_t	open;			/* not answered yet, and one while they are being made */
+	char	   *why;			/* owned: why the first one that is refused is; NULL: none is, or nothing is said */
 	MqttWish	wishes[];		/* behind them their filters */
 } MqttAsk;
 
@@ -128,6 +131,7 @@ static void
 ask_free(MqttAsk *a)
 {
 	fox_list_del(&a->node);
+	free(a->why);
 	free(a);
 }
 
@@ -166,13 +170,19 @@ ask_new(MqttSession *s, FoxSlice filters)
 	return a;
 }
 
+/* why: a reason string for 5.0; absent: none. */
 static void
-send_codes(MqttPeer *p, FoxMqttType type, uint16_t id)
+send_codes(MqttPeer *p, FoxMqttType type, uint16_t id, FoxSlice why)
 {
+	FoxMqttPacket packet = {.type = type, .id = id, .payload = fox_buf_view(&codes)};
+
 	if (codes.failed)
-		mqtt_cut(p, FOX_MQTT_QUOTA, "out of memory");
-	else
-		mqtt_send_written(p, &(FoxMqttPacket){.type = type, .id = id, .payload = fox_buf_view(&codes)});
+	{
+		mqtt_cut(p, FOX_MQTT_QUOTA, NO_MEMORY);
+		return;
+	}
+	mqtt_say_why(p, &packet, why);
+	mqtt_send_written(p, &packet);
 }
 
 /* One answer more is there; with the last one SUBACK goes out. */
@@ -191,7 +201,7 @@ count_down(MqttSession *s, MqttAsk *a)
 		fox_buf_char(&codes, (char) (p == NULL || p->version == FOX_MQTT_50 || code < FOX_MQTT_UNSPECIFIED ? code : FOX_MQTT_UNSPECIFIED));
 	}
 	if (p != NULL && !a->unasked && a->generation == s->generation)
-		send_codes(p, FOX_MQTT_SUBACK, a->id);
+		send_codes(p, FOX_MQTT_SUBACK, a->id, fox_cstr(a->why));
 	ask_free(a);
 }
 
@@ -228,6 +238,14 @@ answer(MqttSession *s, MqttAsk *a, MqttWish *w, FoxMqttReason code)
 	count_down(s, a);
 }
 
+static void
+refuse(MqttSession *s, MqttAsk *a, MqttWish *w, FoxMqttReason code, FoxSlice why)
+{
+	if (a->why == NULL && !fox_absent(why))
+		a->why = fox_strdup(why);
+	answer(s, a, w, code);
+}
+
 /* Makes the request; the answer may be there when this returns. */
 static void
 wish(MqttSession *s, MqttAsk *a, uint32_t place)
@@ -245,7 +263,7 @@ wish(MqttSession *s, MqttAsk *a, uint32_t place)
 		(!a->unasked && mqtt_too_deep(s->broker, filter, '/')) ||
 		(kind = fox_filter_from_mqtt(w->callee ? procedure : filter, &uri)) == FOX_MQTT_FILTER_INVALID)
 	{
-		answer(s, a, w, FOX_MQTT_BAD_FILTER);
+		refuse(s, a, w, FOX_MQTT_BAD_FILTER, fox_cstr(NO_FILTER));
 		return;
 	}
 	w->pattern = kind == FOX_MQTT_FILTER_PATTERN && !w->callee;
@@ -256,7 +274,7 @@ wish(MqttSession *s, MqttAsk *a, uint32_t place)
 	else
 		put_options(kind, group, w->retained);
 	if (uri.failed || options.failed)
-		answer(s, a, w, FOX_MQTT_QUOTA);
+		refuse(s, a, w, FOX_MQTT_QUOTA, fox_cstr(NO_MEMORY));
 	else if (w->callee)
 		fox_session_register(s->core, a->first + place, fox_buf_view(&options), fox_buf_view(&uri));
 	else if (a->restored)
@@ -324,18 +342,20 @@ mqtt_subscribed(MqttSession *s, uint64_t request, uint64_t id)
 	MqttAsk    *a;
 	MqttWish   *w = wish_of(s, request, &a);
 
-	if (w != NULL)
-		answer(s, a, w, settle(s, a, w, id) != NULL ? (FoxMqttReason) w->f.qos : FOX_MQTT_QUOTA);
+	if (w != NULL && settle(s, a, w, id) != NULL)
+		answer(s, a, w, (FoxMqttReason) w->f.qos);
+	else if (w != NULL)
+		refuse(s, a, w, FOX_MQTT_QUOTA, fox_cstr(NO_MEMORY));
 }
 
 void
-mqtt_not_subscribed(MqttSession *s, uint64_t request, FoxMqttReason why)
+mqtt_not_subscribed(MqttSession *s, uint64_t request, FoxMqttReason reason, FoxSlice why)
 {
 	MqttAsk    *a;
 	MqttWish   *w = wish_of(s, request, &a);
 
 	if (w != NULL)
-		answer(s, a, w, why);
+		refuse(s, a, w, reason, why);
 }
 
 static bool
@@ -369,7 +389,7 @@ mqtt_subscribe(MqttPeer *p, const FoxMqttPacket *packet)
 	}
 	if ((a = ask_new(s, packet->payload)) == NULL)
 	{
-		mqtt_cut(p, FOX_MQTT_QUOTA, "out of memory");
+		mqtt_cut(p, FOX_MQTT_QUOTA, NO_MEMORY);
 		return;
 	}
 	a->id = packet->id;
@@ -501,7 +521,7 @@ mqtt_unsubscribe(MqttPeer *p, const FoxMqttPacket *packet)
 			mqtt_unsubscribe_as(s, sub);
 		fox_buf_char(&codes, sub != NULL ? FOX_MQTT_SUCCESS : FOX_MQTT_NO_SUBSCRIPTION);
 	}
-	send_codes(p, FOX_MQTT_UNSUBACK, packet->id);
+	send_codes(p, FOX_MQTT_UNSUBACK, packet->id, FOX_ABSENT);
 }
 
 static void

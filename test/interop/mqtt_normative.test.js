@@ -52,6 +52,27 @@ test('3.1.2-29: without problem information there are no reason strings but in C
   const ack = await c.publish('wamp/x', 'x', { qos: 1 });
   assert.equal(ack.reasonCode, 0x87);
   assert.equal(ack.properties?.reasonString, undefined);
+  c.write(packet(0x82, [0, 7], 0, str('a#'), 0));
+  assert.equal((await c.take('suback')).properties?.reasonString, undefined);
+  await c.leave();
+});
+
+test('3.4.2.2.2, 3.6 to 3.9: every acknowledgement that refuses says why', async () => {
+  const c = await MqttClient.join(5);
+  const says = async (bytes, kind, code) => {
+    c.write(bytes);
+    const p = await c.take(kind);
+    assert.equal([p.reasonCode ?? p.granted].flat().at(-1), code);
+    return p.properties?.reasonString;
+  };
+  const id = [0, 7];
+  assert.match(await says(packet(0x32, str('wamp/x'), id, 0, 'x'), 'puback', 0x87), /own/);
+  assert.match(await says(packet(0x34, str('wamp/x'), id, 0, 'x'), 'pubrec', 0x87), /own/);
+  assert.match(await says(packet(0x62, id), 'pubcomp', 0x92), /packet identifier/);
+  assert.match(await says(packet(0x50, id), 'pubrel', 0x92), /packet identifier/);
+  assert.match(await says(packet(0x82, id, 0, str('a'), 1, str('a#'), 1), 'suback', 0x8f), /filter/);
+  assert.match(await says(packet(0x82, id, 0, str('x'.repeat(2001)), 1), 'suback', 0x8f), /./);
+  assert.equal(await says(packet(0x82, id, 0, str('a'), 1), 'suback', 1), undefined);
   await c.leave();
 });
 
