@@ -20,7 +20,7 @@
 #define PATTERN_MAX 256			/* bytes */
 #define TEXT_MAX 4096			/* bytes */
 #define POSITIONS_MAX 256		/* of the pattern once its repetitions are written out */
-#define LOOPS_MAX 8				/* repetitions of what may be empty, the same */
+#define LOOPS_MAX 8				/* repetitions of what may be empty, "?" among them; the same */
 
 /* Behind a newline that .* went over, glibc takes ^ for matched, but not its own name for the start. */
 #ifdef __GLIBC__
@@ -209,12 +209,9 @@ prepare(FoxSlice pattern, FoxBuf *out)
 				g->last = repeated(g->last, 2, false);
 				break;
 			case '*':
+			case '?':
 				g->last = repeated(g->last, 1, true);
 				g->last.positions++;
-				break;
-			case '?':
-				g->last.positions++;
-				g->last.empty = true;
 				break;
 			case '{':
 				p = read_repetition(&g->last, p, end);
